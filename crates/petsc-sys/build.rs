@@ -1,0 +1,102 @@
+//! Finds the installed PETSc, checks that it is usable, and generates the bindings.
+use std::{env, path::PathBuf, process::Command};
+
+/// What to do when no usable PETSc is found: one place, every error ends with it.
+const HELP: &str = "install it (Debian/Ubuntu: `apt install libpetsc-real-dev`; Spack: `spack install petsc+mpi~complex && spack load petsc`; \
+    cluster: `module load petsc`), or set PETSC_DIR (and PETSC_ARCH for a source build) so that $PETSC_DIR/$PETSC_ARCH/include/petscconf.h exists";
+
+fn fail(message: &str) -> ! {
+    // `cargo::error` gives one clean line instead of a panic's page of noise.
+    println!("cargo::error={message}: {HELP}");
+    std::process::exit(1)
+}
+
+struct Installation {
+    include: Vec<PathBuf>,
+    version: (u32, u32),
+}
+
+/// `PETSC_DIR`/`PETSC_ARCH` when set (its own pkg-config file first), else `pkg-config`.
+fn find() -> Installation {
+    if let Ok(directory) = env::var("PETSC_DIR") {
+        let root = PathBuf::from(&directory);
+        let prefix = root.join(env::var("PETSC_ARCH").unwrap_or_default());
+        if !prefix.join("include/petscconf.h").exists() {
+            fail(&format!(
+                "PETSC_DIR={directory} with PETSC_ARCH={} holds no include/petscconf.h",
+                env::var("PETSC_ARCH").unwrap_or_else(|_| "(unset)".into())
+            ));
+        }
+        let old = env::var("PKG_CONFIG_PATH").unwrap_or_default();
+        // SAFETY: the build script is single threaded.
+        unsafe {
+            env::set_var("PKG_CONFIG_PATH", format!("{}:{old}", prefix.join("lib/pkgconfig").display()))
+        };
+    }
+    let mut errors = String::new();
+    for name in ["PETSc", "petsc"] {
+        match pkg_config::Config::new().atleast_version("3.18").probe(name) {
+            Ok(library) => {
+                let mut part = library.version.split('.').map(|p| p.parse().unwrap_or(0));
+                let version = (part.next().unwrap_or(0), part.next().unwrap_or(0));
+                return Installation { include: library.include_paths, version };
+            }
+            Err(error) => errors = error.to_string().lines().next().unwrap_or_default().to_string(),
+        }
+    }
+    fail(&format!("PETSc 3.18 or newer was not found ({errors})"))
+}
+
+fn main() {
+    for name in ["PETSC_DIR", "PETSC_ARCH", "PKG_CONFIG_PATH"] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+    println!("cargo::rerun-if-changed=wrapper.h");
+    let petsc = find();
+    let configuration = petsc
+        .include
+        .iter()
+        .find_map(|directory| std::fs::read_to_string(directory.join("petscconf.h")).ok())
+        .unwrap_or_default();
+    if configuration.lines().any(|line| line.starts_with("#define PETSC_USE_COMPLEX")) {
+        fail("the PETSc found has complex scalars; Tessera needs a real one");
+    }
+    if !configuration.lines().any(|line| line.starts_with("#define PETSC_USE_REAL_DOUBLE")) {
+        fail("the PETSc found is not double precision");
+    }
+    // The list of versions at which an interface that we use changed.
+    println!("cargo::rustc-check-cfg=cfg(petsc_3_19)");
+    println!("cargo::rustc-check-cfg=cfg(petsc_3_22)");
+    if petsc.version >= (3, 19) {
+        println!("cargo::rustc-cfg=petsc_3_19");
+    }
+    if petsc.version >= (3, 22) {
+        println!("cargo::rustc-cfg=petsc_3_22");
+    }
+    println!("cargo::metadata=version={}.{}", petsc.version.0, petsc.version.1);
+
+    let mut builder = bindgen::Builder::default()
+        .header("wrapper.h")
+        .allowlist_item("(Petsc|PETSC|Vec|Mat|MAT|KSP|PC|SNES|TS|DM|IS|AO|NORM|INSERT|ADD|SCATTER).*")
+        // MPI types come from mpi-sys, so that a communicator of rsmpi is one of PETSc's.
+        .blocklist_item("(MPI|ompi|OMPI|MPIX|PMPI).*")
+        .raw_line("use mpi_sys::*;")
+        .default_enum_style(bindgen::EnumVariation::NewType { is_bitfield: false, is_global: true })
+        .layout_tests(false)
+        .generate_comments(false)
+        .derive_default(false);
+    for directory in &petsc.include {
+        builder = builder.clang_arg(format!("-I{}", directory.display()));
+    }
+    let mpi =
+        Command::new("mpicc").arg("-show").output().unwrap_or_else(|_| fail("mpicc is not on the path"));
+    for flag in String::from_utf8_lossy(&mpi.stdout).split_whitespace() {
+        if flag.starts_with("-I") {
+            builder = builder.clang_arg(flag);
+        }
+    }
+    let bindings =
+        builder.generate().unwrap_or_else(|error| fail(&format!("bindgen could not read petsc.h ({error})")));
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("bindings.rs");
+    bindings.write_to_file(out).expect("the build directory is writable");
+}

@@ -1,0 +1,222 @@
+//! The few collective operations that everything else is written with.
+//!
+//! Every function here is collective over the communicator unless it says otherwise.
+mod redistribution;
+
+pub use redistribution::Redistribution;
+
+use crate::error::{Diagnostic, Error, Result};
+use mpi::collective::SystemOperation;
+use mpi::datatype::{Partition, PartitionMut};
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::*;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A communicator that can be kept by whoever needs it.
+#[derive(Clone)]
+pub struct Comm(Rc<SimpleCommunicator>);
+
+impl Comm {
+    /// Shares a communicator of rsmpi.
+    pub fn new(communicator: SimpleCommunicator) -> Self {
+        Self(Rc::new(communicator))
+    }
+
+    /// The rsmpi communicator, for PETSc, HDF5 and point-to-point messages.
+    pub fn mpi(&self) -> &SimpleCommunicator {
+        &self.0
+    }
+
+    /// This process's number, from 0. Local.
+    pub fn rank(&self) -> usize {
+        self.0.rank() as usize
+    }
+
+    /// The number of processes. Local.
+    pub fn size(&self) -> usize {
+        self.0.size() as usize
+    }
+
+    /// Waits for all.
+    pub fn barrier(&self) {
+        self.0.barrier();
+    }
+
+    /// Sum over ranks.
+    pub fn sum<T: Equivalence + Copy + Default>(&self, value: T) -> T {
+        self.reduce(value, SystemOperation::sum())
+    }
+
+    /// Largest value over ranks.
+    pub fn max<T: Equivalence + Copy + Default>(&self, value: T) -> T {
+        self.reduce(value, SystemOperation::max())
+    }
+
+    /// Smallest value over ranks.
+    pub fn min<T: Equivalence + Copy + Default>(&self, value: T) -> T {
+        self.reduce(value, SystemOperation::min())
+    }
+
+    fn reduce<T: Equivalence + Copy + Default>(&self, value: T, operation: SystemOperation) -> T {
+        let mut result = T::default();
+        self.0.all_reduce_into(&value, &mut result, operation);
+        result
+    }
+
+    /// Element-wise sum over ranks, in place.
+    pub fn sum_into(&self, values: &mut [f64]) {
+        let mine = values.to_vec();
+        self.0.all_reduce_into(&mine[..], values, SystemOperation::sum());
+    }
+
+    /// Sum of `value` over the lower ranks (0 on rank 0).
+    pub fn exclusive_sum(&self, value: u64) -> u64 {
+        let mut result = 0;
+        self.0.exclusive_scan_into(&value, &mut result, SystemOperation::sum());
+        if self.rank() == 0 { 0 } else { result }
+    }
+
+    /// Every rank's value, by rank.
+    pub fn all_gather<T: Equivalence + Copy + Default>(&self, value: T) -> Vec<T> {
+        let mut values = vec![T::default(); self.size()];
+        self.0.all_gather_into(&value, &mut values[..]);
+        values
+    }
+
+    /// Every rank's values, one after the other in rank order. For small lists only.
+    pub fn all_gather_varied<T: Equivalence + Copy + Default>(&self, values: &[T]) -> Vec<T> {
+        let counts: Vec<i32> = self.all_gather(values.len() as i32);
+        let offsets = offsets(&counts);
+        let mut all = vec![T::default(); counts.iter().map(|&c| c as usize).sum()];
+        let mut partition = PartitionMut::new(&mut all[..], counts, offsets);
+        self.0.all_gather_varcount_into(values, &mut partition);
+        all
+    }
+
+    /// Rank `root`'s bytes on every rank.
+    pub fn broadcast_bytes(&self, root: usize, bytes: &mut Vec<u8>) {
+        let process = self.0.process_at_rank(root as i32);
+        let mut length = bytes.len() as u64;
+        process.broadcast_into(&mut length);
+        bytes.resize(length as usize, 0);
+        process.broadcast_into(&mut bytes[..]);
+    }
+
+    /// Sends `parts[r]` to rank `r`; returns what every rank sent here, by rank.
+    pub fn exchange<T: Equivalence + Copy + Default>(&self, parts: &[Vec<T>]) -> Vec<Vec<T>> {
+        debug_assert_eq!(parts.len(), self.size());
+        let counts: Vec<i32> = parts.iter().map(|p| p.len() as i32).collect();
+        let (values, received) = self.exchange_flat(&parts.concat(), &counts);
+        let mut rest = &values[..];
+        received
+            .iter()
+            .map(|&count| {
+                let (head, tail) = rest.split_at(count as usize);
+                rest = tail;
+                head.to_vec()
+            })
+            .collect()
+    }
+
+    /// As [`Comm::exchange`] on one array with `counts[r]` entries for rank `r`; returns the
+    /// received array and the counts by source rank.
+    pub fn exchange_flat<T: Equivalence + Copy + Default>(
+        &self,
+        values: &[T],
+        counts: &[i32],
+    ) -> (Vec<T>, Vec<i32>) {
+        let mut received = vec![0i32; self.size()];
+        self.0.all_to_all_into(counts, &mut received[..]);
+        let mut result = vec![T::default(); received.iter().map(|&c| c as usize).sum()];
+        {
+            let send = Partition::new(values, counts.to_vec(), offsets(counts));
+            let mut receive = PartitionMut::new(&mut result[..], received.clone(), offsets(&received));
+            self.0.all_to_all_varcount_into(&send, &mut receive);
+        }
+        (result, received)
+    }
+
+    /// Makes a failure on any rank a failure on all, with the message of the lowest failing rank.
+    pub fn agree<T>(&self, result: Result<T>) -> Result<T> {
+        let mine = if result.is_err() { self.rank() } else { self.size() };
+        let first = self.min(mine as u64) as usize;
+        if first == self.size() {
+            return result;
+        }
+        let mut bytes = match &result {
+            Err(error) if self.rank() == first => encode(error),
+            _ => Vec::new(),
+        };
+        self.broadcast_bytes(first, &mut bytes);
+        Err(decode(&bytes))
+    }
+}
+
+fn offsets(counts: &[i32]) -> Vec<i32> {
+    counts
+        .iter()
+        .scan(0, |sum, &count| {
+            let start = *sum;
+            *sum += count;
+            Some(start)
+        })
+        .collect()
+}
+
+/// Errors travel as JSON: kind and text, diagnostics as tuples.
+fn encode(error: &Error) -> Vec<u8> {
+    let (kind, texts): (u8, Vec<(String, Option<(usize, usize)>, String, String)>) = match error {
+        Error::Input(list) => {
+            (0, list.iter().map(|d| (d.file.clone(), d.position, d.key.clone(), d.message.clone())).collect())
+        }
+        Error::Failed(text) => (1, vec![(String::new(), None, String::new(), text.clone())]),
+        Error::Petsc(text) => (2, vec![(String::new(), None, String::new(), text.clone())]),
+        Error::Storage(text) => (3, vec![(String::new(), None, String::new(), text.clone())]),
+        Error::Stopped(text) => (4, vec![(String::new(), None, String::new(), text.clone())]),
+    };
+    serde_json::to_vec(&(kind, texts)).unwrap_or_default()
+}
+
+fn decode(bytes: &[u8]) -> Error {
+    type Message = (u8, Vec<(String, Option<(usize, usize)>, String, String)>);
+    let Ok((kind, mut texts)) = serde_json::from_slice::<Message>(bytes) else {
+        return Error::Failed("a rank failed without a readable message".into());
+    };
+    if kind == 0 {
+        return Error::Input(
+            texts
+                .into_iter()
+                .map(|(file, position, key, message)| Diagnostic { file, position, key, message })
+                .collect(),
+        );
+    }
+    let text = texts.pop().map(|t| t.3).unwrap_or_default();
+    match kind {
+        2 => Error::Petsc(text),
+        3 => Error::Storage(text),
+        4 => Error::Stopped(text),
+        _ => Error::Failed(text),
+    }
+}
+
+/// The canonical indices that rank `rank` of `size` holds when `total` are dealt out in equal blocks.
+pub fn block(total: u64, size: usize, rank: usize) -> Range<u64> {
+    let (size, rank) = (size as u64, rank as u64);
+    let share = total / size;
+    let extra = total % size;
+    let start = rank * share + rank.min(extra);
+    start..start + share + u64::from(rank < extra)
+}
+
+/// The rank whose [`block`] holds `index`.
+pub fn block_owner(total: u64, size: usize, index: u64) -> usize {
+    let share = total / size as u64;
+    let extra = total % size as u64;
+    let wide = (share + 1) * extra;
+    if index < wide {
+        (index / (share + 1)) as usize
+    } else {
+        (extra + (index - wide) / share.max(1)) as usize
+    }
+}
