@@ -3,22 +3,23 @@
 //! Every rank holds the cells it *owns* and a layer of *ghost* cells: all cells of other ranks that
 //! share a vertex with an owned one. Local numbers are `u32`; canonical numbers are `u64`, follow the
 //! order of the input and do not depend on the ranks.
-use crate::parallel::Comm;
+mod boxes;
+mod build;
+mod cell;
+mod distribute;
+mod experts;
+mod facets;
+mod order;
+mod raw;
+mod report;
+mod vertices;
 
-/// Shape of the cells. A mesh has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CellType {
-    /// Two vertices.
-    Interval,
-    /// Three vertices.
-    Triangle,
-    /// Four vertices, counter-clockwise.
-    Quadrilateral,
-    /// Four vertices.
-    Tetrahedron,
-    /// Eight vertices: bottom face counter-clockwise seen from above, then the top face.
-    Hexahedron,
-}
+pub use boxes::{BoxSource, SIDES};
+pub use build::{MeshSource, PartitionMethod, PartitionOptions};
+pub use cell::CellType;
+pub use report::MeshReport;
+
+use crate::parallel::Comm;
 
 /// One rank's part of the mesh.
 pub struct Mesh {
@@ -47,6 +48,8 @@ pub struct Mesh {
     pub coordinates: Vec<f64>,
     /// Canonical number of each local vertex.
     pub vertex_ids: Vec<u64>,
+    /// Owner of each local vertex: the lowest rank that owns a cell at it.
+    pub vertex_owners: Vec<u32>,
     /// Marked facets (and all boundary facets) of local cells.
     pub facets: Facets,
     /// Number of cells over all ranks.
@@ -57,12 +60,17 @@ pub struct Mesh {
     pub cell_experts: Vec<u32>,
     /// Number of experts over all ranks.
     pub global_experts: u32,
+    /// What the user should know about the source (the same on every rank), such as nodes left out.
+    pub notes: Vec<String>,
+    /// Facets between owned cells and cells of other ranks.
+    pub(crate) cut_facets: u64,
 }
 
 /// Facets (points, edges or faces that bound a cell) of the local cells that lie on the boundary of
 /// the domain or carry a marker. A marked facet inside the domain appears once for its first cell
-/// (the one with the lower canonical number).
-#[derive(Default)]
+/// (the one with the lower canonical number); a facet with several markers appears once for each.
+/// Sorted by local cell, so those of owned cells come first.
+#[derive(Debug, Clone, Default)]
 pub struct Facets {
     /// Local cell of each facet.
     pub cell: Vec<u32>,
@@ -72,4 +80,57 @@ pub struct Facets {
     pub marker: Vec<u16>,
     /// Names of the facet markers (physical groups).
     pub names: Vec<String>,
+}
+
+impl Mesh {
+    /// Number of local cells, owned and ghost.
+    pub fn local_cells(&self) -> usize {
+        self.cell_ids.len()
+    }
+
+    /// Number of vertices of the local cells. Those of owned cells come first.
+    pub fn local_vertices(&self) -> usize {
+        self.vertex_ids.len()
+    }
+
+    /// Local vertices of a local cell.
+    pub fn cell_vertices(&self, cell: usize) -> &[u32] {
+        let n = self.cell_type.vertices();
+        &self.cells[cell * n..(cell + 1) * n]
+    }
+
+    /// Local vertices of facet `local` of a local cell, in the order of [`CellType::facet_vertices`].
+    pub fn facet_vertices(&self, cell: usize, local: usize) -> impl Iterator<Item = u32> {
+        let vertices = self.cell_vertices(cell);
+        self.cell_type.facet_vertices(local).iter().map(move |&v| vertices[v as usize])
+    }
+
+    /// Coordinates of a local vertex, metres.
+    pub fn vertex(&self, vertex: usize) -> &[f64] {
+        &self.coordinates[vertex * self.dimension..(vertex + 1) * self.dimension]
+    }
+
+    /// Coordinates of a local vertex in space, metres: those beyond the mesh's dimension are 0.
+    pub fn point(&self, vertex: usize) -> [f64; 3] {
+        let mut point = [0.0; 3];
+        point[..self.dimension].copy_from_slice(self.vertex(vertex));
+        point
+    }
+}
+
+impl Facets {
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.cell.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.cell.is_empty()
+    }
+
+    /// Index of a marker's name.
+    pub fn marker(&self, name: &str) -> Option<u16> {
+        self.names.iter().position(|n| n == name).map(|i| i as u16)
+    }
 }

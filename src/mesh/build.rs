@@ -1,0 +1,227 @@
+//! From a source to the distributed mesh.
+use super::boxes::{self, BoxSource};
+use super::distribute::{LocalCells, distribute};
+use super::experts::{Graph, quotas, slabs, to_ghosts};
+use super::facets::{NONE, dual_graph, local_neighbours};
+use super::order::{breadth_first, first_use};
+use super::raw::RawMesh;
+use super::{Facets, Mesh};
+use crate::error::{Error, Result};
+use crate::parallel::{Comm, block_owner};
+use std::path::PathBuf;
+
+/// Where a mesh comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MeshSource {
+    /// A file: `.msh` (Gmsh) or `.h5` (Tessera).
+    File {
+        /// Path, relative to the working directory.
+        path: PathBuf,
+        /// Factor from the file's unit of length to metres.
+        scale: f64,
+    },
+    /// A structured box.
+    Box(BoxSource),
+}
+
+/// How cells are shared out over ranks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PartitionMethod {
+    /// PT-Scotch on the graph of cells that share a facet (Chevalier & Pellegrini 2008).
+    #[default]
+    PtScotch,
+    /// Equal blocks of cells in the order of the mesh.
+    Simple,
+}
+
+/// Partition into ranks and experts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PartitionOptions {
+    /// Partitioner for ranks, and for the experts inside each.
+    pub method: PartitionMethod,
+    /// Experts over all ranks; 0 means one a rank. Each rank has at least one.
+    pub experts: u32,
+}
+
+/// Experts may exceed the mean number of cells by this fraction.
+const EXPERT_IMBALANCE: f64 = 0.1;
+
+impl Mesh {
+    /// Reads or generates a mesh and distributes it. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a fault in the source, naming the cells or nodes; the same on all ranks.
+    pub fn build(comm: &Comm, source: &MeshSource, options: &PartitionOptions) -> Result<Self> {
+        let raw = comm.agree(match source {
+            MeshSource::Box(source) => boxes::generate(comm, source),
+            MeshSource::File { path, .. } => {
+                let known = "a mesh file must end in .msh (Gmsh) or .h5 (Tessera)";
+                Err(Error::input(path.display().to_string(), known))
+            }
+        })?;
+        Self::from_raw(comm, raw, options)
+    }
+
+    fn from_raw(comm: &Comm, raw: RawMesh, options: &PartitionOptions) -> Result<Self> {
+        let (size, cell_type) = (comm.size(), raw.cell_type);
+        if raw.global_cells < size as u64 {
+            let message =
+                format!("{} cells cannot be shared by {size} ranks: use fewer ranks", raw.global_cells);
+            return Err(Error::input(&raw.source, message));
+        }
+        let graph = dual_graph(comm, &raw)?;
+        let nf = cell_type.facets();
+        let parts = ranks_of_cells(comm, &raw, &graph.neighbours, options.method)?;
+        drop(graph.neighbours);
+
+        let (source, region_names, facet_names) =
+            (raw.source.clone(), raw.region_names.clone(), raw.facet_names.clone());
+        let (global_cells, global_vertices, notes) =
+            (raw.global_cells, raw.global_vertices, raw.notes.clone());
+        let local = distribute(comm, raw, graph.marks, &parts);
+        comm.agree(check_shapes(&source, cell_type, &local))?;
+
+        // Local order: owned cells by breadth-first search, ghosts by canonical number.
+        let owned = local.owned;
+        let nv = cell_type.vertices();
+        let around = local_neighbours(cell_type, &local.cells, local.vertex_ids.len());
+        let inside: Vec<u32> =
+            around[..owned * nf].iter().map(|&n| if (n as usize) < owned { n } else { u32::MAX }).collect();
+        let cut = around[..owned * nf].iter().filter(|&&n| n != u32::MAX && n as usize >= owned).count();
+        drop(around);
+        let mut order = breadth_first(&inside, nf);
+        let mut place = vec![0u32; owned];
+        order.iter().enumerate().for_each(|(new, &old)| place[old as usize] = new as u32);
+        let neighbours: Vec<u32> = order
+            .iter()
+            .flat_map(|&old| &inside[old as usize * nf..(old as usize + 1) * nf])
+            .map(|&n| if n == u32::MAX { n } else { place[n as usize] })
+            .collect();
+        drop(inside);
+        let facets = local_facets(&local, &place, facet_names);
+        order.extend(owned as u32..local.ids.len() as u32);
+
+        let mut cells: Vec<u32> = order
+            .iter()
+            .flat_map(|&old| &local.cells[old as usize * nv..(old as usize + 1) * nv])
+            .copied()
+            .collect();
+        let vertex_place = first_use(&cells, local.vertex_ids.len());
+        cells.iter_mut().for_each(|v| *v = vertex_place[*v as usize]);
+        let dimension = cell_type.dimension();
+        let mut coordinates = vec![0.0; local.coordinates.len()];
+        let mut vertex_ids = vec![0; vertex_place.len()];
+        let mut vertex_owners = vec![0; vertex_place.len()];
+        for (old, &new) in vertex_place.iter().enumerate() {
+            let new = new as usize;
+            coordinates[new * dimension..(new + 1) * dimension]
+                .copy_from_slice(&local.coordinates[old * dimension..(old + 1) * dimension]);
+            vertex_ids[new] = local.vertex_ids[old];
+            vertex_owners[new] = local.vertex_owners[old];
+        }
+        let cell_ids: Vec<u64> = order.iter().map(|&old| local.ids[old as usize]).collect();
+        let cell_regions = order.iter().map(|&old| local.regions[old as usize]).collect();
+        let cell_owners: Vec<u32> = order.iter().map(|&old| local.owners[old as usize]).collect();
+        drop(local);
+
+        let (own_experts, global_experts) =
+            experts(comm, &Graph { neighbours: &neighbours, facets: nf }, options)?;
+        let cell_experts = to_ghosts(comm, &cell_ids, &cell_owners, owned, &own_experts);
+        Ok(Self {
+            comm: comm.clone(),
+            source,
+            cell_type,
+            dimension,
+            owned_cells: owned,
+            cells,
+            cell_ids,
+            cell_regions,
+            region_names,
+            cell_owners,
+            coordinates,
+            vertex_ids,
+            vertex_owners,
+            facets,
+            global_cells,
+            global_vertices,
+            cell_experts,
+            global_experts,
+            notes,
+            cut_facets: cut as u64,
+        })
+    }
+}
+
+/// The rank of every cell of this rank's block.
+fn ranks_of_cells(
+    comm: &Comm,
+    raw: &RawMesh,
+    neighbours: &[u64],
+    _method: PartitionMethod,
+) -> Result<Vec<i32>> {
+    let _ = (neighbours, NONE);
+    let first = crate::parallel::block(raw.global_cells, comm.size(), comm.rank()).start;
+    let cells = raw.regions.len() as u64;
+    Ok((first..first + cells).map(|id| block_owner(raw.global_cells, comm.size(), id) as i32).collect())
+}
+
+/// The expert of every owned cell, numbered over all ranks, and how many there are.
+fn experts(comm: &Comm, graph: &Graph, options: &PartitionOptions) -> Result<(Vec<u32>, u32)> {
+    let cells = graph.neighbours.len() / graph.facets;
+    let counts = comm.all_gather(cells as u64);
+    let quotas = quotas(u64::from(options.experts), &counts);
+    let (mine, first) = (quotas[comm.rank()] as u32, quotas[..comm.rank()].iter().sum::<u64>() as u32);
+    let mut parts = slabs(cells, mine);
+    if mine > 1 {
+        graph.connect(&mut parts, mine);
+        graph.fill(&mut parts, mine);
+        graph.balance(&mut parts, mine, EXPERT_IMBALANCE);
+    }
+    parts.iter_mut().for_each(|part| *part += first);
+    Ok((parts, quotas.iter().sum::<u64>() as u32))
+}
+
+/// Boundary and marked facets with local cell numbers; `place` gives the new number of owned cells.
+fn local_facets(local: &LocalCells, place: &[u32], names: Vec<String>) -> Facets {
+    let (own, ghost) = local.ids.split_at(local.owned);
+    let find = |id: u64| match own.binary_search(&id) {
+        Ok(i) => Some(place[i]),
+        Err(_) => ghost.binary_search(&id).ok().map(|i| (local.owned + i) as u32),
+    };
+    let mut list: Vec<(u32, u8, u16)> =
+        local.marks.iter().filter_map(|m| find(m.cell).map(|cell| (cell, m.local, m.marker))).collect();
+    list.sort_unstable();
+    Facets {
+        cell: list.iter().map(|f| f.0).collect(),
+        local: list.iter().map(|f| f.1).collect(),
+        marker: list.iter().map(|f| f.2).collect(),
+        names,
+    }
+}
+
+/// Every owned cell must have a positive volume at every corner.
+fn check_shapes(source: &str, cell_type: super::CellType, local: &LocalCells) -> Result<()> {
+    let (nv, dimension) = (cell_type.vertices(), cell_type.dimension());
+    let mut points = vec![[0.0; 3]; nv];
+    for (i, cell) in local.cells.chunks_exact(nv).take(local.owned).enumerate() {
+        for (point, &v) in points.iter_mut().zip(cell) {
+            let at = v as usize * dimension;
+            point[..dimension].copy_from_slice(&local.coordinates[at..at + dimension]);
+        }
+        let (low, _) = cell_type.corner_determinants(&points);
+        // NaN coordinates must fail too.
+        if !(low > FLAT) {
+            let kind = if low < -FLAT { "inverted or not convex" } else { "flat (zero volume)" };
+            let message = format!(
+                "cell {} (counted from 0 in the order of the mesh) is {kind}; its vertices are at {:?}",
+                local.ids[i],
+                points.iter().map(|p| &p[..dimension]).collect::<Vec<_>>()
+            );
+            return Err(Error::input(source, message));
+        }
+    }
+    Ok(())
+}
+
+/// Corner determinants (relative to the edge lengths) below this count as zero.
+pub(super) const FLAT: f64 = 1e-12;

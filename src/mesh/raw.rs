@@ -1,0 +1,100 @@
+//! A mesh as its source gives it: blocks of cells and vertices by canonical number, not by ownership.
+use super::cell::CellType;
+
+/// What a source hands over: rank r holds the r-th equal [`block`](crate::parallel::block) of the
+/// cells and of the vertices.
+pub(super) struct RawMesh {
+    /// File name or "box".
+    pub source: String,
+    /// Shape of every cell.
+    pub cell_type: CellType,
+    /// Number of cells over all ranks.
+    pub global_cells: u64,
+    /// Number of vertices over all ranks.
+    pub global_vertices: u64,
+    /// Canonical vertex numbers, `[cell, vertex]`, of this rank's block of cells.
+    pub cells: Vec<u64>,
+    /// Index into `region_names` of this rank's block of cells.
+    pub regions: Vec<u16>,
+    /// Names of the cell markers, the same on every rank.
+    pub region_names: Vec<String>,
+    /// Coordinates, `[vertex, dimension]`, of this rank's block of vertices.
+    pub coordinates: Vec<f64>,
+    /// Canonical vertex numbers, `[facet, vertex]`, of marked facets; any rank may hold any of them.
+    pub facets: Vec<u64>,
+    /// Index into `facet_names` of each of these facets.
+    pub facet_markers: Vec<u16>,
+    /// Names of the facet markers, the same on every rank.
+    pub facet_names: Vec<String>,
+    /// What the user should know about the source, the same on every rank.
+    pub notes: Vec<String>,
+}
+
+impl RawMesh {
+    /// An empty mesh.
+    pub fn new(source: impl Into<String>, cell_type: CellType) -> Self {
+        Self {
+            source: source.into(),
+            cell_type,
+            global_cells: 0,
+            global_vertices: 0,
+            cells: Vec::new(),
+            regions: Vec::new(),
+            region_names: Vec::new(),
+            coordinates: Vec::new(),
+            facets: Vec::new(),
+            facet_markers: Vec::new(),
+            facet_names: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Numbers the distinct entries of `ids` from 0 in increasing order: the sorted distinct entries, and
+/// for every entry its place among them.
+pub(super) fn compact(ids: &[u64]) -> (Vec<u64>, Vec<u32>) {
+    let (Some(&low), Some(&high)) = (ids.iter().min(), ids.iter().max()) else {
+        return (Vec::new(), Vec::new());
+    };
+    let range = high - low;
+    if range < 8 * ids.len() as u64 {
+        // Dense enough for a table that is no larger than a few times the input.
+        let mut table = vec![u32::MAX; range as usize + 1];
+        ids.iter().for_each(|&id| table[(id - low) as usize] = 0);
+        let mut unique = Vec::new();
+        for (offset, entry) in table.iter_mut().enumerate() {
+            if *entry == 0 {
+                *entry = unique.len() as u32;
+                unique.push(low + offset as u64);
+            }
+        }
+        let places = ids.iter().map(|&id| table[(id - low) as usize]).collect();
+        return (unique, places);
+    }
+    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+    order.sort_unstable_by_key(|&i| ids[i as usize]);
+    let mut unique: Vec<u64> = Vec::new();
+    let mut places = vec![0; ids.len()];
+    for i in order {
+        if unique.last() != Some(&ids[i as usize]) {
+            unique.push(ids[i as usize]);
+        }
+        places[i as usize] = unique.len() as u32 - 1;
+    }
+    (unique, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compact;
+
+    #[test]
+    fn numbers_are_dense_and_ordered() {
+        for far in [9, 9_000_000_000] {
+            let (unique, places) = compact(&[7, far, 3, 7, 3]);
+            assert_eq!(unique, [3, 7, far]);
+            assert_eq!(places, [1, 2, 0, 1, 0]);
+        }
+        assert!(compact(&[]).0.is_empty());
+    }
+}
