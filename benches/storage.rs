@@ -1,0 +1,98 @@
+//! Bandwidth of collective field writes against a plain sequential write of the same bytes to the same disk.
+//!
+//! `cargo bench --bench storage [-- MEGABYTES [DIRECTORY]]` runs on 1, 2 and 4 ranks.
+use mpi::traits::*;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use tessera::parallel::{Comm, block};
+use tessera::storage::ParallelFile;
+
+/// Times each way is tried; the best counts, as everything else on the machine only slows it.
+const REPEATS: usize = 5;
+
+fn main() {
+    let numbers: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let megabytes: u64 = numbers.first().and_then(|a| a.parse().ok()).unwrap_or(400);
+    let directory = numbers.get(1).map_or_else(std::env::temp_dir, Into::into);
+    if std::env::var_os("OMPI_COMM_WORLD_SIZE").is_some() {
+        measure(megabytes * 1_000_000 / 24, &directory);
+        return;
+    }
+    println!("{megabytes} MB, best of {REPEATS}, in {}", directory.display());
+    println!("ranks  synced  plain MB/s  HDF5 MB/s  ratio  read MB/s");
+    for ranks in ["1", "2", "4"] {
+        let status = Command::new("mpirun")
+            .args(["-n", ranks])
+            .arg(std::env::current_exe().expect("this program has a path"))
+            .args([megabytes.to_string(), directory.display().to_string()])
+            .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")])
+            .envs([("OMPI_MCA_rmaps_base_oversubscribe", "1"), ("OMPI_MCA_mpi_yield_when_idle", "1")])
+            .status()
+            .expect("mpirun starts");
+        assert!(status.success(), "the benchmark failed on {ranks} ranks");
+    }
+}
+
+/// Writes a field of `nodes` nodes and three components both ways, with and without waiting for the disk.
+fn measure(nodes: u64, directory: &Path) {
+    let universe = mpi::initialize().expect("MPI starts once");
+    let comm = Comm::new(universe.world().duplicate());
+    let path = directory.join("tessera-bandwidth.h5");
+    let range = block(nodes, comm.size(), comm.rank());
+    let values: Vec<f64> = (range.start * 3..range.end * 3).map(|i| i as f64).collect();
+    let megabytes = nodes as f64 * 24e-6;
+    for synced in [false, true] {
+        let (mut plain, mut hdf5, mut read) = (f64::INFINITY, f64::INFINITY, f64::INFINITY);
+        for _ in 0..REPEATS {
+            if comm.rank() == 0 {
+                plain = plain.min(sequential(&path, nodes * 24, synced));
+                std::fs::remove_file(&path).expect("the file was just written");
+            }
+            comm.barrier();
+            let start = Instant::now();
+            let file = ParallelFile::create(&comm, &path).expect("the file can be created");
+            file.create_dataset::<f64>("/fields/u", &[1, nodes, 3]).expect("the dataset can be created");
+            file.write_step("/fields/u", 0, range.start, &values).expect("the field can be written");
+            if synced {
+                file.flush().expect("the file can be flushed");
+            }
+            file.close().expect("the file can be closed");
+            hdf5 = hdf5.min(comm.max(start.elapsed().as_secs_f64()));
+            let start = Instant::now();
+            let file = ParallelFile::open(&comm, &path).expect("the file can be opened");
+            let back = file.read_step::<f64>("/fields/u", 0, range.clone()).expect("the field can be read");
+            file.close().expect("the file can be closed");
+            read = read.min(comm.max(start.elapsed().as_secs_f64()));
+            assert!(back == values, "what was read is not what was written");
+            if comm.rank() == 0 {
+                std::fs::remove_file(&path).expect("the file was just written");
+            }
+            comm.barrier();
+        }
+        if comm.rank() == 0 {
+            let (ranks, ratio) = (comm.size(), plain / hdf5);
+            let (plain, hdf5, read) = (megabytes / plain, megabytes / hdf5, megabytes / read);
+            println!("{ranks:5}  {synced:6}  {plain:10.0}  {hdf5:9.0}  {ratio:5.2}  {read:9.0}");
+        }
+    }
+}
+
+/// Seconds for a plain write of `bytes` bytes in large pieces.
+fn sequential(path: &Path, bytes: u64, synced: bool) -> f64 {
+    let piece = vec![1u8; 8 << 20];
+    let start = Instant::now();
+    let mut file = std::fs::File::create(path).expect("the file can be created");
+    let mut left = bytes as usize;
+    while left > 0 {
+        let length = left.min(piece.len());
+        file.write_all(&piece[..length]).expect("the disk has room");
+        left -= length;
+    }
+    if synced {
+        file.sync_all().expect("the file can be synced");
+    }
+    drop(file);
+    start.elapsed().as_secs_f64()
+}
