@@ -1,0 +1,71 @@
+# Tessera: `make demo` shows what it does, `make test` checks it, `make help` lists the rest.
+# Everything is built in release mode: one set of artefacts for runs, tests and benchmarks.
+RANKS ?= 2
+OUT ?= out
+MESH_SIZE ?= 2.6
+GMSH ?=
+SHELL := /bin/bash
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+# MPI as root, with more ranks than cores, and without threads inside BLAS; Open MPI 4 and 5 differ in the names.
+export OMPI_ALLOW_RUN_AS_ROOT ?= 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM ?= 1
+export OMPI_MCA_rmaps_base_oversubscribe ?= 1
+export PRTE_MCA_rmaps_default_mapping_policy ?= :oversubscribe
+export OMPI_MCA_mpi_yield_when_idle ?= 1
+export OMP_NUM_THREADS ?= 1
+
+TESSERA := target/release/tessera
+MPIRUN := mpirun -n $(RANKS) $(TESSERA)
+PLOT := .venv/bin/tessera-plot
+PYTHON := .venv/bin/python
+
+.PHONY: help setup build demo test bench soak doc clean blade blade-fine blade-finer meshes
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
+
+setup:  ## check what is needed and install what is missing (GMSH=yes: Gmsh too)
+	@.ci/setup $(if $(GMSH),--gmsh)
+
+build: setup  ## the program, target/release/tessera
+	@cargo build --release
+
+demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict, repair; pictures in out/
+	$(MPIRUN) run input/blade/blade.toml --output $(OUT)
+
+test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints, Python
+	cargo fmt --all --check
+	cargo test --release --workspace
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	$(PYTHON) -m pytest -q postprocess
+
+bench: build  ## comparisons and scaling; tables of ratios
+	cargo bench --workspace
+
+soak: build  ## the tests over and over (ROUNDS=20), to find what fails rarely
+	for round in $$(seq $(or $(ROUNDS),20)); do echo "round $$round"; cargo test --release --workspace -q || exit 1; done
+
+doc: setup  ## API documentation (target/doc) and, with mdbook installed, the book (target/book)
+	cargo doc --release --workspace --no-deps
+	@if command -v mdbook >/dev/null; then mdbook build docs; else echo "the book: docs/SUMMARY.md (cargo install mdbook builds it as a site)"; fi
+
+# MESH_SIZE is the edge length on the aerofoil in millimetres.
+blade:  ## a blade mesh of another size: make blade MESH_SIZE=2.0 -> input/blade/blade-2.0.msh
+	@.ci/setup --gmsh
+	gmsh -3 -v 2 -bin -format msh41 -setnumber size $(MESH_SIZE) -o input/blade/blade-$(MESH_SIZE).msh input/blade/blade.geo
+
+blade-fine:  ## about twice the unknowns of the blade in the repository
+	@$(MAKE) --no-print-directory blade MESH_SIZE=2.0
+
+blade-finer:  ## about four times
+	@$(MAKE) --no-print-directory blade MESH_SIZE=1.55
+
+meshes:  ## make the committed meshes again from their .geo files
+	@.ci/setup --gmsh
+	@set -e; for geometry in input/*/*.geo input/*/*/*.geo; do \
+	  dimension=$$(sed -n 's/^.*dimension: \([123]\).*/\1/p' $$geometry); \
+	  gmsh -$$dimension -v 2 -bin -format msh41 -o $${geometry%.geo}.msh $$geometry; echo $${geometry%.geo}.msh; done
+
+clean:  ## remove what was built and the output; keeps .venv
+	rm -rf target $(OUT)

@@ -1,0 +1,1 @@
+"""Reads Tessera's HDF5 files and draws them."""
