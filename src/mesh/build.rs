@@ -3,6 +3,7 @@ use super::boxes::{self, BoxSource};
 use super::distribute::{LocalCells, distribute};
 use super::experts::{Graph, quotas, slabs, to_ghosts};
 use super::facets::{NONE, dual_graph, local_neighbours};
+use super::gmsh;
 use super::order::{breadth_first, first_use};
 use super::raw::RawMesh;
 use super::{Facets, Mesh};
@@ -52,13 +53,19 @@ impl Mesh {
     /// # Errors
     /// [`Error::Input`] for a fault in the source, naming the cells or nodes; the same on all ranks.
     pub fn build(comm: &Comm, source: &MeshSource, options: &PartitionOptions) -> Result<Self> {
-        let raw = comm.agree(match source {
-            MeshSource::Box(source) => boxes::generate(comm, source),
-            MeshSource::File { path, .. } => {
-                let known = "a mesh file must end in .msh (Gmsh) or .h5 (Tessera)";
-                Err(Error::input(path.display().to_string(), known))
-            }
-        })?;
+        let mut raw = match source {
+            MeshSource::Box(source) => comm.agree(boxes::generate(comm, source))?,
+            MeshSource::File { path, .. } => match path.extension().and_then(|e| e.to_str()) {
+                Some("msh") => gmsh::read(comm, path)?,
+                _ => {
+                    let known = "a mesh file must end in .msh (Gmsh) or .h5 (Tessera)";
+                    return Err(Error::input(path.display().to_string(), known));
+                }
+            },
+        };
+        if let MeshSource::File { scale, .. } = source {
+            raw.coordinates.iter_mut().for_each(|x| *x *= scale);
+        }
         Self::from_raw(comm, raw, options)
     }
 

@@ -9,6 +9,7 @@ mod cell;
 mod distribute;
 mod experts;
 mod facets;
+mod gmsh;
 mod order;
 mod raw;
 mod report;
