@@ -3,12 +3,12 @@ use super::boxes::{self, BoxSource};
 use super::distribute::{LocalCells, distribute};
 use super::experts::{Graph, quotas, slabs, to_ghosts};
 use super::facets::{NONE, dual_graph, local_neighbours};
-use super::gmsh;
 use super::order::{breadth_first, first_use};
 use super::raw::RawMesh;
 use super::{Facets, Mesh};
+use super::{gmsh, hdf5};
 use crate::error::{Error, Result};
-use crate::parallel::{Comm, block_owner};
+use crate::parallel::{Comm, block, block_owner};
 use std::path::PathBuf;
 
 /// Where a mesh comes from.
@@ -57,6 +57,7 @@ impl Mesh {
             MeshSource::Box(source) => comm.agree(boxes::generate(comm, source))?,
             MeshSource::File { path, .. } => match path.extension().and_then(|e| e.to_str()) {
                 Some("msh") => gmsh::read(comm, path)?,
+                Some("h5") => hdf5::read(comm, path)?,
                 _ => {
                     let known = "a mesh file must end in .msh (Gmsh) or .h5 (Tessera)";
                     return Err(Error::input(path.display().to_string(), known));
@@ -76,6 +77,7 @@ impl Mesh {
                 format!("{} cells cannot be shared by {size} ranks: use fewer ranks", raw.global_cells);
             return Err(Error::input(&raw.source, message));
         }
+        comm.agree(raw.check(block(raw.global_cells, size, comm.rank()).start))?;
         let graph = dual_graph(comm, &raw)?;
         let nf = cell_type.facets();
         let parts = ranks_of_cells(comm, &raw, &graph.neighbours, options.method)?;
@@ -85,7 +87,7 @@ impl Mesh {
             (raw.source.clone(), raw.region_names.clone(), raw.facet_names.clone());
         let (global_cells, global_vertices, notes) =
             (raw.global_cells, raw.global_vertices, raw.notes.clone());
-        let local = distribute(comm, raw, graph.marks, &parts);
+        let local = distribute(comm, raw, graph.marks, &parts)?;
         comm.agree(check_shapes(&source, cell_type, &local))?;
 
         // Local order: owned cells by breadth-first search, ghosts by canonical number.
@@ -167,7 +169,7 @@ fn ranks_of_cells(
     _method: PartitionMethod,
 ) -> Result<Vec<i32>> {
     let _ = (neighbours, NONE);
-    let first = crate::parallel::block(raw.global_cells, comm.size(), comm.rank()).start;
+    let first = block(raw.global_cells, comm.size(), comm.rank()).start;
     let cells = raw.regions.len() as u64;
     Ok((first..first + cells).map(|id| block_owner(raw.global_cells, comm.size(), id) as i32).collect())
 }
@@ -216,8 +218,7 @@ fn check_shapes(source: &str, cell_type: super::CellType, local: &LocalCells) ->
             point[..dimension].copy_from_slice(&local.coordinates[at..at + dimension]);
         }
         let (low, _) = cell_type.corner_determinants(&points);
-        // NaN coordinates must fail too.
-        if !(low > FLAT) {
+        if low <= FLAT {
             let kind = if low < -FLAT { "inverted or not convex" } else { "flat (zero volume)" };
             let message = format!(
                 "cell {} (counted from 0 in the order of the mesh) is {kind}; its vertices are at {:?}",

@@ -3,8 +3,8 @@
 use super::facets::FacetMark;
 use super::raw::{RawMesh, compact};
 use super::vertices::VertexDirectory;
-use crate::parallel::Redistribution;
-use crate::parallel::{Comm, block};
+use crate::error::{Error, Result};
+use crate::parallel::{Comm, Redistribution, block};
 
 /// Cells on the rank that needs them, owned ones first, each kind by increasing canonical number.
 pub(super) struct LocalCells {
@@ -29,7 +29,15 @@ pub(super) struct LocalCells {
 }
 
 /// Sends each cell of the block to `parts[cell]` and, as a ghost, wherever it is needed. Collective.
-pub(super) fn distribute(comm: &Comm, raw: RawMesh, marks: Vec<FacetMark>, parts: &[i32]) -> LocalCells {
+///
+/// # Errors
+/// [`Error::Input`] naming a vertex without cells.
+pub(super) fn distribute(
+    comm: &Comm,
+    raw: RawMesh,
+    marks: Vec<FacetMark>,
+    parts: &[i32],
+) -> Result<LocalCells> {
     let nv = raw.cell_type.vertices();
     let first = block(raw.global_cells, comm.size(), comm.rank()).start;
     let (unique, places) = compact(&raw.cells);
@@ -51,6 +59,11 @@ pub(super) fn distribute(comm: &Comm, raw: RawMesh, marks: Vec<FacetMark>, parts
     let (start, ranks) = directory.shared(&unique);
     let lowest = directory.lowest();
     drop(directory);
+    let loose = lowest.iter().position(|&rank| rank == u32::MAX);
+    comm.agree(loose.map_or(Ok(()), |i| {
+        let vertex = block(raw.global_vertices, comm.size(), comm.rank()).start + i as u64;
+        Err(Error::input(&raw.source, format!("vertex {vertex} (counted from 0) belongs to no cell")))
+    }))?;
 
     let destinations = |cell: usize, list: &mut Vec<u32>| {
         list.clear();
@@ -134,5 +147,5 @@ pub(super) fn distribute(comm: &Comm, raw: RawMesh, marks: Vec<FacetMark>, parts
     let plan = Redistribution::new(comm, &local.vertex_ids, global_vertices);
     local.coordinates = plan.from_canonical(&block_coordinates, cell_type.dimension());
     local.vertex_owners = plan.from_canonical(&lowest, 1);
-    local
+    Ok(local)
 }

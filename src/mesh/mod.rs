@@ -10,6 +10,7 @@ mod distribute;
 mod experts;
 mod facets;
 mod gmsh;
+mod hdf5;
 mod order;
 mod raw;
 mod report;

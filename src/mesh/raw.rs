@@ -1,5 +1,6 @@
 //! A mesh as its source gives it: blocks of cells and vertices by canonical number, not by ownership.
 use super::cell::CellType;
+use crate::error::{Error, Result};
 
 /// What a source hands over: rank r holds the r-th equal [`block`](crate::parallel::block) of the
 /// cells and of the vertices.
@@ -46,6 +47,32 @@ impl RawMesh {
             facet_markers: Vec::new(),
             facet_names: Vec::new(),
             notes: Vec::new(),
+        }
+    }
+
+    /// Whether this rank's share (cells from number `first` on) can be worked with: vertex numbers in
+    /// range, no vertex twice in a cell, finite coordinates. Local.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the first fault.
+    pub fn check(&self, first: u64) -> Result<()> {
+        for (what, list) in [("cell", &self.cells), ("facet", &self.facets)] {
+            if let Some(vertex) = list.iter().find(|&&v| v >= self.global_vertices) {
+                let message =
+                    format!("a {what} has the vertex {vertex}, but there are {}", self.global_vertices);
+                return Err(Error::input(&self.source, message));
+            }
+        }
+        for (i, cell) in self.cells.chunks_exact(self.cell_type.vertices()).enumerate() {
+            if let Some(at) = (1..cell.len()).find(|&at| cell[..at].contains(&cell[at])) {
+                let id = first + i as u64;
+                let message = format!("cell {id} (counted from 0) has the vertex {} twice", cell[at]);
+                return Err(Error::input(&self.source, message));
+            }
+        }
+        match self.coordinates.iter().find(|x| !x.is_finite()) {
+            Some(x) => Err(Error::input(&self.source, format!("a vertex has the coordinate {x}"))),
+            None => Ok(()),
         }
     }
 }
