@@ -2,7 +2,7 @@
 # Everything is built in release mode: one set of artefacts for runs, tests and benchmarks.
 RANKS ?= 2
 OUT ?= out
-MESH_SIZE ?= 2.6
+MESH_SIZE ?= 2.4
 GMSH ?=
 SHELL := /bin/bash
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -51,15 +51,15 @@ doc: setup  ## API documentation (target/doc) and, with mdbook installed, the bo
 	@if command -v mdbook >/dev/null; then mdbook build docs; else echo "the book: docs/SUMMARY.md (cargo install mdbook builds it as a site)"; fi
 
 # MESH_SIZE is the edge length on the aerofoil in millimetres.
-blade:  ## a blade mesh of another size: make blade MESH_SIZE=2.0 -> input/blade/blade-2.0.msh
+blade:  ## a blade mesh of another size: make blade MESH_SIZE=2.0 -> blade-2.0.msh
 	@.ci/setup --gmsh
 	gmsh -3 -v 2 -bin -format msh41 -setnumber size $(MESH_SIZE) -o input/blade/blade-$(MESH_SIZE).msh input/blade/blade.geo
 
 blade-fine:  ## about twice the unknowns of the blade in the repository
-	@$(MAKE) --no-print-directory blade MESH_SIZE=2.0
+	@$(MAKE) --no-print-directory blade MESH_SIZE=1.8
 
 blade-finer:  ## about four times
-	@$(MAKE) --no-print-directory blade MESH_SIZE=1.55
+	@$(MAKE) --no-print-directory blade MESH_SIZE=1.35
 
 meshes:  ## make the committed meshes again from their .geo files
 	@.ci/setup --gmsh
