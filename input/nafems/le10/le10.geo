@@ -3,6 +3,7 @@ DefineConstant[
   along = {18, Name "cells along the arcs"}
   across = {9, Name "cells between the arcs"}
   layers = {3, Name "cells in each half of the thickness"}
+  band = {0.02, Name "height of the supported band, m"}
 ];
 Point(1) = {0, 0, 0};
 Point(2) = {2, 0, 0};
@@ -20,14 +21,15 @@ Transfinite Curve{-3} = across + 1 Using Progression 1.1;
 Transfinite Curve{-2, 4} = along + 1 Using Progression 1 / 1.04;
 Transfinite Surface{1};
 Recombine Surface{1};
-lower[] = Extrude {0, 0, 0.3} { Surface{1}; Layers{layers}; Recombine; };
-upper[] = Extrude {0, 0, 0.3} { Surface{lower[0]}; Layers{layers}; Recombine; };
-middle[] = Boundary{ Surface{lower[0]}; };
-Physical Volume("plate") = {lower[1], upper[1]};
+// A thin layer in the middle carries the support: the line at half the thickness of the outer face.
+lower[] = Extrude {0, 0, 0.3 - band / 2} { Surface{1}; Layers{layers}; Recombine; };
+middle[] = Extrude {0, 0, band} { Surface{lower[0]}; Layers{1}; Recombine; };
+upper[] = Extrude {0, 0, 0.3 - band / 2} { Surface{middle[0]}; Layers{layers}; Recombine; };
+Physical Volume("plate") = {lower[1], middle[1], upper[1]};
 Physical Surface("bottom") = {1};
 Physical Surface("top") = {upper[0]};
-Physical Surface("symmetry_y") = {lower[2], upper[2]};   // DC, y = 0
-Physical Surface("outer") = {lower[3], upper[3]};        // CB
-Physical Surface("symmetry_x") = {lower[4], upper[4]};   // BA, x = 0
-Physical Surface("inner") = {lower[5], upper[5]};        // AD
-Physical Curve("outer_middle") = {middle[1]};            // on CB at half the thickness
+Physical Surface("symmetry_y") = {lower[2], middle[2], upper[2]};   // DC, y = 0
+Physical Surface("outer") = {lower[3], upper[3]};                   // CB
+Physical Surface("outer_middle") = {middle[3]};                     // CB at half the thickness
+Physical Surface("symmetry_x") = {lower[4], middle[4], upper[4]};   // BA, x = 0
+Physical Surface("inner") = {lower[5], middle[5], upper[5]};        // AD
