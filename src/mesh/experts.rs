@@ -167,7 +167,8 @@ impl Graph<'_> {
     /// while that keeps both connected. Gives up quietly after a bounded amount of work.
     pub fn balance(&self, parts: &mut [u32], count: u32, tolerance: f64) {
         let cells = self.cells();
-        let limit = (cells as f64 / f64::from(count) * (1.0 + tolerance)).ceil() as u32;
+        let mean = cells as f64 / f64::from(count);
+        let limit = (mean * (1.0 + tolerance)).max(mean.ceil()) as u32;
         let mut sizes = vec![0u32; count as usize];
         parts.iter().for_each(|&part| sizes[part as usize] += 1);
         let mut work = 200 * cells + 100_000;
