@@ -64,6 +64,9 @@ fn main() {
     if !configuration.lines().any(|line| line.starts_with("#define PETSC_USE_REAL_DOUBLE")) {
         fail("the PETSc found is not double precision");
     }
+    if configuration.lines().any(|line| line.starts_with("#define PETSC_USE_64BIT_INDICES")) {
+        fail("the PETSc found has 64-bit indices; Tessera needs one with 32-bit indices");
+    }
     // The list of versions at which an interface that we use changed.
     println!("cargo::rustc-check-cfg=cfg(petsc_3_19)");
     println!("cargo::rustc-check-cfg=cfg(petsc_3_22)");
@@ -80,7 +83,7 @@ fn main() {
         .allowlist_item("(Petsc|PETSC|Vec|Mat|MAT|KSP|PC|SNES|TS|DM|IS|AO|NORM|INSERT|ADD|SCATTER).*")
         // MPI types come from mpi-sys, so that a communicator of rsmpi is one of PETSc's.
         .blocklist_item("(MPI|ompi|OMPI|MPIX|PMPI).*")
-        .raw_line("use mpi_sys::*;")
+        .raw_line("pub use mpi_sys::*;")
         .default_enum_style(bindgen::EnumVariation::NewType { is_bitfield: false, is_global: true })
         .layout_tests(false)
         .generate_comments(false)

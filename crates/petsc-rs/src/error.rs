@@ -1,0 +1,144 @@
+//! PETSc's errors as values.
+use petsc_sys::*;
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::vec::Vec;
+
+/// Result of every fallible operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error that PETSc reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// PETSc's error code (`PETSC_ERR_...`).
+    pub code: i32,
+    /// What went wrong.
+    pub message: String,
+    /// The calls that led there, innermost first, as `function() at file:line`.
+    pub traceback: Vec<String>,
+}
+
+impl Error {
+    /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
+    pub(crate) fn argument(message: impl Into<String>) -> Self {
+        Self { code: PETSC_ERR_ARG_WRONG as i32, message: message.into(), traceback: Vec::new() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PETSc error {}: {}", self.code, self.message)?;
+        for line in &self.traceback {
+            write!(f, "\n  in {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[derive(Default)]
+struct Trace {
+    messages: Vec<String>,
+    lines: Vec<String>,
+}
+
+thread_local! {
+    static TRACE: RefCell<Trace> = RefCell::default();
+}
+
+/// PETSc calls this once a stack frame while an error travels up.
+pub(crate) unsafe extern "C" fn collect(
+    _comm: MPI_Comm,
+    line: c_int,
+    function: *const c_char,
+    file: *const c_char,
+    code: PetscErrorCode,
+    kind: PetscErrorType,
+    message: *const c_char,
+    _context: *mut c_void,
+) -> PetscErrorCode {
+    let text = |pointer: *const c_char| match pointer.is_null() {
+        true => String::new(),
+        // SAFETY: PETSc passes null or a C string that lives through this call.
+        false => unsafe { CStr::from_ptr(pointer) }.to_string_lossy().trim().to_string(),
+    };
+    TRACE.with_borrow_mut(|trace| {
+        if kind == PetscErrorType_PETSC_ERROR_INITIAL {
+            trace.lines.clear();
+            trace.messages.retain(|m| m.starts_with(CALLBACK));
+        }
+        let message = text(message);
+        if !message.is_empty() {
+            trace.messages.push(message);
+        }
+        trace.lines.push(format!("{}() at {}:{line}", text(function), text(file)));
+    });
+    code
+}
+
+/// Marks a message that comes from a closure and must survive the start of a new PETSc traceback.
+const CALLBACK: &str = "in a callback: ";
+
+/// PETSc's return code as a result, with what [`collect`] gathered.
+pub(crate) fn check(code: PetscErrorCode) -> Result<()> {
+    let code = to_int(code);
+    if code == 0 {
+        return Ok(());
+    }
+    let trace = TRACE.take();
+    let mut message = trace.messages.join("; ");
+    if message.is_empty() {
+        let mut general = std::ptr::null();
+        // SAFETY: PETSc writes a pointer to a static string, or leaves it null.
+        let status = unsafe { PetscErrorMessage(code as _, &mut general, std::ptr::null_mut()) };
+        if to_int(status) == 0 && !general.is_null() {
+            // SAFETY: as above.
+            message = unsafe { CStr::from_ptr(general) }.to_string_lossy().into_owned();
+        }
+    }
+    Err(Error { code, message, traceback: trace.lines })
+}
+
+/// `PetscErrorCode` is an `int` up to 3.18 and an `enum` of the same size later.
+fn to_int(code: PetscErrorCode) -> i32 {
+    // SAFETY: both are four bytes, any bit pattern is an `i32`.
+    unsafe { std::mem::transmute::<PetscErrorCode, i32>(code) }
+}
+
+/// Runs a user's closure below PETSc: an error or a panic becomes a PETSc error code.
+pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+        Err(Error { code: PETSC_ERR_USER as i32, message: format!("panic: {text}"), traceback: Vec::new() })
+    });
+    let code = match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            TRACE.with_borrow_mut(|trace| {
+                trace.messages.push(format!("{CALLBACK}{}", error.message));
+                trace.lines = error.traceback;
+            });
+            if error.code == 0 { PETSC_ERR_USER as i32 } else { error.code }
+        }
+    };
+    // SAFETY: see `to_int`; PETSc hands unknown values through.
+    unsafe { std::mem::transmute::<i32, PetscErrorCode>(code) }
+}
+
+/// Calls PETSc and turns its code into a `Result`.
+///
+/// Safety contract of the whole crate: raw handles are only ever taken from live owned wrappers (which
+/// hold the session), pointers are to live locals or slices whose lengths were checked before, and
+/// borrowed arrays cannot outlive the object they belong to.
+macro_rules! petsc {
+    ($call:expr) => {{
+        // SAFETY: the contract above.
+        #[allow(clippy::macro_metavars_in_unsafe)]
+        let code = unsafe { $call };
+        $crate::error::check(code)
+    }};
+}

@@ -1,0 +1,414 @@
+//! Linear solvers.
+use crate::error::{Error, Result, callback};
+use crate::session::{int, name, text, truth};
+use crate::{Int, Matrix, Options, Preconditioner, Vector};
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::AsRaw;
+use petsc_sys::*;
+use std::cell::Cell;
+use std::ffi::{c_char, c_void};
+use std::fmt;
+use std::ptr::{null, null_mut};
+use std::vec::Vec;
+
+handle!(
+    /// A Krylov (or direct) solver for `A x = b` (`KSP`).
+    ///
+    /// Each solver made by [`KrylovSolver::new`] has its own options prefix, so that
+    /// [`KrylovSolver::set_options`] reaches no other.
+    KrylovSolver,
+    KSP,
+    KSPDestroy
+);
+
+/// Why an iteration stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConvergenceReason {
+    /// Residual below the relative tolerance.
+    RelativeTolerance,
+    /// Residual below the absolute tolerance.
+    AbsoluteTolerance,
+    /// The number of iterations that was asked for, without a test.
+    Iterations,
+    /// The Krylov space holds the solution.
+    HappyBreakdown,
+    /// Another of PETSc's positive reasons.
+    Converged(i32),
+    /// Still iterating.
+    Iterating,
+    /// Out of iterations.
+    DivergedIterations,
+    /// The residual grew beyond the divergence tolerance.
+    DivergedTolerance,
+    /// The method broke down.
+    DivergedBreakdown,
+    /// The method needs a symmetric matrix or preconditioner.
+    DivergedNonsymmetric,
+    /// The preconditioner is not positive definite.
+    DivergedIndefinitePreconditioner,
+    /// Not-a-number or infinity appeared.
+    DivergedNan,
+    /// The matrix is not positive definite.
+    DivergedIndefiniteMatrix,
+    /// The preconditioner could not be built or applied (zero pivot, out of memory, ...).
+    DivergedPreconditionerFailed,
+    /// Another of PETSc's negative reasons.
+    Diverged(i32),
+}
+
+impl ConvergenceReason {
+    /// From PETSc's number; the positive ones moved between versions.
+    fn from_raw(reason: KSPConvergedReason) -> Self {
+        // SAFETY: reads an enumeration of four bytes.
+        let code = unsafe { std::mem::transmute::<KSPConvergedReason, i32>(reason) };
+        match code {
+            0 => Self::Iterating,
+            2 => Self::RelativeTolerance,
+            3 => Self::AbsoluteTolerance,
+            4 => Self::Iterations,
+            _ if reason == KSPConvergedReason_KSP_CONVERGED_HAPPY_BREAKDOWN => Self::HappyBreakdown,
+            1.. => Self::Converged(code),
+            -3 => Self::DivergedIterations,
+            -4 => Self::DivergedTolerance,
+            -5 | -6 => Self::DivergedBreakdown,
+            -7 => Self::DivergedNonsymmetric,
+            -8 => Self::DivergedIndefinitePreconditioner,
+            -9 => Self::DivergedNan,
+            -10 => Self::DivergedIndefiniteMatrix,
+            -11 => Self::DivergedPreconditionerFailed,
+            _ => Self::Diverged(code),
+        }
+    }
+
+    /// Whether the solution meets what was asked for.
+    pub fn converged(self) -> bool {
+        matches!(
+            self,
+            Self::RelativeTolerance
+                | Self::AbsoluteTolerance
+                | Self::Iterations
+                | Self::HappyBreakdown
+                | Self::Converged(_)
+        )
+    }
+}
+
+impl fmt::Display for ConvergenceReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Self::RelativeTolerance => "relative tolerance reached",
+            Self::AbsoluteTolerance => "absolute tolerance reached",
+            Self::Iterations => "the iterations asked for were done",
+            Self::HappyBreakdown => "the Krylov space holds the solution",
+            Self::Converged(code) => return write!(f, "converged (PETSc's reason {code})"),
+            Self::Iterating => "still iterating",
+            Self::DivergedIterations => "the iteration limit was reached",
+            Self::DivergedTolerance => "the residual grew beyond the divergence tolerance",
+            Self::DivergedBreakdown => "the Krylov method broke down",
+            Self::DivergedNonsymmetric => "the matrix or preconditioner is not symmetric",
+            Self::DivergedIndefinitePreconditioner => "the preconditioner is not positive definite",
+            Self::DivergedNan => "not-a-number or infinity appeared",
+            Self::DivergedIndefiniteMatrix => "the matrix is not positive definite",
+            Self::DivergedPreconditionerFailed => "the preconditioner could not be built or applied",
+            Self::Diverged(code) => return write!(f, "diverged (PETSc's reason {code})"),
+        };
+        f.write_str(words)
+    }
+}
+
+/// How a solve ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Convergence {
+    /// Why it stopped.
+    pub reason: ConvergenceReason,
+    /// Iterations done.
+    pub iterations: usize,
+    /// Last residual norm, in the solver's norm.
+    pub residual: f64,
+}
+
+/// The norm that the convergence test sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormType {
+    /// None: a fixed number of iterations.
+    None,
+    /// `|M^-1 r|`.
+    Preconditioned,
+    /// `|r|`.
+    Unpreconditioned,
+    /// `sqrt(r^T M^-1 r)`; for CG: an estimate of the energy norm of the error.
+    Natural,
+}
+
+thread_local! {
+    static COUNTER: Cell<u64> = const { Cell::new(0) };
+}
+
+type Monitor = Box<dyn FnMut(usize, f64)>;
+
+impl KrylovSolver {
+    /// A solver with a prefix of its own ("solver1_", "solver2_", ...).
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn new(comm: &SimpleCommunicator) -> Result<Self> {
+        let mut raw = null_mut();
+        petsc!(KSPCreate(comm.as_raw(), &mut raw))?;
+        let mut solver = Self::from_raw(raw)?;
+        COUNTER.set(COUNTER.get() + 1);
+        solver.set_prefix(&format!("solver{}_", COUNTER.get()))?;
+        Ok(solver)
+    }
+
+    /// Names this solver's options: with "heat_", `-heat_ksp_type cg` on the command line is this one's.
+    ///
+    /// # Errors
+    /// When the prefix starts with a dash.
+    pub fn set_prefix(&mut self, prefix: &str) -> Result<()> {
+        let prefix = name(prefix)?;
+        petsc!(KSPSetOptionsPrefix(self.raw, prefix.as_ptr()))
+    }
+
+    /// The options prefix.
+    pub fn prefix(&self) -> String {
+        let mut prefix: *const c_char = null();
+        // SAFETY: the handle is live; PETSc lends its string.
+        unsafe { KSPGetOptionsPrefix(self.raw, &mut prefix) };
+        text(prefix)
+    }
+
+    /// Applies options written without prefix, such as `-ksp_type cg -pc_type gamg`. What the
+    /// database already holds for this prefix (from the command line) wins. The options stay in the
+    /// database, because inner solvers read theirs at set-up; [`KrylovSolver::clear_options`] takes them out.
+    ///
+    /// # Errors
+    /// When an option is malformed or has a wrong value.
+    pub fn set_options(&mut self, line: &str) -> Result<()> {
+        Options::global()?.insert(&self.prefix(), line, false)?;
+        petsc!(KSPSetFromOptions(self.raw))
+    }
+
+    /// Removes every option named in `line` (as given to [`KrylovSolver::set_options`]) from the database.
+    ///
+    /// # Errors
+    /// When an option is malformed.
+    pub fn clear_options(&mut self, line: &str) -> Result<()> {
+        Options::global()?.remove(&self.prefix(), line)
+    }
+
+    /// Sets the matrix and the one that the preconditioner is built from (often the same). PETSc shares
+    /// them: later changes of their values are seen at the next solve.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn set_operators(&mut self, a: &Matrix, preconditioning: &Matrix) -> Result<()> {
+        petsc!(KSPSetOperators(self.raw, a.raw, preconditioning.raw))
+    }
+
+    /// Keeps (`true`) or rebuilds the preconditioner when the matrix changes.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn set_reuse_preconditioner(&mut self, reuse: bool) -> Result<()> {
+        petsc!(KSPSetReusePreconditioner(self.raw, truth(reuse)))
+    }
+
+    /// Sets the method by PETSc's name ("cg", "gmres", "preonly", ...).
+    ///
+    /// # Errors
+    /// When there is no such method.
+    pub fn set_type(&mut self, kind: &str) -> Result<()> {
+        let kind = name(kind)?;
+        petsc!(KSPSetType(self.raw, kind.as_ptr()))
+    }
+
+    /// The method's name, empty before one is chosen.
+    pub fn kind(&self) -> String {
+        let mut kind: *const c_char = null();
+        // SAFETY: the handle is live; PETSc lends its string.
+        unsafe { KSPGetType(self.raw, &mut kind) };
+        text(kind)
+    }
+
+    /// Relative and absolute tolerance and the largest number of iterations.
+    ///
+    /// # Errors
+    /// When a value is negative.
+    pub fn set_tolerances(&mut self, relative: f64, absolute: f64, iterations: usize) -> Result<()> {
+        petsc!(KSPSetTolerances(self.raw, relative, absolute, PETSC_DEFAULT as f64, int(iterations)?))
+    }
+
+    /// Chooses the norm of the convergence test.
+    ///
+    /// # Errors
+    /// When PETSc fails; a method that does not offer the norm complains at set-up.
+    pub fn set_norm_type(&mut self, norm: NormType) -> Result<()> {
+        let norm = match norm {
+            NormType::None => KSPNormType_KSP_NORM_NONE,
+            NormType::Preconditioned => KSPNormType_KSP_NORM_PRECONDITIONED,
+            NormType::Unpreconditioned => KSPNormType_KSP_NORM_UNPRECONDITIONED,
+            NormType::Natural => KSPNormType_KSP_NORM_NATURAL,
+        };
+        petsc!(KSPSetNormType(self.raw, norm))
+    }
+
+    /// Whether `x` at the call of [`KrylovSolver::solve`] is the first guess (else zero is).
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn set_initial_guess_nonzero(&mut self, nonzero: bool) -> Result<()> {
+        petsc!(KSPSetInitialGuessNonzero(self.raw, truth(nonzero)))
+    }
+
+    /// Calls `monitor(iteration, residual)` in every iteration.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn add_monitor(&mut self, monitor: impl FnMut(usize, f64) + 'static) -> Result<()> {
+        let boxed: Box<Monitor> = Box::new(Box::new(monitor));
+        // PETSc frees it through `drop_monitor`.
+        petsc!(KSPMonitorSet(
+            self.raw,
+            Some(run_monitor),
+            Box::into_raw(boxed) as *mut c_void,
+            Some(drop_monitor)
+        ))
+    }
+
+    /// Removes all monitors.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn clear_monitors(&mut self) -> Result<()> {
+        petsc!(KSPMonitorCancel(self.raw))
+    }
+
+    /// Keeps the residual norms of up to `length` iterations of each solve.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn keep_history(&mut self, length: usize) -> Result<()> {
+        petsc!(KSPSetResidualHistory(self.raw, null_mut(), int(length)?, truth(true)))
+    }
+
+    /// Residual norms of the last solve; empty without [`KrylovSolver::keep_history`].
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn history(&self) -> Result<Vec<f64>> {
+        let (mut values, mut count) = (null(), 0);
+        petsc!(KSPGetResidualHistory(self.raw, &mut values, &mut count))?;
+        if values.is_null() {
+            return Ok(Vec::new());
+        }
+        // SAFETY: PETSc keeps `count` values until the next solve.
+        Ok(unsafe { std::slice::from_raw_parts(values, count as usize) }.to_vec())
+    }
+
+    /// Builds the preconditioner now (else the first solve does).
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn set_up(&mut self) -> Result<()> {
+        petsc!(KSPSetUp(self.raw))?;
+        petsc!(KSPSetUpOnBlocks(self.raw))
+    }
+
+    /// Solves `A x = b`. Divergence is not an error here: look at the reason.
+    ///
+    /// # Errors
+    /// When no matrix is set, sizes differ, or PETSc fails inside.
+    pub fn solve(&mut self, b: &Vector, x: &mut Vector) -> Result<Convergence> {
+        self.check_sizes(b, x)?;
+        petsc!(KSPSolve(self.raw, b.raw, x.raw))?;
+        self.convergence()
+    }
+
+    /// Solves `A^T x = b`.
+    ///
+    /// # Errors
+    /// As [`KrylovSolver::solve`].
+    pub fn solve_transpose(&mut self, b: &Vector, x: &mut Vector) -> Result<Convergence> {
+        self.check_sizes(x, b)?;
+        petsc!(KSPSolveTranspose(self.raw, b.raw, x.raw))?;
+        self.convergence()
+    }
+
+    fn check_sizes(&self, b: &Vector, x: &Vector) -> Result<()> {
+        let (mut is_set, mut unused) = (truth(false), truth(false));
+        petsc!(KSPGetOperatorsSet(self.raw, &mut is_set, &mut unused))?;
+        if is_set == truth(false) {
+            return Err(Error::argument("the solver has no matrix"));
+        }
+        let (mut a, mut rows, mut columns): (Mat, Int, Int) = (null_mut(), 0, 0);
+        petsc!(KSPGetOperators(self.raw, &mut a, null_mut()))?;
+        petsc!(MatGetSize(a, &mut rows, &mut columns))?;
+        if rows as usize != b.global_size() || columns as usize != x.global_size() {
+            return Err(Error::argument(format!(
+                "a matrix of {rows} x {columns} against a right-hand side of {} and a solution of {}",
+                b.global_size(),
+                x.global_size()
+            )));
+        }
+        Ok(())
+    }
+
+    /// How the last solve ended.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn convergence(&self) -> Result<Convergence> {
+        let (mut reason, mut iterations, mut residual) = (KSPConvergedReason_KSP_CONVERGED_ITERATING, 0, 0.0);
+        petsc!(KSPGetConvergedReason(self.raw, &mut reason))?;
+        petsc!(KSPGetIterationNumber(self.raw, &mut iterations))?;
+        petsc!(KSPGetResidualNorm(self.raw, &mut residual))?;
+        Ok(Convergence {
+            reason: ConvergenceReason::from_raw(reason),
+            iterations: iterations.max(0) as usize,
+            residual,
+        })
+    }
+
+    /// Estimates of the largest and smallest eigenvalue of the preconditioned matrix from the last CG
+    /// solve; needs the option `-ksp_compute_singularvalues`.
+    ///
+    /// # Errors
+    /// When the option was not set before the solve.
+    pub fn extreme_singular_values(&self) -> Result<(f64, f64)> {
+        let (mut largest, mut smallest) = (0.0, 0.0);
+        petsc!(KSPComputeExtremeSingularValues(self.raw, &mut largest, &mut smallest))?;
+        Ok((largest, smallest))
+    }
+
+    /// The preconditioner, shared with the solver.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn preconditioner(&self) -> Result<Preconditioner> {
+        let mut raw = null_mut();
+        petsc!(KSPGetPC(self.raw, &mut raw))?;
+        Preconditioner::share(raw)
+    }
+}
+
+unsafe extern "C" fn run_monitor(
+    _ksp: KSP,
+    iteration: PetscInt,
+    residual: PetscReal,
+    context: *mut c_void,
+) -> PetscErrorCode {
+    callback(|| {
+        // SAFETY: the box made in `add_monitor`, alive until `drop_monitor`.
+        let monitor = unsafe { &mut *(context as *mut Monitor) };
+        monitor(iteration.max(0) as usize, residual);
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn drop_monitor(context: *mut *mut c_void) -> PetscErrorCode {
+    callback(|| {
+        // SAFETY: called once, with the box made in `add_monitor`.
+        drop(unsafe { Box::from_raw(*context as *mut Monitor) });
+        Ok(())
+    })
+}
