@@ -10,7 +10,10 @@ use hdf5::{Dataset, Datatype};
 use hdf5_sys::h5::{herr_t, hsize_t};
 use hdf5_sys::h5d::{H5Dget_space, H5Dread, H5Dwrite};
 use hdf5_sys::h5i::{H5Idec_ref, hid_t};
-use hdf5_sys::h5p::{H5FD_mpio_xfer_t, H5Pcreate, H5Pset_dxpl_mpio};
+use hdf5_sys::h5p::{
+    H5FD_mpio_collective_opt_t, H5FD_mpio_xfer_t, H5Pcreate, H5Pset_dxpl_mpio,
+    H5Pset_dxpl_mpio_collective_opt,
+};
 use hdf5_sys::h5s::{
     H5S_seloper_t, H5Screate_simple, H5Sget_simple_extent_dims, H5Sget_simple_extent_ndims,
     H5Sselect_hyperslab, H5Sselect_none,
@@ -49,6 +52,10 @@ unsafe extern "C" {
 /// Bytes a rank moves in one call: MPI counts are 32-bit, and several MPI-IO layers fail above 2 GiB.
 const ROUND_BYTES: u64 = 1 << 30;
 
+/// From this many bytes a rank on, contiguous slabs go from each rank straight to the file: gathering them
+/// on few ranks first, as MPI-IO does for collective calls, would only copy (measured by `benches/storage`).
+const DIRECT_BYTES: u64 = 1 << 20;
+
 /// What HDF5 reports when a transfer was converted from another number type on the way.
 const CAUSE_CONVERSION: u32 = 0x02;
 
@@ -68,29 +75,45 @@ impl Drop for Id {
     }
 }
 
-/// A transfer property list for collective transfers.
-pub(super) struct Transfer(Id);
+/// Transfer property lists for collective transfers.
+pub(super) struct Transfer {
+    /// MPI-IO may gather the slabs on few ranks: best for small or strewn ones.
+    gathered: Id,
+    /// Every rank moves its own slab inside the collective call: best for long contiguous ones.
+    direct: Id,
+}
 
 impl Transfer {
     pub(super) fn new() -> hdf5::Result<Self> {
-        // The class identifier below exists once the library is open.
+        use H5FD_mpio_collective_opt_t::{H5FD_MPIO_COLLECTIVE_IO, H5FD_MPIO_INDIVIDUAL_IO};
+        // Reading the class identifier opens the library.
         let class = *hdf5::globals::H5P_DATASET_XFER;
         let _guard = hdf5_sys::LOCK.lock();
-        // SAFETY: a list class of the open library; the new list is owned by `Id`.
-        unsafe {
-            let list = Id::new(H5Pcreate(class))?;
-            hdf5::h5check(H5Pset_dxpl_mpio(list.0, H5FD_mpio_xfer_t::H5FD_MPIO_COLLECTIVE))?;
-            Ok(Self(list))
-        }
+        let list = |option| -> hdf5::Result<Id> {
+            // SAFETY: a list class of the open library; the new list is owned by `Id`.
+            unsafe {
+                let list = Id::new(H5Pcreate(class))?;
+                hdf5::h5check(H5Pset_dxpl_mpio(list.0, H5FD_mpio_xfer_t::H5FD_MPIO_COLLECTIVE))?;
+                hdf5::h5check(H5Pset_dxpl_mpio_collective_opt(list.0, option))?;
+                Ok(list)
+            }
+        };
+        Ok(Self { gathered: list(H5FD_MPIO_COLLECTIVE_IO)?, direct: list(H5FD_MPIO_INDIVIDUAL_IO)? })
     }
 
-    /// Why the last transfer was not collective on some rank, as HDF5's bits; 0 when it was.
-    fn cause(&self) -> hdf5::Result<u32> {
-        let (mut local, mut global) = (0, 0);
-        // SAFETY: a live transfer list and two places for the answers.
-        hdf5::h5check(unsafe { H5Pget_mpio_no_collective_cause(self.0.0, &mut local, &mut global) })?;
-        Ok(local | global)
+    /// The list that suits every rank's slab. Collective.
+    fn choose(&self, comm: &Comm, shape: &[u64], slab: &Slab, bytes: usize) -> &Id {
+        let long = slab.is_contiguous(shape) && slab.len() * bytes as u64 >= DIRECT_BYTES;
+        if comm.min(u8::from(long || slab.is_empty())) == 1 { &self.direct } else { &self.gathered }
     }
+}
+
+/// Why the last transfer with a list was not collective on some rank, as HDF5's bits; 0 when it was.
+fn cause(list: &Id) -> hdf5::Result<u32> {
+    let (mut local, mut global) = (0, 0);
+    // SAFETY: a live transfer list and two places for the answers.
+    hdf5::h5check(unsafe { H5Pget_mpio_no_collective_cause(list.0, &mut local, &mut global) })?;
+    Ok(local | global)
 }
 
 /// A box of a dataset: where it starts and how far it reaches along every axis.
@@ -117,6 +140,12 @@ impl Slab {
     /// piece is contiguous in memory.
     fn cut_axis(&self) -> usize {
         self.count.iter().position(|&c| c != 1).unwrap_or(0)
+    }
+
+    /// Whether its entries lie one after the other in a dataset of that shape.
+    fn is_contiguous(&self, shape: &[u64]) -> bool {
+        let after = self.cut_axis() + 1;
+        after >= shape.len() || self.count[after..] == shape[after..]
     }
 
     /// How many rounds it takes to move entries of `bytes` bytes.
@@ -176,8 +205,8 @@ pub(super) fn extent(dataset: &Dataset) -> hdf5::Result<Vec<u64>> {
     }
 }
 
-/// Whether the slab has the dataset's axes, lies inside it and has as many entries as `values`.
-fn fits(dataset: &Dataset, slab: &Slab, values: usize) -> std::result::Result<(), String> {
+/// The dataset's shape, if the slab has its axes, lies inside it and has as many entries as `values`.
+fn fits(dataset: &Dataset, slab: &Slab, values: usize) -> std::result::Result<Vec<u64>, String> {
     let shape = extent(dataset).map_err(message)?;
     let inside = slab.start.len() == shape.len()
         && slab.count.len() == shape.len()
@@ -191,7 +220,7 @@ fn fits(dataset: &Dataset, slab: &Slab, values: usize) -> std::result::Result<()
     if slab.len() != values as u64 {
         return Err(format!("{values} values given for a part of shape {:?}", slab.count));
     }
-    Ok(())
+    Ok(shape)
 }
 
 /// Writes `values` (row-major) to `slab`, all ranks together, each its own slab (which may be empty).
@@ -205,8 +234,9 @@ pub(super) fn write<T: Element>(
     values: &[T],
     label: &str,
 ) -> Result<()> {
-    comm.agree(fits(dataset, slab, values.len()).map_err(|e| Error::Storage(format!("{label}: {e}"))))?;
     let bytes = size_of::<T>();
+    let fitting = fits(dataset, slab, values.len()).map_err(|e| Error::Storage(format!("{label}: {e}")));
+    let list = transfer.choose(comm, &comm.agree(fitting)?, slab, bytes);
     let run = |round: u64| -> hdf5::Result<u32> {
         let (piece, offset) = slab.piece(bytes, round);
         let kind = Datatype::from_type::<T>()?;
@@ -215,9 +245,9 @@ pub(super) fn write<T: Element>(
         // SAFETY: `fits` has checked that the piece lies inside `values`, whose type is `kind`.
         unsafe {
             let from = values.as_ptr().add(offset.min(values.len())).cast::<c_void>();
-            hdf5::h5check(H5Dwrite(dataset.id(), kind.id(), memory.0, file.0, transfer.0.0, from))?;
+            hdf5::h5check(H5Dwrite(dataset.id(), kind.id(), memory.0, file.0, list.0, from))?;
         }
-        transfer.cause()
+        cause(list)
     };
     for round in 0..comm.max(slab.rounds(bytes)) {
         verdict(comm, run(round), 0, label, "write")?;
@@ -236,9 +266,10 @@ pub(super) fn read<T: Element>(
     label: &str,
 ) -> Result<Vec<T>> {
     let length = slab.len() as usize;
-    comm.agree(fits(dataset, slab, length).map_err(|e| Error::Storage(format!("{label}: {e}"))))?;
-    let mut values = vec![T::default(); length];
     let bytes = size_of::<T>();
+    let fitting = fits(dataset, slab, length).map_err(|e| Error::Storage(format!("{label}: {e}")));
+    let list = transfer.choose(comm, &comm.agree(fitting)?, slab, bytes);
+    let mut values = vec![T::default(); length];
     let mut run = |round: u64| -> hdf5::Result<u32> {
         let (piece, offset) = slab.piece(bytes, round);
         let kind = Datatype::from_type::<T>()?;
@@ -247,9 +278,9 @@ pub(super) fn read<T: Element>(
         // SAFETY: the piece lies inside `values`, which has the slab's length and the type `kind`.
         unsafe {
             let to = values.as_mut_ptr().add(offset.min(length)).cast::<c_void>();
-            hdf5::h5check(H5Dread(dataset.id(), kind.id(), memory.0, file.0, transfer.0.0, to))?;
+            hdf5::h5check(H5Dread(dataset.id(), kind.id(), memory.0, file.0, list.0, to))?;
         }
-        transfer.cause()
+        cause(list)
     };
     for round in 0..comm.max(slab.rounds(bytes)) {
         verdict(comm, run(round), CAUSE_CONVERSION, label, "read")?;

@@ -78,6 +78,11 @@ impl ParallelFile {
         &self.path
     }
 
+    /// Names the file otherwise in messages: by its final name while it has a temporary one. Local.
+    pub(super) fn set_label(&mut self, label: String) {
+        self.label = label;
+    }
+
     /// The name used in messages. Local.
     pub(super) fn label(&self) -> &str {
         &self.label

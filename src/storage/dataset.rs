@@ -1,0 +1,223 @@
+//! The dataset of a campaign: many samples in one file, written while they finish.
+//!
+//! All metadata and all room are made when the file is created and sent to the disk before the file gets
+//! its name. A sample only overwrites numbers in place, its status last, so a kill at any moment leaves a
+//! readable file that says which samples are complete.
+use super::layout::{Field, Provenance, Schema, field_path};
+use super::{ParallelFile, ResultFile};
+use crate::error::{Error, Result};
+use crate::parallel::Comm;
+use std::ops::Range;
+use std::path::Path;
+
+const PARAMETERS: &str = "/parameters";
+const STATUS: &str = "/status";
+const ITERATIONS: &str = "/cost/iterations";
+const TIME: &str = "/cost/time";
+
+/// How far a sample is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Not yet solved, or stopped in the middle.
+    Pending,
+    /// Solved and stored.
+    Done,
+    /// Given up; its values mean nothing.
+    Failed,
+}
+
+impl Status {
+    fn code(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Done => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
+/// The parameters of all samples. The same on every rank.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples {
+    /// Names of the parameters.
+    pub names: Vec<String>,
+    /// Their units.
+    pub units: Vec<String>,
+    /// `[sample, parameter]`.
+    pub values: Vec<f64>,
+}
+
+impl Samples {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.names.len().max(1)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// A quantity of interest: name, unit, meaning.
+pub type Quantity<'a> = (&'a str, &'a str, &'a str);
+
+/// A dataset open for reading or for writing samples. Its methods are collective.
+pub struct DatasetFile {
+    file: ParallelFile,
+    samples: usize,
+}
+
+impl DatasetFile {
+    /// Creates the file with room for all samples and opens it for writing; `setup` adds what the samples share,
+    /// such as the mesh. Collective.
+    pub fn create(
+        comm: &Comm,
+        path: &Path,
+        provenance: &Provenance,
+        samples: &Samples,
+        fields: &[Field],
+        quantities: &[Quantity],
+        setup: impl FnOnce(&ParallelFile) -> Result<()>,
+    ) -> Result<Self> {
+        let count = samples.len() as u64;
+        let file = ResultFile::create(comm, path)?;
+        file.describe(Schema::Dataset, provenance)?;
+        setup(&file)?;
+        file.write_array(PARAMETERS, &[count, samples.names.len() as u64], &samples.values)?;
+        file.set(PARAMETERS, "names", samples.names.clone())?;
+        file.set(PARAMETERS, "units", samples.units.clone())?;
+        file.set(PARAMETERS, "meaning", "parameters of the samples")?;
+        file.write_array(STATUS, &[count], &vec![Status::Pending.code(); samples.len()])?;
+        file.set(STATUS, "meaning", "0 pending, 1 done, 2 failed")?;
+        for (path, unit, meaning) in [
+            (ITERATIONS, "1", "iterations of the linear solver"),
+            (TIME, "s", "wall-clock time of the sample"),
+        ] {
+            file.write_array(path, &[count], &vec![f64::NAN; samples.len()])?;
+            file.set(path, "unit", unit)?;
+            file.set(path, "meaning", meaning)?;
+        }
+        for field in fields {
+            file.create_field(field, count)?;
+        }
+        for &(name, unit, meaning) in quantities {
+            file.write_quantity(name, unit, meaning, &vec![f64::NAN; samples.len()])?;
+        }
+        file.finish()?;
+        Self::open(comm, path, true)
+    }
+
+    /// Opens a dataset, `writable` to go on with it. Collective.
+    pub fn open(comm: &Comm, path: &Path, writable: bool) -> Result<Self> {
+        let file =
+            if writable { ParallelFile::open_writable(comm, path)? } else { ParallelFile::open(comm, path)? };
+        file.expect(Schema::Dataset)?;
+        let samples = file.shape(STATUS)?.first().copied().unwrap_or(0) as usize;
+        Ok(Self { file, samples })
+    }
+
+    /// The file itself, for the mesh and for attributes.
+    pub fn file(&self) -> &ParallelFile {
+        &self.file
+    }
+
+    /// Number of samples. Local.
+    pub fn len(&self) -> usize {
+        self.samples
+    }
+
+    /// Whether there are no samples. Local.
+    pub fn is_empty(&self) -> bool {
+        self.samples == 0
+    }
+
+    /// The parameters of all samples.
+    pub fn samples(&self) -> Result<Samples> {
+        Ok(Samples {
+            names: self.file.texts(PARAMETERS, "names")?,
+            units: self.file.texts(PARAMETERS, "units")?,
+            values: self.file.read_array(PARAMETERS)?.1,
+        })
+    }
+
+    /// Refuses to go on with a dataset of another design.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that says what differs.
+    pub fn expect_samples(&self, wanted: &Samples) -> Result<()> {
+        let found = self.samples()?;
+        let label = self.file.label();
+        if found.names != wanted.names {
+            let (there, here) = (found.names.join(", "), wanted.names.join(", "));
+            return Err(Error::input(label, format!("its parameters are {there}, those of the deck {here}")));
+        }
+        if found.values != wanted.values {
+            return Err(Error::input(
+                label,
+                format!(
+                    "it holds another design ({} samples, the deck asks for {}); remove it, or name another file",
+                    found.len(),
+                    wanted.len()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// How far every sample is.
+    pub fn status(&self) -> Result<Vec<Status>> {
+        let (_, codes) = self.file.read_array::<u8>(STATUS)?;
+        let status = |&code: &u8| match code {
+            1 => Status::Done,
+            2 => Status::Failed,
+            _ => Status::Pending,
+        };
+        Ok(codes.iter().map(status).collect())
+    }
+
+    /// Samples that are done, ascending.
+    pub fn done(&self) -> Result<Vec<usize>> {
+        let status = self.status()?;
+        Ok((0..status.len()).filter(|&i| status[i] == Status::Done).collect())
+    }
+
+    /// Writes this rank's canonical block of a field of a sample.
+    pub fn write_field(&self, sample: usize, name: &str, first: u64, values: &[f64]) -> Result<()> {
+        self.file.write_field(name, sample as u64, first, values)
+    }
+
+    /// Reads this rank's canonical block of a field of a sample.
+    pub fn read_field(&self, sample: usize, name: &str, range: Range<u64>) -> Result<Vec<f64>> {
+        self.file.read_step(&field_path(name), sample as u64, range)
+    }
+
+    /// Writes a quantity of a sample; every rank gives the same value.
+    pub fn write_quantity(&self, sample: usize, name: &str, value: f64) -> Result<()> {
+        self.entry(&format!("/qoi/{name}"), sample, value)
+    }
+
+    /// The values of a quantity, one a sample; NaN where the sample is not done.
+    pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
+        Ok(self.file.read_array(&format!("/qoi/{name}"))?.1)
+    }
+
+    /// Marks a sample as done or failed, after everything else of it has reached the disk.
+    pub fn finish_sample(&self, sample: usize, status: Status, iterations: u64, seconds: f64) -> Result<()> {
+        self.entry(ITERATIONS, sample, iterations as f64)?;
+        self.entry(TIME, sample, seconds)?;
+        self.file.flush()?;
+        self.entry(STATUS, sample, status.code())?;
+        self.file.flush()
+    }
+
+    /// Closes the file.
+    pub fn close(self) -> Result<()> {
+        self.file.close()
+    }
+
+    fn entry<T: super::Element>(&self, path: &str, sample: usize, value: T) -> Result<()> {
+        let mine: &[T] = if self.file.comm().rank() == 0 { &[value] } else { &[] };
+        self.file.write_rows(path, sample as u64, mine)
+    }
+}
