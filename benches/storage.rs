@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use tessera::parallel::{Comm, block};
-use tessera::storage::ParallelFile;
+use tessera::storage::File;
 
 /// Times each way is tried; the best counts, as everything else on the machine only slows it.
 const REPEATS: usize = 5;
@@ -52,7 +52,7 @@ fn measure(nodes: u64, directory: &Path) {
             }
             comm.barrier();
             let start = Instant::now();
-            let file = ParallelFile::create(&comm, &path).expect("the file can be created");
+            let file = File::create(&comm, &path).expect("the file can be created");
             file.create_dataset::<f64>("/fields/u", &[1, nodes, 3]).expect("the dataset can be created");
             file.write_step("/fields/u", 0, range.start, &values).expect("the field can be written");
             if synced {
@@ -61,7 +61,7 @@ fn measure(nodes: u64, directory: &Path) {
             file.close().expect("the file can be closed");
             hdf5 = hdf5.min(comm.max(start.elapsed().as_secs_f64()));
             let start = Instant::now();
-            let file = ParallelFile::open(&comm, &path).expect("the file can be opened");
+            let file = File::open(&comm, &path).expect("the file can be opened");
             let back = file.read_step::<f64>("/fields/u", 0, range.clone()).expect("the field can be read");
             file.close().expect("the file can be closed");
             read = read.min(comm.max(start.elapsed().as_secs_f64()));

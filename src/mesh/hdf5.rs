@@ -14,7 +14,7 @@ use super::cell::CellType;
 use super::raw::RawMesh;
 use crate::error::{Error, Result};
 use crate::parallel::{Comm, Redistribution, block, block_owner};
-use crate::storage::ParallelFile;
+use crate::storage::File;
 use std::path::Path;
 
 const GEOMETRY: &str = "/mesh/geometry";
@@ -47,7 +47,7 @@ impl Mesh {
     ///
     /// # Errors
     /// [`Error::Storage`] when the group is there already or the file system refuses.
-    pub fn write(&self, file: &ParallelFile) -> Result<()> {
+    pub fn write(&self, file: &File) -> Result<()> {
         let (nv, dimension) = (self.cell_type.vertices(), self.dimension);
         file.create_group("/mesh")?;
         file.set("/mesh", "cell_type", self.cell_type.name())?;
@@ -128,7 +128,7 @@ fn read_file(comm: &Comm, path: &Path, name: &str) -> Result<RawMesh> {
     let fault = |message: String| Error::input(name, message);
     let length = std::fs::metadata(path).map(|data| data.len());
     let length = comm.agree(length.map_err(|e| fault(format!("cannot be read: {e}"))))?;
-    let file = ParallelFile::open(comm, path)?;
+    let file = File::open(comm, path)?;
     // Every rank sees the same file, so all take the same branch below.
     for needed in [GEOMETRY, TOPOLOGY] {
         if !file.exists(needed) {

@@ -38,6 +38,11 @@ impl Redistribution {
         self.range.clone()
     }
 
+    /// How many values this rank owns.
+    pub fn owned(&self) -> usize {
+        self.order.len()
+    }
+
     /// How many canonical numbers there are over all ranks.
     pub fn total(&self) -> u64 {
         self.total

@@ -1,5 +1,5 @@
 //! Attributes: what files say about themselves.
-use super::ParallelFile;
+use super::File;
 use super::file::exists;
 use crate::error::{Error, Result};
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode};
@@ -71,7 +71,7 @@ impl std::fmt::Display for Value {
     }
 }
 
-impl ParallelFile {
+impl File {
     /// Sets an attribute of the object at `path` ("/" for the file), replacing one of that name.
     /// Collective; every rank gives the same value.
     pub fn set(&self, path: &str, name: &str, value: impl Into<Value>) -> Result<()> {

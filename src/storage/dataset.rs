@@ -3,14 +3,13 @@
 //! All metadata and all room are made when the file is created and sent to the disk before the file gets
 //! its name. A sample only overwrites numbers in place, its status last, so a kill at any moment leaves a
 //! readable file that says which samples are complete.
-use super::layout::{Field, Provenance, Schema, field_path};
-use super::{ParallelFile, ResultFile};
+use super::field::Field;
+use super::layout::{Provenance, Samples, Schema};
+use super::{File, ResultFile};
 use crate::error::{Error, Result};
-use crate::parallel::Comm;
-use std::ops::Range;
+use crate::parallel::{Comm, Redistribution};
 use std::path::Path;
 
-const PARAMETERS: &str = "/parameters";
 const STATUS: &str = "/status";
 const ITERATIONS: &str = "/cost/iterations";
 const TIME: &str = "/cost/time";
@@ -36,35 +35,12 @@ impl Status {
     }
 }
 
-/// The parameters of all samples. The same on every rank.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Samples {
-    /// Names of the parameters.
-    pub names: Vec<String>,
-    /// Their units.
-    pub units: Vec<String>,
-    /// `[sample, parameter]`.
-    pub values: Vec<f64>,
-}
-
-impl Samples {
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.values.len() / self.names.len().max(1)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
-
 /// A quantity of interest: name, unit, meaning.
 pub type Quantity<'a> = (&'a str, &'a str, &'a str);
 
 /// A dataset open for reading or for writing samples. Its methods are collective.
 pub struct DatasetFile {
-    file: ParallelFile,
+    file: File,
     samples: usize,
 }
 
@@ -78,16 +54,13 @@ impl DatasetFile {
         samples: &Samples,
         fields: &[Field],
         quantities: &[Quantity],
-        setup: impl FnOnce(&ParallelFile) -> Result<()>,
+        setup: impl FnOnce(&File) -> Result<()>,
     ) -> Result<Self> {
         let count = samples.len() as u64;
         let file = ResultFile::create(comm, path)?;
         file.describe(Schema::Dataset, provenance)?;
         setup(&file)?;
-        file.write_array(PARAMETERS, &[count, samples.names.len() as u64], &samples.values)?;
-        file.set(PARAMETERS, "names", samples.names.clone())?;
-        file.set(PARAMETERS, "units", samples.units.clone())?;
-        file.set(PARAMETERS, "meaning", "parameters of the samples")?;
+        file.write_parameters(samples)?;
         file.write_array(STATUS, &[count], &vec![Status::Pending.code(); samples.len()])?;
         file.set(STATUS, "meaning", "0 pending, 1 done, 2 failed")?;
         for (path, unit, meaning) in [
@@ -110,15 +83,14 @@ impl DatasetFile {
 
     /// Opens a dataset, `writable` to go on with it. Collective.
     pub fn open(comm: &Comm, path: &Path, writable: bool) -> Result<Self> {
-        let file =
-            if writable { ParallelFile::open_writable(comm, path)? } else { ParallelFile::open(comm, path)? };
+        let file = if writable { File::open_writable(comm, path)? } else { File::open(comm, path)? };
         file.expect(Schema::Dataset)?;
         let samples = file.shape(STATUS)?.first().copied().unwrap_or(0) as usize;
         Ok(Self { file, samples })
     }
 
     /// The file itself, for the mesh and for attributes.
-    pub fn file(&self) -> &ParallelFile {
+    pub fn file(&self) -> &File {
         &self.file
     }
 
@@ -134,11 +106,7 @@ impl DatasetFile {
 
     /// The parameters of all samples.
     pub fn samples(&self) -> Result<Samples> {
-        Ok(Samples {
-            names: self.file.texts(PARAMETERS, "names")?,
-            units: self.file.texts(PARAMETERS, "units")?,
-            values: self.file.read_array(PARAMETERS)?.1,
-        })
+        self.file.parameters()
     }
 
     /// Refuses to go on with a dataset of another design.
@@ -182,14 +150,20 @@ impl DatasetFile {
         Ok((0..status.len()).filter(|&i| status[i] == Status::Done).collect())
     }
 
-    /// Writes this rank's canonical block of a field of a sample.
-    pub fn write_field(&self, sample: usize, name: &str, first: u64, values: &[f64]) -> Result<()> {
-        self.file.write_field(name, sample as u64, first, values)
+    /// Writes a field of a sample: the values of the owned nodes or cells, in the order of `plan`.
+    pub fn write_field(
+        &self,
+        sample: usize,
+        name: &str,
+        plan: &Redistribution,
+        values: &[f64],
+    ) -> Result<()> {
+        self.file.write_field(name, sample as u64, plan, values)
     }
 
-    /// Reads this rank's canonical block of a field of a sample.
-    pub fn read_field(&self, sample: usize, name: &str, range: Range<u64>) -> Result<Vec<f64>> {
-        self.file.read_step(&field_path(name), sample as u64, range)
+    /// Reads a field of a sample: the values of the owned nodes or cells, in the order of `plan`.
+    pub fn read_field(&self, sample: usize, name: &str, plan: &Redistribution) -> Result<Vec<f64>> {
+        self.file.read_field(name, sample as u64, plan)
     }
 
     /// Writes a quantity of a sample; every rank gives the same value.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use hdf5::dataset::{AllocTime, FillTime};
 use hdf5::file::FileCloseDegree;
-use hdf5::{Dataset, File, Group, OpenMode};
+use hdf5::{Dataset, Group, OpenMode};
 use mpi::raw::AsRaw;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,16 +20,16 @@ const META_BLOCK: u64 = 1 << 16;
 ///
 /// Every method is collective and must be called by all ranks with the same names and shapes; a
 /// failure on one rank is returned on all. Close it (or drop it) before PETSc and MPI are finalised.
-pub struct ParallelFile {
+pub struct File {
     comm: Comm,
     path: PathBuf,
     /// The file's name in messages; differs from `path` while the file has a temporary name.
     label: String,
-    file: File,
+    file: hdf5::File,
     transfer: Transfer,
 }
 
-impl ParallelFile {
+impl File {
     /// Creates a file, replacing one that is there.
     pub fn create(comm: &Comm, path: &Path) -> Result<Self> {
         Self::with_mode(comm, path, OpenMode::Create, "create")
@@ -50,8 +50,8 @@ impl ParallelFile {
         // MPI-IO's answers to a missing or foreign file are obscure: look first, on one rank.
         let seen = if comm.rank() == 0 { look(path, mode) } else { Ok(()) };
         comm.agree(seen.map_err(|why| Error::Storage(format!("{label}: cannot {verb}: {why}"))))?;
-        let open = || -> hdf5::Result<(File, Transfer)> {
-            let file = File::with_options()
+        let open = || -> hdf5::Result<(hdf5::File, Transfer)> {
+            let file = hdf5::File::with_options()
                 .with_fapl(|list| {
                     list.mpio(comm.mpi().as_raw(), None)
                         .fclose_degree(FileCloseDegree::Strong)

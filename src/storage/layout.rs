@@ -4,16 +4,20 @@
 //! /                        schema, schema_version, created_by, title, deck, ranks, experts, ...
 //! /mesh/...                written by the mesh
 //! /spaces/<degree>/        coordinates [node, dimension], cell_nodes [cell, function] in VTK's order
-//! /fields/<name>           [step, node or cell, component]: location, degree, unit, meaning, component_names
+//! /parameters              [run, parameter]: names, units
+//! /fields/<name>           [step or sample, node or cell, component]: location, degree, unit, components, ...
+//! /basis/<name>            [mode, node, component], with the attributes of a field
+//! /partition/{rank,expert} [cell]
 //! /time                    [step]
 //! /qoi/<name>              [step] or [step, component]: unit, meaning
 //! /log/<name>              [entry] or [entry, column]: unit, meaning, names of columns
 //! ```
-use super::ParallelFile;
+use super::File;
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
-use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+const PARAMETERS: &str = "/parameters";
 
 /// Version of the layout; it grows when an older reader would misread a file.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -58,35 +62,27 @@ pub struct Provenance {
     pub petsc_options: String,
 }
 
-/// Which entities of the mesh carry a field's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Location {
-    /// The nodes of the Lagrange space of this degree; those of degree 1 are the vertices.
-    Nodes {
-        /// 1 or 2.
-        degree: usize,
-    },
-    /// The cells.
-    Cells,
+/// The parameters of all samples. The same on every rank.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples {
+    /// Names of the parameters.
+    pub names: Vec<String>,
+    /// Their units.
+    pub units: Vec<String>,
+    /// `[sample, parameter]`.
+    pub values: Vec<f64>,
 }
 
-/// A field in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// Name of the dataset below `/fields`.
-    pub name: String,
-    /// Unit in SI.
-    pub unit: String,
-    /// What it is, in words.
-    pub meaning: String,
-    /// Where its values live.
-    pub location: Location,
-    /// Number of nodes or cells over all ranks.
-    pub entities: u64,
-    /// Values at each: 1 scalar, 2 or 3 vector, 6 symmetric tensor (xx, xy, xz, yy, yz, zz), 9 tensor.
-    pub components: usize,
-    /// Names of the components; may be empty.
-    pub component_names: Vec<String>,
+impl Samples {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.names.len().max(1)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
 }
 
 /// The version of this program, with its commit where that is known.
@@ -98,7 +94,7 @@ pub fn created_by() -> String {
     }
 }
 
-impl ParallelFile {
+impl File {
     /// Writes what the file is and where it comes from to the root attributes. Collective.
     pub fn describe(&self, schema: Schema, provenance: &Provenance) -> Result<()> {
         self.set("/", "schema", schema.name())?;
@@ -138,99 +134,24 @@ impl ParallelFile {
         }
     }
 
-    /// Writes the nodes of a Lagrange space: this rank's blocks, in canonical order, of coordinates
-    /// (`[node, dimension]`, from node `first_node` of `nodes`) and of the cells' canonical node numbers in
-    /// VTK's order (`[cell, function]`, from cell `first_cell` of `cells`). Collective.
-    ///
-    /// Wanted for degree 2 only; the nodes of degree 1 are the mesh's vertices.
-    pub fn write_space(&self, degree: usize, nodes: &Rows<f64>, cells: &Rows<u64>) -> Result<()> {
-        let group = format!("/spaces/{degree}");
-        let (points, topology) = (format!("{group}/coordinates"), format!("{group}/cell_nodes"));
-        self.create_dataset::<f64>(&points, &[nodes.total, nodes.width as u64])?;
-        self.set(&points, "unit", "m")?;
-        self.set(&points, "meaning", "coordinates of the nodes")?;
-        self.write_rows(&points, nodes.first, nodes.values)?;
-        self.create_dataset::<u64>(&topology, &[cells.total, cells.width as u64])?;
-        self.set(&topology, "meaning", "nodes of the cells, in the order of VTK's Lagrange cells")?;
-        self.write_rows(&topology, cells.first, cells.values)
+    /// Writes the parameters of the run, one row, or of the samples of a campaign. Collective; every rank
+    /// gives the same.
+    pub fn write_parameters(&self, samples: &Samples) -> Result<()> {
+        let columns = samples.names.len() as u64;
+        let rows = (samples.values.len() as u64).checked_div(columns).unwrap_or(0);
+        self.write_array(PARAMETERS, &[rows, columns], &samples.values)?;
+        self.set(PARAMETERS, "names", samples.names.clone())?;
+        self.set(PARAMETERS, "units", samples.units.clone())?;
+        self.set(PARAMETERS, "meaning", "values of the parameters, a row for each run")
     }
 
-    /// Makes room for a field over `steps` steps (or samples). Collective.
-    pub fn create_field(&self, field: &Field, steps: u64) -> Result<()> {
-        let path = field_path(&field.name);
-        self.create_dataset::<f64>(&path, &[steps, field.entities, field.components as u64])?;
-        self.set(&path, "unit", field.unit.as_str())?;
-        self.set(&path, "meaning", field.meaning.as_str())?;
-        match field.location {
-            Location::Nodes { degree } => {
-                self.set(&path, "location", "node")?;
-                self.set(&path, "degree", degree)?;
-            }
-            Location::Cells => self.set(&path, "location", "cell")?,
-        }
-        if !field.component_names.is_empty() {
-            self.set(&path, "component_names", field.component_names.clone())?;
-        }
-        Ok(())
-    }
-
-    /// Writes this rank's canonical block (`[node or cell, component]`, from entity `first`) of one step. Collective.
-    pub fn write_field(&self, name: &str, step: u64, first: u64, values: &[f64]) -> Result<()> {
-        self.write_step(&field_path(name), step, first, values)
-    }
-
-    /// Reads this rank's canonical block of one step of a field. Collective.
-    pub fn read_field(&self, name: &str, step: u64, range: Range<u64>) -> Result<Vec<f64>> {
-        self.expect_field(name)?;
-        self.read_step(&field_path(name), step, range)
-    }
-
-    /// Names of the fields. Collective.
-    pub fn fields(&self) -> Vec<String> {
-        self.members("/fields")
-    }
-
-    /// What the file says of a field, and its number of steps. Collective.
-    pub fn field(&self, name: &str) -> Result<(Field, u64)> {
-        self.expect_field(name)?;
-        let path = field_path(name);
-        let shape = self.shape(&path)?;
-        let [steps, entities, components] = shape[..] else {
-            return Err(Error::Storage(format!(
-                "{}: {path}: a field has the shape [step, node, component], not {shape:?}",
-                self.label()
-            )));
-        };
-        let location = match self.text(&path, "location")?.as_str() {
-            "cell" => Location::Cells,
-            _ => match self.get(&path, "degree")? {
-                Some(super::Value::Integer(degree)) => Location::Nodes { degree: degree as usize },
-                _ => Location::Nodes { degree: 1 },
-            },
-        };
-        let field = Field {
-            name: name.into(),
-            unit: self.text(&path, "unit")?,
-            meaning: self.text(&path, "meaning")?,
-            location,
-            entities,
-            components: components as usize,
-            component_names: self.texts(&path, "component_names")?,
-        };
-        Ok((field, steps))
-    }
-
-    fn expect_field(&self, name: &str) -> Result<()> {
-        if self.exists(&field_path(name)) {
-            return Ok(());
-        }
-        let there = self.fields();
-        let list = if there.is_empty() {
-            "it has no fields".into()
-        } else {
-            format!("fields: {}", there.join(", "))
-        };
-        Err(Error::Storage(format!("{}: there is no field \"{name}\" ({list})", self.label())))
+    /// The parameters that [`File::write_parameters`] stored. Collective.
+    pub fn parameters(&self) -> Result<Samples> {
+        Ok(Samples {
+            names: self.texts(PARAMETERS, "names")?,
+            units: self.texts(PARAMETERS, "units")?,
+            values: self.read_array(PARAMETERS)?.1,
+        })
     }
 
     /// Writes the times of the steps, in seconds. Collective; every rank gives the same.
@@ -269,24 +190,6 @@ impl ParallelFile {
         self.set(&path, "unit", unit)?;
         self.set(&path, "meaning", meaning)
     }
-}
-
-/// One rank's block of rows of a distributed array.
-#[derive(Debug, Clone, Copy)]
-pub struct Rows<'a, T> {
-    /// The block, row-major.
-    pub values: &'a [T],
-    /// Entries of a row.
-    pub width: usize,
-    /// Number of the block's first row.
-    pub first: u64,
-    /// Number of rows over all ranks.
-    pub total: u64,
-}
-
-/// Where a field lies.
-pub fn field_path(name: &str) -> String {
-    format!("/fields/{name}")
 }
 
 /// Rank 0's time of day, as ISO 8601 in UTC. Collective.

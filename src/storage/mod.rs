@@ -5,13 +5,17 @@
 mod attribute;
 mod collective;
 mod dataset;
+mod field;
 mod file;
 mod layout;
+mod model;
 mod result;
 
 pub use attribute::Value;
 pub use collective::{Element, Slab};
-pub use dataset::{DatasetFile, Quantity, Samples, Status};
-pub use file::ParallelFile;
-pub use layout::{Field, Location, Provenance, Rows, SCHEMA_VERSION, Schema, created_by, field_path};
+pub use dataset::{DatasetFile, Quantity, Status};
+pub use field::{Field, Location, field_path};
+pub use file::{File, File as ParallelFile};
+pub use layout::{Provenance, SCHEMA_VERSION, Samples, Schema, created_by};
+pub use model::ModelFile;
 pub use result::ResultFile;

@@ -1,5 +1,5 @@
 //! Files that appear only when they are complete.
-use super::ParallelFile;
+use super::File;
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use std::ops::Deref;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 /// A new file that has a temporary name until [`ResultFile::finish`]: an error or a kill never leaves
 /// a half-written file under the final name, nor harms an older file of that name.
 ///
-/// All of [`ParallelFile`] is available on it. Dropped unfinished, it removes what it wrote.
+/// All of [`File`] is available on it. Dropped unfinished, it removes what it wrote.
 pub struct ResultFile {
     /// Open until it is finished or dropped.
-    file: Option<ParallelFile>,
+    file: Option<File>,
     path: PathBuf,
 }
 
@@ -28,7 +28,7 @@ impl ResultFile {
             _ => Ok(()),
         };
         comm.agree(made)?;
-        let mut file = ParallelFile::create(comm, &temporary(path))?;
+        let mut file = File::create(comm, &temporary(path))?;
         file.set_label(path.display().to_string());
         Ok(Self { file: Some(file), path: path.to_path_buf() })
     }
@@ -59,9 +59,9 @@ impl ResultFile {
 }
 
 impl Deref for ResultFile {
-    type Target = ParallelFile;
+    type Target = File;
 
-    fn deref(&self) -> &ParallelFile {
+    fn deref(&self) -> &File {
         self.file.as_ref().expect("a file that is neither finished nor dropped is open")
     }
 }

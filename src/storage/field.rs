@@ -1,0 +1,260 @@
+//! Fields of a file: what they say of themselves, and their values in canonical order.
+use super::{File, Value};
+use crate::error::{Error, Result};
+use crate::parallel::Redistribution;
+use std::ops::Range;
+
+/// Which entities of the mesh carry a field's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Location {
+    /// The nodes of the Lagrange space of this degree; those of degree 1 are the vertices.
+    Nodes {
+        /// 1 or 2.
+        degree: usize,
+    },
+    /// The cells.
+    Cells,
+}
+
+/// A field in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Name of the dataset below `/fields`.
+    pub name: String,
+    /// Unit in SI.
+    pub unit: String,
+    /// What it is, in words.
+    pub meaning: String,
+    /// The physics that it belongs to; may be empty.
+    pub physics: String,
+    /// Where its values live.
+    pub location: Location,
+    /// Number of nodes or cells over all ranks.
+    pub entities: u64,
+    /// Values at each: 1 scalar, 2 or 3 vector, 6 symmetric tensor (xx, xy, xz, yy, yz, zz), 9 tensor.
+    pub components: usize,
+    /// Names of the components; may be empty.
+    pub component_names: Vec<String>,
+}
+
+impl Field {
+    /// A field at the nodes of a space of that degree, of which `plan` says how many there are.
+    pub fn nodes(name: &str, unit: &str, components: usize, degree: usize, plan: &Redistribution) -> Self {
+        Self::at(Location::Nodes { degree }, name, unit, components, plan)
+    }
+
+    /// A field with values at the cells.
+    pub fn cells(name: &str, unit: &str, components: usize, plan: &Redistribution) -> Self {
+        Self::at(Location::Cells, name, unit, components, plan)
+    }
+
+    fn at(location: Location, name: &str, unit: &str, components: usize, plan: &Redistribution) -> Self {
+        Self {
+            name: name.into(),
+            unit: unit.into(),
+            meaning: String::new(),
+            physics: String::new(),
+            location,
+            entities: plan.total(),
+            components,
+            component_names: Vec::new(),
+        }
+    }
+
+    /// The same with words for what it is.
+    pub fn meaning(mut self, meaning: &str) -> Self {
+        self.meaning = meaning.into();
+        self
+    }
+
+    /// The same with the physics that it belongs to.
+    pub fn physics(mut self, physics: &str) -> Self {
+        self.physics = physics.into();
+        self
+    }
+
+    /// The same with names for its components.
+    pub fn component_names<S: ToString>(mut self, names: &[S]) -> Self {
+        self.component_names = names.iter().map(S::to_string).collect();
+        self
+    }
+}
+
+/// Where a field lies.
+pub fn field_path(name: &str) -> String {
+    format!("/fields/{name}")
+}
+
+impl File {
+    /// Writes the nodes of a Lagrange space, wanted for degree 2 only (those of degree 1 are the mesh's
+    /// vertices): the coordinates of the owned nodes, `[node, dimension]` in metres, and the canonical nodes
+    /// of the owned cells in VTK's order, `[cell, function]`. Collective.
+    pub fn write_space(
+        &self,
+        degree: usize,
+        (nodes, coordinates): (&Redistribution, &[f64]),
+        (cells, cell_nodes): (&Redistribution, &[u64]),
+        dimension: usize,
+        functions: usize,
+    ) -> Result<()> {
+        let (points, topology) =
+            (format!("/spaces/{degree}/coordinates"), format!("/spaces/{degree}/cell_nodes"));
+        self.create_dataset::<f64>(&points, &[nodes.total(), dimension as u64])?;
+        self.set(&points, "unit", "m")?;
+        self.set(&points, "meaning", "coordinates of the nodes")?;
+        self.write_rows(&points, nodes.range().start, &nodes.to_canonical(coordinates, dimension))?;
+        self.create_dataset::<u64>(&topology, &[cells.total(), functions as u64])?;
+        self.set(&topology, "meaning", "nodes of the cells, in the order of VTK's quadratic cells")?;
+        self.write_rows(&topology, cells.range().start, &cells.to_canonical(cell_nodes, functions))
+    }
+
+    /// Writes which rank and which expert each cell belonged to: the one part of a file that shows how it
+    /// was made. `experts` are those of the owned cells. Collective.
+    pub fn write_partition(&self, cells: &Redistribution, experts: &[u32]) -> Result<()> {
+        let ranks = vec![self.comm().rank() as u32; experts.len()];
+        for (name, values, meaning) in [
+            ("/partition/rank", &ranks[..], "rank that owned the cell"),
+            ("/partition/expert", experts, "expert that the cell belonged to"),
+        ] {
+            self.create_dataset::<u32>(name, &[cells.total()])?;
+            self.set(name, "meaning", meaning)?;
+            self.write_rows(name, cells.range().start, &cells.to_canonical(values, 1))?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a field over `steps` steps (or samples). Collective.
+    pub fn create_field(&self, field: &Field, steps: u64) -> Result<()> {
+        self.create_field_at(&field_path(&field.name), field, steps)
+    }
+
+    pub(super) fn create_field_at(&self, path: &str, field: &Field, steps: u64) -> Result<()> {
+        self.create_dataset::<f64>(path, &[steps, field.entities, field.components as u64])?;
+        self.set(path, "unit", field.unit.as_str())?;
+        self.set(path, "meaning", field.meaning.as_str())?;
+        self.set(path, "components", field.components)?;
+        if !field.physics.is_empty() {
+            self.set(path, "physics", field.physics.as_str())?;
+        }
+        match field.location {
+            Location::Nodes { degree } => {
+                self.set(path, "location", "node")?;
+                self.set(path, "degree", degree)?;
+            }
+            Location::Cells => self.set(path, "location", "cell")?,
+        }
+        if !field.component_names.is_empty() {
+            self.set(path, "component_names", field.component_names.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Makes a field of one step and writes it: `values` are those of the owned nodes or cells in the order
+    /// of `plan`, `[node or cell, component]`. Collective.
+    pub fn save_field(&self, field: &Field, plan: &Redistribution, values: &[f64]) -> Result<()> {
+        self.create_field(field, 1)?;
+        self.write_field(&field.name, 0, plan, values)
+    }
+
+    /// Writes one step of a field from the values of the owned nodes or cells, in the order of `plan`. Collective.
+    pub fn write_field(&self, name: &str, step: u64, plan: &Redistribution, values: &[f64]) -> Result<()> {
+        self.write_field_at(&field_path(name), step, plan, values)
+    }
+
+    pub(super) fn write_field_at(
+        &self,
+        path: &str,
+        step: u64,
+        plan: &Redistribution,
+        values: &[f64],
+    ) -> Result<()> {
+        let width = self.field_width(path, step, plan)?;
+        let (found, owned) = (values.len(), plan.owned());
+        self.comm().agree(if found == owned * width {
+            Ok(())
+        } else {
+            Err(Error::Storage(format!("{}: {path}: {found} values for {owned} times {width}", self.label())))
+        })?;
+        self.write_step(path, step, plan.range().start, &plan.to_canonical(values, width))
+    }
+
+    /// Reads one step of a field: the values of the owned nodes or cells, in the order of `plan`. Collective.
+    pub fn read_field(&self, name: &str, step: u64, plan: &Redistribution) -> Result<Vec<f64>> {
+        self.expect_field(name)?;
+        self.read_field_at(&field_path(name), step, plan)
+    }
+
+    pub(super) fn read_field_at(&self, path: &str, step: u64, plan: &Redistribution) -> Result<Vec<f64>> {
+        let width = self.field_width(path, step, plan)?;
+        let block: Vec<f64> = self.read_step(path, step, plan.range())?;
+        Ok(plan.from_canonical(&block, width))
+    }
+
+    /// Reads a block of one step of a field in canonical order, each rank its own. Collective.
+    pub fn read_canonical(&self, name: &str, step: u64, range: Range<u64>) -> Result<Vec<f64>> {
+        self.expect_field(name)?;
+        self.read_step(&field_path(name), step, range)
+    }
+
+    /// The number of components of an array `[step, entity, component]` that fits the plan.
+    fn field_width(&self, path: &str, step: u64, plan: &Redistribution) -> Result<usize> {
+        match self.shape(path)?[..] {
+            [steps, entities, width] if step < steps && entities == plan.total() => Ok(width as usize),
+            ref shape => Err(Error::Storage(format!(
+                "{}: {path} has the shape {shape:?}, which has no step {step} of {} nodes or cells",
+                self.label(),
+                plan.total()
+            ))),
+        }
+    }
+
+    /// Names of the fields. Collective.
+    pub fn fields(&self) -> Vec<String> {
+        self.members("/fields")
+    }
+
+    /// What the file says of a field, and its number of steps. Collective.
+    pub fn field(&self, name: &str) -> Result<(Field, u64)> {
+        self.expect_field(name)?;
+        self.field_at(&field_path(name), name)
+    }
+
+    pub(super) fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
+        let shape = self.shape(path)?;
+        let [steps, entities, components] = shape[..] else {
+            return Err(Error::Storage(format!(
+                "{}: {path}: a field has the shape [step, node, component], not {shape:?}",
+                self.label()
+            )));
+        };
+        let location = match (self.text(path, "location")?.as_str(), self.get(path, "degree")?) {
+            ("cell", _) => Location::Cells,
+            (_, Some(Value::Integer(degree))) => Location::Nodes { degree: degree as usize },
+            _ => Location::Nodes { degree: 1 },
+        };
+        let field = Field {
+            name: name.into(),
+            unit: self.text(path, "unit")?,
+            meaning: self.text(path, "meaning")?,
+            physics: self.text(path, "physics")?,
+            location,
+            entities,
+            components: components as usize,
+            component_names: self.texts(path, "component_names")?,
+        };
+        Ok((field, steps))
+    }
+
+    fn expect_field(&self, name: &str) -> Result<()> {
+        if self.exists(&field_path(name)) {
+            return Ok(());
+        }
+        let there = self.fields();
+        let list = if there.is_empty() {
+            "it has no fields".into()
+        } else {
+            format!("fields: {}", there.join(", "))
+        };
+        Err(Error::Storage(format!("{}: there is no field \"{name}\" ({list})", self.label())))
+    }
+}
