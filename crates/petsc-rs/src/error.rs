@@ -9,6 +9,11 @@ use std::vec::Vec;
 /// Result of every fallible operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// `PETSC_ERR_ARG_WRONG`, the same number in all versions.
+const ARG_WRONG: i32 = 62;
+/// `PETSC_ERR_USER`, likewise.
+const USER: i32 = 83;
+
 /// An error that PETSc reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -23,7 +28,7 @@ pub struct Error {
 impl Error {
     /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
     pub(crate) fn argument(message: impl Into<String>) -> Self {
-        Self { code: PETSC_ERR_ARG_WRONG as i32, message: message.into(), traceback: Vec::new() }
+        Self { code: ARG_WRONG, message: message.into(), traceback: Vec::new() }
     }
 }
 
@@ -93,7 +98,7 @@ pub(crate) fn check(code: PetscErrorCode) -> Result<()> {
     if message.is_empty() {
         let mut general = std::ptr::null();
         // SAFETY: PETSc writes a pointer to a static string, or leaves it null.
-        let status = unsafe { PetscErrorMessage(code as _, &mut general, std::ptr::null_mut()) };
+        let status = unsafe { PetscErrorMessage(from_int(code), &mut general, std::ptr::null_mut()) };
         if to_int(status) == 0 && !general.is_null() {
             // SAFETY: as above.
             message = unsafe { CStr::from_ptr(general) }.to_string_lossy().into_owned();
@@ -103,9 +108,17 @@ pub(crate) fn check(code: PetscErrorCode) -> Result<()> {
 }
 
 /// `PetscErrorCode` is an `int` up to 3.18 and an `enum` of the same size later.
+#[allow(clippy::useless_transmute)]
 fn to_int(code: PetscErrorCode) -> i32 {
     // SAFETY: both are four bytes, any bit pattern is an `i32`.
     unsafe { std::mem::transmute::<PetscErrorCode, i32>(code) }
+}
+
+/// The reverse of [`to_int`].
+#[allow(clippy::useless_transmute)]
+fn from_int(code: i32) -> PetscErrorCode {
+    // SAFETY: as above; PETSc hands unknown values through, and the `enum` is bound as a plain number.
+    unsafe { std::mem::transmute::<i32, PetscErrorCode>(code) }
 }
 
 /// Runs a user's closure below PETSc: an error or a panic becomes a PETSc error code.
@@ -113,7 +126,7 @@ pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-        Err(Error { code: PETSC_ERR_USER as i32, message: format!("panic: {text}"), traceback: Vec::new() })
+        Err(Error { code: USER, message: format!("panic: {text}"), traceback: Vec::new() })
     });
     let code = match outcome {
         Ok(()) => 0,
@@ -122,11 +135,10 @@ pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
                 trace.messages.push(format!("{CALLBACK}{}", error.message));
                 trace.lines = error.traceback;
             });
-            if error.code == 0 { PETSC_ERR_USER as i32 } else { error.code }
+            if error.code == 0 { USER } else { error.code }
         }
     };
-    // SAFETY: see `to_int`; PETSc hands unknown values through.
-    unsafe { std::mem::transmute::<i32, PetscErrorCode>(code) }
+    from_int(code)
 }
 
 /// Calls PETSc and turns its code into a `Result`.

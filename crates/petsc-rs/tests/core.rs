@@ -7,7 +7,9 @@ use mpi::traits::*;
 use petsc_rs::*;
 use std::process::ExitCode;
 
-const TESTS: &[(&str, fn(&SimpleCommunicator))] = &[
+type Test = (&'static str, fn(&SimpleCommunicator));
+
+const TESTS: &[Test] = &[
     ("ghosted_vector", ghosted_vector),
     ("vector_algebra", vector_algebra),
     ("csr_arrays", csr_arrays),
