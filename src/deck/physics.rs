@@ -1,0 +1,313 @@
+//! `[[physics]]`: the models a deck solves and their boundary conditions.
+use super::sections::SolverSection;
+use super::value::{Coefficient, Essential, Names, Scalar};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One model, solved in the deck's order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "model", rename_all = "lowercase")]
+pub enum Physics {
+    /// -div(K grad u) + c u = f: heat conduction, Darcy flow, Poisson's equation.
+    Diffusion(Diffusion),
+    /// Small-strain linear elasticity with thermal strain.
+    Elasticity(Elasticity),
+}
+
+/// -div(conductivity grad u) + reaction u = source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Diffusion {
+    /// Name by which the deck refers to this physics.
+    #[serde(default = "diffusion")]
+    pub name: String,
+    /// Name of the solution.
+    #[serde(default = "u")]
+    pub field: String,
+    /// Unit of the solution.
+    #[serde(default)]
+    pub unit: String,
+    /// Polynomial degree of the elements.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 2))]
+    pub degree: usize,
+    /// Conductivity, a scalar or a symmetric tensor.
+    #[serde(default = "unit_coefficient")]
+    #[schemars(extend("x-unit" = "W/(m K), or as fits the field"))]
+    pub conductivity: Coefficient,
+    /// Source for each volume.
+    #[serde(default = "no_coefficient")]
+    #[schemars(extend("x-unit" = "W/m3"))]
+    pub source: Coefficient,
+    /// Reaction coefficient, not negative.
+    #[serde(default = "no_coefficient")]
+    #[schemars(extend("x-unit" = "W/(m3 K)"))]
+    pub reaction: Coefficient,
+    /// Boundary conditions; a facet without one has no flux.
+    #[serde(default)]
+    pub boundary: Vec<Boundary>,
+    /// Overrides of `[solver]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver: Option<SolverSection>,
+}
+
+/// -div(stress) = body force, stress = C (strain - expansion (temperature - reference_temperature)).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Elasticity {
+    /// Name by which the deck refers to this physics.
+    #[serde(default = "elasticity")]
+    pub name: String,
+    /// Name of the solution.
+    #[serde(default = "displacement")]
+    pub field: String,
+    /// Unit of the solution.
+    #[serde(default = "metre")]
+    pub unit: String,
+    /// Polynomial degree of the elements.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 2))]
+    pub degree: usize,
+    /// Young's modulus.
+    #[schemars(extend("x-unit" = "Pa"))]
+    pub young: Coefficient,
+    /// Poisson's ratio, above -1 and below 0.5.
+    pub poisson: Coefficient,
+    /// Density, for rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "kg/m3"))]
+    pub density: Option<Coefficient>,
+    /// Coefficient of thermal expansion.
+    #[serde(default = "no_coefficient")]
+    #[schemars(extend("x-unit" = "1/K"))]
+    pub expansion: Coefficient,
+    /// Temperature without thermal strain.
+    #[serde(default = "no_coefficient")]
+    #[schemars(extend("x-unit" = "K"))]
+    pub reference_temperature: Coefficient,
+    /// Temperature; without one there is no thermal strain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "K"))]
+    pub temperature: Option<Coefficient>,
+    /// Force for each volume, one entry a dimension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "N/m3"))]
+    pub body_force: Option<Vec<Scalar>>,
+    /// Centrifugal load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// What a two-dimensional mesh stands for; plane strain if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plane: Option<Plane>,
+    /// Boundary conditions; a facet without one is free of traction.
+    #[serde(default)]
+    pub boundary: Vec<Boundary>,
+    /// Overrides of `[solver]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver: Option<SolverSection>,
+}
+
+/// Rotation at constant speed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Direction of the axis; need not have length 1.
+    #[serde(default = "z_axis")]
+    #[schemars(length(min = 2, max = 3))]
+    pub axis: Vec<f64>,
+    /// A point on the axis; the origin if left out.
+    #[serde(default = "origin")]
+    #[schemars(length(min = 2, max = 3), extend("x-unit" = "m"))]
+    pub origin: Vec<f64>,
+    /// Angular speed; a number or an expression in the parameters.
+    #[schemars(extend("x-unit" = "rad/s"))]
+    pub speed: Scalar,
+}
+
+/// What a two-dimensional mesh stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Plane {
+    /// A slice of a long body: no strain across.
+    Strain,
+    /// A thin sheet: no stress across.
+    Stress,
+    /// The half section of a body of revolution: x is the radius, y the axis.
+    Axisymmetric,
+}
+
+/// A condition on part of the boundary: exactly one of `value`, `flux`, `coefficient` (with
+/// `ambient`), `traction`, `pressure` and `foundation`. Natural conditions of several entries on the
+/// same marker add up.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Boundary {
+    /// Facet marker, or a list of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<Names>,
+    /// A point instead of a marker, for `value` only: the mesh vertex there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
+    pub point: Option<Vec<f64>>,
+    /// Essential condition: the field's value. Elasticity: one entry a component, "free" for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Essential>,
+    /// Diffusion: flux into the domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "W/m2"))]
+    pub flux: Option<Scalar>,
+    /// Diffusion: transfer coefficient h of the flux h (ambient - u) into the domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "W/(m2 K)"))]
+    pub coefficient: Option<Scalar>,
+    /// Diffusion: the surroundings' value, with `coefficient`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "K"))]
+    pub ambient: Option<Scalar>,
+    /// Elasticity: force for each area, one entry a dimension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "Pa"))]
+    pub traction: Option<Vec<Scalar>>,
+    /// Elasticity: pressure against the outer normal (compression is positive).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "Pa"))]
+    pub pressure: Option<Scalar>,
+    /// Elasticity: stiffness of an elastic foundation along the normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "Pa/m"))]
+    pub foundation: Option<Scalar>,
+}
+
+/// What a boundary entry imposes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition<'a> {
+    /// The field's value.
+    Essential(&'a Essential),
+    /// Flux into the domain.
+    Flux(&'a Scalar),
+    /// Flux into the domain h (ambient - u).
+    Robin {
+        /// h.
+        coefficient: &'a Scalar,
+        /// Value of the surroundings.
+        ambient: &'a Scalar,
+    },
+    /// Force for each area.
+    Traction(&'a [Scalar]),
+    /// Pressure against the outer normal.
+    Pressure(&'a Scalar),
+    /// Stiffness along the normal.
+    Foundation(&'a Scalar),
+}
+
+impl Boundary {
+    /// What this entry imposes; `None` only for a deck that was not validated.
+    pub fn condition(&self) -> Option<Condition<'_>> {
+        Some(if let Some(value) = &self.value {
+            Condition::Essential(value)
+        } else if let Some(flux) = &self.flux {
+            Condition::Flux(flux)
+        } else if let (Some(coefficient), Some(ambient)) = (&self.coefficient, &self.ambient) {
+            Condition::Robin { coefficient, ambient }
+        } else if let Some(traction) = &self.traction {
+            Condition::Traction(traction)
+        } else if let Some(pressure) = &self.pressure {
+            Condition::Pressure(pressure)
+        } else {
+            Condition::Foundation(self.foundation.as_ref()?)
+        })
+    }
+}
+
+/// Reads what every model has.
+macro_rules! common {
+    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
+        impl Physics {
+            $($(#[$doc])* pub fn $name(&self) -> &$type {
+                match self {
+                    Self::Diffusion(model) => &model.$name,
+                    Self::Elasticity(model) => &model.$name,
+                }
+            })*
+        }
+    };
+}
+
+common! {
+    /// Name by which the deck refers to it.
+    name: str,
+    /// Name of the solution.
+    field: str,
+    /// Unit of the solution.
+    unit: str,
+    /// Boundary conditions.
+    boundary: [Boundary],
+    /// Its own solver, if it has one.
+    solver: Option<SolverSection>,
+}
+
+impl Physics {
+    /// Polynomial degree of the elements.
+    pub fn degree(&self) -> usize {
+        match self {
+            Self::Diffusion(model) => model.degree,
+            Self::Elasticity(model) => model.degree,
+        }
+    }
+
+    /// Name of the model as decks write it.
+    pub fn model(&self) -> &'static str {
+        match self {
+            Self::Diffusion(_) => "diffusion",
+            Self::Elasticity(_) => "elasticity",
+        }
+    }
+
+    /// Number of components of the solution on a mesh of the given dimension.
+    pub fn components(&self, dimension: usize) -> usize {
+        match self {
+            Self::Diffusion(_) => 1,
+            Self::Elasticity(_) => dimension,
+        }
+    }
+}
+
+fn diffusion() -> String {
+    "diffusion".into()
+}
+
+fn elasticity() -> String {
+    "elasticity".into()
+}
+
+fn u() -> String {
+    "u".into()
+}
+
+fn displacement() -> String {
+    "displacement".into()
+}
+
+fn metre() -> String {
+    "m".into()
+}
+
+fn one() -> usize {
+    1
+}
+
+fn unit_coefficient() -> Coefficient {
+    1.0.into()
+}
+
+fn no_coefficient() -> Coefficient {
+    0.0.into()
+}
+
+fn z_axis() -> Vec<f64> {
+    vec![0.0, 0.0, 1.0]
+}
+
+fn origin() -> Vec<f64> {
+    vec![0.0; 3]
+}

@@ -1,0 +1,397 @@
+//! The sections of a deck but `[[physics]]`.
+use super::value::{Names, ScalarOrVector};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where the mesh comes from: a file or a box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeshSection {
+    /// Mesh file, relative to the deck: Gmsh (.msh, formats 2.2 and 4.1) or Tessera (.h5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Factor from the file's length unit to metres.
+    #[serde(default = "one")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub scale: f64,
+    /// A box instead of a file. Facet markers: left, right (x), bottom, top (y), back, front (z);
+    /// region: domain.
+    #[serde(default, rename = "box", skip_serializing_if = "Option::is_none")]
+    pub block: Option<BoxSection>,
+}
+
+/// An interval, rectangle or box divided into equal cells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BoxSection {
+    /// Shape of the cells.
+    pub cell: CellShape,
+    /// Number of cells along each axis: one entry a dimension.
+    #[schemars(length(min = 1, max = 3), inner(range(min = 1, max = 100_000_000)))]
+    pub cells: Vec<u64>,
+    /// Lower corner; the origin if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
+    pub lower: Option<Vec<f64>>,
+    /// Upper corner; ones if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
+    pub upper: Option<Vec<f64>>,
+}
+
+impl BoxSection {
+    /// Lower corner, padded with zeros to three coordinates.
+    pub fn lower(&self) -> [f64; 3] {
+        corner(self.lower.as_deref(), 0.0, self.cell.dimension())
+    }
+
+    /// Upper corner, padded with zeros to three coordinates.
+    pub fn upper(&self) -> [f64; 3] {
+        corner(self.upper.as_deref(), 1.0, self.cell.dimension())
+    }
+}
+
+fn corner(given: Option<&[f64]>, default: f64, dimension: usize) -> [f64; 3] {
+    std::array::from_fn(|i| match given {
+        _ if i >= dimension => 0.0,
+        Some(values) => values.get(i).copied().unwrap_or(0.0),
+        None => default,
+    })
+}
+
+/// Shape of a box's cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CellShape {
+    /// One dimension.
+    Interval,
+    /// Two dimensions.
+    Triangle,
+    /// Two dimensions.
+    Quadrilateral,
+    /// Three dimensions.
+    Tetrahedron,
+    /// Three dimensions.
+    Hexahedron,
+}
+
+impl CellShape {
+    /// Number of coordinates.
+    pub fn dimension(self) -> usize {
+        match self {
+            Self::Interval => 1,
+            Self::Triangle | Self::Quadrilateral => 2,
+            Self::Tetrahedron | Self::Hexahedron => 3,
+        }
+    }
+}
+
+/// How the mesh is divided over ranks and experts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PartitionSection {
+    /// Partitioner over ranks.
+    pub method: PartitionMethod,
+    /// Number of experts over all ranks, at least one a rank; one a rank if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub experts: Option<u32>,
+    /// Layers of cells by which neighbouring experts overlap.
+    #[schemars(range(min = 1, max = 16))]
+    pub overlap: u32,
+}
+
+impl Default for PartitionSection {
+    fn default() -> Self {
+        Self { method: PartitionMethod::Ptscotch, experts: None, overlap: 1 }
+    }
+}
+
+/// Partitioner over ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PartitionMethod {
+    /// PT-Scotch: few cut facets, equal shares.
+    Ptscotch,
+    /// Equal shares in the order of the file.
+    Simple,
+}
+
+/// Linear solver. A physics may override any key in its own `[physics.solver]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SolverSection {
+    /// Which solver.
+    pub method: SolverMethod,
+    /// Relative tolerance of the residual.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub tolerance: f64,
+    /// Most iterations before the solve counts as failed.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_iterations: u32,
+    /// Further PETSc options for these solves, such as "-ksp_monitor -pc_gamg_threshold 0.02".
+    pub petsc: String,
+}
+
+impl Default for SolverSection {
+    fn default() -> Self {
+        Self { method: SolverMethod::Auto, tolerance: 1e-8, max_iterations: 1000, petsc: String::new() }
+    }
+}
+
+/// Kinds of linear solver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SolverMethod {
+    /// Direct for small problems, otherwise conjugate gradients with algebraic multigrid.
+    Auto,
+    /// Sparse Cholesky or LU factorisation.
+    Direct,
+    /// Conjugate gradients with algebraic multigrid.
+    Amg,
+    /// Conjugate gradients with the two-level Schwarz method of the experts.
+    Schwarz,
+    /// All from `petsc`.
+    Options,
+}
+
+/// What a run writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputSection {
+    /// Folder, relative to the working directory; made if missing. `--output` overrides it.
+    pub directory: PathBuf,
+    /// HDF5 file in that folder.
+    pub file: PathBuf,
+    /// Fields to write; all primary and derived fields if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<String>>,
+    /// Whether to write an XDMF file for ParaView beside it.
+    pub xdmf: bool,
+}
+
+impl Default for OutputSection {
+    fn default() -> Self {
+        Self { directory: "out".into(), file: "run.h5".into(), fields: None, xdmf: true }
+    }
+}
+
+/// A quantity of interest: one number a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantity {
+    /// Its name in tables and files.
+    pub name: String,
+    /// How it is computed.
+    pub kind: QuantityKind,
+    /// Field it is computed of, primary or derived; the only physics' field if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Physics whose field it is computed of, instead of `field`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub physics: Option<String>,
+    /// Component of a vector or tensor field (from 0); its magnitude if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 8))]
+    pub component: Option<usize>,
+    /// Region or facet marker (or several) to which it is restricted; the whole domain if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<Names>,
+    /// Where `kind = "point"` probes the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
+    pub point: Option<Vec<f64>>,
+}
+
+/// Kinds of quantities of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuantityKind {
+    /// Mean over a region or a facet marker.
+    Average,
+    /// Integral over a region or a facet marker.
+    Integral,
+    /// Smallest nodal value.
+    Minimum,
+    /// Largest nodal value.
+    Maximum,
+    /// Value at a point.
+    Point,
+    /// Flux out of the domain through a facet marker.
+    Flux,
+    /// Reaction on the essential conditions of a facet marker.
+    Reaction,
+    /// Energy a(u, u) of the solution.
+    Energy,
+    /// L2 norm of the difference to the `[[exact]]` field.
+    L2Error,
+    /// H1 seminorm of the difference to the `[[exact]]` field.
+    H1Error,
+}
+
+/// A known solution, for errors and `check --convergence`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exact {
+    /// Primary field; the only physics' field if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The solution: a number or an expression; a list for a vector field.
+    pub value: ScalarOrVector,
+}
+
+/// Hard constraint that repairs predictions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConstraintSection {
+    /// What the repaired field satisfies exactly.
+    pub level: ConstraintLevel,
+    /// Norm in which the repaired field is nearest to the prediction.
+    pub weight: Norm,
+}
+
+impl Default for ConstraintSection {
+    fn default() -> Self {
+        Self { level: ConstraintLevel::None, weight: Norm::Energy }
+    }
+}
+
+/// Levels of constraint, each including those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConstraintLevel {
+    /// Leave predictions as they are.
+    None,
+    /// Essential conditions.
+    Boundary,
+    /// The balance of every expert.
+    Conservation,
+    /// The discrete equations.
+    Exact,
+}
+
+/// Inner products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Norm {
+    /// That of the model's bilinear form at the default parameters.
+    Energy,
+    /// L2.
+    Mass,
+    /// Of nodal values.
+    Euclidean,
+}
+
+/// Many runs over a design of the parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CampaignSection {
+    /// How samples are chosen.
+    pub design: Design,
+    /// Number of samples; a list or grid has its own.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub samples: usize,
+    /// Seed of random designs.
+    #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
+    pub seed: u64,
+    /// HDF5 file in the output folder.
+    pub file: PathBuf,
+    /// Columns of `table`; every parameter with a range, in the deck's order, if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub columns: Option<Vec<String>>,
+    /// Design "list": one row a sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub table: Option<Vec<Vec<f64>>>,
+    /// Design "list": file of comma-separated values, relative to the deck; its first line names
+    /// the parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub csv: Option<PathBuf>,
+    /// Design "grid": number of equidistant levels of each parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1))]
+    pub levels: Option<IndexMap<String, Level>>,
+}
+
+/// Number of levels of a parameter in a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Level(#[schemars(range(min = 1, max = 1_000_000))] pub usize);
+
+impl Default for CampaignSection {
+    fn default() -> Self {
+        Self {
+            design: Design::Sobol,
+            samples: 16,
+            seed: 0,
+            file: "dataset.h5".into(),
+            columns: None,
+            table: None,
+            csv: None,
+            levels: None,
+        }
+    }
+}
+
+/// Designs of experiments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Design {
+    /// The rows of `table` or `csv`.
+    List,
+    /// Every combination of `levels`.
+    Grid,
+    /// Latin hypercube.
+    LatinHypercube,
+    /// Scrambled Sobol sequence.
+    Sobol,
+    /// Independent uniform numbers.
+    Random,
+}
+
+/// Reduced-order model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RomSection {
+    /// HDF5 file in the output folder.
+    pub file: PathBuf,
+    /// Most modes for each physics.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub modes: usize,
+    /// Share of the snapshots' energy that the basis may leave out.
+    #[schemars(extend("minimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub tolerance: f64,
+    /// How the basis is computed.
+    pub algorithm: RomAlgorithm,
+    /// Inner product of the basis.
+    pub inner_product: Norm,
+}
+
+impl Default for RomSection {
+    fn default() -> Self {
+        Self {
+            file: "model.h5".into(),
+            modes: 25,
+            tolerance: 1e-8,
+            algorithm: RomAlgorithm::Snapshots,
+            inner_product: Norm::Energy,
+        }
+    }
+}
+
+/// Algorithms for proper orthogonal decomposition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RomAlgorithm {
+    /// Method of snapshots: eigenvectors of the Gram matrix; singular values down to 1e-8 of the first.
+    Snapshots,
+    /// Tall-skinny QR, then a small singular value decomposition; resolves all singular values.
+    Tsqr,
+}
+
+fn one() -> f64 {
+    1.0
+}

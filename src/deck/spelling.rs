@@ -1,0 +1,33 @@
+//! Helping with slips of the pen.
+
+/// The known name nearest to `found`, if near enough to have been meant.
+pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = found.to_lowercase();
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), *name))
+        .filter(|(distance, name)| *distance <= 1 + found.len().min(name.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// The end of a message about an unknown name: `; did you mean "root"? (markers: root, skin)`.
+pub fn did_you_mean(found: &str, known: &[&str], plural: &str) -> String {
+    let hint = nearest(found, known).map_or(String::new(), |name| format!("; did you mean \"{name}\"?"));
+    match known {
+        [] => format!("{hint} (there are no {plural})"),
+        _ => format!("{hint} ({plural}: {})", known.join(", ")),
+    }
+}
+
+/// A list for people: `a, b or c`.
+pub fn either(words: &[impl AsRef<str>]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.as_ref().to_string(),
+        [most @ .., last] => {
+            let most: Vec<&str> = most.iter().map(AsRef::as_ref).collect();
+            format!("{} or {}", most.join(", "), last.as_ref())
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Values in decks that are numbers, formulas, tables of them or fields from elsewhere.
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A number, or an expression in x, y, z (m), t (s), pi and the parameters, such as
+/// "300 + 20*sin(pi*x)". Operators: + - * / ^ < <= > >=; functions: sin cos tan asin acos atan atan2
+/// sinh cosh tanh exp log (= ln) log10 log2 sqrt abs sign floor ceil step (= heaviside) min max mod pow
+/// if(condition, yes, no).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A number.
+    Number(f64),
+    /// An expression.
+    Expression(String),
+}
+
+impl From<f64> for Scalar {
+    fn from(value: f64) -> Self {
+        Self::Number(value)
+    }
+}
+
+/// A scalar or a tensor: one entry (isotropic), a list (the diagonal) or a list of rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Tensor {
+    /// The same in every direction.
+    Isotropic(Scalar),
+    /// The diagonal, one entry a dimension.
+    Diagonal(Vec<Scalar>),
+    /// Rows; symmetric.
+    Full(Vec<Vec<Scalar>>),
+}
+
+/// A material coefficient: a number, an expression, a tensor (where the model allows one), a table
+/// { region = value, ..., default = value } by cell marker, a field of a file { file, dataset }, or
+/// another model's solution { physics }.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Coefficient {
+    /// The same formula everywhere.
+    Uniform(Tensor),
+    /// A dataset of an HDF5 file.
+    File(FileField),
+    /// The field of a physics that is solved earlier.
+    Physics(PhysicsField),
+    /// By cell marker; `default` stands for every region that is not named.
+    Regions(IndexMap<String, Tensor>),
+}
+
+impl From<f64> for Coefficient {
+    fn from(value: f64) -> Self {
+        Self::Uniform(Tensor::Isotropic(Scalar::Number(value)))
+    }
+}
+
+/// A field from an HDF5 file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileField {
+    /// HDF5 file, relative to the deck. Its mesh must be this deck's.
+    pub file: PathBuf,
+    /// Dataset in the file, such as "/fields/temperature": one value a cell, or one a vertex.
+    pub dataset: String,
+}
+
+/// The solution of another physics of the deck.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhysicsField {
+    /// Name of a physics that stands earlier in the deck.
+    pub physics: String,
+}
+
+/// An essential value: a scalar (for every component), or one entry a component.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Essential {
+    /// The value of every component.
+    Uniform(Scalar),
+    /// By component: a number, an expression, or "free" for a component without a condition.
+    Components(Vec<Scalar>),
+}
+
+/// The word for a component without an essential condition.
+pub const FREE: &str = "free";
+
+impl Essential {
+    /// The value of one component; `None` where it is free.
+    pub fn component(&self, component: usize) -> Option<&Scalar> {
+        match self {
+            Self::Uniform(value) => Some(value),
+            Self::Components(values) => match values.get(component)? {
+                Scalar::Expression(text) if text.trim() == FREE => None,
+                value => Some(value),
+            },
+        }
+    }
+}
+
+/// A scalar, or one entry a component.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ScalarOrVector {
+    /// A field with one component.
+    Scalar(Scalar),
+    /// By component.
+    Vector(Vec<Scalar>),
+}
+
+/// One name or a list of names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Names {
+    /// One.
+    One(String),
+    /// Several; at least one.
+    #[schemars(extend("minItems" = 1))]
+    Many(Vec<String>),
+}
+
+impl Names {
+    /// The names in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => &names[..],
+        }
+        .iter()
+        .map(String::as_str)
+    }
+}
+
+/// A parameter that expressions may use.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Value of a single run.
+    pub default: f64,
+    /// Smallest and largest value: what a campaign's design fills and a prediction stays within.
+    /// Without one the parameter stays at its default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
+    /// Unit, for labels.
+    #[serde(default)]
+    pub unit: String,
+    /// What it is, for labels.
+    #[serde(default)]
+    pub meaning: String,
+}
