@@ -1,1 +1,248 @@
-//! deck.
+//! What a user may ask for: the input file, its defaults and its validation.
+//!
+//! A deck is TOML. Reading goes in three steps, each of which reports all its faults at once, with
+//! file, line, column, dotted key and the nearest valid spelling: the text becomes a tree that
+//! remembers positions, the tree is checked against the JSON schema of [`Deck`] (unknown keys,
+//! missing ones, types, ranges), and what the schema cannot say is checked on the typed deck
+//! (expressions, references, physical signs). The markers are checked once the mesh is there.
+mod document;
+mod expression;
+mod physics;
+mod schema;
+mod sections;
+mod spelling;
+mod validate;
+mod value;
+
+pub use expression::{COORDINATES, Expression, ExpressionError};
+pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
+pub use schema::schema;
+pub use sections::*;
+pub use spelling::{did_you_mean, either, nearest};
+pub use value::{
+    Coefficient, Essential, FREE, FileField, Names, Parameter, PhysicsField, Scalar, ScalarOrVector, Tensor,
+};
+
+use crate::mesh::{BoxSource, CellType, MeshSource, PartitionOptions};
+use crate::{Error, Result};
+use document::{Document, Fault};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The input of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deck {
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// The mesh.
+    pub mesh: MeshSection,
+    /// How the mesh is divided over ranks and experts.
+    #[serde(default)]
+    pub partition: PartitionSection,
+    /// Numbers that expressions may use and campaigns vary.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub parameters: IndexMap<String, Parameter>,
+    /// The models, solved in this order; a later one may use an earlier one's field.
+    #[schemars(length(min = 1))]
+    pub physics: Vec<Physics>,
+    /// Linear solver.
+    #[serde(default)]
+    pub solver: SolverOptions,
+    /// What a run writes.
+    #[serde(default)]
+    pub output: OutputSection,
+    /// Quantities of interest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantity: Vec<Quantity>,
+    /// Known solutions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exact: Vec<Exact>,
+    /// Hard constraint that repairs predictions.
+    #[serde(default)]
+    pub constraint: ConstraintSection,
+    /// Many runs over a design of the parameters.
+    #[serde(default)]
+    pub campaign: CampaignSection,
+    /// Reduced-order model.
+    #[serde(default)]
+    pub rom: RomSection,
+    /// The text it was read from, for messages.
+    #[serde(skip)]
+    document: Option<Rc<Document>>,
+}
+
+impl Deck {
+    /// Reads a deck from a file and applies overrides such as `solver.tolerance=1e-10`. Not collective:
+    /// with several ranks, one reads the file and all [`Deck::parse`] the same text.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with every fault found.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path)
+            .map_err(|error| Error::input(&name, format!("cannot read the deck: {error}")))?;
+        Self::parse_bytes(bytes, &name, overrides)
+    }
+
+    /// As [`Deck::parse`] for text that may not be UTF-8.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with every fault found.
+    pub fn parse_bytes(bytes: Vec<u8>, name: &str, overrides: &[String]) -> Result<Self> {
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            Error::input(name, format!("not a text file: line {line} is not UTF-8"))
+        })?;
+        Self::parse(&text, name, overrides)
+    }
+
+    /// Parses a deck; `name` is the file's name for messages and for paths relative to the deck.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with every fault found.
+    pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Self> {
+        let document = Document::parse(text, name, overrides).map_err(Error::Input)?;
+        let faults = schema::check(&document.root);
+        if !faults.is_empty() {
+            return Err(Error::Input(document.diagnostics(faults)));
+        }
+        let mut tree = document.root.to_toml();
+        inherit_solver(&mut tree);
+        let mut deck: Self = tree.try_into().map_err(|error: toml::de::Error| {
+            Error::input(name, format!("cannot be understood: {}", error.message()))
+        })?;
+        deck.document = Some(Rc::new(document));
+        deck.validate()?;
+        Ok(deck)
+    }
+
+    /// The deck as run, with overrides and defaults, as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The deck's file name as the user gave it.
+    pub fn name(&self) -> &str {
+        self.document.as_ref().map_or("", |document| document.name())
+    }
+
+    /// Names that expressions may use: x, y, z, t and the parameters, see [`Expression::variables`].
+    pub fn variables(&self) -> Vec<String> {
+        Expression::variables(self.parameters.keys())
+    }
+
+    /// Values of the parameters in a single run, in the deck's order.
+    pub fn default_parameters(&self) -> Vec<f64> {
+        self.parameters.values().map(|parameter| parameter.default).collect()
+    }
+
+    /// A path of the deck, relative to the deck's folder, as seen from the working directory.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        Path::new(self.name()).parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// A fault of the value at a dotted key such as `physics[0].source` or `physics.heat.source`.
+    pub fn fault(&self, key: &str, message: impl Into<String>) -> Error {
+        match &self.document {
+            Some(document) => {
+                let (node, key) = document.find(key);
+                let fault = Fault { place: node.place.clone(), key, message: message.into() };
+                Error::Input(document.diagnostics(vec![fault]))
+            }
+            None => Error::input("", format!("{key}: {}", message.into())),
+        }
+    }
+
+    /// The mesh to build.
+    pub fn mesh_source(&self) -> MeshSource {
+        match (&self.mesh.block, &self.mesh.file) {
+            (Some(block), _) => {
+                let dimension = block.cell.dimension();
+                MeshSource::Box(BoxSource {
+                    cell: block.cell.into(),
+                    cells: block.cells.clone(),
+                    lower: block.lower()[..dimension].to_vec(),
+                    upper: block.upper()[..dimension].to_vec(),
+                })
+            }
+            (None, file) => MeshSource::File {
+                path: self.resolve(file.as_deref().unwrap_or(Path::new(""))),
+                scale: self.mesh.scale,
+            },
+        }
+    }
+
+    /// How to divide the mesh.
+    pub fn partition_options(&self) -> PartitionOptions {
+        PartitionOptions {
+            method: match self.partition.method {
+                PartitionMethod::Ptscotch => crate::mesh::PartitionMethod::PtScotch,
+                PartitionMethod::Simple => crate::mesh::PartitionMethod::Simple,
+            },
+            experts: self.partition.experts.unwrap_or(0),
+        }
+    }
+
+    /// The solver of physics `index`: its own, else the deck's.
+    pub fn solver_options(&self, index: usize) -> SolverOptions {
+        let own = self.physics.get(index).and_then(|physics| physics.solver().clone());
+        own.unwrap_or_else(|| self.solver.clone())
+    }
+}
+
+impl From<CellShape> for CellType {
+    fn from(shape: CellShape) -> Self {
+        match shape {
+            CellShape::Interval => Self::Interval,
+            CellShape::Triangle => Self::Triangle,
+            CellShape::Quadrilateral => Self::Quadrilateral,
+            CellShape::Tetrahedron => Self::Tetrahedron,
+            CellShape::Hexahedron => Self::Hexahedron,
+        }
+    }
+}
+
+/// Keys that a physics' own solver leaves out are those of `[solver]`.
+fn inherit_solver(tree: &mut toml::Value) {
+    let Some(common) = tree.get("solver").and_then(toml::Value::as_table).cloned() else { return };
+    let physics = tree.get_mut("physics").and_then(toml::Value::as_array_mut);
+    for entry in physics.into_iter().flatten() {
+        if let Some(own) = entry.get_mut("solver").and_then(toml::Value::as_table_mut) {
+            for (key, value) in &common {
+                own.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decks_of_the_cases_parse() {
+        let mut pending = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/input"))];
+        let mut decks = 0;
+        while let Some(folder) = pending.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    pending.push(path);
+                } else if path.extension().is_some_and(|e| e == "toml") {
+                    let deck = Deck::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+                    let again =
+                        Deck::parse(&deck.to_toml(), deck.name(), &[]).unwrap_or_else(|e| panic!("{e}"));
+                    assert_eq!(deck.to_toml(), again.to_toml());
+                    decks += 1;
+                }
+            }
+        }
+        assert!(decks >= 9, "{decks} decks found");
+    }
+}

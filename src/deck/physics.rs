@@ -1,5 +1,5 @@
 //! `[[physics]]`: the models a deck solves and their boundary conditions.
-use super::sections::SolverSection;
+use super::sections::SolverOptions;
 use super::value::{Coefficient, Essential, Names, Scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub struct Diffusion {
     pub boundary: Vec<Boundary>,
     /// Overrides of `[solver]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solver: Option<SolverSection>,
+    pub solver: Option<SolverOptions>,
 }
 
 /// -div(stress) = body force, stress = C (strain - expansion (temperature - reference_temperature)).
@@ -104,7 +104,7 @@ pub struct Elasticity {
     pub boundary: Vec<Boundary>,
     /// Overrides of `[solver]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solver: Option<SolverSection>,
+    pub solver: Option<SolverOptions>,
 }
 
 /// Rotation at constant speed.
@@ -243,7 +243,7 @@ common! {
     /// Boundary conditions.
     boundary: [Boundary],
     /// Its own solver, if it has one.
-    solver: Option<SolverSection>,
+    solver: Option<SolverOptions>,
 }
 
 impl Physics {

@@ -122,7 +122,7 @@ pub enum PartitionMethod {
 /// Linear solver. A physics may override any key in its own `[physics.solver]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct SolverSection {
+pub struct SolverOptions {
     /// Which solver.
     pub method: SolverMethod,
     /// Relative tolerance of the residual.
@@ -130,12 +130,12 @@ pub struct SolverSection {
     pub tolerance: f64,
     /// Most iterations before the solve counts as failed.
     #[schemars(range(min = 1, max = 1_000_000_000))]
-    pub max_iterations: u32,
+    pub max_iterations: usize,
     /// Further PETSc options for these solves, such as "-ksp_monitor -pc_gamg_threshold 0.02".
     pub petsc: String,
 }
 
-impl Default for SolverSection {
+impl Default for SolverOptions {
     fn default() -> Self {
         Self { method: SolverMethod::Auto, tolerance: 1e-8, max_iterations: 1000, petsc: String::new() }
     }

@@ -135,19 +135,60 @@ impl Names {
 }
 
 /// A parameter that expressions may use.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "ParameterText")]
 pub struct Parameter {
     /// Value of a single run.
     pub default: f64,
-    /// Smallest and largest value: what a campaign's design fills and a prediction stays within.
-    /// Without one the parameter stays at its default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Smallest and largest value.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
     /// Unit, for labels.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub unit: String,
     /// What it is, for labels.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub meaning: String,
+}
+
+/// A parameter as decks write it: its value, or a table.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Parameter")]
+enum ParameterText {
+    /// The value of a parameter that does not vary.
+    Number(f64),
+    /// A parameter with a range.
+    Table(ParameterTable),
+}
+
+/// A parameter with all that is known of it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ParameterTable {
+    /// Value of a single run.
+    default: f64,
+    /// Smallest and largest value: what a campaign's design fills and a prediction stays within.
+    /// Without one the parameter stays at its default.
+    #[serde(default)]
+    range: Option<[f64; 2]>,
+    /// Unit, for labels.
+    #[serde(default)]
+    unit: String,
+    /// What it is, for labels.
+    #[serde(default)]
+    meaning: String,
+}
+
+impl From<ParameterText> for Parameter {
+    fn from(text: ParameterText) -> Self {
+        match text {
+            ParameterText::Number(default) => {
+                Self { default, range: None, unit: String::new(), meaning: String::new() }
+            }
+            ParameterText::Table(t) => {
+                Self { default: t.default, range: t.range, unit: t.unit, meaning: t.meaning }
+            }
+        }
+    }
 }

@@ -138,7 +138,8 @@ impl Expression {
     /// Where the formula has a kink (`abs`, `min`, `max`, `step`, `if`) it is that of the branch taken.
     pub fn derivative(&self, variable: usize) -> Self {
         let node = self.node.derivative(variable);
-        Self::from_node(node.display(&self.names).to_string(), node, self.names.clone())
+        let text = node.display(&self.names).to_string();
+        Self::from_node(text, node, self.names.clone())
     }
 }
 
@@ -208,7 +209,10 @@ mod tests {
             let slope = e.derivative(0).eval(&[0.7, 2.0, 0.0, 0.0, 3.0]);
             let at = |x: f64| e.eval(&[x, 2.0, 0.0, 0.0, 3.0]);
             let difference = (at(0.7 + 1e-6) - at(0.7 - 1e-6)) / 2e-6;
-            assert!((slope - difference).abs() < 1e-7 * difference.abs().max(1.0), "{text}: {slope} {difference}");
+            assert!(
+                (slope - difference).abs() < 1e-7 * difference.abs().max(1.0),
+                "{text}: {slope} {difference}"
+            );
             // The text of a derivative is an expression again.
             let text = e.derivative(0).text().to_string();
             let again = Expression::parse(&text, &names).unwrap().eval(&[0.7, 2.0, 0.0, 0.0, 3.0]);

@@ -233,10 +233,7 @@ impl Node {
             F::Asin => chain(div(n(1.0), one(F::Sqrt, sub(n(1.0), pow(a(), n(2.0)))))),
             F::Acos => chain(div(n(-1.0), one(F::Sqrt, sub(n(1.0), pow(a(), n(2.0)))))),
             F::Atan => chain(div(n(1.0), add(n(1.0), pow(a(), n(2.0))))),
-            F::Atan2 => div(
-                sub(mul(d(0), b()), mul(a(), d(1))),
-                add(mul(a(), a()), mul(b(), b())),
-            ),
+            F::Atan2 => div(sub(mul(d(0), b()), mul(a(), d(1))), add(mul(a(), a()), mul(b(), b()))),
             F::Sinh => chain(one(F::Cosh, a())),
             F::Cosh => chain(one(F::Sinh, a())),
             F::Tanh => chain(sub(n(1.0), pow(one(F::Tanh, a()), n(2.0)))),
@@ -305,7 +302,12 @@ impl fmt::Display for Shown<'_> {
             Node::Call(F::Negate, a) => write!(f, "(-{})", Shown(&a[0], names)),
             Node::Call(function, arguments) => {
                 if let Some(symbol) = function.symbol() {
-                    return write!(f, "({} {symbol} {})", Shown(&arguments[0], names), Shown(&arguments[1], names));
+                    return write!(
+                        f,
+                        "({} {symbol} {})",
+                        Shown(&arguments[0], names),
+                        Shown(&arguments[1], names)
+                    );
                 }
                 let name = CALLS.iter().find(|(_, known)| known == function).map_or("?", |(name, _)| name);
                 write!(f, "{name}(")?;

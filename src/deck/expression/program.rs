@@ -24,7 +24,7 @@ impl Program {
 
     fn emit(&mut self, node: &Node, depth: usize) {
         self.depth = self.depth.max(depth);
-        self.steps.push(match node {
+        let step = match node {
             Node::Number(value) => Step::Number(*value),
             Node::Variable(variable) => Step::Variable(*variable),
             Node::Call(function, arguments) => {
@@ -33,7 +33,8 @@ impl Program {
                 }
                 Step::Call(*function)
             }
-        });
+        };
+        self.steps.push(step);
     }
 
     /// Evaluates on `L` points at once; `load` gives a variable's values.
