@@ -27,3 +27,13 @@ pub fn mpi_main(ranks: &[usize], tests: &'static [Test]) -> ExitCode {
         drop(petsc);
     })
 }
+
+/// Runs `work` with an empty folder that all ranks see and that is removed at the end. Collective.
+pub fn with_folder(comm: &Comm, work: impl FnOnce(&std::path::Path)) {
+    let folder = (comm.rank() == 0).then(|| tempfile::tempdir().expect("a temporary folder"));
+    let mut name =
+        folder.as_ref().map_or(Vec::new(), |f| f.path().to_str().expect("a plain path").as_bytes().to_vec());
+    comm.broadcast_bytes(0, &mut name);
+    work(std::path::Path::new(std::str::from_utf8(&name).expect("a plain path")));
+    comm.barrier();
+}
