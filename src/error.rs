@@ -90,3 +90,9 @@ impl Error {
         }
     }
 }
+
+impl From<petsc_rs::Error> for Error {
+    fn from(error: petsc_rs::Error) -> Self {
+        Self::Petsc(error.to_string())
+    }
+}

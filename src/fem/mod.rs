@@ -1,1 +1,17 @@
-//! fem.
+//! Finite elements: reference elements, quadrature, spaces, assembly, conditions, functionals.
+pub mod assembly;
+pub mod element;
+mod essential;
+pub mod functional;
+pub mod lanes;
+pub mod pattern;
+pub mod quadrature;
+mod space;
+pub mod weak_form;
+
+pub use assembly::{Domain, Rule, Target, Values, assemble};
+pub use element::Element;
+pub use essential::Essential;
+pub use pattern::Pattern;
+pub use quadrature::Quadrature;
+pub use space::Space;

@@ -1,0 +1,533 @@
+//! Batched assembly: eight cells at a time, straight into PETSc's CSR arrays.
+//!
+//! Each thread owns a range of rows and computes every cell that touches it; each rank does the
+//! same with its rows and its ghost cells. So nothing is sent, nothing is locked, and the element
+//! blocks go from registers to their place in the matrix, which was found once for the mesh (see
+//! [`Pattern`](super::pattern::Pattern)).
+use super::element::{Element, FacetRule, Tabulation};
+use super::lanes::{LANES, Lanes, dot};
+use super::pattern::{OFF_DIAGONAL, Pattern};
+use super::quadrature::Quadrature;
+use super::weak_form::{Point, Shape, WeakForm};
+use super::{Essential, Space};
+use crate::mesh::CellType;
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+/// The values of one coefficient on a domain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// The same everywhere.
+    Uniform(f64),
+    /// One value for each region of the mesh (for each group of facets on a boundary).
+    ByRegion(Vec<f64>),
+    /// `[cell, quadrature point]` over local cells (`[facet, quadrature point]` on a boundary).
+    ByPoint(Vec<f64>),
+}
+
+impl Values {
+    /// Whether every value is zero.
+    pub fn is_zero(&self) -> bool {
+        match self {
+            Self::Uniform(value) => *value == 0.0,
+            Self::ByRegion(values) | Self::ByPoint(values) => values.iter().all(|&v| v == 0.0),
+        }
+    }
+
+    /// The value at a quadrature point (`points` to an entity).
+    #[inline(always)]
+    pub fn at(&self, entity: usize, region: usize, point: usize, points: usize) -> f64 {
+        match self {
+            Self::Uniform(value) => *value,
+            Self::ByRegion(values) => values[region],
+            Self::ByPoint(values) => values[entity * points + point],
+        }
+    }
+}
+
+/// Basis functions and geometry at the quadrature points of a reference cell or one of its facets.
+pub struct Rule {
+    /// Reference coordinates of the points.
+    pub points: Vec<[f64; 3]>,
+    /// Weights.
+    pub weights: Vec<f64>,
+    /// The space's basis.
+    pub basis: Tabulation,
+    /// The geometry's basis (degree 1).
+    pub geometry: Tabulation,
+    /// Reference normal, on facets (see [`FacetRule`]).
+    pub normal: Option<[f64; 3]>,
+}
+
+impl Rule {
+    /// The rule of that degree on cells.
+    pub fn cells(element: &Element, degree: usize) -> Self {
+        Self::new(element, Quadrature::new(element.cell, degree), None)
+    }
+
+    /// The rule of that degree on facet number `facet` of the cells.
+    pub fn facet(element: &Element, facet: usize, degree: usize) -> Self {
+        let rule = FacetRule::new(element.cell, facet, degree);
+        Self::new(element, rule.quadrature, Some(rule.normal))
+    }
+
+    fn new(element: &Element, quadrature: Quadrature, normal: Option<[f64; 3]>) -> Self {
+        Self {
+            basis: element.tabulate(&quadrature.points),
+            geometry: Element::new(element.cell, 1).tabulate(&quadrature.points),
+            weights: quadrature.weights,
+            points: quadrature.points,
+            normal,
+        }
+    }
+}
+
+/// Where an integral is taken: local cells, or facets seen from their cells.
+pub struct Domain<'a> {
+    /// The rule on the reference cell.
+    pub rule: &'a Rule,
+    /// `(local cell, index of the entity in `ByPoint` values, region for `ByRegion` values)`.
+    pub entities: &'a [(u32, u32, u16)],
+}
+
+/// What is assembled into: PETSc's arrays and the load of the owned unknowns.
+pub struct Target<'a> {
+    /// Diagonal and off-diagonal CSR values; `None` when only the load is wanted.
+    pub matrix: Option<(&'a mut [f64], &'a mut [f64])>,
+    /// The owned unknowns' part of the load vector.
+    pub load: &'a mut [f64],
+    /// A state on the local unknowns (ghosts included): its image under the bilinear form is
+    /// subtracted from the load, which becomes the residual `f - K u`, without a matrix.
+    pub state: Option<&'a [f64]>,
+}
+
+/// A thread's part of the target.
+struct Part<'a> {
+    share: usize,
+    diagonal: &'a mut [f64],
+    off_diagonal: &'a mut [f64],
+    load: &'a mut [f64],
+}
+
+/// Adds one integral to the target. Unknowns in `essential` are eliminated symmetrically: their rows
+/// and columns are left out and their values moved to the load. Local (no communication).
+pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
+    form: &F,
+    space: &Space,
+    pattern: &Pattern,
+    domain: &Domain,
+    coefficients: &[Values],
+    essential: Option<&Essential>,
+    target: &mut Target,
+) {
+    debug_assert_eq!(coefficients.len(), F::COEFFICIENTS);
+    let wants_matrix = target.matrix.is_some();
+    let mut parts = Vec::with_capacity(pattern.shares.len());
+    let (mut diagonal, mut off_diagonal) = match &mut target.matrix {
+        Some((d, o)) => (&mut **d, &mut **o),
+        None => (&mut [][..], &mut [][..]),
+    };
+    let mut load = &mut *target.load;
+    for (share, s) in pattern.shares.iter().enumerate() {
+        let count = |rows: &[u32]| (rows[s.rows.end] - rows[s.rows.start]) as usize * C * C;
+        let (d, o) = if wants_matrix {
+            (count(&pattern.diagonal_rows), count(&pattern.off_diagonal_rows))
+        } else {
+            (0, 0)
+        };
+        let part;
+        (part, diagonal) = diagonal.split_at_mut(d);
+        let off_part;
+        (off_part, off_diagonal) = off_diagonal.split_at_mut(o);
+        let load_part;
+        (load_part, load) = load.split_at_mut(s.rows.len() * C);
+        parts.push(Part { share, diagonal: part, off_diagonal: off_part, load: load_part });
+    }
+    let cells = Cells {
+        shape: space.mesh.cell_type,
+        degree: space.element.degree,
+        vertices: &space.mesh.cells,
+        nodes: &space.cell_nodes,
+        coordinates: &space.mesh.coordinates,
+    };
+    let (rule, entities) = (domain.rule, domain.entities);
+    let state = target.state;
+    let run = |part: Part| {
+        let share = &pattern.shares[part.share];
+        let mine: Vec<(u32, u32, u16)>;
+        let entities = if entities.len() == share.cells.len() && pattern.shares.len() == 1 {
+            entities
+        } else {
+            mine = within(entities, &share.cells);
+            &mine
+        };
+        let job = Job {
+            form,
+            cells,
+            pattern,
+            rule,
+            entities,
+            coefficients,
+            essential,
+            rows: share.rows.clone(),
+            wants_matrix,
+            state,
+        };
+        job.dispatch(part);
+    };
+    if parts.len() == 1 {
+        parts.into_iter().for_each(run);
+    } else {
+        parts.into_par_iter().for_each(run);
+    }
+}
+
+/// The entities whose cell is in the ascending list `cells`.
+fn within(entities: &[(u32, u32, u16)], cells: &[u32]) -> Vec<(u32, u32, u16)> {
+    entities.iter().filter(|e| cells.binary_search(&e.0).is_ok()).copied().collect()
+}
+
+/// What the kernel needs of the mesh and the space; unlike those it can be shared by threads.
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    shape: CellType,
+    degree: usize,
+    vertices: &'a [u32],
+    nodes: &'a [u32],
+    coordinates: &'a [f64],
+}
+
+struct Job<'a, F> {
+    form: &'a F,
+    cells: Cells<'a>,
+    pattern: &'a Pattern,
+    rule: &'a Rule,
+    entities: &'a [(u32, u32, u16)],
+    coefficients: &'a [Values],
+    essential: Option<&'a Essential>,
+    rows: std::ops::Range<usize>,
+    wants_matrix: bool,
+    state: Option<&'a [f64]>,
+}
+
+impl<F> Job<'_, F> {
+    fn dispatch<const D: usize, const C: usize>(&self, part: Part)
+    where
+        F: WeakForm<D, C>,
+    {
+        use CellType::*;
+        match (self.cells.shape, self.cells.degree) {
+            (Interval, 1) => kernel::<D, C, 2, F>(self, part),
+            (Interval, _) => kernel::<D, C, 3, F>(self, part),
+            (Triangle, 1) => kernel::<D, C, 3, F>(self, part),
+            (Triangle, _) => kernel::<D, C, 6, F>(self, part),
+            (Quadrilateral, 1) => kernel::<D, C, 4, F>(self, part),
+            (Quadrilateral, _) => kernel::<D, C, 9, F>(self, part),
+            (Tetrahedron, 1) => kernel::<D, C, 4, F>(self, part),
+            (Tetrahedron, _) => kernel::<D, C, 10, F>(self, part),
+            (Hexahedron, 1) => kernel::<D, C, 8, F>(self, part),
+            (Hexahedron, _) => kernel::<D, C, 27, F>(self, part),
+        }
+    }
+}
+
+/// Number of coefficients that any form may have.
+const MOST_COEFFICIENTS: usize = 16;
+
+#[multiversion(targets("x86_64+avx512f+avx512dq+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, mut part: Part) {
+    let points = job.rule.weights.len();
+    let corners = job.cells.shape.vertices();
+    let affine = job.cells.shape.is_simplex();
+    let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
+    let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
+    let mut trial = vec![[zero; N]; points];
+    let mut test = vec![[zero; N]; points];
+    let mut normals = vec![[Lanes::ZERO; D]; points];
+    let mut positions = vec![[Lanes::ZERO; D]; points];
+    let mut coefficients = vec![[Lanes::ZERO; MOST_COEFFICIENTS]; points];
+    let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
+    let mut loads = [[Lanes::ZERO; C]; N];
+    let mut scatter = vec![[[0.0; C]; C]; pairs];
+    let has_load = job.coefficients.iter().any(|c| !c.is_zero());
+
+    for batch in job.entities.chunks(LANES) {
+        // A short last batch repeats its last cell; the surplus lanes are not scattered.
+        let entity = |l: usize| batch[l.min(batch.len() - 1)];
+        let mut x = [[Lanes::ZERO; D]; 8];
+        for l in 0..LANES {
+            let cell = entity(l).0 as usize;
+            for (v, &vertex) in job.cells.vertices[cell * corners..][..corners].iter().enumerate() {
+                for d in 0..D {
+                    x[v][d].0[l] = job.cells.coordinates[vertex as usize * D + d];
+                }
+            }
+        }
+        let mut inverse = [[Lanes::ZERO; D]; D];
+        let mut determinant = Lanes::ZERO;
+        for q in 0..points {
+            if q == 0 || !affine {
+                let mut jacobian = [[Lanes::ZERO; D]; D];
+                for v in 0..corners {
+                    let slope = job.rule.geometry.gradients[q * corners + v];
+                    for i in 0..D {
+                        for j in 0..D {
+                            jacobian[i][j] += x[v][i] * slope[j];
+                        }
+                    }
+                }
+                (inverse, determinant) = invert(&jacobian);
+            }
+            for j in 0..F::COEFFICIENTS {
+                let values = &job.coefficients[j];
+                for l in 0..LANES {
+                    let (_, index, region) = entity(l);
+                    coefficients[q][j].0[l] = values.at(index as usize, region as usize, q, points);
+                }
+            }
+            if F::POSITION {
+                positions[q] = [Lanes::ZERO; D];
+                for v in 0..corners {
+                    let value = job.rule.geometry.values[q * corners + v];
+                    for d in 0..D {
+                        positions[q][d] += x[v][d] * value;
+                    }
+                }
+            }
+            let mut weight = determinant * job.rule.weights[q];
+            if let Some(reference) = &job.rule.normal {
+                let mut normal = [Lanes::ZERO; D];
+                for i in 0..D {
+                    for j in 0..D {
+                        normal[i] += inverse[j][i] * reference[j];
+                    }
+                }
+                let length = dot(&normal, &normal).sqrt();
+                normals[q] = normal.map(|n| n / length);
+                weight *= length;
+            }
+            let point = Point { coefficients: &coefficients[q], position: positions[q], normal: normals[q] };
+            weight *= job.form.measure(&point);
+            for a in 0..N {
+                let slope = job.rule.basis.gradients[q * N + a];
+                let value = job.rule.basis.values[q * N + a];
+                let mut gradient = [Lanes::ZERO; D];
+                for i in 0..D {
+                    for j in 0..D {
+                        gradient[i] += inverse[j][i] * slope[j];
+                    }
+                }
+                trial[q][a] = Shape { value: Lanes::splat(value), gradient };
+                test[q][a] = Shape { value: weight * value, gradient: gradient.map(|g| g * weight) };
+            }
+        }
+        let point =
+            |q: usize| Point { coefficients: &coefficients[q], position: positions[q], normal: normals[q] };
+        if has_load {
+            loads = [[Lanes::ZERO; C]; N];
+            for q in 0..points {
+                for a in 0..N {
+                    let value = job.form.load(&point(q), &test[q][a]);
+                    for i in 0..C {
+                        loads[a][i] += value[i];
+                    }
+                }
+            }
+        }
+        let constrained = job.essential.is_some_and(|e| (0..LANES).any(|l| e.cells[entity(l).0 as usize]));
+        if job.wants_matrix || job.state.is_some() || constrained {
+            let mut pair = 0;
+            for a in 0..N {
+                for b in (if F::SYMMETRIC { a } else { 0 })..N {
+                    let mut block = job.form.tangent(&point(0), &test[0][a], &trial[0][b]);
+                    for q in 1..points {
+                        let more = job.form.tangent(&point(q), &test[q][a], &trial[q][b]);
+                        for i in 0..C {
+                            for j in 0..C {
+                                block[i][j] += more[i][j];
+                            }
+                        }
+                    }
+                    blocks[pair] = block;
+                    pair += 1;
+                }
+            }
+        }
+        for l in 0..batch.len() {
+            let cell = batch[l].0 as usize;
+            for pair in 0..pairs {
+                for i in 0..C {
+                    for j in 0..C {
+                        scatter[pair][i][j] = blocks[pair][i][j].0[l];
+                    }
+                }
+            }
+            let essential = job.essential.filter(|e| e.cells[cell]);
+            let nodes: &[u32; N] = job.cells.nodes[cell * N..][..N].try_into().expect("a cell has N nodes");
+            for a in 0..N {
+                let node = nodes[a] as usize;
+                if !job.rows.contains(&node) {
+                    continue;
+                }
+                let row = (node - job.rows.start) * C;
+                if has_load {
+                    for i in 0..C {
+                        part.load[row + i] += loads[a][i].0[l];
+                    }
+                }
+                let block = |b: usize| -> ([[f64; C]; C], bool) {
+                    if !F::SYMMETRIC {
+                        (scatter[a * N + b], false)
+                    } else if a <= b {
+                        (scatter[packed::<N>(a, b)], false)
+                    } else {
+                        (scatter[packed::<N>(b, a)], true)
+                    }
+                };
+                if let Some(state) = job.state {
+                    for b in 0..N {
+                        let (values, transposed) = block(b);
+                        let u = &state[nodes[b] as usize * C..][..C];
+                        for i in 0..C {
+                            for j in 0..C {
+                                part.load[row + i] -=
+                                    u[j] * if transposed { values[j][i] } else { values[i][j] };
+                            }
+                        }
+                    }
+                }
+                match essential {
+                    None if job.wants_matrix => {
+                        let at = Row::<C>::new(
+                            job.pattern,
+                            &job.rows,
+                            node,
+                            &job.pattern.positions[(cell * N + a) * N..][..N],
+                        );
+                        for b in 0..N {
+                            let (values, transposed) = block(b);
+                            at.add(b, &mut part, |i, j| if transposed { values[j][i] } else { values[i][j] });
+                        }
+                    }
+                    None => {}
+                    Some(essential) => {
+                        let at = Row::<C>::new(
+                            job.pattern,
+                            &job.rows,
+                            node,
+                            &job.pattern.positions[(cell * N + a) * N..][..N],
+                        );
+                        for b in 0..N {
+                            let (values, transposed) = block(b);
+                            let value =
+                                |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
+                            let column = nodes[b] as usize * C;
+                            for i in 0..C {
+                                if essential.fixed[node * C + i] {
+                                    continue;
+                                }
+                                for j in 0..C {
+                                    if essential.fixed[column + j] {
+                                        part.load[row + i] -= value(i, j) * essential.values[column + j];
+                                    }
+                                }
+                            }
+                            if job.wants_matrix {
+                                at.add(b, &mut part, |i, j| {
+                                    if essential.fixed[node * C + i] || essential.fixed[column + j] {
+                                        0.0
+                                    } else {
+                                        value(i, j)
+                                    }
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Index of the pair `a <= b` among the pairs of `N` functions, row by row.
+#[inline(always)]
+fn packed<const N: usize>(a: usize, b: usize) -> usize {
+    a * N - a * a.saturating_sub(1) / 2 - a + b
+}
+
+/// Where the blocks of a cell's row stand in a thread's part of the CSR arrays.
+struct Row<'a, const C: usize> {
+    positions: &'a [u16],
+    diagonal: usize,
+    diagonal_length: usize,
+    off_diagonal: usize,
+    off_diagonal_length: usize,
+}
+
+impl<'a, const C: usize> Row<'a, C> {
+    #[inline(always)]
+    fn new(pattern: &Pattern, rows: &std::ops::Range<usize>, node: usize, positions: &'a [u16]) -> Self {
+        let span = |starts: &[u32]| {
+            let start = (starts[node] - starts[rows.start]) as usize * C * C;
+            (start, (starts[node + 1] - starts[node]) as usize * C)
+        };
+        let (diagonal, diagonal_length) = span(&pattern.diagonal_rows);
+        let (off_diagonal, off_diagonal_length) = span(&pattern.off_diagonal_rows);
+        Self { positions, diagonal, diagonal_length, off_diagonal, off_diagonal_length }
+    }
+
+    #[inline(always)]
+    fn add(&self, b: usize, part: &mut Part, value: impl Fn(usize, usize) -> f64) {
+        let position = self.positions[b];
+        let (array, start, length) = if position & OFF_DIAGONAL == 0 {
+            (&mut *part.diagonal, self.diagonal + position as usize * C, self.diagonal_length)
+        } else {
+            let place = (position & !OFF_DIAGONAL) as usize;
+            (&mut *part.off_diagonal, self.off_diagonal + place * C, self.off_diagonal_length)
+        };
+        for i in 0..C {
+            let entries = &mut array[start + i * length..][..C];
+            for (j, entry) in entries.iter_mut().enumerate() {
+                *entry += value(i, j);
+            }
+        }
+    }
+}
+
+/// Inverse and determinant of the Jacobian of every lane.
+#[inline(always)]
+pub(super) fn invert<const D: usize>(m: &[[Lanes; D]; D]) -> ([[Lanes; D]; D], Lanes) {
+    let one = Lanes::splat(1.0);
+    let mut inverse = [[Lanes::ZERO; D]; D];
+    let determinant;
+    match D {
+        1 => {
+            determinant = m[0][0];
+            inverse[0][0] = one / determinant;
+        }
+        2 => {
+            determinant = m[0][0] * m[1][1] - m[0][1] * m[1][0];
+            let r = one / determinant;
+            inverse[0][0] = m[1][1] * r;
+            inverse[0][1] = -m[0][1] * r;
+            inverse[1][0] = -m[1][0] * r;
+            inverse[1][1] = m[0][0] * r;
+        }
+        _ => {
+            let cofactor = |i: usize, j: usize| {
+                let (p, q) = ((i + 1) % 3, (i + 2) % 3);
+                let (r, s) = ((j + 1) % 3, (j + 2) % 3);
+                m[p][r] * m[q][s] - m[p][s] * m[q][r]
+            };
+            let first = [cofactor(0, 0), cofactor(0, 1), cofactor(0, 2)];
+            determinant = m[0][0] * first[0] + m[0][1] * first[1] + m[0][2] * first[2];
+            let r = one / determinant;
+            for i in 0..D {
+                for j in 0..D {
+                    inverse[j][i] = cofactor(i, j) * r;
+                }
+            }
+        }
+    }
+    (inverse, determinant)
+}

@@ -1,0 +1,299 @@
+//! Lagrange elements: P1 and P2 on simplices, Q1 and Q2 on tensor cells.
+use super::quadrature::Quadrature;
+use crate::mesh::CellType;
+
+/// A Lagrange element of degree 1 or 2.
+///
+/// Nodes are ordered vertices, edges (in the order of [`CellType::edge_vertices`]), quadrilateral
+/// faces (in the order of [`CellType::facet_vertices`]), interior; see Ciarlet, *The Finite Element
+/// Method for Elliptic Problems* (1978), section 2.2.
+#[derive(Debug, Clone)]
+pub struct Element {
+    /// Shape of the cell.
+    pub cell: CellType,
+    /// Polynomial degree, 1 or 2.
+    pub degree: usize,
+    /// Reference coordinates of the nodes.
+    pub nodes: Vec<[f64; 3]>,
+}
+
+/// Values and gradients of every basis function at every quadrature point.
+#[derive(Debug, Clone)]
+pub struct Tabulation {
+    /// Number of basis functions.
+    pub functions: usize,
+    /// `[point, function]`.
+    pub values: Vec<f64>,
+    /// Derivatives in reference coordinates, `[point, function]`.
+    pub gradients: Vec<[f64; 3]>,
+}
+
+fn centre(points: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
+    let mut sum = [0.0; 3];
+    let mut count = 0.0;
+    for point in points {
+        for d in 0..3 {
+            sum[d] += point[d];
+        }
+        count += 1.0;
+    }
+    sum.map(|s| s / count)
+}
+
+/// Whether the cell is a product of intervals with more than one dimension.
+fn is_tensor(cell: CellType) -> bool {
+    matches!(cell, CellType::Quadrilateral | CellType::Hexahedron)
+}
+
+impl Element {
+    /// The element of that degree; degrees other than 1 and 2 are refused by the deck.
+    pub fn new(cell: CellType, degree: usize) -> Self {
+        assert!(degree == 1 || degree == 2, "elements of degree 1 and 2 exist, not {degree}");
+        let vertices = cell.reference_vertices();
+        let mut nodes = vertices.to_vec();
+        if degree == 2 {
+            if cell == CellType::Interval {
+                nodes.push([0.5, 0.0, 0.0]);
+            } else {
+                for edge in cell.edge_vertices() {
+                    nodes.push(centre(edge.iter().map(|&v| vertices[v as usize])));
+                }
+            }
+            if cell == CellType::Hexahedron {
+                for f in 0..cell.facets() {
+                    nodes.push(centre(cell.facet_vertices(f).iter().map(|&v| vertices[v as usize])));
+                }
+            }
+            if is_tensor(cell) {
+                nodes.push(centre(vertices.iter().copied()));
+            }
+        }
+        Self { cell, degree, nodes }
+    }
+
+    /// Number of basis functions.
+    pub fn functions(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Number of nodes on edges' interiors (0 or 1 an edge), on quadrilateral faces, and inside.
+    pub fn interior_nodes(&self) -> (usize, usize, usize) {
+        if self.degree == 1 {
+            return (0, 0, 0);
+        }
+        match self.cell {
+            CellType::Interval => (0, 0, 1),
+            CellType::Triangle => (3, 0, 0),
+            CellType::Tetrahedron => (6, 0, 0),
+            CellType::Quadrilateral => (4, 0, 1),
+            CellType::Hexahedron => (12, 6, 1),
+        }
+    }
+
+    /// The basis functions that do not vanish on a facet.
+    pub fn facet_functions(&self, facet: usize) -> Vec<u8> {
+        let on_facet = facet_plane(self.cell, facet);
+        (0..self.functions()).filter(|&a| on_facet(&self.nodes[a]).abs() < 1e-12).map(|a| a as u8).collect()
+    }
+
+    /// Values and reference gradients at `points`.
+    pub fn tabulate(&self, points: &[[f64; 3]]) -> Tabulation {
+        let functions = self.functions();
+        let mut result = Tabulation {
+            functions,
+            values: Vec::with_capacity(points.len() * functions),
+            gradients: Vec::with_capacity(points.len() * functions),
+        };
+        for point in points {
+            for node in 0..functions {
+                let (value, gradient) = match self.cell {
+                    CellType::Triangle | CellType::Tetrahedron => self.simplex(node, point),
+                    _ => self.tensor(node, point),
+                };
+                result.values.push(value);
+                result.gradients.push(gradient);
+            }
+        }
+        result
+    }
+
+    /// Products of one-dimensional Lagrange polynomials on `{0, 1}` or `{0, 1/2, 1}`.
+    fn tensor(&self, node: usize, x: &[f64; 3]) -> (f64, [f64; 3]) {
+        let dimension = self.cell.dimension();
+        let mut value = [1.0; 3];
+        let mut slope = [0.0; 3];
+        for d in 0..dimension {
+            let (t, at) = (x[d], self.nodes[node][d]);
+            (value[d], slope[d]) = match (self.degree, (2.0 * at).round() as i32) {
+                (1, 0) => (1.0 - t, -1.0),
+                (1, _) => (t, 1.0),
+                (_, 0) => ((1.0 - t) * (1.0 - 2.0 * t), 4.0 * t - 3.0),
+                (_, 1) => (4.0 * t * (1.0 - t), 4.0 - 8.0 * t),
+                (_, _) => (t * (2.0 * t - 1.0), 4.0 * t - 1.0),
+            };
+        }
+        let gradient =
+            [slope[0] * value[1] * value[2], value[0] * slope[1] * value[2], value[0] * value[1] * slope[2]];
+        (value[0] * value[1] * value[2], gradient)
+    }
+
+    /// Barycentric formulas.
+    fn simplex(&self, node: usize, x: &[f64; 3]) -> (f64, [f64; 3]) {
+        let dimension = self.cell.dimension();
+        let mut lambda = [0.0; 4];
+        let mut slope = [[0.0; 3]; 4];
+        lambda[0] = 1.0 - x[..dimension].iter().sum::<f64>();
+        for d in 0..dimension {
+            lambda[d + 1] = x[d];
+            slope[0][d] = -1.0;
+            slope[d + 1][d] = 1.0;
+        }
+        if node <= dimension {
+            if self.degree == 1 {
+                return (lambda[node], slope[node]);
+            }
+            return (
+                lambda[node] * (2.0 * lambda[node] - 1.0),
+                slope[node].map(|s| s * (4.0 * lambda[node] - 1.0)),
+            );
+        }
+        let [i, j] = self.cell.edge_vertices()[node - dimension - 1].map(usize::from);
+        let mut gradient = [0.0; 3];
+        for d in 0..dimension {
+            gradient[d] = 4.0 * (lambda[i] * slope[j][d] + lambda[j] * slope[i][d]);
+        }
+        (4.0 * lambda[i] * lambda[j], gradient)
+    }
+}
+
+/// A function that is zero on the facet's plane of the reference cell.
+fn facet_plane(cell: CellType, facet: usize) -> impl Fn(&[f64; 3]) -> f64 {
+    let vertices = cell.reference_vertices();
+    let corners: Vec<[f64; 3]> = cell.facet_vertices(facet).iter().map(|&v| vertices[v as usize]).collect();
+    let dimension = cell.dimension();
+    move |x: &[f64; 3]| {
+        let a = corners[0];
+        match dimension {
+            1 => x[0] - a[0],
+            2 => (x[0] - a[0]) * (corners[1][1] - a[1]) - (x[1] - a[1]) * (corners[1][0] - a[0]),
+            _ => {
+                let (p, q) = (subtract(&corners[1], &a), subtract(&corners[2], &a));
+                let normal = cross(&p, &q);
+                let r = subtract(x, &a);
+                normal[0] * r[0] + normal[1] * r[1] + normal[2] * r[2]
+            }
+        }
+    }
+}
+
+fn cross(p: &[f64; 3], q: &[f64; 3]) -> [f64; 3] {
+    [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
+}
+
+fn subtract(a: &[f64; 3], b: &[f64; 3]) -> [f64; 3] {
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+}
+
+/// Quadrature on a facet, seen from the cell.
+#[derive(Debug, Clone)]
+pub struct FacetRule {
+    /// Points in the cell's reference coordinates; weights on the facet's reference cell.
+    pub quadrature: Quadrature,
+    /// Outward normal in reference coordinates, as long as the facet is larger than its reference
+    /// cell; `det(J) J^-T normal` is then the physical normal times the surface measure (Nanson).
+    pub normal: [f64; 3],
+}
+
+impl FacetRule {
+    /// The rule of that degree on facet `facet`.
+    pub fn new(cell: CellType, facet: usize, degree: usize) -> Self {
+        let vertices = cell.reference_vertices();
+        let corners: Vec<[f64; 3]> =
+            cell.facet_vertices(facet).iter().map(|&v| vertices[v as usize]).collect();
+        let origin = corners[0];
+        let base = match cell {
+            CellType::Interval => Quadrature::point(),
+            CellType::Triangle | CellType::Quadrilateral => Quadrature::new(CellType::Interval, degree),
+            CellType::Tetrahedron => Quadrature::new(CellType::Triangle, degree),
+            CellType::Hexahedron => Quadrature::new(CellType::Quadrilateral, degree),
+        };
+        let first = corners.get(1).map_or([0.0; 3], |c| subtract(c, &origin));
+        // The last vertex of a triangle or quadrilateral is the other neighbour of the first.
+        let second =
+            if corners.len() > 2 { subtract(&corners[corners.len() - 1], &origin) } else { [0.0; 3] };
+        let points = base
+            .points
+            .iter()
+            .map(|p| std::array::from_fn(|d| origin[d] + p[0] * first[d] + p[1] * second[d]))
+            .collect();
+        let mut normal = match cell.dimension() {
+            1 => [1.0, 0.0, 0.0],
+            2 => [first[1], -first[0], 0.0],
+            _ => cross(&first, &second),
+        };
+        let inside = centre(vertices.iter().copied());
+        let outward = subtract(&origin, &inside);
+        if (0..3).map(|d| outward[d] * normal[d]).sum::<f64>() < 0.0 {
+            normal = normal.map(|n| -n);
+        }
+        Self { quadrature: Quadrature { points, weights: base.weights }, normal }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use CellType::*;
+
+    #[test]
+    fn basis_is_nodal_and_sums_to_one() {
+        for cell in [Interval, Triangle, Quadrilateral, Tetrahedron, Hexahedron] {
+            for degree in 1..=2 {
+                let element = Element::new(cell, degree);
+                let n = element.functions();
+                let table = element.tabulate(&element.nodes);
+                for a in 0..n {
+                    for b in 0..n {
+                        let expected = if a == b { 1.0 } else { 0.0 };
+                        assert!(
+                            (table.values[a * n + b] - expected).abs() < 1e-14,
+                            "{cell:?} {degree} {a} {b}"
+                        );
+                    }
+                }
+                let h = 1e-6;
+                let x = [0.21, 0.17, 0.33];
+                for d in 0..cell.dimension() {
+                    let (mut p, mut m) = (x, x);
+                    p[d] += h;
+                    m[d] -= h;
+                    let (t, tp, tm) =
+                        (element.tabulate(&[x]), element.tabulate(&[p]), element.tabulate(&[m]));
+                    let sum: f64 = t.values.iter().sum();
+                    assert!((sum - 1.0).abs() < 1e-14);
+                    for a in 0..n {
+                        let difference = (tp.values[a] - tm.values[a]) / (2.0 * h);
+                        assert!((difference - t.gradients[a][d]).abs() < 1e-8, "{cell:?} {degree} {a}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn facets_hold_the_expected_number_of_functions() {
+        let expected = [
+            (Interval, 1, 1),
+            (Triangle, 2, 3),
+            (Quadrilateral, 2, 3),
+            (Tetrahedron, 3, 6),
+            (Hexahedron, 4, 9),
+        ];
+        for (cell, linear, quadratic) in expected {
+            for facet in 0..cell.facets() {
+                assert_eq!(Element::new(cell, 1).facet_functions(facet).len(), linear);
+                assert_eq!(Element::new(cell, 2).facet_functions(facet).len(), quadratic);
+            }
+        }
+    }
+}

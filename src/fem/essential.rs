@@ -1,0 +1,39 @@
+//! Essential (Dirichlet) conditions as a list of fixed unknowns.
+use super::Space;
+
+/// Which local unknowns have a prescribed value, and the values.
+#[derive(Debug, Clone)]
+pub struct Essential {
+    /// For each local unknown (ghosts included), whether it is prescribed.
+    pub fixed: Vec<bool>,
+    /// Prescribed values, zero elsewhere.
+    pub values: Vec<f64>,
+    /// For each local cell, whether it has a prescribed unknown.
+    pub cells: Vec<bool>,
+}
+
+impl Essential {
+    /// Conditions from `(local unknown, value)` pairs; every rank must list its ghosts as well.
+    pub fn new(space: &Space, list: impl IntoIterator<Item = (usize, f64)>) -> Self {
+        let components = space.components;
+        let mut fixed = vec![false; space.local_nodes() * components];
+        let mut values = vec![0.0; fixed.len()];
+        for (dof, value) in list {
+            fixed[dof] = true;
+            values[dof] = value;
+        }
+        let cells = space
+            .cell_nodes
+            .chunks_exact(space.element.functions())
+            .map(|nodes| {
+                nodes.iter().any(|&node| fixed[node as usize * components..][..components].contains(&true))
+            })
+            .collect();
+        Self { fixed, values, cells }
+    }
+
+    /// The owned prescribed unknowns.
+    pub fn owned<'a>(&'a self, space: &Space) -> impl Iterator<Item = usize> + 'a {
+        (0..space.owned_dofs()).filter(|&dof| self.fixed[dof])
+    }
+}

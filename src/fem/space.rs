@@ -1,0 +1,399 @@
+//! Finite element spaces on the distributed mesh: nodes, their owners and numbers.
+use super::element::Element;
+use crate::error::Result;
+use crate::mesh::Mesh;
+use crate::parallel::{Comm, Redistribution, block_owner};
+use std::rc::Rc;
+
+/// A Lagrange space: `components` unknowns at every node of the mesh's cells.
+///
+/// Local nodes: the owned ones first, then ghosts in the order of their PETSc numbers. A node is
+/// owned by the lowest rank that owns a cell touching it. Dof `node * components + component`.
+pub struct Space {
+    /// The mesh.
+    pub mesh: Rc<Mesh>,
+    /// The element.
+    pub element: Element,
+    /// Unknowns at a node.
+    pub components: usize,
+    /// Local node numbers of local cells, `[cell, function]`.
+    pub cell_nodes: Vec<u32>,
+    /// Number of nodes that this rank owns.
+    pub owned_nodes: usize,
+    /// Canonical numbers of local nodes: vertices, then edges by sorted vertex pair, then
+    /// quadrilateral faces by sorted vertices, then cells.
+    pub node_ids: Vec<u64>,
+    /// Number of nodes over all ranks.
+    pub global_nodes: u64,
+    /// PETSc number of the first owned node.
+    pub first: u64,
+    /// PETSc numbers of the ghost nodes, ascending.
+    pub ghosts: Vec<i32>,
+    /// Coordinates of local nodes in metres, `[node, dimension]`.
+    pub coordinates: Vec<f64>,
+}
+
+/// A mesh entity that carries a node, by what all ranks know of it: `[kind, vertex, vertex, vertex]`
+/// with kind 0 vertex, 1 edge, 2 face, 3 cell and the lowest canonical vertex numbers ascending.
+type Key = [u64; 4];
+
+impl Space {
+    /// Numbers the nodes. Collective.
+    ///
+    /// # Errors
+    /// When the space has more unknowns than PETSc's integers can count.
+    pub fn new(mesh: Rc<Mesh>, degree: usize, components: usize) -> Result<Self> {
+        let element = Element::new(mesh.cell_type, degree);
+        let (entities, mut cell_nodes) = entities(&mesh, &element);
+        let numbering = Numbering::new(&mesh, &entities, &cell_nodes, &element)?;
+
+        // Local order: owned nodes as the cells meet them, then ghosts by PETSc number.
+        let mut order: Vec<u32> = (0..entities.len() as u32).collect();
+        order.sort_by_key(|&e| {
+            let number = numbering.numbers[e as usize];
+            let owned = numbering.range.contains(&number);
+            (!owned, number)
+        });
+        let owned_nodes = (numbering.range.end - numbering.range.start) as usize;
+        let mut local = vec![0u32; order.len()];
+        for (node, &entity) in order.iter().enumerate() {
+            local[entity as usize] = node as u32;
+        }
+        for node in &mut cell_nodes {
+            *node = local[*node as usize];
+        }
+        let node_ids = order.iter().map(|&e| numbering.canonical[e as usize]).collect();
+        let ghosts = order[owned_nodes..].iter().map(|&e| numbering.numbers[e as usize] as i32).collect();
+        let dofs = numbering.total as u128 * components as u128;
+        if dofs > i32::MAX as u128 {
+            return Err(crate::Error::Failed(format!(
+                "{dofs} unknowns are more than this PETSc's 32-bit integers count; use a PETSc with 64-bit indices"
+            )));
+        }
+        let coordinates = node_coordinates(&mesh, &element, &cell_nodes, order.len());
+        Ok(Self {
+            element,
+            components,
+            cell_nodes,
+            owned_nodes,
+            node_ids,
+            global_nodes: numbering.total,
+            first: numbering.range.start,
+            ghosts,
+            coordinates,
+            mesh,
+        })
+    }
+
+    /// Number of local nodes, ghosts included.
+    pub fn local_nodes(&self) -> usize {
+        self.node_ids.len()
+    }
+
+    /// Nodes of a local cell.
+    pub fn nodes_of(&self, cell: usize) -> &[u32] {
+        let n = self.element.functions();
+        &self.cell_nodes[cell * n..(cell + 1) * n]
+    }
+
+    /// Number of unknowns over all ranks.
+    pub fn global_dofs(&self) -> u64 {
+        self.global_nodes * self.components as u64
+    }
+
+    /// Number of unknowns that this rank owns.
+    pub fn owned_dofs(&self) -> usize {
+        self.owned_nodes * self.components
+    }
+
+    /// Coordinates of a local node, unused ones zero.
+    pub fn point(&self, node: usize) -> [f64; 3] {
+        let d = self.mesh.dimension;
+        std::array::from_fn(|i| if i < d { self.coordinates[node * d + i] } else { 0.0 })
+    }
+
+    /// A zero field: a ghosted PETSc vector with a block of `components` at each node. Collective.
+    pub fn field(&self) -> Result<petsc_rs::Vector> {
+        self.field_of(self.components)
+    }
+
+    /// A zero field on the same nodes with another number of components. Collective.
+    pub fn field_of(&self, components: usize) -> Result<petsc_rs::Vector> {
+        Ok(petsc_rs::Vector::ghosted(self.mesh.comm.mpi(), self.owned_nodes, components, &self.ghosts)?)
+    }
+
+    /// The plan that brings nodal values into the canonical order of files. Collective.
+    pub fn canonical(&self) -> Redistribution {
+        Redistribution::new(&self.mesh.comm, &self.node_ids[..self.owned_nodes], self.global_nodes)
+    }
+}
+
+/// Every entity of the local cells that carries a node, and the cells' nodes as indices into it.
+fn entities(mesh: &Mesh, element: &Element) -> (Vec<Key>, Vec<u32>) {
+    let cell_type = mesh.cell_type;
+    let corners = cell_type.vertices();
+    let cells = mesh.cell_ids.len();
+    let functions = element.functions();
+    let (edges, faces, interior) = element.interior_nodes();
+    let mut keys: Vec<Key> = mesh.vertex_ids.iter().map(|&id| [0, id, 0, 0]).collect();
+    let mut nodes = vec![0u32; cells * functions];
+    for (cell, vertices) in mesh.cells.chunks_exact(corners).enumerate() {
+        nodes[cell * functions..][..corners].copy_from_slice(vertices);
+    }
+    let mut place = corners;
+    if edges > 0 {
+        let mut all = Vec::with_capacity(cells * edges);
+        for (cell, vertices) in mesh.cells.chunks_exact(corners).enumerate() {
+            for (e, &[i, j]) in cell_type.edge_vertices().iter().enumerate() {
+                let (i, j) = (vertices[i as usize], vertices[j as usize]);
+                let pair = (u64::from(i.min(j)) << 32) | u64::from(i.max(j));
+                all.push((pair, (cell * functions + place + e) as u64));
+            }
+        }
+        number_unique(&mut all, &mut nodes, &mut keys, |pair| {
+            let (i, j) = (mesh.vertex_ids[(pair >> 32) as usize], mesh.vertex_ids[pair as u32 as usize]);
+            [1, i.min(j), i.max(j), 0]
+        });
+        place += edges;
+    }
+    if faces > 0 {
+        let mut all = Vec::with_capacity(cells * faces);
+        for (cell, vertices) in mesh.cells.chunks_exact(corners).enumerate() {
+            for f in 0..faces {
+                let face = face_key(mesh, vertices, cell_type.facet_vertices(f));
+                all.push((face, (cell * functions + place + f) as u64));
+            }
+        }
+        number_unique(&mut all, &mut nodes, &mut keys, |key| key);
+        place += faces;
+    }
+    if interior > 0 {
+        for (cell, &id) in mesh.cell_ids.iter().enumerate() {
+            nodes[cell * functions + place] = keys.len() as u32;
+            keys.push([3, id, 0, 0]);
+        }
+    }
+    (keys, nodes)
+}
+
+/// The three lowest canonical vertex numbers of a face name it on every rank.
+fn face_key(mesh: &Mesh, vertices: &[u32], face: &[u8]) -> Key {
+    let mut ids: Vec<u64> = face.iter().map(|&v| mesh.vertex_ids[vertices[v as usize] as usize]).collect();
+    ids.sort_unstable();
+    [2, ids[0], ids[1], ids[2]]
+}
+
+/// Sorts `(entity, place)` pairs, appends one key for each distinct entity in the order of first use
+/// by the cells, and writes its index at every place.
+fn number_unique<T: Ord + Copy>(
+    all: &mut [(T, u64)],
+    nodes: &mut [u32],
+    keys: &mut Vec<Key>,
+    key: impl Fn(T) -> Key,
+) {
+    all.sort_unstable();
+    // First places of the distinct entities, in the order of the cells.
+    let mut groups: Vec<(u64, usize, usize)> = Vec::new();
+    let mut start = 0;
+    while start < all.len() {
+        let length = all[start..].iter().take_while(|(entity, _)| *entity == all[start].0).count();
+        groups.push((all[start].1, start, start + length));
+        start += length;
+    }
+    groups.sort_unstable();
+    for (_, start, end) in groups {
+        let index = keys.len() as u32;
+        keys.push(key(all[start].0));
+        for &(_, place) in &all[start..end] {
+            nodes[place as usize] = index;
+        }
+    }
+}
+
+/// Canonical and PETSc numbers of the local entities.
+struct Numbering {
+    canonical: Vec<u64>,
+    numbers: Vec<u64>,
+    range: std::ops::Range<u64>,
+    total: u64,
+}
+
+impl Numbering {
+    /// Each entity is registered at a home rank (by its lowest vertex, or its cell), which finds the
+    /// owner and the canonical number; owners then number what they own and homes pass that on.
+    fn new(mesh: &Mesh, entities: &[Key], cell_nodes: &[u32], element: &Element) -> Result<Self> {
+        let comm = &mesh.comm;
+        let size = comm.size();
+        let functions = element.functions();
+        let touched = touched_by_owned_cells(mesh, entities.len(), cell_nodes, functions);
+        let home = |key: &Key| match key[0] {
+            3 => block_owner(mesh.global_cells, size, key[1]),
+            _ => block_owner(mesh.global_vertices, size, key[1]),
+        };
+        // Queries: every local entity, with whether an owned cell touches it.
+        let mut by_home: Vec<Vec<u32>> = vec![Vec::new(); size];
+        for (e, key) in entities.iter().enumerate() {
+            by_home[home(key)].push(e as u32);
+        }
+        let message: Vec<Vec<u64>> = by_home
+            .iter()
+            .map(|list| {
+                list.iter()
+                    .flat_map(|&e| {
+                        let [kind, a, b, c] = entities[e as usize];
+                        [kind | u64::from(touched[e as usize]) << 8, a, b, c]
+                    })
+                    .collect()
+            })
+            .collect();
+        let received = comm.exchange(&message);
+        let (canonical, owners, index) = Registry::new(comm, mesh, &received);
+
+        // Back to the askers: canonical number and owner.
+        let replies: Vec<Vec<u64>> = index
+            .iter()
+            .map(|list| list.iter().flat_map(|&i| [canonical[i as usize], owners[i as usize]]).collect())
+            .collect();
+        let answers = comm.exchange(&replies);
+        let mut ids = vec![0u64; entities.len()];
+        let mut owner = vec![0u64; entities.len()];
+        for (list, answer) in by_home.iter().zip(&answers) {
+            for (&e, pair) in list.iter().zip(answer.chunks_exact(2)) {
+                (ids[e as usize], owner[e as usize]) = (pair[0], pair[1]);
+            }
+        }
+        // PETSc numbers of owned nodes in local order, told to the homes and from there to all.
+        let rank = comm.rank() as u64;
+        let owned = owner.iter().filter(|&&o| o == rank).count() as u64;
+        let first = comm.exclusive_sum(owned);
+        let mut numbers = vec![u64::MAX; entities.len()];
+        let mut next = first;
+        for e in visit_order(entities.len(), cell_nodes) {
+            if owner[e as usize] == rank {
+                numbers[e as usize] = next;
+                next += 1;
+            }
+        }
+        let told: Vec<Vec<u64>> =
+            by_home.iter().map(|list| list.iter().map(|&e| numbers[e as usize]).collect()).collect();
+        let told = comm.exchange(&told);
+        let mut at_home = vec![u64::MAX; canonical.len()];
+        for (list, values) in index.iter().zip(&told) {
+            for (&i, &number) in list.iter().zip(values) {
+                if number != u64::MAX {
+                    at_home[i as usize] = number;
+                }
+            }
+        }
+        let replies: Vec<Vec<u64>> =
+            index.iter().map(|list| list.iter().map(|&i| at_home[i as usize]).collect()).collect();
+        for (list, answer) in by_home.iter().zip(&comm.exchange(&replies)) {
+            for (&e, &number) in list.iter().zip(answer) {
+                numbers[e as usize] = number;
+            }
+        }
+        Ok(Self { canonical: ids, numbers, range: first..first + owned, total: comm.sum(owned) })
+    }
+}
+
+/// What a home rank knows after all have registered.
+struct Registry;
+
+impl Registry {
+    /// Canonical number and owner of each distinct entity registered here, and for every message
+    /// the index of each entity in it.
+    #[allow(clippy::type_complexity)]
+    fn new(comm: &Comm, mesh: &Mesh, received: &[Vec<u64>]) -> (Vec<u64>, Vec<u64>, Vec<Vec<u32>>) {
+        // (key, source rank if an owned cell touches it, source, position)
+        let mut all: Vec<(Key, u64, u32, u32)> = Vec::new();
+        for (source, list) in received.iter().enumerate() {
+            for (position, k) in list.chunks_exact(4).enumerate() {
+                let claim = if k[0] >> 8 == 1 { source as u64 } else { u64::MAX };
+                all.push(([k[0] & 0xff, k[1], k[2], k[3]], claim, source as u32, position as u32));
+            }
+        }
+        all.sort_unstable();
+        let mut index: Vec<Vec<u32>> = received.iter().map(|list| vec![0; list.len() / 4]).collect();
+        let mut owners = Vec::new();
+        let mut kinds: Vec<(u64, u64)> = Vec::new();
+        let mut before: Option<Key> = None;
+        for (key, claim, source, position) in all {
+            if before != Some(key) {
+                owners.push(claim);
+                kinds.push((key[0], key[1]));
+                before = Some(key);
+            }
+            index[source as usize][position as usize] = owners.len() as u32 - 1;
+        }
+        // Edges and faces are counted in the order of (home rank, key), which is the global key order
+        // because homes hold ascending blocks of lowest vertices.
+        let count = |kind| kinds.iter().filter(|k| k.0 == kind).count() as u64;
+        let (edges, faces) = (count(1), count(2));
+        let first_edge = mesh.global_vertices + comm.exclusive_sum(edges);
+        let all_edges = comm.sum(edges);
+        let first_face = mesh.global_vertices + all_edges + comm.exclusive_sum(faces);
+        let first_cell = mesh.global_vertices + all_edges + comm.sum(faces);
+        let (mut edge, mut face) = (first_edge, first_face);
+        let canonical = kinds
+            .iter()
+            .map(|&(kind, id)| match kind {
+                0 => id,
+                1 => {
+                    edge += 1;
+                    edge - 1
+                }
+                2 => {
+                    face += 1;
+                    face - 1
+                }
+                _ => first_cell + id,
+            })
+            .collect();
+        (canonical, owners, index)
+    }
+}
+
+fn touched_by_owned_cells(mesh: &Mesh, entities: usize, cell_nodes: &[u32], functions: usize) -> Vec<bool> {
+    let mut touched = vec![false; entities];
+    for &node in &cell_nodes[..mesh.owned_cells * functions] {
+        touched[node as usize] = true;
+    }
+    touched
+}
+
+/// Entities in the order in which the cells first meet them: close in space, close in memory.
+fn visit_order(entities: usize, cell_nodes: &[u32]) -> Vec<u32> {
+    let mut seen = vec![false; entities];
+    let mut order = Vec::with_capacity(entities);
+    for &node in cell_nodes {
+        if !std::mem::replace(&mut seen[node as usize], true) {
+            order.push(node);
+        }
+    }
+    order
+}
+
+/// Nodes are the images of the reference nodes under the (multi)linear map of the cell.
+fn node_coordinates(mesh: &Mesh, element: &Element, cell_nodes: &[u32], nodes: usize) -> Vec<f64> {
+    let d = mesh.dimension;
+    let corners = mesh.cell_type.vertices();
+    let functions = element.functions();
+    let table = Element::new(mesh.cell_type, 1).tabulate(&element.nodes);
+    let mut coordinates = vec![0.0; nodes * d];
+    for (vertices, list) in mesh.cells.chunks_exact(corners).zip(cell_nodes.chunks_exact(functions)) {
+        for (a, &node) in list.iter().enumerate() {
+            for i in 0..d {
+                coordinates[node as usize * d + i] = if a < corners {
+                    mesh.coordinates[vertices[a] as usize * d + i]
+                } else {
+                    (0..corners)
+                        .map(|v| {
+                            table.values[a * corners + v] * mesh.coordinates[vertices[v] as usize * d + i]
+                        })
+                        .sum()
+                };
+            }
+        }
+    }
+    coordinates
+}

@@ -1,0 +1,48 @@
+//! What a model says at a quadrature point, eight cells at a time.
+use super::lanes::Lanes;
+
+/// A basis function at a quadrature point.
+#[derive(Clone, Copy)]
+pub struct Shape<const D: usize> {
+    /// Value.
+    pub value: Lanes,
+    /// Gradient in physical coordinates, 1/m.
+    pub gradient: [Lanes; D],
+}
+
+/// A quadrature point.
+pub struct Point<'a, const D: usize> {
+    /// The form's coefficients, in its own order.
+    pub coefficients: &'a [Lanes],
+    /// Position in metres (only where [`WeakForm::POSITION`] asks for it).
+    pub position: [Lanes; D],
+    /// Outward unit normal (on facets only).
+    pub normal: [Lanes; D],
+}
+
+/// A bilinear and a linear form in `D` dimensions for `C` unknowns at a node, written per pair of
+/// basis functions.
+///
+/// Both must be linear in the test function. They must also be linear in the coefficients taken
+/// together: that is what lets a reduced model split them into parameter-dependent factors times
+/// fixed matrices.
+pub trait WeakForm<const D: usize, const C: usize>: Sync {
+    /// Number of coefficients at a point.
+    const COEFFICIENTS: usize;
+    /// Whether `tangent(test, trial)` is the transpose of `tangent(trial, test)`.
+    const SYMMETRIC: bool = true;
+    /// Whether the form reads [`Point::position`].
+    const POSITION: bool = false;
+
+    /// Factor of the measure, such as `2 pi r` for axisymmetric problems.
+    #[inline(always)]
+    fn measure(&self, _point: &Point<D>) -> Lanes {
+        Lanes::splat(1.0)
+    }
+
+    /// The bilinear form for `test e_i` and `trial e_j`, at `[i][j]`.
+    fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; C]; C];
+
+    /// The linear form for `test e_i`, at `[i]`.
+    fn load(&self, point: &Point<D>, test: &Shape<D>) -> [Lanes; C];
+}
