@@ -58,10 +58,11 @@ pub fn geometry(space: &Space, cell: usize, rule: &Rule, point: usize) -> ([[f64
     (jacobian, position)
 }
 
-/// Calls `visit` at every quadrature point of the domain with the field `values` (local unknowns of
-/// `space`, ghosts included). Local: for integrals give a domain of owned cells and sum over ranks.
+/// Calls `visit` at every quadrature point of the domain with the field `values` (`[node, component]` over
+/// the local nodes of `space`, ghosts included, of any number of components). Local: for integrals give a
+/// domain of owned cells and sum over ranks.
 pub fn visit(space: &Space, values: &[f64], domain: &Domain, mut visit: impl FnMut(&Sample)) {
-    let components = space.components;
+    let components = values.len() / space.local_nodes().max(1);
     let functions = space.element.functions();
     let rule = domain.rule;
     let mut value = vec![0.0; components];

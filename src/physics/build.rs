@@ -1,0 +1,342 @@
+//! From the deck's `[[physics]]` to a [`Problem`].
+use super::coefficient::{Coefficients, NodalField, Output, Source};
+use super::elasticity::{Reduction, lame, thermal_modulus};
+use super::file_field;
+use super::problem::{Condition, Model, Place, Problem};
+use super::quantity::facet_nodes;
+use crate::deck::{
+    self, Boundary, Coefficient, Deck, Diffusion, Elasticity, Expression, Physics, Plane, Scalar, Tensor,
+};
+use crate::fem::Space;
+use crate::mesh::Mesh;
+use crate::{Error, Result};
+use std::rc::Rc;
+
+/// Fields of earlier problems, by the problem's name.
+pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
+
+/// Builds problem `index` of a deck whose markers have been checked against the mesh. Collective.
+///
+/// # Errors
+/// [`Error::Input`] when an input does not fit the mesh.
+pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Result<Problem> {
+    let physics = &deck.physics[index];
+    let builder = Builder { deck, physics, mesh, inputs, variables: deck.variables() };
+    match physics {
+        Physics::Diffusion(model) => builder.diffusion(model),
+        Physics::Elasticity(model) => builder.elasticity(model),
+    }
+}
+
+struct Builder<'a> {
+    deck: &'a Deck,
+    physics: &'a Physics,
+    mesh: &'a Rc<Mesh>,
+    inputs: Inputs<'a>,
+    /// Names that expressions may use.
+    variables: Vec<String>,
+}
+
+type Parts = Vec<(Place, String, Coefficients, Vec<u32>)>;
+
+impl Builder<'_> {
+    fn diffusion(&self, physics: &Diffusion) -> Result<Problem> {
+        let space = Rc::new(Space::new(self.mesh.clone(), physics.degree, 1)?);
+        let tensor = is_tensor(&physics.conductivity);
+        let mut inputs = if tensor {
+            self.tensor("conductivity", &physics.conductivity)?
+        } else {
+            vec![self.regions("conductivity", &physics.conductivity)?]
+        };
+        let reaction = self.regions("reaction", &physics.reaction)?;
+        let present = !reaction.iter().all(|source| matches!(source, Source::Constant(0.0)));
+        inputs.extend([reaction, self.regions("source", &physics.source)?]);
+        let outputs = (0..inputs.len()).map(Output::input).collect();
+        let volume = Coefficients { reaction: present, inputs, outputs };
+        let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
+        for (number, boundary) in physics.boundary.iter().enumerate() {
+            let (mut flux, mut coefficient, mut ambient) = (ZERO, ZERO, ZERO);
+            match boundary.condition() {
+                Some(deck::Condition::Flux(value)) => flux = self.scalar(value)?,
+                Some(deck::Condition::Robin { coefficient: h, ambient: u }) => {
+                    (coefficient, ambient) = (self.scalar(h)?, self.scalar(u)?);
+                }
+                _ => continue,
+            }
+            let coefficients = Coefficients {
+                reaction: !matches!(coefficient, Source::Constant(0.0)),
+                inputs: vec![vec![flux], vec![coefficient], vec![ambient]],
+                outputs: vec![Output::input(0), Output::input(1), Output::of(&[1, 2], |v| v[1] * v[2])],
+            };
+            parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
+        }
+        self.finish(Model::Diffusion { anisotropic: tensor }, space, parts)
+    }
+
+    fn elasticity(&self, physics: &Elasticity) -> Result<Problem> {
+        let dimension = self.mesh.dimension;
+        let axisymmetric = dimension == 2 && physics.plane == Some(Plane::Axisymmetric);
+        let reduction = match (dimension, physics.plane) {
+            (1, _) => Reduction::Bar,
+            (2, Some(Plane::Stress)) => Reduction::PlaneStress,
+            _ => Reduction::Full,
+        };
+        let space = Rc::new(Space::new(self.mesh.clone(), physics.degree, dimension)?);
+        let zero = Coefficient::from(0.0);
+        // Inputs: young, poisson, density, expansion, temperature, reference, speed, body force.
+        const BODY: usize = 7;
+        let mut inputs = vec![
+            self.regions("young", &physics.young)?,
+            self.regions("poisson", &physics.poisson)?,
+            self.regions("density", physics.density.as_ref().unwrap_or(&zero))?,
+            self.regions("expansion", &physics.expansion)?,
+            self.regions("temperature", physics.temperature.as_ref().unwrap_or(&zero))?,
+            self.regions("reference_temperature", &physics.reference_temperature)?,
+        ];
+        let regions = self.mesh.region_names.len();
+        let speed = physics.rotation.as_ref().map_or(Ok(ZERO), |rotation| self.scalar(&rotation.speed))?;
+        inputs.push(vec![speed; regions]);
+        for d in 0..dimension {
+            let force = physics.body_force.as_ref().and_then(|list| list.get(d));
+            inputs.push(vec![force.map_or(Ok(ZERO), |value| self.scalar(value))?; regions]);
+        }
+        let mut outputs = vec![
+            Output::of(&[0, 1], move |v| lame(reduction, v[0], v[1]).0),
+            Output::of(&[0, 1], move |v| lame(reduction, v[0], v[1]).1),
+        ];
+        outputs.push(if physics.temperature.is_some() {
+            Output::of(&[0, 1, 3, 4, 5], move |v| {
+                thermal_modulus(reduction, v[0], v[1]) * v[3] * (v[4] - v[5])
+            })
+        } else {
+            Output::of(&[], |_| 0.0)
+        });
+        for d in 0..dimension {
+            outputs.push(match &physics.rotation {
+                None => Output::input(BODY + d),
+                Some(rotation) => {
+                    let axis = unit(&rotation.axis, axisymmetric);
+                    let origin = pad(&rotation.origin);
+                    // rho omega^2 r, with r the vector from the axis.
+                    let force = move |v: &[f64], x: &[f64; 3]| {
+                        let along: f64 = (0..3).map(|i| (x[i] - origin[i]) * axis[i]).sum();
+                        v[BODY + d] + v[2] * v[6] * v[6] * (x[d] - origin[d] - along * axis[d])
+                    };
+                    Output { uses: vec![2, 6, BODY + d], position: true, combine: Box::new(force) }
+                }
+            });
+        }
+        let volume = Coefficients { reaction: false, inputs, outputs };
+        let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
+        for (number, boundary) in physics.boundary.iter().enumerate() {
+            let (mut pressure, mut foundation, mut traction) = (ZERO, ZERO, vec![ZERO; dimension]);
+            match boundary.condition() {
+                Some(deck::Condition::Pressure(value)) => pressure = self.scalar(value)?,
+                Some(deck::Condition::Foundation(value)) => foundation = self.scalar(value)?,
+                Some(deck::Condition::Traction(list)) => {
+                    for (component, value) in traction.iter_mut().zip(list) {
+                        *component = self.scalar(value)?;
+                    }
+                }
+                _ => continue,
+            }
+            let reaction = !matches!(foundation, Source::Constant(0.0));
+            let inputs: Vec<_> =
+                [pressure, foundation].into_iter().chain(traction).map(|s| vec![s]).collect();
+            let outputs = (0..inputs.len()).map(Output::input).collect();
+            let coefficients = Coefficients { reaction, inputs, outputs };
+            parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
+        }
+        self.finish(Model::Elasticity { axisymmetric, reduction }, space, parts)
+    }
+
+    fn finish(&self, model: Model, space: Rc<Space>, parts: Parts) -> Result<Problem> {
+        let conditions = self.conditions(&space)?;
+        let names = (self.physics.name().into(), self.physics.field().into(), self.physics.unit().into());
+        Problem::new(names, model, space, parts, conditions)
+    }
+
+    fn key(&self) -> String {
+        format!("physics.{}", self.physics.name())
+    }
+
+    fn boundary_key(&self, number: usize) -> String {
+        format!("physics.{}.boundary[{number}]", self.physics.name())
+    }
+
+    fn fault(&self, key: &str, message: String) -> Error {
+        self.deck.fault(&format!("{}.{key}", self.key()), message)
+    }
+
+    /// One source for each region of the mesh.
+    fn regions(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Source>> {
+        let names = &self.mesh.region_names;
+        match coefficient {
+            Coefficient::Uniform(tensor) => Ok(vec![self.isotropic(key, tensor)?; names.len()]),
+            Coefficient::Regions(table) => names
+                .iter()
+                .map(|name| {
+                    self.isotropic(
+                        key,
+                        table.get(name).or_else(|| table.get("default")).ok_or_else(|| {
+                            self.fault(
+                                key,
+                                format!("no value for the region \"{name}\" of the mesh, and no `default`"),
+                            )
+                        })?,
+                    )
+                })
+                .collect(),
+            Coefficient::Physics(source) => {
+                let field =
+                    self.inputs.iter().find(|(name, _)| *name == source.physics).ok_or_else(|| {
+                        self.fault(
+                            key,
+                            format!("\"{}\" is no earlier physics with a scalar field", source.physics),
+                        )
+                    })?;
+                Ok(vec![Source::Nodal(field.1.clone()); names.len()])
+            }
+            Coefficient::File(source) => {
+                let source = file_field::read(self.mesh, &self.deck.resolve(&source.file), &source.dataset)?;
+                Ok(vec![source; names.len()])
+            }
+        }
+    }
+
+    fn isotropic(&self, key: &str, tensor: &Tensor) -> Result<Source> {
+        match tensor {
+            Tensor::Isotropic(scalar) => self.scalar(scalar),
+            _ => Err(self.fault(key, "a scalar is needed here, not a tensor".into())),
+        }
+    }
+
+    /// The entries of a tensor, row by row, each with one source for each region.
+    fn tensor(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Vec<Source>>> {
+        let d = self.mesh.dimension;
+        let names = &self.mesh.region_names;
+        let mut entries = vec![Vec::with_capacity(names.len()); d * d];
+        for name in names {
+            let tensor = match coefficient {
+                Coefficient::Uniform(tensor) => tensor,
+                Coefficient::Regions(table) => {
+                    table.get(name).or_else(|| table.get("default")).ok_or_else(|| {
+                        self.fault(
+                            key,
+                            format!("no value for the region \"{name}\" of the mesh, and no `default`"),
+                        )
+                    })?
+                }
+                _ => return Err(self.fault(key, "a tensor cannot come from a file".into())),
+            };
+            let wrong =
+                || self.fault(key, format!("a tensor in {d} dimensions has {d} entries or {d} rows of {d}"));
+            for i in 0..d {
+                for j in 0..d {
+                    entries[i * d + j].push(match tensor {
+                        Tensor::Isotropic(scalar) if i == j => self.scalar(scalar)?,
+                        Tensor::Diagonal(list) if list.len() != d => return Err(wrong()),
+                        Tensor::Diagonal(list) if i == j => self.scalar(&list[i])?,
+                        Tensor::Full(rows) => {
+                            self.scalar(rows.get(i).and_then(|row| row.get(j)).ok_or_else(wrong)?)?
+                        }
+                        _ => ZERO,
+                    });
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    fn scalar(&self, scalar: &Scalar) -> Result<Source> {
+        Ok(match scalar {
+            Scalar::Number(value) => Source::Constant(*value),
+            Scalar::Expression(text) => {
+                let expression = Expression::parse(text, &self.variables)
+                    .map_err(|error| self.fault("expression", format!("`{text}`: {error}")))?;
+                match expression.as_constant() {
+                    Some(value) => Source::Constant(value),
+                    None => Source::Expression(Rc::new(expression)),
+                }
+            }
+        })
+    }
+
+    /// Indices of the mesh's facets that carry a boundary's markers, ascending.
+    fn facets(&self, boundary: &Boundary) -> Vec<u32> {
+        let facets = &self.mesh.facets;
+        let names = boundary.marker.iter().flat_map(|names| names.iter());
+        let markers: Vec<u16> = names.filter_map(|name| facets.marker(name)).collect();
+        (0..facets.len() as u32).filter(|&f| markers.contains(&facets.marker[f as usize])).collect()
+    }
+
+    fn conditions(&self, space: &Space) -> Result<Vec<Condition>> {
+        let mut conditions = Vec::new();
+        for (number, boundary) in self.physics.boundary().iter().enumerate() {
+            let Some(deck::Condition::Essential(value)) = boundary.condition() else {
+                continue;
+            };
+            let values = (0..space.components)
+                .map(|component| value.component(component).map(|scalar| self.scalar(scalar)).transpose())
+                .collect::<Result<_>>()?;
+            let mut nodes = match &boundary.point {
+                Some(point) => self.nearest_node(space, &pad(point), number)?,
+                None => {
+                    let facets = self.facets(boundary);
+                    facet_nodes(space, |f| facets.binary_search(&(f as u32)).is_ok())
+                }
+            };
+            nodes.sort_unstable();
+            nodes.dedup();
+            conditions.push(Condition { key: self.boundary_key(number), nodes, values });
+        }
+        Ok(conditions)
+    }
+
+    /// The node at a point, on the rank that owns it. Collective.
+    fn nearest_node(&self, space: &Space, point: &[f64; 3], number: usize) -> Result<Vec<u32>> {
+        let comm = &self.mesh.comm;
+        let distance = |node: usize| {
+            let x = space.point(node);
+            (0..3).map(|d| (x[d] - point[d]).powi(2)).sum::<f64>().sqrt()
+        };
+        let nearest = (0..space.owned_nodes).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+        let mine = nearest.map_or(f64::INFINITY, distance);
+        let least = comm.min(mine);
+        // A tenth of the mean node spacing tells a misplaced point from round-off in the mesh file.
+        let farthest =
+            (0..space.owned_nodes).map(|n| space.point(n).map(f64::abs)).flatten().fold(0.0, f64::max);
+        let spacing = comm.max(farthest) / (space.global_nodes as f64).powf(1.0 / self.mesh.dimension as f64);
+        if least > 0.1 * spacing {
+            let key = format!("boundary[{number}].point");
+            return Err(self.fault(&key, format!("no node is there; the nearest one is {least:.3e} m away")));
+        }
+        let holder = comm.min(if mine == least { comm.rank() as u64 } else { u64::MAX }) as usize;
+        Ok(nearest.filter(|_| holder == comm.rank()).map(|n| n as u32).into_iter().collect())
+    }
+}
+
+const ZERO: Source = Source::Constant(0.0);
+
+fn is_tensor(coefficient: &Coefficient) -> bool {
+    let tensor = |t: &Tensor| !matches!(t, Tensor::Isotropic(_));
+    match coefficient {
+        Coefficient::Uniform(value) => tensor(value),
+        Coefficient::Regions(table) => table.values().any(tensor),
+        _ => false,
+    }
+}
+
+fn pad(point: &[f64]) -> [f64; 3] {
+    std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0))
+}
+
+/// Unit vector of a rotation axis; an axisymmetric body turns around its second coordinate.
+fn unit(axis: &[f64], axisymmetric: bool) -> [f64; 3] {
+    if axisymmetric {
+        return [0.0, 1.0, 0.0];
+    }
+    let axis = pad(axis);
+    let length = axis.iter().map(|a| a * a).sum::<f64>().sqrt();
+    axis.map(|a| a / length)
+}

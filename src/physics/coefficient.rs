@@ -1,0 +1,219 @@
+//! Coefficients of a weak form: from what the deck says to values at quadrature points.
+use crate::deck::Expression;
+use crate::fem::functional::geometry;
+use crate::fem::{Domain, Space, Values};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a run sets before it assembles: parameters and time.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Values of the deck's parameters, in its order.
+    pub parameters: Vec<f64>,
+    /// Time in s (0 for steady problems).
+    pub time: f64,
+}
+
+impl Context {
+    /// The arguments of an [`Expression`]: x, y, z, t, then the parameters.
+    pub fn arguments(&self, x: &[f64; 3]) -> Vec<f64> {
+        let mut arguments = Vec::with_capacity(4 + self.parameters.len());
+        arguments.extend_from_slice(x);
+        arguments.push(self.time);
+        arguments.extend_from_slice(&self.parameters);
+        arguments
+    }
+}
+
+/// A scalar field on nodes that serves as input: read from a file or solved for by another model.
+pub struct NodalField {
+    /// The space whose nodes carry it (its components do not matter: one value a node).
+    pub space: Rc<Space>,
+    /// Values at local nodes, ghosts included.
+    pub values: RefCell<Vec<f64>>,
+}
+
+/// Where one scalar input of a model comes from.
+#[derive(Clone)]
+pub enum Source {
+    /// A number.
+    Constant(f64),
+    /// An expression in position, time and parameters.
+    Expression(Rc<Expression>),
+    /// A field on nodes.
+    Nodal(Rc<NodalField>),
+    /// One value for each local cell.
+    Cellwise(Rc<Vec<f64>>),
+}
+
+impl Source {
+    /// Whether the value differs from point to point.
+    pub fn varies_in_space(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Expression(expression) => expression.depends_on_space(),
+            Self::Nodal(_) | Self::Cellwise(_) => true,
+        }
+    }
+
+    /// Whether the value changes with the deck's parameters.
+    pub fn varies_with_parameters(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Expression(expression) => expression.depends_on_parameters(),
+            // The field of another model does; that model's reduced basis stands for it.
+            Self::Nodal(_) | Self::Cellwise(_) => false,
+        }
+    }
+
+    /// The value where no field is needed; nodal and cell fields give `fallback`.
+    pub fn evaluate(&self, arguments: &[f64], fallback: f64) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Expression(expression) => expression.eval(arguments),
+            Self::Nodal(_) | Self::Cellwise(_) => fallback,
+        }
+    }
+}
+
+/// One coefficient of a form, computed from a model's inputs at a point.
+pub struct Output {
+    /// The inputs that it reads.
+    pub uses: Vec<usize>,
+    /// Whether it reads the position itself.
+    pub position: bool,
+    /// From all inputs and the position to the value.
+    pub combine: Box<dyn Fn(&[f64], &[f64; 3]) -> f64>,
+}
+
+impl Output {
+    /// The input `index`, as it is.
+    pub fn input(index: usize) -> Self {
+        Self { uses: vec![index], position: false, combine: Box::new(move |inputs, _| inputs[index]) }
+    }
+
+    /// A function of some inputs.
+    pub fn of(uses: &[usize], combine: impl Fn(&[f64]) -> f64 + 'static) -> Self {
+        Self { uses: uses.to_vec(), position: false, combine: Box::new(move |inputs, _| combine(inputs)) }
+    }
+}
+
+/// The coefficients of one integral.
+pub struct Coefficients {
+    /// Whether a term without derivatives of the trial function may be present.
+    pub reaction: bool,
+    /// `[input][region]`.
+    pub inputs: Vec<Vec<Source>>,
+    /// One for each coefficient of the form.
+    pub outputs: Vec<Output>,
+}
+
+impl Coefficients {
+    /// Whether coefficient `output` differs from point to point inside some region.
+    pub fn varies_in_space(&self, output: usize) -> bool {
+        let output = &self.outputs[output];
+        output.position || output.uses.iter().any(|&i| self.inputs[i].iter().any(Source::varies_in_space))
+    }
+
+    /// Whether coefficient `output` changes with the parameters.
+    pub fn varies_with_parameters(&self, output: usize) -> bool {
+        self.outputs[output].uses.iter().any(|&i| self.inputs[i].iter().any(Source::varies_with_parameters))
+    }
+
+    /// Whether any coefficient differs from point to point: decides the quadrature.
+    pub fn any_varies_in_space(&self) -> bool {
+        (0..self.outputs.len()).any(|o| self.varies_in_space(o))
+    }
+
+    /// All coefficients on a domain whose entities are numbered `0..entities`.
+    pub fn evaluate(
+        &self,
+        context: &Context,
+        space: &Space,
+        domain: &Domain,
+        entities: usize,
+    ) -> Vec<Values> {
+        (0..self.outputs.len()).map(|o| self.evaluate_one(o, context, space, domain, entities)).collect()
+    }
+
+    /// One coefficient on a domain.
+    pub fn evaluate_one(
+        &self,
+        output: usize,
+        context: &Context,
+        space: &Space,
+        domain: &Domain,
+        entities: usize,
+    ) -> Values {
+        let regions = self.inputs.first().map_or(1, Vec::len);
+        if !self.varies_in_space(output) {
+            let values: Vec<f64> =
+                (0..regions).map(|region| self.value(output, region, context, &[0.0; 3], &[])).collect();
+            return if values.len() == 1 { Values::Uniform(values[0]) } else { Values::ByRegion(values) };
+        }
+        let points = domain.rule.weights.len();
+        let mut values = vec![0.0; entities * points];
+        let mut fields = vec![0.0; self.inputs.len()];
+        let mut sampler = Sampler::default();
+        for &(cell, index, region) in domain.entities {
+            for q in 0..points {
+                let (_, position) = geometry(space, cell as usize, domain.rule, q);
+                for &input in &self.outputs[output].uses {
+                    match &self.inputs[input][region as usize] {
+                        Source::Nodal(field) => {
+                            fields[input] = sampler.value(field, cell as usize, &domain.rule.points, q);
+                        }
+                        Source::Cellwise(list) => fields[input] = list[cell as usize],
+                        _ => {}
+                    }
+                }
+                values[index as usize * points + q] =
+                    self.value(output, region as usize, context, &position, &fields);
+            }
+        }
+        Values::ByPoint(values)
+    }
+
+    /// The value of coefficient `output` at a point; `fields[input]` stands for inputs that are
+    /// fields.
+    pub fn value(
+        &self,
+        output: usize,
+        region: usize,
+        context: &Context,
+        position: &[f64; 3],
+        fields: &[f64],
+    ) -> f64 {
+        let output = &self.outputs[output];
+        let arguments = context.arguments(position);
+        let mut inputs = vec![0.0; self.inputs.len()];
+        for &i in &output.uses {
+            inputs[i] = self.inputs[i][region].evaluate(&arguments, fields.get(i).copied().unwrap_or(0.0));
+        }
+        (output.combine)(&inputs, position)
+    }
+}
+
+/// Values of nodal fields at quadrature points; keeps the basis of the last field's element.
+#[derive(Default)]
+struct Sampler {
+    table: Option<(usize, crate::fem::element::Tabulation)>,
+}
+
+impl Sampler {
+    fn value(&mut self, field: &NodalField, cell: usize, points: &[[f64; 3]], q: usize) -> f64 {
+        let element = &field.space.element;
+        if self.table.as_ref().is_none_or(|(degree, _)| *degree != element.degree) {
+            self.table = Some((element.degree, element.tabulate(points)));
+        }
+        let table = &self.table.as_ref().expect("set above").1;
+        let values = field.values.borrow();
+        let functions = table.functions;
+        let nodes = field.space.nodes_of(cell);
+        nodes
+            .iter()
+            .enumerate()
+            .map(|(a, &node)| table.values[q * functions + a] * values[node as usize])
+            .sum()
+    }
+}

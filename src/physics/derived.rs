@@ -1,0 +1,160 @@
+//! Fields computed from a solution: fluxes, strains, stresses.
+//!
+//! Gradients jump between cells. Nodal values are the averages of the surrounding cells' values at
+//! the node, weighted with the cells' volumes (Zienkiewicz and Taylor, vol. 1, section 13.3: simple
+//! averaging). At the interface of two materials that average has no physical meaning; refine there
+//! or look at the cells of one side.
+use super::coefficient::Context;
+use super::elasticity::Reduction;
+use super::problem::{Model, Problem};
+use crate::Result;
+use crate::fem::functional::{cell_entities, nodal_rule, visit};
+use crate::fem::{Domain, Values};
+use petsc_rs::Vector;
+
+/// Description of a derived field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    /// Name in decks and files.
+    pub name: &'static str,
+    /// Values at a node.
+    pub components: usize,
+    /// What the components are.
+    pub component_names: &'static [&'static str],
+    /// Unit in SI.
+    pub unit: &'static str,
+    /// Meaning, for file attributes.
+    pub meaning: &'static str,
+}
+
+const TENSOR: &[&str] = &["xx", "xy", "xz", "yy", "yz", "zz"];
+
+/// The fields that a model can derive in `dimension` dimensions.
+pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
+    match model {
+        Model::Diffusion { .. } => vec![Derived {
+            name: "flux",
+            components: dimension,
+            component_names: &["x", "y", "z"][..dimension],
+            unit: "",
+            meaning: "flux -K grad u (W/m2 for heat, m/s for Darcy flow)",
+        }],
+        Model::Elasticity { .. } => vec![
+            Derived {
+                name: "stress",
+                components: 6,
+                component_names: TENSOR,
+                unit: "Pa",
+                meaning: "Cauchy stress (axisymmetric: zz is the hoop component, yy the axial one)",
+            },
+            Derived {
+                name: "strain",
+                components: 6,
+                component_names: TENSOR,
+                unit: "1",
+                meaning: "total small strain, thermal part included",
+            },
+            Derived {
+                name: "von_mises",
+                components: 1,
+                component_names: &[],
+                unit: "Pa",
+                meaning: "equivalent stress of von Mises, from the averaged stress",
+            },
+        ],
+    }
+}
+
+/// Von Mises' equivalent stress of a symmetric tensor `[xx, xy, xz, yy, yz, zz]`.
+pub fn von_mises(s: &[f64]) -> f64 {
+    let (xx, xy, xz, yy, yz, zz) = (s[0], s[1], s[2], s[3], s[4], s[5]);
+    let normal = (xx - yy).powi(2) + (yy - zz).powi(2) + (zz - xx).powi(2);
+    (0.5 * normal + 3.0 * (xy * xy + xz * xz + yz * yz)).sqrt()
+}
+
+impl Problem {
+    /// A derived field at the nodes. `state` holds all local unknowns, ghosts updated. Collective.
+    pub fn derive(&self, field: &Derived, context: &Context, state: &[f64]) -> Result<Vector> {
+        let space = &self.space;
+        let rule = nodal_rule(&space.element);
+        let functions = space.element.functions();
+        let entities = cell_entities(space, 0..space.mesh.cell_ids.len());
+        let domain = Domain { rule: &rule, entities: &entities };
+        let volume = &self.integrals[0];
+        let coefficients = volume.coefficients.evaluate(context, space, &domain, entities.len());
+        let width = if field.name == "von_mises" { 6 } else { field.components };
+        let mut sums = vec![0.0; space.owned_nodes * width];
+        let mut weights = vec![0.0; space.owned_nodes];
+        let mut local = vec![0.0; width];
+        visit(space, state, &domain, |sample| {
+            let node = space.cell_nodes[sample.cell * functions + sample.point] as usize;
+            if node < space.owned_nodes {
+                self.at_point(field.name, &coefficients, sample, functions, &mut local);
+                weights[node] += sample.weight;
+                for (sum, value) in sums[node * width..].iter_mut().zip(&local) {
+                    *sum += sample.weight * value;
+                }
+            }
+        });
+        let mut result = space.field_of(field.components)?;
+        {
+            let mut values = result.write()?;
+            for (node, &weight) in weights.iter().enumerate() {
+                let mean: Vec<f64> = sums[node * width..][..width].iter().map(|s| s / weight).collect();
+                if field.name == "von_mises" {
+                    values[node] = von_mises(&mean);
+                } else {
+                    values[node * width..][..width].copy_from_slice(&mean);
+                }
+            }
+        }
+        result.ghost_update()?;
+        Ok(result)
+    }
+
+    /// Flux, strain or stress at a quadrature point, from the coefficients there.
+    pub fn at_point(
+        &self,
+        name: &str,
+        coefficients: &[Values],
+        sample: &crate::fem::functional::Sample,
+        points: usize,
+        result: &mut [f64],
+    ) {
+        let dimension = self.space.mesh.dimension;
+        let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
+        let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
+        match self.model {
+            Model::Diffusion { anisotropic } => {
+                for i in 0..dimension {
+                    result[i] = if anisotropic {
+                        -(0..dimension).map(|j| k(i * dimension + j) * sample.gradient[0][j]).sum::<f64>()
+                    } else {
+                        -k(0) * sample.gradient[0][i]
+                    };
+                }
+            }
+            Model::Elasticity { axisymmetric, reduction } => {
+                let (lambda, mu, held_back) = (k(0), k(1), k(2));
+                let g = |i: usize, j: usize| if i < dimension { sample.gradient[i][j] } else { 0.0 };
+                let shear = |i, j| 0.5 * (g(i, j) + g(j, i));
+                let mut strain = [g(0, 0), shear(0, 1), shear(0, 2), g(1, 1), shear(1, 2), g(2, 2)];
+                if axisymmetric {
+                    let r = sample.position[0];
+                    strain[5] = if r > 0.0 { sample.value[0] / r } else { strain[0] };
+                }
+                let trace = strain[0] + strain[3] + strain[5];
+                let mut stress = strain.map(|e| 2.0 * mu * e);
+                for i in [0, 3, 5] {
+                    stress[i] += lambda * trace - held_back;
+                }
+                match reduction {
+                    Reduction::Full => {}
+                    Reduction::PlaneStress => stress[5] = 0.0,
+                    Reduction::Bar => (stress[3], stress[5]) = (0.0, 0.0),
+                }
+                result.copy_from_slice(if name == "strain" { &strain } else { &stress });
+            }
+        }
+    }
+}

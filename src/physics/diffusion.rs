@@ -1,0 +1,70 @@
+//! `diffusion`: Poisson, heat conduction, Darcy flow.
+//!
+//! Find u with `-div(K grad u) + c u = f` in the domain, `u = g` on the essential boundary and
+//! `K grad u . n = q + h (u_ambient - u)` on the rest. In weak form, for every test function v:
+//!
+//! `int K grad u . grad v + c u v dx + int h u v ds = int f v dx + int (q + h u_ambient) v ds`.
+use crate::fem::lanes::{Lanes, dot};
+use crate::fem::weak_form::{Point, Shape, WeakForm};
+
+/// Volume form with a scalar conductivity. Coefficients: `k` (W/(m K) for heat), reaction `c`
+/// (W/(m3 K)), source `f` (W/m3).
+pub struct Isotropic;
+
+impl<const D: usize> WeakForm<D, 1> for Isotropic {
+    const COEFFICIENTS: usize = 3;
+
+    #[inline(always)]
+    fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; 1]; 1] {
+        let k = point.coefficients;
+        [[k[0] * dot(&test.gradient, &trial.gradient) + k[1] * test.value * trial.value]]
+    }
+
+    #[inline(always)]
+    fn load(&self, point: &Point<D>, test: &Shape<D>) -> [Lanes; 1] {
+        [point.coefficients[2] * test.value]
+    }
+}
+
+/// Volume form with a symmetric conductivity tensor. Coefficients: `K` row by row (`D * D`),
+/// reaction `c`, source `f`.
+pub struct Anisotropic;
+
+impl<const D: usize> WeakForm<D, 1> for Anisotropic {
+    const COEFFICIENTS: usize = D * D + 2;
+
+    #[inline(always)]
+    fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; 1]; 1] {
+        let k = point.coefficients;
+        let mut sum = k[D * D] * test.value * trial.value;
+        for i in 0..D {
+            for j in 0..D {
+                sum += k[i * D + j] * test.gradient[i] * trial.gradient[j];
+            }
+        }
+        [[sum]]
+    }
+
+    #[inline(always)]
+    fn load(&self, point: &Point<D>, test: &Shape<D>) -> [Lanes; 1] {
+        [point.coefficients[D * D + 1] * test.value]
+    }
+}
+
+/// Boundary form. Coefficients: inward flux `q` (W/m2), transfer coefficient `h` (W/(m2 K)) and the
+/// product `h u_ambient` (W/m2).
+pub struct Surface;
+
+impl<const D: usize> WeakForm<D, 1> for Surface {
+    const COEFFICIENTS: usize = 3;
+
+    #[inline(always)]
+    fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; 1]; 1] {
+        [[point.coefficients[1] * test.value * trial.value]]
+    }
+
+    #[inline(always)]
+    fn load(&self, point: &Point<D>, test: &Shape<D>) -> [Lanes; 1] {
+        [(point.coefficients[0] + point.coefficients[2]) * test.value]
+    }
+}

@@ -1,0 +1,397 @@
+//! One model on one space: assembles its matrix, load, residual and essential conditions.
+use super::coefficient::{Coefficients, Context, Source};
+use super::{diffusion, elasticity};
+use crate::Result;
+use crate::fem::functional::cell_entities;
+use crate::fem::{Domain, Essential, Pattern, Rule, Space, Target, Values, assemble};
+use petsc_rs::{Matrix, Vector};
+use std::rc::Rc;
+
+/// The weak forms that a problem is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// [`diffusion`] with a scalar or tensor conductivity.
+    Diffusion {
+        /// Whether the conductivity is a tensor.
+        anisotropic: bool,
+    },
+    /// [`elasticity`].
+    Elasticity {
+        /// Whether the first coordinate is a radius.
+        axisymmetric: bool,
+        /// How Lame's constants follow from Young's modulus.
+        reduction: elasticity::Reduction,
+    },
+}
+
+/// Which form an integral evaluates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The model's volume form on all cells.
+    Volume,
+    /// The model's boundary form on some facets.
+    Boundary,
+}
+
+/// One integral of the weak form with its coefficients.
+pub struct Integral {
+    /// Volume or boundary.
+    pub place: Place,
+    /// The deck's key, for messages.
+    pub key: String,
+    /// Groups that share a quadrature rule: all cells, or the facets with one number in their cells.
+    pub groups: Vec<Group>,
+    /// Number of entities over all groups.
+    pub entities: usize,
+    /// Inputs and coefficients.
+    pub coefficients: Coefficients,
+    /// Degree that the quadrature integrates exactly.
+    pub degree: usize,
+}
+
+/// Entities that share a rule.
+pub struct Group {
+    /// The quadrature rule with basis tables.
+    pub rule: Rule,
+    /// See [`Domain::entities`].
+    pub entities: Vec<(u32, u32, u16)>,
+}
+
+impl Group {
+    /// As a domain of integration.
+    pub fn domain(&self) -> Domain<'_> {
+        Domain { rule: &self.rule, entities: &self.entities }
+    }
+}
+
+/// An essential condition: prescribed values on some nodes.
+pub struct Condition {
+    /// The deck's key, for messages.
+    pub key: String,
+    /// Local nodes.
+    pub nodes: Vec<u32>,
+    /// Value of each component; `None` where it is free.
+    pub values: Vec<Option<Source>>,
+}
+
+/// A model bound to a space, its coefficients and conditions, with the PETSc objects it fills.
+pub struct Problem {
+    /// Name in the deck.
+    pub name: String,
+    /// Name of the field that is solved for.
+    pub field: String,
+    /// Unit of the field.
+    pub unit: String,
+    /// Which forms.
+    pub model: Model,
+    /// Where the unknowns live.
+    pub space: Rc<Space>,
+    /// The volume integral first, then one for each natural or Robin condition.
+    pub integrals: Vec<Integral>,
+    /// Essential conditions; later ones win where they overlap.
+    pub conditions: Vec<Condition>,
+    pattern: Pattern,
+}
+
+/// Adds one group's integral to a target through the model's forms.
+macro_rules! by_dimension {
+    ($problem:expr, $place:expr, $call:ident) => {
+        match ($problem.model, $place, $problem.space.mesh.dimension) {
+            (Model::Diffusion { anisotropic: false }, Place::Volume, 1) => $call!(diffusion::Isotropic, 1, 1),
+            (Model::Diffusion { anisotropic: false }, Place::Volume, 2) => $call!(diffusion::Isotropic, 2, 1),
+            (Model::Diffusion { anisotropic: false }, Place::Volume, _) => $call!(diffusion::Isotropic, 3, 1),
+            (Model::Diffusion { anisotropic: true }, Place::Volume, 1) => {
+                $call!(diffusion::Anisotropic, 1, 1)
+            }
+            (Model::Diffusion { anisotropic: true }, Place::Volume, 2) => {
+                $call!(diffusion::Anisotropic, 2, 1)
+            }
+            (Model::Diffusion { anisotropic: true }, Place::Volume, _) => {
+                $call!(diffusion::Anisotropic, 3, 1)
+            }
+            (Model::Diffusion { .. }, Place::Boundary, 1) => $call!(diffusion::Surface, 1, 1),
+            (Model::Diffusion { .. }, Place::Boundary, 2) => $call!(diffusion::Surface, 2, 1),
+            (Model::Diffusion { .. }, Place::Boundary, _) => $call!(diffusion::Surface, 3, 1),
+            (Model::Elasticity { axisymmetric: true, .. }, Place::Volume, _) => {
+                $call!(elasticity::Solid::<true>, 2, 2)
+            }
+            (Model::Elasticity { .. }, Place::Volume, 1) => $call!(elasticity::Solid::<false>, 1, 1),
+            (Model::Elasticity { .. }, Place::Volume, 2) => $call!(elasticity::Solid::<false>, 2, 2),
+            (Model::Elasticity { .. }, Place::Volume, _) => $call!(elasticity::Solid::<false>, 3, 3),
+            (Model::Elasticity { axisymmetric: true, .. }, Place::Boundary, _) => {
+                $call!(elasticity::Surface::<true>, 2, 2)
+            }
+            (Model::Elasticity { .. }, Place::Boundary, 1) => $call!(elasticity::Surface::<false>, 1, 1),
+            (Model::Elasticity { .. }, Place::Boundary, 2) => $call!(elasticity::Surface::<false>, 2, 2),
+            (Model::Elasticity { .. }, Place::Boundary, _) => $call!(elasticity::Surface::<false>, 3, 3),
+        }
+    };
+}
+
+impl Problem {
+    /// Binds a model to its space: finds the sparsity and the tables of every integral. The
+    /// integrals come as `(place, key, coefficients, facets)`; `facets` are indices into the mesh's.
+    pub fn new(
+        (name, field, unit): (String, String, String),
+        model: Model,
+        space: Rc<Space>,
+        parts: Vec<(Place, String, Coefficients, Vec<u32>)>,
+        conditions: Vec<Condition>,
+    ) -> Result<Self> {
+        let pattern = Pattern::new(&space, rayon::current_num_threads())?;
+        let integrals = parts
+            .into_iter()
+            .map(|(place, key, coefficients, facets)| {
+                Integral::new(&space, place, key, coefficients, &facets)
+            })
+            .collect();
+        Ok(Self { name, field, unit, model, space, integrals, conditions, pattern })
+    }
+
+    /// A zero matrix with the sparsity of the space. Collective.
+    pub fn new_matrix(&self) -> Result<Matrix> {
+        let (row_pointers, columns) = self.pattern.expand(&self.space);
+        let components = self.space.components;
+        Ok(Matrix::from_csr(
+            self.space.mesh.comm.mpi(),
+            components,
+            &row_pointers,
+            &columns,
+            self.space.owned_dofs(),
+        )?)
+    }
+
+    /// The essential conditions at these parameters, ghosts included. Collective.
+    pub fn essential(&self, context: &Context) -> Result<Essential> {
+        let space = &self.space;
+        let components = space.components;
+        let mut fixed = space.field()?;
+        let mut values = space.field()?;
+        {
+            let (mut fixed, mut values) = (fixed.write()?, values.write()?);
+            for condition in &self.conditions {
+                for &node in condition.nodes.iter().filter(|&&n| (n as usize) < space.owned_nodes) {
+                    let arguments = context.arguments(&space.point(node as usize));
+                    for (component, source) in condition.values.iter().enumerate() {
+                        if let Some(source) = source {
+                            let dof = node as usize * components + component;
+                            fixed[dof] = 1.0;
+                            values[dof] = match source {
+                                Source::Nodal(field) => field.values.borrow()[node as usize],
+                                other => other.evaluate(&arguments, 0.0),
+                            };
+                        }
+                    }
+                }
+            }
+        }
+        fixed.ghost_update()?;
+        values.ghost_update()?;
+        let (fixed, values) = (fixed.local_read()?, values.local_read()?);
+        let list = (0..fixed.len()).filter(|&dof| fixed[dof] != 0.0).map(|dof| (dof, values[dof]));
+        Ok(Essential::new(space, list))
+    }
+
+    /// Matrix and load at these parameters. Essential unknowns are eliminated symmetrically: unit
+    /// diagonal, prescribed value on the right-hand side. Collective.
+    pub fn assemble(
+        &self,
+        context: &Context,
+        essential: &Essential,
+        matrix: &mut Matrix,
+        load: &mut Vector,
+    ) -> Result<()> {
+        let coefficients = self.evaluate(context);
+        matrix.zero()?;
+        {
+            let arrays = matrix.arrays_mut()?;
+            let mut values = load.write()?;
+            values.fill(0.0);
+            let mut target = Target {
+                matrix: Some((arrays.diagonal, arrays.off_diagonal)),
+                load: &mut values,
+                state: None,
+            };
+            for (integral, groups) in self.integrals.iter().zip(&coefficients) {
+                for (group, coefficients) in integral.groups.iter().zip(groups) {
+                    self.add(integral.place, &group.domain(), coefficients, Some(essential), &mut target);
+                }
+            }
+            let (diagonal, _) = target.matrix.expect("set above");
+            for dof in essential.owned(&self.space) {
+                diagonal[self.pattern.diagonal_entry(&self.space, dof)] = 1.0;
+                target.load[dof] = essential.values[dof];
+            }
+        }
+        matrix.assemble()?;
+        Ok(())
+    }
+
+    /// The load alone, with the lifting of essential values; the matrix must not depend on what
+    /// changed. Collective only through its inputs.
+    pub fn assemble_load(&self, context: &Context, essential: &Essential, load: &mut Vector) -> Result<()> {
+        let coefficients = self.evaluate(context);
+        let mut values = load.write()?;
+        values.fill(0.0);
+        let mut target = Target { matrix: None, load: &mut values, state: None };
+        for (integral, groups) in self.integrals.iter().zip(&coefficients) {
+            for (group, coefficients) in integral.groups.iter().zip(groups) {
+                self.add(integral.place, &group.domain(), coefficients, Some(essential), &mut target);
+            }
+        }
+        for dof in essential.owned(&self.space) {
+            target.load[dof] = essential.values[dof];
+        }
+        Ok(())
+    }
+
+    /// The residual `f - K u` of a state, without elimination and without a matrix: on essential
+    /// unknowns it is minus the reaction. `state` holds all local unknowns, ghosts updated. Local.
+    pub fn residual(&self, context: &Context, state: &[f64], residual: &mut Vector) -> Result<()> {
+        self.apply(&self.evaluate(context), state, residual)
+    }
+
+    /// As [`Problem::residual`] with coefficients of the caller's choice, as from
+    /// [`Problem::evaluate`]. Local.
+    pub fn apply(
+        &self,
+        coefficients: &[Vec<Vec<Values>>],
+        state: &[f64],
+        residual: &mut Vector,
+    ) -> Result<()> {
+        let mut values = residual.write()?;
+        values.fill(0.0);
+        let mut target = Target { matrix: None, load: &mut values, state: Some(state) };
+        for (integral, groups) in self.integrals.iter().zip(coefficients) {
+            for (group, coefficients) in integral.groups.iter().zip(groups) {
+                self.add(integral.place, &group.domain(), coefficients, None, &mut target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one integral with coefficients of the caller's choice to matrix and load, eliminating
+    /// nothing: the building block of an affine expansion, where all coefficients but one are zero.
+    /// `coefficients` holds one list for each group. The matrix must be assembled afterwards.
+    pub fn assemble_term(
+        &self,
+        integral: usize,
+        coefficients: &[Vec<Values>],
+        mut matrix: Option<&mut Matrix>,
+        load: &mut Vector,
+    ) -> Result<()> {
+        let integral = &self.integrals[integral];
+        let mut values = load.write()?;
+        let mut arrays = matrix.as_mut().map(|matrix| matrix.arrays_mut()).transpose()?;
+        let mut target = Target {
+            matrix: arrays.as_mut().map(|arrays| (&mut *arrays.diagonal, &mut *arrays.off_diagonal)),
+            load: &mut values,
+            state: None,
+        };
+        for (group, coefficients) in integral.groups.iter().zip(coefficients) {
+            self.add(integral.place, &group.domain(), coefficients, None, &mut target);
+        }
+        Ok(())
+    }
+
+    /// Number of coefficients of the bilinear form of an integral, which stand first; the others
+    /// belong to the load.
+    pub fn bilinear(&self, output: usize, place: Place) -> bool {
+        match (self.model, place) {
+            (Model::Diffusion { anisotropic: false }, Place::Volume) => output < 2,
+            (Model::Diffusion { anisotropic: true }, Place::Volume) => {
+                output <= self.space.mesh.dimension * self.space.mesh.dimension
+            }
+            (Model::Diffusion { .. }, Place::Boundary) => output == 1,
+            (Model::Elasticity { .. }, Place::Volume) => output < 2,
+            (Model::Elasticity { .. }, Place::Boundary) => output == 1,
+        }
+    }
+
+    /// Whether an integral of the given place has a term that holds the level of the field: a
+    /// reaction, a Robin condition or an elastic foundation.
+    pub fn has_reaction(&self, place: Place) -> bool {
+        self.integrals.iter().any(|integral| integral.place == place && integral.coefficients.reaction)
+    }
+
+    /// Every integral's coefficients at these parameters: `[integral][group][coefficient]`.
+    pub fn evaluate(&self, context: &Context) -> Vec<Vec<Vec<Values>>> {
+        self.integrals
+            .iter()
+            .map(|integral| {
+                integral
+                    .groups
+                    .iter()
+                    .map(|g| {
+                        integral.coefficients.evaluate(context, &self.space, &g.domain(), integral.entities)
+                    })
+                    .collect()
+            })
+            .collect()
+    }
+
+    fn add(
+        &self,
+        place: Place,
+        domain: &Domain,
+        coefficients: &[Values],
+        essential: Option<&Essential>,
+        target: &mut Target,
+    ) {
+        macro_rules! call {
+            ($form:expr, $d:literal, $c:literal) => {
+                assemble::<$d, $c, _>(
+                    &$form,
+                    &self.space,
+                    &self.pattern,
+                    domain,
+                    coefficients,
+                    essential,
+                    target,
+                )
+            };
+        }
+        by_dimension!(self, place, call)
+    }
+}
+
+impl Integral {
+    fn new(space: &Space, place: Place, key: String, coefficients: Coefficients, facets: &[u32]) -> Self {
+        let p = space.element.degree;
+        let varies = coefficients.any_varies_in_space();
+        match place {
+            Place::Volume => {
+                // Constant coefficients: the stiffness of P1 needs degree 0, its load degree 1; a
+                // reaction or a varying coefficient needs 2p to keep the order of the element.
+                let tensor = !space.mesh.cell_type.is_simplex();
+                let degree =
+                    if varies || coefficients.reaction || tensor { 2 * p } else { p.max(2 * (p - 1)) };
+                let entities = cell_entities(space, 0..space.mesh.cell_ids.len());
+                let count = entities.len();
+                let groups = vec![Group { rule: Rule::cells(&space.element, degree), entities }];
+                Self { place, key, groups, entities: count, coefficients, degree }
+            }
+            Place::Boundary => {
+                let degree = 2 * p + usize::from(varies);
+                let mesh = &space.mesh;
+                let groups = (0..mesh.cell_type.facets())
+                    .map(|local| {
+                        let entities: Vec<_> = facets
+                            .iter()
+                            .enumerate()
+                            .filter(|&(_, &f)| mesh.facets.local[f as usize] as usize == local)
+                            .map(|(index, &f)| (mesh.facets.cell[f as usize], index as u32, 0))
+                            .collect();
+                        (local, entities)
+                    })
+                    .filter(|(_, entities)| !entities.is_empty())
+                    .map(|(local, entities)| Group {
+                        rule: Rule::facet(&space.element, local, degree),
+                        entities,
+                    })
+                    .collect();
+                Self { place, key, groups, entities: facets.len(), coefficients, degree }
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The fields and quantities of interest that a deck can ask of its simulation.
+use super::simulation::{Simulation, Stage};
+use crate::deck::{Quantity, QuantityKind, Scalar, ScalarOrVector};
+use crate::physics::derived::{self, Derived};
+use crate::physics::quantity::{Where, extrema, integrate, point_value};
+use crate::physics::{Context, Model};
+use crate::{Error, Result, deck};
+use petsc_rs::Vector;
+
+/// A field that can be written or measured: a solution, or something derived from one.
+#[derive(Debug, Clone)]
+pub struct FieldInfo {
+    /// Name in decks and files.
+    pub name: String,
+    /// Which problem it belongs to.
+    pub stage: usize,
+    /// How it follows from the solution; `None` for the solution itself.
+    pub derived: Option<Derived>,
+    /// Values at a node.
+    pub components: usize,
+    /// Unit.
+    pub unit: String,
+}
+
+impl FieldInfo {
+    /// What it is, in words.
+    pub fn meaning(&self) -> &str {
+        self.derived.as_ref().map_or("solution", |derived| derived.meaning)
+    }
+
+    /// What its components are.
+    pub fn component_names(&self) -> Vec<&'static str> {
+        match &self.derived {
+            Some(derived) => derived.component_names.to_vec(),
+            None if self.components > 1 => ["x", "y", "z"][..self.components].to_vec(),
+            None => Vec::new(),
+        }
+    }
+}
+
+impl Simulation {
+    /// Every field of the deck, each solution followed by what derives from it. A derived field has
+    /// the bare name (`stress`) when one problem has it, otherwise that of its solution before it
+    /// (`displacement_stress`).
+    pub fn fields(&self) -> Vec<FieldInfo> {
+        let available: Vec<Vec<Derived>> = self
+            .stages
+            .iter()
+            .map(|s| derived::available(s.problem.model, s.problem.space.mesh.dimension))
+            .collect();
+        let mut list = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate() {
+            let problem = &stage.problem;
+            list.push(FieldInfo {
+                name: problem.field.clone(),
+                stage: index,
+                derived: None,
+                components: problem.space.components,
+                unit: problem.unit.clone(),
+            });
+            for derived in &available[index] {
+                let owners = available.iter().flatten().filter(|d| d.name == derived.name).count();
+                list.push(FieldInfo {
+                    name: match owners {
+                        1 => derived.name.into(),
+                        _ => format!("{}_{}", problem.field, derived.name),
+                    },
+                    stage: index,
+                    components: derived.components,
+                    unit: derived.unit.into(),
+                    derived: Some(derived.clone()),
+                });
+            }
+        }
+        list
+    }
+
+    /// A field's values at the nodes of its problem's space, for given solutions. Collective.
+    pub fn field_values(&self, field: &FieldInfo, context: &Context) -> Result<Vector> {
+        let stage = &self.stages[field.stage];
+        match &field.derived {
+            None => Ok(stage.solution.try_clone()?),
+            Some(derived) => stage.problem.derive(derived, context, &stage.solution.local_read()?),
+        }
+    }
+
+    /// The deck's quantities of interest for the present solutions, in its order. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when a quantity names a field or marker that does not exist, or a point
+    /// outside the mesh.
+    pub fn quantities(&self, context: &Context) -> Result<Vec<f64>> {
+        self.deck.quantity.iter().map(|quantity| self.quantity(quantity, context)).collect()
+    }
+
+    /// The unit of a quantity of interest.
+    pub fn quantity_unit(&self, quantity: &Quantity) -> String {
+        let dimension = self.mesh.dimension;
+        let Ok((field, _)) = self.measured(quantity) else { return String::new() };
+        let model = self.stages[field.stage].problem.model;
+        let place = self.place(quantity).unwrap_or(Where::Everywhere);
+        match (quantity.kind, model) {
+            (QuantityKind::Integral, _) => {
+                let power = if matches!(place, Where::Marker(_)) { dimension - 1 } else { dimension };
+                [field.unit.as_str(), &["", "m", "m2", "m3"][power]].join(" ").trim().to_string()
+            }
+            (QuantityKind::Flux | QuantityKind::Reaction, Model::Elasticity { .. }) => "N".into(),
+            (QuantityKind::Flux | QuantityKind::Reaction, _) if field.unit == "K" => "W".into(),
+            (QuantityKind::Energy, Model::Elasticity { .. }) => "J".into(),
+            (QuantityKind::Flux | QuantityKind::Reaction | QuantityKind::Energy, _) => String::new(),
+            _ => field.unit.clone(),
+        }
+    }
+
+    fn quantity(&self, quantity: &Quantity, context: &Context) -> Result<f64> {
+        let (field, stage) = self.measured(quantity)?;
+        let problem = &stage.problem;
+        let place = self.place(quantity)?;
+        let solution = stage.solution.local_read()?;
+        let scalar = |values: &[f64]| match quantity.component {
+            Some(component) => values[component.min(values.len() - 1)],
+            None if values.len() == 1 => values[0],
+            None => values.iter().map(|v| v * v).sum::<f64>().sqrt(),
+        };
+        let component = quantity.component.unwrap_or(0);
+        match quantity.kind {
+            QuantityKind::Flux => return Ok(problem.flux(context, &solution, &place, component)),
+            QuantityKind::Reaction => {
+                return problem.reaction(context, &stage.essential, &solution, &place, component);
+            }
+            QuantityKind::Energy => return problem.energy(context, &solution),
+            QuantityKind::L2Error | QuantityKind::H1Error => {
+                let (l2, h1) = self.error_norms(field.stage, context)?;
+                return Ok(if quantity.kind == QuantityKind::L2Error { l2 } else { h1 });
+            }
+            _ => {}
+        }
+        let space = &problem.space;
+        let values = self.field_values(&field, context)?;
+        let values = values.local_read()?;
+        let width = field.components;
+        let degree = 2 * space.element.degree;
+        match quantity.kind {
+            QuantityKind::Minimum => Ok(extrema(space, &place, |n| scalar(&values[n * width..][..width])).0),
+            QuantityKind::Maximum => Ok(extrema(space, &place, |n| scalar(&values[n * width..][..width])).1),
+            QuantityKind::Point => {
+                let point = quantity.point.as_deref().unwrap_or_default();
+                let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
+                Ok(scalar(&point_value(space, width, &values, &point)?))
+            }
+            _ => {
+                let sum = integrate(space, &values, &place, degree, |sample| scalar(&sample.value[..width]));
+                if quantity.kind == QuantityKind::Integral {
+                    return Ok(sum);
+                }
+                Ok(sum / integrate(space, &values, &place, degree, |_| 1.0))
+            }
+        }
+    }
+
+    /// L2 norm and H1 seminorm of the error of a problem whose solution the deck knows. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the deck has no `[[exact]]` for it.
+    pub fn error_norms(&self, stage: usize, context: &Context) -> Result<(f64, f64)> {
+        let problem = &self.stages[stage].problem;
+        let exact = self.deck.exact.iter().find(|exact| match &exact.field {
+            Some(field) => *field == problem.field,
+            None => self.stages.len() == 1,
+        });
+        let exact = exact.ok_or_else(|| {
+            Error::input("", format!("there is no [[exact]] solution for the field \"{}\"", problem.field))
+        })?;
+        let list: Vec<&Scalar> = match &exact.value {
+            ScalarOrVector::Scalar(value) => vec![value],
+            ScalarOrVector::Vector(values) => values.iter().collect(),
+        };
+        let variables = self.deck.variables();
+        let functions = list
+            .into_iter()
+            .map(|scalar| match scalar {
+                Scalar::Number(value) => deck::Expression::parse(&format!("{value:e}"), &variables),
+                Scalar::Expression(text) => deck::Expression::parse(text, &variables),
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|error| Error::input("", format!("exact: {error}")))?;
+        let derivatives: Vec<Vec<deck::Expression>> =
+            functions.iter().map(|f| (0..3).map(|d| f.derivative(d)).collect()).collect();
+        let state = self.stages[stage].solution.local_read()?;
+        Ok(problem.error_norms(
+            &state,
+            |x| {
+                let arguments = context.arguments(x);
+                functions.iter().map(|f| f.eval(&arguments)).collect()
+            },
+            |x| {
+                let arguments = context.arguments(x);
+                derivatives.iter().map(|row| std::array::from_fn(|d| row[d].eval(&arguments))).collect()
+            },
+        ))
+    }
+
+    /// The field that a quantity measures, with its problem.
+    fn measured(&self, quantity: &Quantity) -> Result<(FieldInfo, &Stage)> {
+        let fields = self.fields();
+        let found = match (&quantity.field, &quantity.physics) {
+            (Some(name), _) => fields.into_iter().find(|f| f.name == *name),
+            (None, Some(name)) => {
+                fields.into_iter().find(|f| f.derived.is_none() && self.stages[f.stage].problem.name == *name)
+            }
+            (None, None) => fields.into_iter().next(),
+        };
+        let field = found.ok_or_else(|| {
+            Error::input("", format!("quantity \"{}\": no such field in this deck", quantity.name))
+        })?;
+        let stage = &self.stages[field.stage];
+        Ok((field, stage))
+    }
+
+    fn place(&self, quantity: &Quantity) -> Result<Where> {
+        let Some(marker) = quantity.marker.as_ref().and_then(|names| names.iter().next()) else {
+            return Ok(Where::Everywhere);
+        };
+        if let Some(number) = self.mesh.facets.marker(marker) {
+            return Ok(Where::Marker(number));
+        }
+        let region = self.mesh.region_names.iter().position(|name| name == marker);
+        region.map(|r| Where::Region(r as u16)).ok_or_else(|| {
+            Error::input("", format!("quantity \"{}\": the mesh has no marker \"{marker}\"", quantity.name))
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! Linear systems by PETSc's Krylov methods: defaults by problem, and a diagnosis when they fail.
+use crate::deck::{SolverMethod, SolverOptions};
+use crate::fem::{Essential, Space};
+use crate::parallel::Comm;
+use crate::{Error, Result};
+use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, Vector};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Problems up to these sizes (in one, two, three dimensions) are factorised when the method is left
+/// to us: a sparse Cholesky factorisation is then as fast as any iteration, and exact.
+const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 60_000, 15_000];
+
+const DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps";
+
+/// Conjugate gradients with smoothed aggregation for vector problems. On the P1 elasticity cube of
+/// 206,763 unknowns these settings take about two thirds of the time of PETSc's usual ones (see
+/// `docs/performance.md`): an unfiltered graph, a second aggressive level, and five steps to bound the
+/// largest eigenvalue.
+const AMG: &str = "-ksp_type cg -pc_type gamg -pc_gamg_threshold -1 -pc_gamg_aggressive_coarsening 2 \
+    -pc_gamg_esteig_ksp_max_it 5 -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi";
+
+/// Classical algebraic multigrid for scalar problems (De Sterck, Yang, Heys, SIAM J. Matrix Anal. 27
+/// (2006): PMIS-like coarsening with extended interpolation).
+const AMG_SCALAR: &str = "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg \
+    -pc_hypre_boomeramg_coarsen_type HMIS -pc_hypre_boomeramg_interp_type ext+i -pc_hypre_boomeramg_P_max 4";
+
+/// How a solve went.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Iterations of the outer Krylov method (1 for a factorisation).
+    pub iterations: usize,
+    /// Norm of the residual on the free unknowns at the end, relative to that of the load.
+    pub residual: f64,
+    /// Residual norms from the first guess on, in the units of the load; empty for a factorisation.
+    pub history: Vec<f64>,
+    /// Seconds spent on preconditioner and iteration.
+    pub seconds: f64,
+}
+
+/// A Krylov solver with its preconditioner, kept for as long as the sparsity stays.
+pub struct LinearSolver {
+    krylov: KrylovSolver,
+    comm: Comm,
+    name: String,
+    /// The PETSc options that define it, as a user could write them.
+    pub options: String,
+    tolerance: f64,
+    max_iterations: usize,
+}
+
+impl LinearSolver {
+    /// A solver for a symmetric positive definite problem on `space`. The problem's `name` is the
+    /// prefix of its options on the command line (`-<name>_ksp_type ...`). Collective.
+    ///
+    /// # Errors
+    /// When PETSc refuses an option.
+    pub fn new(space: &Space, name: &str, options: &SolverOptions) -> Result<Self> {
+        let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
+        let amg = if space.components == 1 { AMG_SCALAR } else { AMG };
+        let (base, iterative) = match options.method {
+            SolverMethod::Direct => (DIRECT, false),
+            SolverMethod::Auto if small => (DIRECT, false),
+            SolverMethod::Options => ("", true),
+            _ => (amg, true),
+        };
+        // The norm is that of the true residual, whatever the preconditioner.
+        let norm = if iterative { "-ksp_norm_type unpreconditioned" } else { "" };
+        let chosen = [base, norm, &options.petsc]
+            .iter()
+            .filter(|s| !s.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
+        krylov.set_prefix(&format!("{name}_"))?;
+        krylov.set_options(&chosen)?;
+        krylov.set_initial_guess_nonzero(iterative)?;
+        krylov.keep_history(options.max_iterations + 1)?;
+        Ok(Self {
+            krylov,
+            comm: space.mesh.comm.clone(),
+            name: name.into(),
+            options: chosen,
+            tolerance: options.tolerance,
+            max_iterations: options.max_iterations,
+        })
+    }
+
+    /// The PETSc solver, to set a preconditioner of one's own.
+    pub fn krylov(&mut self) -> &mut KrylovSolver {
+        &mut self.krylov
+    }
+
+    /// Sets the matrix and builds the preconditioner; returns the seconds it took. Collective.
+    ///
+    /// # Errors
+    /// When the preconditioner cannot be built (a zero pivot, a matrix that is not positive definite).
+    pub fn set_matrix(&mut self, matrix: &Matrix) -> Result<f64> {
+        let start = Instant::now();
+        self.krylov.set_operators(matrix, matrix)?;
+        self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// Solves for `load`, starting from `solution`, until the residual on the free unknowns is below
+    /// the tolerance times the load there. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with the reason in words when the iteration does not converge.
+    pub fn solve(
+        &mut self,
+        matrix: &Matrix,
+        load: &Vector,
+        essential: &Essential,
+        solution: &mut Vector,
+    ) -> Result<Outcome> {
+        let start = Instant::now();
+        {
+            let mut values = solution.write()?;
+            for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
+                *value = essential.values[dof];
+            }
+        }
+        let reference = self.free_norm(load, essential)?;
+        if !reference.is_finite() {
+            return Err(Error::Failed(format!(
+                "{}: the load is not finite: an expression of the deck gives NaN or infinity somewhere",
+                self.name
+            )));
+        }
+        // An absolute tolerance: the first guess does not change what is asked for.
+        let floor = f64::MIN_POSITIVE.sqrt();
+        self.krylov.set_tolerances(0.0, (self.tolerance * reference).max(floor), self.max_iterations)?;
+        let convergence = self.krylov.solve(load, solution)?;
+        if !convergence.reason.converged() {
+            return Err(self.explain(
+                convergence.reason,
+                convergence.iterations,
+                convergence.residual,
+                reference,
+            ));
+        }
+        let mut residual = load.duplicate()?;
+        matrix.residual(load, solution, &mut residual)?;
+        let residual = self.free_norm(&residual, essential)? / reference.max(floor);
+        if !residual.is_finite() {
+            return Err(Error::Failed(format!("{}: the solution is not finite", self.name)));
+        }
+        solution.ghost_update()?;
+        Ok(Outcome {
+            iterations: convergence.iterations,
+            residual,
+            history: self.krylov.history()?,
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Euclidean norm over the free unknowns.
+    fn free_norm(&self, vector: &Vector, essential: &Essential) -> Result<f64> {
+        let values = vector.read()?;
+        let square: f64 =
+            values.iter().zip(&essential.fixed).filter(|(_, fixed)| !**fixed).map(|(v, _)| v * v).sum();
+        Ok(self.comm.sum(square).sqrt())
+    }
+
+    fn explain_setup(&self, error: &petsc_rs::Error) -> Error {
+        Error::Petsc(format!(
+            "{}: the preconditioner could not be built with `{}`.\n\
+             A zero pivot or an indefinite matrix usually means a missing support (rigid-body motion, no reference \
+             value) or a negative coefficient.\n{error}",
+            self.name, self.options
+        ))
+    }
+
+    fn explain(&self, reason: ConvergenceReason, iterations: usize, residual: f64, reference: f64) -> Error {
+        let relative = residual / reference;
+        let advice = match reason {
+            ConvergenceReason::DivergedIterations => {
+                "it ran out of iterations: raise solver.max_iterations, or choose method = \"amg\" or \"direct\""
+            }
+            ConvergenceReason::DivergedIndefinitePreconditioner => {
+                "the preconditioner is not positive definite: the matrix may be singular (a missing support or reference value) or a coefficient negative"
+            }
+            ConvergenceReason::DivergedIndefiniteMatrix => {
+                "the matrix is not positive definite: check the signs of the coefficients"
+            }
+            ConvergenceReason::DivergedNan => {
+                "a NaN or infinity appeared: check expressions and coefficients"
+            }
+            ConvergenceReason::DivergedPreconditionerFailed => {
+                "the preconditioner failed, most often by a zero pivot: check supports, or choose another method"
+            }
+            _ => "try method = \"direct\", or look at the residuals with -v",
+        };
+        Error::Failed(format!(
+            "{}: the linear solver stopped after {iterations} iterations at a relative residual of {relative:.2e} \
+             ({reason:?}); {advice}. Options: {}",
+            self.name, self.options
+        ))
+    }
+}
+
+/// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.
+/// Collective.
+pub fn rigid_body_modes(space: &Rc<Space>, axisymmetric: bool) -> Result<Vec<Vector>> {
+    let dimension = space.components;
+    let mut modes = Vec::new();
+    let count = match (dimension, axisymmetric) {
+        // Only the shift along the axis leaves an axisymmetric body without strain.
+        (_, true) => 1,
+        (1, _) => 1,
+        (2, _) => 3,
+        _ => 6,
+    };
+    for mode in 0..count {
+        let mut vector = space.field()?;
+        {
+            let mut values = vector.write()?;
+            for node in 0..space.owned_nodes {
+                let x = space.point(node);
+                let v = &mut values[node * dimension..(node + 1) * dimension];
+                match mode {
+                    _ if axisymmetric => v[1] = 1.0,
+                    m if m < dimension => v[m] = 1.0,
+                    m => {
+                        // Rotation in the plane of coordinates i and j.
+                        let (i, j) = [(0, 1), (1, 2), (2, 0)][m - dimension];
+                        v[i] = -x[j];
+                        v[j] = x[i];
+                    }
+                }
+            }
+        }
+        for other in &modes {
+            let projection = vector.dot(other)?;
+            vector.axpy(-projection, other)?;
+        }
+        let norm = vector.norm(petsc_rs::Norm::Two)?;
+        vector.scale(1.0 / norm)?;
+        modes.push(vector);
+    }
+    Ok(modes)
+}

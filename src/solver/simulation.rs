@@ -1,0 +1,169 @@
+//! A deck's problems on one mesh, solved in their order.
+use super::linear::{LinearSolver, Outcome, rigid_body_modes};
+use crate::deck::Deck;
+use crate::fem::{Essential, Space};
+use crate::mesh::Mesh;
+use crate::parallel::Comm;
+use crate::physics::coefficient::NodalField;
+use crate::physics::{Context, Model, Place, Problem, build};
+use crate::{Error, Result};
+use petsc_rs::{Matrix, Vector};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// One problem with its system, its solver and its solution.
+pub struct Stage {
+    /// The discrete problem.
+    pub problem: Problem,
+    /// Its matrix; essential unknowns eliminated.
+    pub matrix: Matrix,
+    /// Its load.
+    pub load: Vector,
+    /// The essential conditions of the last assembly.
+    pub essential: Essential,
+    /// The solution; ghosts are up to date after [`Simulation::solve`].
+    pub solution: Vector,
+    /// The solver.
+    pub solver: LinearSolver,
+    /// The solution as input of later problems (scalar fields only).
+    pub input: Option<Rc<NodalField>>,
+    /// How the last solve went.
+    pub outcome: Outcome,
+    /// Seconds of the last assembly.
+    pub assembly_seconds: f64,
+}
+
+/// Everything that a deck describes, ready to be solved for any parameters.
+pub struct Simulation {
+    /// The deck.
+    pub deck: Deck,
+    /// The mesh.
+    pub mesh: Rc<Mesh>,
+    /// The problems, in the order of the deck.
+    pub stages: Vec<Stage>,
+}
+
+impl Simulation {
+    /// Builds mesh, spaces, sparsity and solvers. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the deck does not fit the mesh.
+    pub fn new(comm: &Comm, deck: &Deck) -> Result<Self> {
+        let mesh = Rc::new(Mesh::build(comm, &deck.mesh_source(), &deck.partition_options())?);
+        Self::on_mesh(deck, mesh)
+    }
+
+    /// As [`Simulation::new`] on a mesh that is there already. Collective.
+    pub fn on_mesh(deck: &Deck, mesh: Rc<Mesh>) -> Result<Self> {
+        mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
+        let mut stages: Vec<Stage> = Vec::new();
+        for index in 0..deck.physics.len() {
+            let inputs: Vec<(String, Rc<NodalField>)> = stages
+                .iter()
+                .filter_map(|s| s.input.clone().map(|field| (s.problem.name.clone(), field)))
+                .collect();
+            let problem = build::build(deck, index, &mesh, &inputs)?;
+            let matrix = problem.new_matrix()?;
+            let load = problem.space.field()?;
+            let solution = problem.space.field()?;
+            let options = deck.solver_options(index);
+            let solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
+            let input = (problem.space.components == 1).then(|| {
+                let values = RefCell::new(vec![0.0; problem.space.local_nodes()]);
+                Rc::new(NodalField { space: problem.space.clone(), values })
+            });
+            let essential = Essential::new(&problem.space, []);
+            let mut stage = Stage {
+                problem,
+                matrix,
+                load,
+                essential,
+                solution,
+                solver,
+                input,
+                outcome: Outcome::default(),
+                assembly_seconds: 0.0,
+            };
+            if let Model::Elasticity { axisymmetric, .. } = stage.problem.model {
+                let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
+                stage.matrix.set_near_null_space(modes)?;
+            }
+            stages.push(stage);
+        }
+        Ok(Self { deck: deck.clone(), mesh, stages })
+    }
+
+    /// The deck's default parameters.
+    pub fn default_context(&self) -> Context {
+        Context { parameters: self.deck.default_parameters(), time: 0.0 }
+    }
+
+    /// Assembles and solves every problem, each with the fields of the earlier ones. Collective.
+    pub fn solve(&mut self, context: &Context) -> Result<()> {
+        for stage in &mut self.stages {
+            stage.solve(context)?;
+        }
+        Ok(())
+    }
+
+    /// The space of a field.
+    pub fn stage(&self, field: &str) -> Option<&Stage> {
+        self.stages.iter().find(|s| s.problem.field == field || s.problem.name == field)
+    }
+}
+
+impl Stage {
+    /// Assembles matrix and load at these parameters. Collective.
+    pub fn assemble(&mut self, context: &Context) -> Result<()> {
+        let start = Instant::now();
+        self.essential = self.problem.essential(context)?;
+        self.check_support()?;
+        self.problem.assemble(context, &self.essential, &mut self.matrix, &mut self.load)?;
+        self.assembly_seconds = start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Assembles and solves, and passes the solution on. Collective.
+    pub fn solve(&mut self, context: &Context) -> Result<()> {
+        self.assemble(context)?;
+        let setup = self.solver.set_matrix(&self.matrix)?;
+        self.outcome = self.solver.solve(&self.matrix, &self.load, &self.essential, &mut self.solution)?;
+        self.outcome.seconds += setup;
+        self.publish()
+    }
+
+    /// Copies the solution to where later problems read it. Collective.
+    pub fn publish(&mut self) -> Result<()> {
+        if let Some(input) = &self.input {
+            self.solution.ghost_update()?;
+            input.values.borrow_mut().copy_from_slice(&self.solution.local_read()?);
+        }
+        Ok(())
+    }
+
+    /// The space.
+    pub fn space(&self) -> &Rc<Space> {
+        &self.problem.space
+    }
+
+    /// A problem with nothing that fixes its level (or its rigid-body motion) has no unique solution.
+    fn check_support(&self) -> Result<()> {
+        let fixed = self.essential.owned(&self.problem.space).count() as u64;
+        let comm = &self.problem.space.mesh.comm;
+        let held = comm.sum(fixed) > 0
+            || [Place::Volume, Place::Boundary].iter().any(|&place| self.problem.has_reaction(place));
+        if held {
+            return Ok(());
+        }
+        let what = match self.problem.model {
+            Model::Diffusion { .. } => {
+                "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and `ambient`, or the material a `reaction`"
+            }
+            Model::Elasticity { .. } => {
+                "nothing holds the body: give a boundary a `value` (displacement) or a `foundation`"
+            }
+        };
+        Err(Error::input("", format!("physics `{}`: {what}", self.problem.name)))
+    }
+}
