@@ -38,6 +38,7 @@ pub type Int = petsc_sys::PetscInt;
 
 #[macro_use]
 mod error;
+mod scotch;
 #[macro_use]
 mod session;
 

@@ -44,7 +44,8 @@ impl Partitioner {
     /// The part (`0..parts`) that each local vertex should go to.
     ///
     /// Local vertex `v` is joined to the global vertices `adjacency[start[v]..start[v + 1]]`; ranks hold
-    /// consecutive global numbers. `weights` is the work of each local vertex (at least 1).
+    /// consecutive global numbers. `weights` is the work of each local vertex (at least 1). The same graph
+    /// on the same number of ranks gives the same parts with "ptscotch".
     ///
     /// # Errors
     /// When the arrays do not fit together (checked before any communication), or the partitioner fails.
@@ -84,6 +85,7 @@ impl Partitioner {
         let mut start = start.to_vec();
         let mut adjacency = adjacency.to_vec();
         adjacency.reserve(1);
+        crate::scotch::restart();
         petsc!(partition(
             self.raw,
             parts,

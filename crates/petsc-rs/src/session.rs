@@ -77,6 +77,7 @@ impl Petsc {
         let mut count = pointers.len() as c_int;
         pointers.push(std::ptr::null_mut());
         let mut list = pointers.as_mut_ptr();
+        crate::scotch::one_thread();
         // SAFETY: set before PetscInitialize, as PETSc asks; the list outlives PETSc.
         unsafe {
             PETSC_COMM_WORLD = comm.as_raw();
