@@ -1,14 +1,15 @@
 //! From a source to the distributed mesh.
 use super::boxes::{self, BoxSource};
 use super::distribute::{LocalCells, distribute};
-use super::experts::{Graph, quotas, slabs, to_ghosts};
-use super::facets::{NONE, dual_graph, local_neighbours};
+use super::experts::{Graph, to_ghosts};
+use super::facets::{dual_graph, local_neighbours};
 use super::order::{breadth_first, first_use};
+use super::partition::{experts, join_pieces, ranks_of_cells};
 use super::raw::RawMesh;
 use super::{Facets, Mesh};
 use super::{gmsh, hdf5};
 use crate::error::{Error, Result};
-use crate::parallel::{Comm, block, block_owner};
+use crate::parallel::{Comm, block};
 use std::path::PathBuf;
 
 /// Where a mesh comes from.
@@ -24,6 +25,9 @@ pub enum MeshSource {
     /// A structured box.
     Box(BoxSource),
 }
+
+/// Partitions are redistributed at most so often to make each rank's cells hang together.
+const JOIN_ROUNDS: u32 = 4;
 
 /// How cells are shared out over ranks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,9 +47,6 @@ pub struct PartitionOptions {
     /// Experts over all ranks; 0 means one a rank. Each rank has at least one.
     pub experts: u32,
 }
-
-/// Experts may exceed the mean number of cells by this fraction.
-const EXPERT_IMBALANCE: f64 = 0.1;
 
 impl Mesh {
     /// Reads or generates a mesh and distributes it. Collective.
@@ -80,24 +81,32 @@ impl Mesh {
         comm.agree(raw.check(block(raw.global_cells, size, comm.rank()).start))?;
         let graph = dual_graph(comm, &raw)?;
         let nf = cell_type.facets();
-        let parts = ranks_of_cells(comm, &raw, &graph.neighbours, options.method)?;
+        let mut parts = ranks_of_cells(comm, &raw, &graph.neighbours, options.method)?;
         drop(graph.neighbours);
 
-        let (source, region_names, facet_names) =
-            (raw.source.clone(), raw.region_names.clone(), raw.facet_names.clone());
-        let (global_cells, global_vertices, notes) =
-            (raw.global_cells, raw.global_vertices, raw.notes.clone());
-        let local = distribute(comm, raw, graph.marks, &parts)?;
+        let nv = cell_type.vertices();
+        let mut rounds = 0;
+        let (local, inside, cut) = loop {
+            let local = distribute(comm, &raw, &graph.marks, &parts)?;
+            let owned = local.owned as u32;
+            let around = local_neighbours(cell_type, &local.cells, local.vertex_ids.len());
+            let own = &around[..local.owned * nf];
+            let inside: Vec<u32> = own.iter().map(|&n| if n < owned { n } else { u32::MAX }).collect();
+            let cut = own.iter().filter(|&&n| n != u32::MAX && n >= owned).count();
+            rounds += 1;
+            let again = options.method == PartitionMethod::PtScotch
+                && rounds < JOIN_ROUNDS
+                && join_pieces(comm, &local, &around, &inside, nf, raw.global_cells, &mut parts);
+            if !again {
+                break (local, inside, cut);
+            }
+        };
+        let RawMesh { source, region_names, facet_names, global_cells, global_vertices, notes, .. } = raw;
+        drop((graph.marks, parts));
         comm.agree(check_shapes(&source, cell_type, &local))?;
 
         // Local order: owned cells by breadth-first search, ghosts by canonical number.
         let owned = local.owned;
-        let nv = cell_type.vertices();
-        let around = local_neighbours(cell_type, &local.cells, local.vertex_ids.len());
-        let inside: Vec<u32> =
-            around[..owned * nf].iter().map(|&n| if (n as usize) < owned { n } else { u32::MAX }).collect();
-        let cut = around[..owned * nf].iter().filter(|&&n| n != u32::MAX && n as usize >= owned).count();
-        drop(around);
         let mut order = breadth_first(&inside, nf);
         let mut place = vec![0u32; owned];
         order.iter().enumerate().for_each(|(new, &old)| place[old as usize] = new as u32);
@@ -159,35 +168,6 @@ impl Mesh {
             cut_facets: cut as u64,
         })
     }
-}
-
-/// The rank of every cell of this rank's block.
-fn ranks_of_cells(
-    comm: &Comm,
-    raw: &RawMesh,
-    neighbours: &[u64],
-    _method: PartitionMethod,
-) -> Result<Vec<i32>> {
-    let _ = (neighbours, NONE);
-    let first = block(raw.global_cells, comm.size(), comm.rank()).start;
-    let cells = raw.regions.len() as u64;
-    Ok((first..first + cells).map(|id| block_owner(raw.global_cells, comm.size(), id) as i32).collect())
-}
-
-/// The expert of every owned cell, numbered over all ranks, and how many there are.
-fn experts(comm: &Comm, graph: &Graph, options: &PartitionOptions) -> Result<(Vec<u32>, u32)> {
-    let cells = graph.neighbours.len() / graph.facets;
-    let counts = comm.all_gather(cells as u64);
-    let quotas = quotas(u64::from(options.experts), &counts);
-    let (mine, first) = (quotas[comm.rank()] as u32, quotas[..comm.rank()].iter().sum::<u64>() as u32);
-    let mut parts = slabs(cells, mine);
-    if mine > 1 {
-        graph.connect(&mut parts, mine);
-        graph.fill(&mut parts, mine);
-        graph.balance(&mut parts, mine, EXPERT_IMBALANCE);
-    }
-    parts.iter_mut().for_each(|part| *part += first);
-    Ok((parts, quotas.iter().sum::<u64>() as u32))
 }
 
 /// Boundary and marked facets with local cell numbers; `place` gives the new number of owned cells.

@@ -34,8 +34,8 @@ pub(super) struct LocalCells {
 /// [`Error::Input`] naming a vertex without cells.
 pub(super) fn distribute(
     comm: &Comm,
-    raw: RawMesh,
-    marks: Vec<FacetMark>,
+    raw: &RawMesh,
+    marks: &[FacetMark],
     parts: &[i32],
 ) -> Result<LocalCells> {
     let nv = raw.cell_type.vertices();
@@ -85,7 +85,7 @@ pub(super) fn distribute(
     }
     let mut messages: Vec<Vec<u64>> = sizes.into_iter().map(Vec::with_capacity).collect();
     let mut mark_messages: Vec<Vec<u64>> = vec![Vec::new(); comm.size()];
-    let mut rest = &marks[..];
+    let mut rest = marks;
     for cell in 0..parts.len() {
         destinations(cell, &mut list);
         let id = first + cell as u64;
@@ -101,9 +101,7 @@ pub(super) fn distribute(
             }
         }
     }
-    drop((places, start, ranks, marks));
-    let RawMesh { cells, regions, coordinates: block_coordinates, cell_type, global_vertices, .. } = raw;
-    drop((cells, regions, unique));
+    drop((places, start, ranks, unique));
 
     let received = comm.exchange(&messages);
     drop(messages);
@@ -144,8 +142,8 @@ pub(super) fn distribute(
     drop(received);
     (local.vertex_ids, local.cells) = compact(&corners);
     drop(corners);
-    let plan = Redistribution::new(comm, &local.vertex_ids, global_vertices);
-    local.coordinates = plan.from_canonical(&block_coordinates, cell_type.dimension());
+    let plan = Redistribution::new(comm, &local.vertex_ids, raw.global_vertices);
+    local.coordinates = plan.from_canonical(&raw.coordinates, raw.cell_type.dimension());
     local.vertex_owners = plan.from_canonical(&lowest, 1);
     Ok(local)
 }

@@ -12,6 +12,7 @@ mod facets;
 mod gmsh;
 mod hdf5;
 mod order;
+mod partition;
 mod raw;
 mod report;
 mod vertices;
