@@ -1,0 +1,215 @@
+"""Pictures of fields: curves in 1D, maps in 2D, shaded surfaces and sections in 3D."""
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+
+from . import cells, render, style
+from .files import FileError
+
+TENSOR = ["xx", "xy", "xz", "yy", "yz", "zz"]
+AXES = "xyz"
+
+
+def choose(result, name, step=-1, component=None):
+    """Values [node or cell] to draw, the label and the unit. Vectors are drawn by their length unless a component
+    (number or name) is asked for."""
+    info, values = result.field_info(name), result.field(name, step)
+    count = values.shape[1]
+    names = info["components"] or {1: [""], 6: TENSOR}.get(count, list(AXES[:count]))
+    if component is None and count in (2, 3):
+        return np.linalg.norm(values, axis=1), name, info
+    if component is None and count > 1:
+        raise FileError(f"{result.path}: {name} has {count} components; choose one of {', '.join(names)}")
+    index = 0
+    if component is not None:
+        index = names.index(component) if component in names else int(component) if component.isdigit() else count
+        if index >= count:
+            raise FileError(f"{result.path}: {name} has no component {component} (there are {', '.join(names)})")
+    return values[:, index], f"{name} {names[index]}".strip() if count > 1 else name, info
+
+
+class Picture:
+    """What to draw and how; every attribute is an option of the command line."""
+
+    def __init__(self, step=-1, component=None, colours="viridis", limits=None, title=None, mesh=False, warp=None,
+                 cut=None, view=(-60.0, 25.0), contours=0, size=(6.4, 4.8)):
+        self.step, self.component, self.colours, self.limits, self.title = step, component, colours, limits, title
+        self.mesh, self.warp, self.cut, self.view, self.contours, self.size = mesh, warp, cut, view, contours, size
+
+    def draw(self, result, name):
+        """A figure of the field `name`."""
+        values, text, info = choose(result, name, self.step, self.component)
+        mesh = result.mesh(info["degree"] if info["location"] == "node" else 1)
+        finite = values[np.isfinite(values)]
+        if len(finite) == 0:
+            raise FileError(f"{result.path}: {name} holds no numbers at this step")
+        limits = self.limits or (finite.min(), finite.max())
+        factor, unit = style.scaled(max(abs(limits[0]), abs(limits[1])), info["unit"])
+        values = values * factor
+        low, high = limits[0] * factor, limits[1] * factor
+        if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
+            low, high = low - 0.5 * max(abs(low), 1.0), high + 0.5 * max(abs(high), 1.0)
+        norm = Normalize(low, high)
+        points = mesh.points
+        moved = points + self._displacement(result, info, mesh) if self.warp else points
+        at_cells = info["location"] == "cell"
+        label = style.label(text, unit)
+        title = self.title if self.title is not None else result.title
+        if mesh.dimension == 1:
+            return self._curve(mesh, values, at_cells, label, title)
+        mesh.points = moved
+        if mesh.dimension == 2:
+            return self._map(mesh, values, at_cells, label, title, norm)
+        return self._body(mesh, values, at_cells, label, title, norm)
+
+    def _displacement(self, result, info, mesh):
+        field, scale = self.warp
+        moved = result.field(field, self.step)
+        if moved.shape != mesh.points.shape:
+            raise FileError(
+                f"{result.path}: {field} has the shape {moved.shape}, the nodes of the drawn field {mesh.points.shape}")
+        return scale * moved
+
+    def _curve(self, mesh, values, at_cells, label, title):
+        figure, axes = plt.subplots(figsize=(self.size[0], 0.6 * self.size[0]), layout="constrained")
+        x = mesh.points[:, 0]
+        if at_cells:
+            ends = np.sort(x[mesh.cells[:, :2]], axis=1)
+            axes.add_collection(LineCollection([[(a, v), (b, v)] for (a, b), v in zip(ends, values)],
+                                               colors=style.SERIES[0]))
+            axes.autoscale()
+        else:
+            order = np.argsort(x)
+            axes.plot(x[order], values[order])
+        factor, unit = style.scaled(np.abs(x).max(), "m")
+        axes.xaxis.set_major_formatter(lambda v, _: f"{v * factor:g}")
+        axes.set(xlabel=f"x ({unit})", ylabel=label, title=title)
+        axes.margins(x=0.01)
+        return figure
+
+    def _map(self, mesh, values, at_cells, label, title, norm):
+        triangles, owner = cells.triangles(mesh)
+        x, y = mesh.points.T
+        extent = np.ptp(mesh.points, axis=0)
+        figure = plt.figure(figsize=_figure_size(extent, self.size[0]))
+        axes, bar = _panels(figure, extent)
+        if at_cells:
+            drawn = axes.tripcolor(x, y, triangles, facecolors=values[owner], cmap=self.colours, norm=norm)
+        else:
+            drawn = axes.tripcolor(x, y, triangles, values, shading="gouraud", cmap=self.colours, norm=norm)
+            drawn.set_rasterized(True)
+            if self.contours:
+                axes.tricontour(x, y, triangles, values, levels=np.linspace(norm.vmin, norm.vmax, self.contours + 2)[1:-1],
+                                colors="white", linewidths=0.6, alpha=0.75)
+        if self.mesh:
+            corners = mesh.cells[:, : cells.VERTICES[mesh.cell_type]]
+            loop = mesh.points[np.concatenate([corners, corners[:, :1]], axis=1)]
+            axes.add_collection(LineCollection(loop, colors=style.INK, linewidths=0.25, alpha=0.5))
+        axes.add_collection(LineCollection(cells.outline(mesh), colors=style.INK, linewidths=0.8))
+        factor, unit = style.scaled(np.abs(mesh.points).max(), "m")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda v, _: f"{v * factor:g}")
+        axes.grid(False)
+        axes.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+        axes.set_aspect("equal")
+        for side in axes.spines.values():
+            side.set_visible(False)
+        axes.set_title(title)
+        _colour_bar(figure, drawn, bar, label)
+        return figure
+
+    def _body(self, mesh, values, at_cells, label, title, norm):
+        camera = render.Camera(*self.view)
+        triangles, owner, edges = cells.surface(mesh)
+        at = np.repeat(values[owner][:, None], 3, axis=1) if at_cells else values[triangles]
+        corners = render.corners_of(mesh.points, triangles, at, render.smooth_normals(mesh.points, triangles))
+        if self.cut:
+            normal, offset = self.cut
+            if np.dot(normal, camera.towards) < 0:       # show the open side
+                normal, offset = -np.asarray(normal), -offset
+            solids, owner = cells.tetrahedra(mesh)
+            at = np.repeat(values[owner][:, None], 4, axis=1) if at_cells else values[solids]
+            inner = np.concatenate([mesh.points[solids], at[:, :, None], np.zeros((*at.shape, 3))], axis=2)
+            inner = cells.section(inner, inner[:, :, :3] @ normal - offset)
+            corners = np.concatenate([cells.clip(corners, corners[:, :, :3] @ normal - offset),
+                                      render.flat_normals(inner)])
+            if len(corners) == 0:
+                raise FileError("the cut leaves nothing of the body")
+        cmap = plt.get_cmap(self.colours)
+        lines = edges if self.mesh and not self.cut else None
+        pixels = int(150 * max(self.size) * 0.9)
+        picture, extent = render.render(corners, camera, lambda v: cmap(norm(v)), pixels, lines)
+        span = np.array([extent[1] - extent[0], extent[3] - extent[2]])
+        figure = plt.figure(figsize=_figure_size(span, self.size[0], framed=False))
+        axes, bar = _panels(figure, span, framed=False)
+        axes.imshow(picture, extent=extent, interpolation="antialiased")
+        axes.set_axis_off()
+        axes.set_title(title)
+        _scale_bar(axes, extent)
+        _triad(figure, camera)
+        _colour_bar(figure, plt.cm.ScalarMappable(norm, cmap), bar, label)
+        return figure
+
+
+# Margins in inches around the drawing: left, right (with the colour bar), bottom, top.
+FRAMED, BARE = (0.72, 1.25, 0.58, 0.42), (0.25, 1.25, 0.5, 0.42)
+
+
+def _figure_size(extent, width, framed=True):
+    left, right, bottom, top = FRAMED if framed else BARE
+    inner = width - left - right
+    height = inner * extent[1] / extent[0]
+    if height > 1.05 * width:
+        inner *= 1.05 * width / height
+        height = 1.05 * width
+    return max(inner, 2.2) + left + right, max(height, 1.5) + bottom + top
+
+
+def _panels(figure, extent, framed=True):
+    """Axes for the drawing and for the colour bar."""
+    left, right, bottom, top = FRAMED if framed else BARE
+    width, height = figure.get_size_inches()
+    inner = (width - left - right, height - bottom - top)
+    axes = figure.add_axes([left / width, bottom / height, inner[0] / width, inner[1] / height])
+    tall = min(inner[1], 3.4)
+    bar = figure.add_axes([(width - right + 0.18) / width, (bottom + 0.5 * (inner[1] - tall)) / height,
+                           0.14 / width, tall / height])
+    return axes, bar
+
+
+def _colour_bar(figure, drawn, axes, label):
+    bar = figure.colorbar(drawn, cax=axes)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=2.5, width=0.7)
+    bar.set_label(label)
+
+
+def _scale_bar(axes, extent):
+    """A bar of a round length below the body."""
+    width = extent[1] - extent[0]
+    length = 10.0 ** np.floor(np.log10(0.35 * width))
+    length *= max(m for m in (1, 2, 5) if m * length <= 0.35 * width)
+    factor, unit = style.scaled(length, "m")
+    y = extent[2] - 0.02 * (extent[3] - extent[2])
+    x = extent[1] - length
+    axes.plot([x, x + length], [y, y], color=style.INK, linewidth=1.6, clip_on=False, solid_capstyle="butt")
+    axes.annotate(f"{length * factor:g} {unit}", (x + length / 2, y), (0, -4), textcoords="offset points",
+                  ha="center", va="top", fontsize=8.5, annotation_clip=False)
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+
+
+def _triad(figure, camera):
+    """The directions of x, y and z in the lower left corner."""
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes([0.06 / width, 0.06 / height, 0.74 / width, 0.74 / height])
+    axes.set_axis_off()
+    axes.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
+    for k in np.argsort(camera.axes[2]):                  # the nearest last
+        tip = camera.axes[:2, k]
+        if np.hypot(*tip) < 0.08:
+            continue
+        colour = style.SERIES[(1, 2, 0)[k]]
+        axes.annotate("", tip, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3,
+                                                   "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7})
+        axes.text(*(tip * (1 + 0.28 / np.hypot(*tip))), AXES[k], color=colour, ha="center", va="center", fontsize=8.5)
