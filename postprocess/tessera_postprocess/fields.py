@@ -2,18 +2,23 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, hsv_to_rgb
 
 from . import cells, render, style
 from .files import FileError
 
 TENSOR = ["xx", "xy", "xz", "yy", "yz", "zz"]
 AXES = "xyz"
+# Parts of the mesh, drawn with a colour for each.
+PARTS = {"expert": "/partition/expert", "rank": "/partition/rank", "region": "/mesh/cell_markers"}
 
 
 def choose(result, name, step=-1, component=None):
-    """Values [node or cell] to draw, the label and the unit. Vectors are drawn by their length unless a component
-    (number or name) is asked for."""
+    """Values [node or cell] to draw, the label and what is known of the field. Vectors are drawn by their length
+    unless a component (number or name) is asked for."""
+    if name in PARTS and f"/fields/{name}" not in result.h5:
+        values = result.dataset(PARTS[name]).astype(float)
+        return values, name, {"unit": "", "location": "cell", "degree": 1}
     info, values = result.field_info(name), result.field(name, step)
     count = values.shape[1]
     names = info["components"] or {1: [""], 6: TENSOR}.get(count, list(AXES[:count]))
@@ -33,9 +38,9 @@ class Picture:
     """What to draw and how; every attribute is an option of the command line."""
 
     def __init__(self, step=-1, component=None, colours="viridis", limits=None, title=None, mesh=False, warp=None,
-                 cut=None, view=(-60.0, 25.0), contours=0, size=(6.4, 4.8)):
+                 cut=None, view=(-60.0, 25.0), contours=0, width=6.4):
         self.step, self.component, self.colours, self.limits, self.title = step, component, colours, limits, title
-        self.mesh, self.warp, self.cut, self.view, self.contours, self.size = mesh, warp, cut, view, contours, size
+        self.mesh, self.warp, self.cut, self.view, self.contours, self.width = mesh, warp, cut, view, contours, width
 
     def draw(self, result, name):
         """A figure of the field `name`."""
@@ -51,9 +56,12 @@ class Picture:
         if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
             low, high = low - 0.5 * max(abs(low), 1.0), high + 0.5 * max(abs(high), 1.0)
         norm = Normalize(low, high)
-        points = mesh.points
-        moved = points + self._displacement(result, info, mesh) if self.warp else points
+        moved = mesh.points + self._displacement(result, mesh) if self.warp else mesh.points
         at_cells = info["location"] == "cell"
+        self.cmap = plt.get_cmap(self.colours)
+        if name in PARTS:
+            count = int(values.max()) + 1
+            self.cmap, norm = _distinct(count), BoundaryNorm(np.arange(-0.5, count), max(count, 2))
         label = style.label(text, unit)
         title = self.title if self.title is not None else result.title
         if mesh.dimension == 1:
@@ -63,7 +71,7 @@ class Picture:
             return self._map(mesh, values, at_cells, label, title, norm)
         return self._body(mesh, values, at_cells, label, title, norm)
 
-    def _displacement(self, result, info, mesh):
+    def _displacement(self, result, mesh):
         field, scale = self.warp
         moved = result.field(field, self.step)
         if moved.shape != mesh.points.shape:
@@ -72,7 +80,7 @@ class Picture:
         return scale * moved
 
     def _curve(self, mesh, values, at_cells, label, title):
-        figure, axes = plt.subplots(figsize=(self.size[0], 0.6 * self.size[0]), layout="constrained")
+        figure, axes = plt.subplots(figsize=(self.width, 0.6 * self.width), layout="constrained")
         x = mesh.points[:, 0]
         if at_cells:
             ends = np.sort(x[mesh.cells[:, :2]], axis=1)
@@ -92,12 +100,12 @@ class Picture:
         triangles, owner = cells.triangles(mesh)
         x, y = mesh.points.T
         extent = np.ptp(mesh.points, axis=0)
-        figure = plt.figure(figsize=_figure_size(extent, self.size[0]))
+        figure = plt.figure(figsize=_figure_size(extent, self.width))
         axes, bar = _panels(figure, extent)
         if at_cells:
-            drawn = axes.tripcolor(x, y, triangles, facecolors=values[owner], cmap=self.colours, norm=norm)
+            drawn = axes.tripcolor(x, y, triangles, facecolors=values[owner], cmap=self.cmap, norm=norm)
         else:
-            drawn = axes.tripcolor(x, y, triangles, values, shading="gouraud", cmap=self.colours, norm=norm)
+            drawn = axes.tripcolor(x, y, triangles, values, shading="gouraud", cmap=self.cmap, norm=norm)
             drawn.set_rasterized(True)
             if self.contours:
                 axes.tricontour(x, y, triangles, values, levels=np.linspace(norm.vmin, norm.vmax, self.contours + 2)[1:-1],
@@ -136,20 +144,26 @@ class Picture:
                                       render.flat_normals(inner)])
             if len(corners) == 0:
                 raise FileError("the cut leaves nothing of the body")
-        cmap = plt.get_cmap(self.colours)
         lines = edges if self.mesh and not self.cut else None
-        pixels = int(150 * max(self.size) * 0.9)
-        picture, extent = render.render(corners, camera, lambda v: cmap(norm(v)), pixels, lines)
+        pixels = int(150 * self.width)
+        picture, extent = render.render(corners, camera, lambda v: self.cmap(norm(v)), pixels, lines)
         span = np.array([extent[1] - extent[0], extent[3] - extent[2]])
-        figure = plt.figure(figsize=_figure_size(span, self.size[0], framed=False))
+        figure = plt.figure(figsize=_figure_size(span, self.width, framed=False))
         axes, bar = _panels(figure, span, framed=False)
         axes.imshow(picture, extent=extent, interpolation="antialiased")
         axes.set_axis_off()
         axes.set_title(title)
         _scale_bar(axes, extent)
         _triad(figure, camera)
-        _colour_bar(figure, plt.cm.ScalarMappable(norm, cmap), bar, label)
+        _colour_bar(figure, plt.cm.ScalarMappable(norm, self.cmap), bar, label)
         return figure
+
+
+def _distinct(count):
+    """Colours that differ between neighbours in number: steps of the golden ratio around the hues."""
+    k = np.arange(max(count, 2))
+    hsv = np.stack([0.58 + k * 0.618034, 0.42 + 0.16 * (k % 2), 0.90 - 0.14 * (k // 2 % 2)], axis=1) % [1.0, 1.01, 1.01]
+    return ListedColormap(hsv_to_rgb(hsv))
 
 
 # Margins in inches around the drawing: left, right (with the colour bar), bottom, top.
@@ -180,6 +194,10 @@ def _panels(figure, extent, framed=True):
 
 def _colour_bar(figure, drawn, axes, label):
     bar = figure.colorbar(drawn, cax=axes)
+    if isinstance(drawn.norm, BoundaryNorm):
+        last = drawn.norm.N - 1
+        bar.set_ticks(np.arange(0, last, max(1, (last + 7) // 8)))
+        bar.minorticks_off()
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2.5, width=0.7)
     bar.set_label(label)

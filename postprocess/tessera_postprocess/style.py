@@ -20,6 +20,7 @@ plt.rcParams.update({
     "xtick.color": INK, "ytick.color": INK, "xtick.direction": "out", "ytick.direction": "out",
     "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.frameon": False, "legend.fontsize": 8.5,
     "lines.linewidth": 1.6, "lines.markersize": 4.5, "axes.formatter.use_mathtext": True,
+    "figure.constrained_layout.w_pad": 0.08, "figure.constrained_layout.h_pad": 0.08,
     "axes.formatter.limits": (-3, 4),
 })
 
@@ -55,14 +56,14 @@ def scaled(largest, unit):
     return 10.0 ** -power, PREFIXES[power] + unit
 
 
-def save(figure, path, colours=None):
-    """Writes the picture; with `colours` as a PNG with a palette, which makes shaded pictures small."""
-    if colours and str(path).endswith(".png"):
+def save(figure, path, small=False):
+    """Writes the picture; `small` makes a PNG with a palette, a third of the size for shaded bodies."""
+    if small and str(path).endswith(".png"):
         from PIL import Image
 
         figure.canvas.draw()
         image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-        image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.quantize(palette=image.quantize(256)).save(path, optimize=True)
     else:
         figure.savefig(path)
     plt.close(figure)

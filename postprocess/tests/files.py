@@ -1,0 +1,137 @@
+"""Small files laid out as the program writes them."""
+import itertools
+
+import h5py
+import numpy as np
+
+CUBE = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)]
+KUHN = list(itertools.permutations(range(3)))
+EDGES = {
+    "interval": [(0, 1)],
+    "triangle": [(0, 1), (1, 2), (2, 0)],
+    "quadrilateral": [(0, 1), (1, 2), (2, 3), (3, 0)],
+    "tetrahedron": [(0, 1), (1, 2), (2, 0), (0, 3), (1, 3), (2, 3)],
+    "hexahedron": [(0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7)],
+}
+FACES = {
+    "quadrilateral": [(0, 1, 2, 3)],
+    "hexahedron": [(0, 3, 7, 4), (1, 2, 6, 5), (0, 1, 5, 4), (3, 2, 6, 7), (0, 1, 2, 3), (4, 5, 6, 7)],
+}
+
+
+def unit_box(cell_type, n):
+    """The unit interval, square or cube in n pieces a side: points and cells."""
+    dimension = {"interval": 1, "triangle": 2, "quadrilateral": 2, "tetrahedron": 3, "hexahedron": 3}[cell_type]
+    axes = [np.linspace(0, 1, n + 1)] * dimension
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, dimension)
+
+    def number(place):
+        return int(np.ravel_multi_index(place, (n + 1,) * dimension))
+
+    cells = []
+    for start in itertools.product(range(n), repeat=dimension):
+        start = np.array(start)
+        corner = [number(start + np.array(c[:dimension])) for c in (CUBE if dimension == 3 else CUBE[:4])[: 2**dimension]]
+        if cell_type == "triangle":
+            cells += [[corner[0], corner[1], corner[2]], [corner[0], corner[2], corner[3]]]
+        elif cell_type == "tetrahedron":
+            for path in KUHN:                      # 0 -> 7 along the axes in this order
+                place, cell = start.copy(), [number(start)]
+                for axis in path:
+                    place[axis] += 1
+                    cell.append(number(place))
+                if np.linalg.det(points[cell[1:]] - points[cell[0]]) < 0:
+                    cell[2], cell[3] = cell[3], cell[2]
+                cells.append(cell)
+        else:
+            cells.append(corner[: 2**dimension] if dimension > 1 else [number(start), number(start + 1)])
+    return points, np.array(cells)
+
+
+def quadratic(cell_type, points, cells):
+    """Nodes of degree 2: vertices, then the middles of edges, faces and cells, in VTK's order."""
+    tuples = EDGES[cell_type] + FACES.get(cell_type, [])
+    if cell_type == "hexahedron":
+        tuples = tuples + [tuple(range(8))]
+    nodes, known, rows = list(points), {}, []
+    for cell in cells:
+        row = list(cell)
+        for entity in tuples:
+            key = tuple(sorted(cell[list(entity)]))
+            if key not in known:
+                known[key] = len(nodes)
+                nodes.append(points[list(key)].mean(axis=0))
+            row.append(known[key])
+        rows.append(row)
+    return np.array(nodes), np.array(rows)
+
+
+def write_run(path, cell_type, n=3, degree=1):
+    """A run with a scalar, a vector, a tensor and a field of the cells; `linear` is 1 + x + 2y + 3z."""
+    points, cells = unit_box(cell_type, n)
+    dimension = points.shape[1]
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-run", schema_version=1, title="Box", ranks=2)
+        mesh = file.create_group("mesh")
+        mesh.attrs.update(cell_type=cell_type, dimension=dimension)
+        mesh["geometry"], mesh["topology"] = points, cells.astype("u8")
+        mesh["cell_markers"] = np.zeros(len(cells), "i4")
+        mesh["cell_markers"].attrs["names"] = ["domain"]
+        if degree == 2:
+            points, nodes = quadratic(cell_type, points, cells)
+            file["spaces/2/coordinates"], file["spaces/2/cell_nodes"] = points, nodes.astype("u8")
+        linear = 1 + points @ np.arange(1.0, dimension + 1)
+        fields = {
+            "linear": (linear[:, None], "K", {}),
+            "displacement": (1e-3 * points, "m", {"component_names": list("xyz"[:dimension])}),
+            "stress": (1e6 * linear[:, None] * np.ones(6), "Pa", {"component_names": ["xx", "xy", "xz", "yy", "yz", "zz"]}),
+        }
+        for name, (values, unit, more) in fields.items():
+            dataset = file.create_dataset(f"fields/{name}", data=values[None])
+            dataset.attrs.update(unit=unit, location="node", degree=degree, **more)
+        dataset = file.create_dataset("fields/rate", data=np.arange(len(cells), dtype=float)[None, :, None])
+        dataset.attrs.update(unit="1", location="cell")
+        file["partition/expert"] = (np.arange(len(cells)) * 4 // len(cells)).astype("u4")
+        write_phases(file, 2)
+    return path
+
+
+def write_phases(file, ranks):
+    names = ["mesh", "mesh/read", "heat", "total"]
+    mean = np.array([2.0, 1.5, 3.0, 5.0]) / ranks
+    table(file, "phases", ["calls", "mean", "min", "max", "percent"], [np.ones(4), mean, mean, 1.1 * mean, mean])
+    file["log/phases"].attrs["names"] = names
+
+
+def write_dataset(path, samples=12):
+    g = np.random.default_rng(3)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-dataset", schema_version=1, title="Campaign")
+        values = g.random((samples, 2)) * [100, 0] + [1000, 5]
+        dataset = file.create_dataset("parameters", data=values)
+        dataset.attrs.update(names=["h_gas", "fixed"], units=["W/(m2 K)", ""])
+        status = np.ones(samples, "u1")
+        status[-1] = 2
+        file["status"] = status
+        quantity = np.where(status == 1, values[:, 0] ** 2, np.nan)
+        file.create_dataset("qoi/peak", data=quantity).attrs["unit"] = "Pa"
+    return path
+
+
+def write_model(path):
+    g = np.random.default_rng(4)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-model", schema_version=1, title="Model")
+        file["singular_values/temperature"] = 10.0 ** -np.arange(8.0)
+        k = np.arange(1.0, 9.0)
+        table(file, "modes_heat", ["modes", "mean_error", "worst_error"], [k, 10.0**-k, 10.0 ** (1 - k)])
+        error = 10.0 ** g.uniform(-6, -4, 10)
+        table(file, "errors_heat", ["estimate", "error"], [3 * error, error])
+        table(file, "violation_heat", ["before", "after"], [1e-3 * g.random(6), np.zeros(6)])
+        table(file, "residuals_heat", ["residual"], [10.0 ** -np.arange(10.0)])
+    return path
+
+
+def table(file, name, columns, values):
+    dataset = file.create_dataset(f"log/{name}", data=np.stack(values, axis=1))
+    dataset.attrs["columns"] = columns

@@ -1,0 +1,98 @@
+"""Every command makes a picture, and mistakes are named with exit code 2."""
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from files import write_dataset, write_model, write_phases, write_run
+
+from tessera_postprocess.cli import main
+
+
+def plot(tmp_path, *arguments):
+    picture = tmp_path / "picture.png"
+    small = ["--width", "4"] if arguments[0] == "field" else []
+    assert main([str(a) for a in arguments] + small + ["-o", str(picture)]) == 0
+    pixels = plt.imread(picture)[:, :, :3]
+    assert min(pixels.shape[:2]) > 200
+    assert (np.abs(pixels - 1) > 0.05).any(axis=2).mean() > 0.01      # not an empty page
+    return pixels
+
+
+@pytest.mark.parametrize("shape", ["interval", "triangle", "quadrilateral", "tetrahedron", "hexahedron"])
+@pytest.mark.parametrize("degree", [1, 2])
+def test_fields_of_every_cell(tmp_path, shape, degree):
+    run = write_run(tmp_path / "run.h5", shape, degree=degree)
+    plot(tmp_path, "field", run, "linear")
+
+
+@pytest.mark.parametrize("shape, more", [
+    ("triangle", ["displacement"]),
+    ("triangle", ["displacement", "--component", "y"]),
+    ("quadrilateral", ["stress", "--component", "yy", "--mesh", "--contours", "5"]),
+    ("quadrilateral", ["rate", "--limits", "0,10"]),
+    ("quadrilateral", ["expert"]),
+    ("tetrahedron", ["expert"]),
+    ("tetrahedron", ["rate", "--mesh", "--small"]),
+    ("hexahedron", ["linear", "--mesh", "--warp", "displacement=100"]),
+])
+def test_options_of_fields(tmp_path, shape, more):
+    plot(tmp_path, "field", write_run(tmp_path / "run.h5", shape), *more)
+
+
+def test_a_cut_shows_the_inside(tmp_path):
+    run = write_run(tmp_path / "run.h5", "tetrahedron", n=4)
+    whole = plot(tmp_path, "field", run, "linear", "--view=30,20")
+    cut = plot(tmp_path, "field", run, "linear", "--view=30,20", "--cut", "x=0.5")
+    assert whole.shape != cut.shape or (np.abs(whole - cut).max(axis=2) > 0.1).mean() > 0.02
+
+
+def test_charts(tmp_path):
+    dataset, model = write_dataset(tmp_path / "dataset.h5"), write_model(tmp_path / "model.h5")
+    plot(tmp_path, "qoi", dataset)
+    plot(tmp_path, "qoi", dataset, "--quantity", "peak", "--parameter", "fixed")
+    for command in ("singular", "modes", "estimate", "violation", "residual"):
+        plot(tmp_path, command, model)
+    runs = [write_run(tmp_path / f"{ranks}.h5", "interval") for ranks in (1, 2, 4)]
+    for run, ranks in zip(runs, (1, 2, 4)):
+        import h5py
+
+        with h5py.File(run, "a") as file:
+            file.attrs["ranks"] = ranks
+            del file["log"]
+            write_phases(file, ranks)
+    plot(tmp_path, "timing", runs[1])
+    plot(tmp_path, "scaling", *runs)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["field", "none.h5", "linear"], ["none.h5", "no such file"]),
+    (["field", "run.h5", "linaer"], ["linaer", "displacement, linear"]),
+    (["field", "run.h5", "stress"], ["6 components", "xx, xy"]),
+    (["field", "run.h5", "displacement", "--component", "q"], ["no component q"]),
+    (["field", "run.h5", "linear", "--step", "3"], ["no step 3"]),
+    (["field", "run.h5", "linear", "--colours", "nocolour"], ["nocolour"]),
+    (["field", "run.h5", "linear", "--warp", "nothing=1"], ["no field nothing"]),
+    (["qoi", "run.h5"], ["/parameters"]),
+    (["qoi", "dataset.h5", "--parameter", "g"], ["no parameter g", "h_gas"]),
+    (["singular", "run.h5"], ["singular_values"]),
+    (["modes", "run.h5"], ["/log/modes_", "phases"]),
+    (["timing", "model.h5"], ["/log/phases"]),
+    (["scaling", "run.h5"], ["two different"]),
+    (["field", "text.h5", "linear"], ["text.h5", "no HDF5"]),
+])
+def test_mistakes_are_named(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    write_run("run.h5", "triangle")
+    write_dataset("dataset.h5")
+    write_model("model.h5")
+    (tmp_path / "text.h5").write_text("nothing")
+    assert main(arguments + ["-o", "picture.png"]) == 2
+    message = capsys.readouterr().err
+    assert all(word in message for word in words), message
+    assert not (tmp_path / "picture.png").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--limits", "5,1"], ["--cut", "w=1"], ["--cut", "x"], ["--view", "1"]])
+def test_malformed_options_exit_with_2(tmp_path, arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(["field", "run.h5", "linear", "-o", "p.png", *arguments])
+    assert stop.value.code == 2
