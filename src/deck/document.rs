@@ -143,6 +143,15 @@ impl Document {
         (node, spelled)
     }
 
+    /// Whether there is a value at a path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        let mut node = Some(&self.root);
+        for segment in segments(path) {
+            node = node.and_then(|node| node.child(&segment)).map(|(child, _)| child);
+        }
+        node.is_some()
+    }
+
     /// The place of byte `offset` of a string value, as well as it can be told from the text.
     pub(super) fn inside(&self, node: &Node, offset: usize) -> Place {
         match (&node.place, &node.value) {

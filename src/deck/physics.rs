@@ -263,6 +263,45 @@ impl Physics {
         }
     }
 
+    /// Names of the fields that follow from the solution.
+    pub fn derived(&self) -> &'static [&'static str] {
+        match self {
+            Self::Diffusion(_) => &["flux"],
+            Self::Elasticity(_) => &["stress", "strain", "von_mises"],
+        }
+    }
+
+    /// Number of components of a primary or derived field on a mesh of the given dimension; stress and
+    /// strain have the six entries of a symmetric tensor.
+    pub fn field_components(&self, field: &str, dimension: usize) -> usize {
+        match field {
+            _ if field == self.field() => self.components(dimension),
+            "flux" => dimension,
+            "stress" | "strain" => 6,
+            _ => 1,
+        }
+    }
+
+    /// The material coefficients with their keys.
+    pub fn coefficients(&self) -> Vec<(&'static str, &Coefficient)> {
+        match self {
+            Self::Diffusion(m) => {
+                vec![("conductivity", &m.conductivity), ("source", &m.source), ("reaction", &m.reaction)]
+            }
+            Self::Elasticity(m) => [
+                ("young", Some(&m.young)),
+                ("poisson", Some(&m.poisson)),
+                ("density", m.density.as_ref()),
+                ("expansion", Some(&m.expansion)),
+                ("reference_temperature", Some(&m.reference_temperature)),
+                ("temperature", m.temperature.as_ref()),
+            ]
+            .into_iter()
+            .filter_map(|(key, coefficient)| Some((key, coefficient?)))
+            .collect(),
+        }
+    }
+
     /// Number of components of the solution on a mesh of the given dimension.
     pub fn components(&self, dimension: usize) -> usize {
         match self {

@@ -38,10 +38,6 @@ pub(super) fn resolve(mut schema: &'static Json) -> &'static Json {
 
 /// The choices of a schema (itself if it has none), `null` left out.
 pub(super) fn choices(schema: &'static Json) -> Vec<&'static Json> {
-    // A tagged variant has a `$ref` beside its own keys: it is its own choice.
-    if schema.get("properties").is_some() {
-        return vec![schema];
-    }
     let schema = resolve(schema);
     let list = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Json::as_array);
     match list {
@@ -159,24 +155,16 @@ fn tagged(
     }
 }
 
-/// Properties of a table schema: its own and those of what it refers to.
+/// Properties of a table schema.
 pub(super) fn properties(schema: &'static Json) -> Vec<(&'static str, &'static Json)> {
-    let own = |s: &'static Json| s.get("properties").and_then(Json::as_object).into_iter().flatten();
-    let mut list: Vec<_> = own(schema).map(|(key, value)| (key.as_str(), value)).collect();
-    if schema.get("$ref").is_some() {
-        list.extend(own(resolve(schema)).map(|(key, value)| (key.as_str(), value)));
-    }
-    list
+    let list = schema.get("properties").and_then(Json::as_object).into_iter().flatten();
+    list.map(|(key, value)| (key.as_str(), value)).collect()
 }
 
 /// Keys that a table must have.
 pub(super) fn required(schema: &'static Json) -> Vec<&'static str> {
-    let own = |s: &'static Json| s.get("required").and_then(Json::as_array).into_iter().flatten();
-    let mut list: Vec<_> = own(schema).filter_map(Json::as_str).collect();
-    if schema.get("$ref").is_some() {
-        list.extend(own(resolve(schema)).filter_map(Json::as_str));
-    }
-    list
+    let list = schema.get("required").and_then(Json::as_array).into_iter().flatten();
+    list.filter_map(Json::as_str).collect()
 }
 
 /// Checks a value of the right kind against one choice.
@@ -184,7 +172,7 @@ fn inside(node: &Node, schema: &'static Json, path: &str, faults: &mut Vec<Fault
     match &node.value {
         Value::Table(table) => {
             let known = properties(schema);
-            let others = resolve(schema).get("additionalProperties").filter(|schema| schema.is_object());
+            let others = schema.get("additionalProperties").filter(|schema| schema.is_object());
             for (key, (key_place, child)) in table {
                 let mut path = path.to_string();
                 join(&mut path, key);
@@ -253,12 +241,11 @@ fn range(node: &Node, schema: &Json, value: f64, path: &str, faults: &mut Vec<Fa
 
 /// JSON types of a choice.
 pub(super) fn kinds(choice: &'static Json) -> Vec<&'static str> {
-    match resolve(choice).get("type").or_else(|| choice.get("type")) {
+    match choice.get("type") {
         Some(Json::String(kind)) => vec![kind],
         Some(Json::Array(list)) => {
             list.iter().filter_map(Json::as_str).filter(|kind| *kind != "null").collect()
         }
-        _ if words(choice).is_some() => vec!["string"],
         _ => Vec::new(),
     }
 }

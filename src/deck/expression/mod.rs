@@ -54,6 +54,11 @@ impl Expression {
         Ok(Self::from_node(text.trim().to_string(), parser::parse(text, names)?, names.to_vec()))
     }
 
+    /// Whether expressions know a function of that name.
+    pub fn is_function(name: &str) -> bool {
+        node::CALLS.iter().any(|(known, _)| *known == name)
+    }
+
     /// An expression that is a number.
     pub fn constant(value: f64) -> Self {
         Self::from_node(value.to_string(), Node::Number(value), Self::variables::<&str>([]))

@@ -1,0 +1,344 @@
+//! What the schema cannot say: expressions, references between sections, physical signs.
+mod markers;
+mod physics;
+mod results;
+
+use super::document::Fault;
+use super::spelling::{did_you_mean, either};
+use super::{COORDINATES, Deck, Expression, Names, QuantityKind, Scalar, ScalarOrVector};
+use crate::{Error, Result};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Collects the faults of a deck.
+struct Checker<'a> {
+    deck: &'a Deck,
+    variables: Vec<String>,
+    defaults: Vec<f64>,
+    faults: Vec<Fault>,
+}
+
+impl Deck {
+    /// Checks what needs no mesh; a box's dimension is known without one.
+    pub(super) fn validate(&self) -> Result<()> {
+        let mut checker = Checker::new(self);
+        checker.parameters();
+        checker.mesh();
+        checker.physics();
+        checker.quantities();
+        checker.exact();
+        checker.files();
+        checker.campaign();
+        if let Some(block) = &self.mesh.block {
+            checker.dimension(block.cell.dimension());
+        }
+        checker.finish()
+    }
+
+    /// Checks the lists that have one entry a dimension; `dimension` is that of the mesh.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with every fault found.
+    pub fn validate_dimension(&self, dimension: usize) -> Result<()> {
+        let mut checker = Checker::new(self);
+        checker.dimension(dimension);
+        checker.finish()
+    }
+
+    /// The physics (by number) and the field that a name means: primary fields first, then derived
+    /// ones. `physics` narrows the search; with neither name the deck's only physics is meant.
+    pub fn field_of(&self, field: Option<&str>, physics: Option<&str>) -> Option<(usize, String)> {
+        let mut candidates: Vec<usize> = (0..self.physics.len())
+            .filter(|&i| physics.is_none_or(|name| self.physics[i].name() == name))
+            .collect();
+        if let Some(field) = field {
+            let primary = candidates.iter().find(|&&i| self.physics[i].field() == field);
+            candidates = match primary {
+                Some(&i) => vec![i],
+                None => {
+                    candidates.into_iter().filter(|&i| self.physics[i].derived().contains(&field)).collect()
+                }
+            };
+        }
+        match candidates[..] {
+            [i] => Some((i, field.unwrap_or(self.physics[i].field()).to_string())),
+            _ => None,
+        }
+    }
+
+    /// Names of all primary and derived fields.
+    pub fn field_names(&self) -> Vec<&str> {
+        let primary = self.physics.iter().map(|physics| physics.field());
+        let derived = self.physics.iter().flat_map(|physics| physics.derived().iter().copied());
+        let mut seen = HashSet::new();
+        primary.chain(derived).filter(|name| seen.insert(*name)).collect()
+    }
+}
+
+/// Whether a name can stand in expressions, option prefixes and file paths.
+fn is_identifier(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+impl<'a> Checker<'a> {
+    fn new(deck: &'a Deck) -> Self {
+        let (variables, defaults) = (deck.variables(), deck.default_parameters());
+        Self { deck, variables, defaults, faults: Vec::new() }
+    }
+
+    fn finish(self) -> Result<()> {
+        match &self.deck.document {
+            _ if self.faults.is_empty() => Ok(()),
+            Some(document) => Err(Error::Input(document.diagnostics(self.faults))),
+            None => Err(Error::input("", self.faults[0].message.clone())),
+        }
+    }
+
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.add_inside(key, 0, message);
+    }
+
+    /// A fault at byte `offset` of a string value.
+    fn add_inside(&mut self, key: &str, offset: usize, message: impl Into<String>) {
+        let Some(document) = &self.deck.document else { return };
+        let (node, key) = document.find(key);
+        let place = if offset == 0 { node.place.clone() } else { document.inside(node, offset) };
+        self.faults.push(Fault { place, key, message: message.into() });
+    }
+
+    /// Whether the deck's text has this key.
+    fn given(&self, key: &str) -> bool {
+        self.deck.document.as_ref().is_some_and(|document| document.has(key))
+    }
+
+    fn identifier(&mut self, key: &str, name: &str) {
+        if !is_identifier(name) {
+            let message = format!("\"{name}\" is no name: use letters, digits and _, not a digit first");
+            self.add(key, message);
+        }
+    }
+
+    /// Compiles an expression; its value at the default parameters where it is the same everywhere.
+    fn scalar(&mut self, key: &str, scalar: &Scalar) -> Option<f64> {
+        let text = match scalar {
+            Scalar::Number(value) => return Some(*value),
+            Scalar::Expression(text) => text,
+        };
+        match Expression::parse(text, &self.variables) {
+            Ok(expression) if expression.depends_on_space() || expression.depends_on_time() => None,
+            Ok(expression) => {
+                let values: Vec<f64> =
+                    [0.0; COORDINATES.len()].iter().chain(&self.defaults).copied().collect();
+                let value = expression.eval(&values);
+                if !value.is_finite() {
+                    self.add(key, format!("`{text}` is not finite: {value}"));
+                }
+                Some(value).filter(|value| value.is_finite())
+            }
+            Err(error) => {
+                self.add_inside(key, error.offset, error.message);
+                None
+            }
+        }
+    }
+
+    fn parameters(&mut self) {
+        let reserved =
+            |name: &str| COORDINATES.contains(&name) || name == "pi" || Expression::is_function(name);
+        for (name, parameter) in &self.deck.parameters {
+            let key = format!("parameters.{name}");
+            self.identifier(&key, name);
+            if reserved(name) {
+                self.add(&key, format!("the name \"{name}\" is taken: expressions know it already"));
+            }
+            if let Some([low, high]) = parameter.range {
+                if low >= high {
+                    self.add(
+                        &format!("{key}.range"),
+                        format!("expected [least, greatest], found [{low}, {high}]"),
+                    );
+                } else if !(low..=high).contains(&parameter.default) {
+                    let message =
+                        format!("the default {} is outside its range [{low}, {high}]", parameter.default);
+                    self.add(&key, message);
+                }
+            }
+        }
+    }
+
+    fn mesh(&mut self) {
+        let mesh = &self.deck.mesh;
+        match (&mesh.file, &mesh.block) {
+            (None, None) => self.add("mesh", "expected `file` or `box`"),
+            (Some(_), Some(_)) => self.add("mesh", "`file` and `box` exclude each other"),
+            (Some(file), None) => {
+                if !["msh", "h5"].map(Some).contains(&file.extension().and_then(|e| e.to_str())) {
+                    self.add("mesh.file", "a mesh file ends in .msh (Gmsh) or .h5 (Tessera)");
+                }
+            }
+            (None, Some(block)) => {
+                if self.given("mesh.scale") {
+                    self.add(
+                        "mesh.scale",
+                        "`scale` is for mesh files; give the corners of the box in metres",
+                    );
+                }
+                let dimension = block.cell.dimension();
+                let lists = [
+                    ("cells", Some(block.cells.len())),
+                    ("lower", block.lower.as_ref().map(Vec::len)),
+                    ("upper", block.upper.as_ref().map(Vec::len)),
+                ];
+                for (key, length) in lists {
+                    if let Some(found) = length.filter(|&length| length != dimension) {
+                        let cell = crate::mesh::CellType::from(block.cell).name();
+                        let message = format!("{cell} cells need {dimension} entries, found {found}");
+                        self.add(&format!("mesh.box.{key}"), message);
+                    }
+                }
+                let (lower, upper) = (block.lower(), block.upper());
+                if let Some(d) = (0..dimension).find(|&d| lower[d] >= upper[d]) {
+                    let axis = COORDINATES[d];
+                    let message = format!("the box is empty along {axis}: from {} to {}", lower[d], upper[d]);
+                    self.add("mesh.box", message);
+                }
+            }
+        }
+    }
+
+    /// The physics and field that a section means.
+    fn field(&mut self, key: &str, field: Option<&str>, physics: Option<&str>) -> Option<(usize, String)> {
+        let deck = self.deck;
+        let names: Vec<&str> = deck.physics.iter().map(|p| p.name()).collect();
+        if let Some(name) = physics.filter(|name| !names.contains(name)) {
+            self.add(
+                &format!("{key}.physics"),
+                format!("unknown physics \"{name}\"{}", did_you_mean(name, &names, "physics")),
+            );
+            return None;
+        }
+        let found = deck.field_of(field, physics);
+        match (field, &found) {
+            (None, None) => {
+                let fields: Vec<&str> = deck.physics.iter().map(|p| p.field()).collect();
+                self.add(key, format!("missing key `field`: {}", either(&fields)));
+            }
+            (Some(field), None) => {
+                let known = deck.field_names();
+                let message = if known.contains(&field) && physics.is_none() {
+                    format!("several physics have a field \"{field}\": add `physics` ({})", either(&names))
+                } else {
+                    format!("unknown field \"{field}\"{}", did_you_mean(field, &known, "fields"))
+                };
+                self.add(&format!("{key}.field"), message);
+            }
+            _ => {}
+        }
+        found
+    }
+
+    fn exact(&mut self) {
+        let deck = self.deck;
+        let mut seen = HashSet::new();
+        for (i, exact) in deck.exact.iter().enumerate() {
+            let key = format!("exact[{i}]");
+            let Some((physics, field)) = self.field(&key, exact.field.as_deref(), None) else { continue };
+            if deck.physics[physics].field() != field {
+                self.add(
+                    &format!("{key}.field"),
+                    format!("\"{field}\" is a derived field; give that of the solution"),
+                );
+            }
+            if !seen.insert(physics) {
+                self.add(&format!("{key}.field"), format!("a second exact solution for \"{field}\""));
+            }
+            let value = format!("{key}.value");
+            match &exact.value {
+                ScalarOrVector::Scalar(scalar) => {
+                    self.scalar(&value, scalar);
+                }
+                ScalarOrVector::Vector(list) => {
+                    for (c, scalar) in list.iter().enumerate() {
+                        self.scalar(&format!("{value}[{c}]"), scalar);
+                    }
+                }
+            }
+        }
+    }
+
+    fn files(&mut self) {
+        let deck = self.deck;
+        let files = [
+            ("output.file", &deck.output.file),
+            ("campaign.file", &deck.campaign.file),
+            ("rom.file", &deck.rom.file),
+        ];
+        for (i, (key, file)) in files.iter().enumerate() {
+            if file.extension().is_none_or(|e| e != "h5") {
+                self.add(key, format!("expected a file name ending in .h5, found \"{}\"", file.display()));
+            }
+            if let Some((other, _)) = files[..i].iter().find(|(_, other)| other == file) {
+                self.add(key, format!("the same file as `{other}`"));
+            }
+        }
+        if deck.output.directory == Path::new("") {
+            self.add("output.directory", "the folder's name is empty; \".\" is the working directory");
+        }
+        let known = deck.field_names();
+        for (i, field) in deck.output.fields.iter().flatten().enumerate() {
+            if !known.contains(&field.as_str()) {
+                let message = format!("unknown field \"{field}\"{}", did_you_mean(field, &known, "fields"));
+                self.add(&format!("output.fields[{i}]"), message);
+            }
+        }
+    }
+
+    /// Lists with one entry a dimension, outside `[[physics]]`.
+    fn dimension(&mut self, dimension: usize) {
+        let deck = self.deck;
+        self.physics_dimension(dimension);
+        for (i, quantity) in deck.quantity.iter().enumerate() {
+            if let Some(point) = &quantity.point {
+                self.length(&format!("quantity[{i}].point"), point.len(), dimension);
+            }
+            let Some((physics, field)) =
+                deck.field_of(quantity.field.as_deref(), quantity.physics.as_deref())
+            else {
+                continue;
+            };
+            let components = deck.physics[physics].field_components(&field, dimension);
+            if let Some(component) = quantity.component.filter(|&c| c >= components) {
+                let message =
+                    format!("the field \"{field}\" has components 0 to {}, not {component}", components - 1);
+                self.add(&format!("quantity[{i}].component"), message);
+            }
+        }
+        for (i, exact) in deck.exact.iter().enumerate() {
+            let Some((physics, _)) = deck.field_of(exact.field.as_deref(), None) else { continue };
+            let found = match &exact.value {
+                ScalarOrVector::Scalar(_) => 1,
+                ScalarOrVector::Vector(list) => list.len(),
+            };
+            self.length(&format!("exact[{i}].value"), found, deck.physics[physics].components(dimension));
+        }
+    }
+
+    fn length(&mut self, key: &str, found: usize, expected: usize) {
+        if found != expected {
+            let entries = if expected == 1 { "entry" } else { "entries" };
+            self.add(key, format!("expected {expected} {entries} here, found {found}"));
+        }
+    }
+}
+
+/// Names of a marker list with the key of each.
+fn each_name<'n>(key: &str, names: &'n Names) -> Vec<(String, &'n str)> {
+    match names {
+        Names::One(name) => vec![(key.to_string(), name.as_str())],
+        Names::Many(list) => {
+            list.iter().enumerate().map(|(i, name)| (format!("{key}[{i}]"), name.as_str())).collect()
+        }
+    }
+}

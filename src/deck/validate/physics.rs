@@ -1,0 +1,355 @@
+//! `[[physics]]`: conditions, references to earlier models, signs of material data.
+use super::super::spelling::{did_you_mean, either};
+use super::super::{Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Scalar, Tensor};
+use super::{Checker, each_name};
+use std::collections::{HashMap, HashSet};
+
+/// What a constant must be; gives the wanted range where it is not.
+type Sign = fn(f64) -> Option<&'static str>;
+
+fn any(_: f64) -> Option<&'static str> {
+    None
+}
+
+fn positive(value: f64) -> Option<&'static str> {
+    (value <= 0.0).then_some("a positive number")
+}
+
+fn not_negative(value: f64) -> Option<&'static str> {
+    (value < 0.0).then_some("no negative number")
+}
+
+fn poisson(value: f64) -> Option<&'static str> {
+    (value <= -1.0 || value >= 0.5).then_some("a Poisson's ratio above -1 and below 0.5")
+}
+
+impl Checker<'_> {
+    pub(super) fn physics(&mut self) {
+        let deck = self.deck;
+        let (mut names, mut fields) = (HashSet::new(), HashSet::new());
+        for (p, physics) in deck.physics.iter().enumerate() {
+            let key = |name: &str| format!("physics[{p}].{name}");
+            self.identifier(&key("name"), physics.name());
+            self.identifier(&key("field"), physics.field());
+            if !names.insert(physics.name()) {
+                self.add(&key("name"), format!("a second physics with the name \"{}\"", physics.name()));
+            }
+            if !fields.insert(physics.field()) {
+                self.add(&key("field"), format!("a second physics with the field \"{}\"", physics.field()));
+            }
+            if deck.physics.iter().any(|other| other.derived().contains(&physics.field())) {
+                self.add(&key("field"), format!("\"{}\" is the name of a derived field", physics.field()));
+            }
+            for (name, coefficient) in physics.coefficients() {
+                let sign: Sign = match name {
+                    "conductivity" | "young" => positive,
+                    "reaction" | "density" => not_negative,
+                    "poisson" => poisson,
+                    _ => any,
+                };
+                self.coefficient(p, &key(name), coefficient, name == "conductivity", sign);
+            }
+            if let Physics::Elasticity(model) = physics {
+                self.elasticity(p, model);
+            }
+            if let Some(solver) = physics.solver() {
+                self.petsc(&key("solver.petsc"), solver);
+            }
+            self.boundary(p, physics);
+        }
+        self.petsc("solver.petsc", &deck.solver);
+    }
+
+    fn petsc(&mut self, key: &str, solver: &super::super::SolverOptions) {
+        let text = solver.petsc.trim();
+        if solver.method == super::super::SolverMethod::Options && text.is_empty() {
+            self.add(key, "method = \"options\" takes everything from `petsc`, which is empty");
+        }
+        if !text.is_empty() && !text.starts_with('-') {
+            self.add(key, format!("expected PETSc options such as \"-ksp_monitor\", found \"{text}\""));
+        }
+    }
+
+    fn elasticity(&mut self, p: usize, model: &Elasticity) {
+        for (i, force) in model.body_force.iter().flatten().enumerate() {
+            self.scalar(&format!("physics[{p}].body_force[{i}]"), force);
+        }
+        if let Some(rotation) = &model.rotation {
+            let key = format!("physics[{p}].rotation");
+            self.scalar(&format!("{key}.speed"), &rotation.speed);
+            if rotation.axis.iter().all(|&a| a == 0.0) {
+                self.add(&format!("{key}.axis"), "the axis has no direction");
+            }
+            if model.density.is_none() {
+                self.add(&key, "a centrifugal load needs the `density`");
+            }
+        }
+    }
+
+    fn coefficient(&mut self, p: usize, key: &str, coefficient: &Coefficient, tensors: bool, sign: Sign) {
+        match coefficient {
+            Coefficient::Uniform(tensor) => self.tensor(key, tensor, tensors, sign),
+            Coefficient::Regions(table) => {
+                if table.is_empty() {
+                    self.add(key, "an empty table: name the regions, or give a `default`");
+                }
+                for (region, tensor) in table {
+                    self.tensor(&format!("{key}.{region}"), tensor, tensors, sign);
+                }
+            }
+            Coefficient::Physics(source) => {
+                let earlier: Vec<&str> = self.deck.physics[..p]
+                    .iter()
+                    .filter(|q| q.model() == "diffusion")
+                    .map(|q| q.name())
+                    .collect();
+                let name = source.physics.as_str();
+                if !earlier.contains(&name) {
+                    let hint = did_you_mean(name, &earlier, "earlier ones");
+                    let message = format!("no earlier physics with a scalar field is named \"{name}\"{hint}");
+                    self.add(&format!("{key}.physics"), message);
+                }
+            }
+            Coefficient::File(source) => {
+                if source.dataset.is_empty() {
+                    self.add(&format!("{key}.dataset"), "the dataset's name is empty");
+                }
+            }
+        }
+    }
+
+    fn tensor(&mut self, key: &str, tensor: &Tensor, allowed: bool, sign: Sign) {
+        match tensor {
+            Tensor::Isotropic(scalar) => self.signed(key, scalar, sign),
+            _ if !allowed => self.add(key, "a scalar is needed here, not a list"),
+            Tensor::Diagonal(list) => {
+                if list.is_empty() {
+                    self.add(key, "an empty list");
+                }
+                for (i, scalar) in list.iter().enumerate() {
+                    self.signed(&format!("{key}[{i}]"), scalar, sign);
+                }
+            }
+            Tensor::Full(rows) => {
+                let mut values = vec![vec![None; rows.len()]; rows.len()];
+                for (i, row) in rows.iter().enumerate() {
+                    if row.len() != rows.len() {
+                        let message =
+                            format!("expected {} entries in each row, found {}", rows.len(), row.len());
+                        return self.add(&format!("{key}[{i}]"), message);
+                    }
+                    for (j, scalar) in row.iter().enumerate() {
+                        values[i][j] = self.scalar(&format!("{key}[{i}][{j}]"), scalar);
+                    }
+                }
+                self.definite(key, &values);
+            }
+        }
+    }
+
+    fn signed(&mut self, key: &str, scalar: &Scalar, sign: Sign) {
+        if let Some(value) = self.scalar(key, scalar) {
+            if let Some(wanted) = sign(value) {
+                self.add(key, format!("expected {wanted}, found {value}"));
+            }
+        }
+    }
+
+    /// A constant tensor must be symmetric and positive definite: its Cholesky pivots are positive.
+    fn definite(&mut self, key: &str, values: &[Vec<Option<f64>>]) {
+        let Some(mut a) = values
+            .iter()
+            .map(|row| row.iter().copied().collect::<Option<Vec<f64>>>())
+            .collect::<Option<Vec<Vec<f64>>>>()
+        else {
+            return;
+        };
+        let n = a.len();
+        if (0..n).any(|i| (0..i).any(|j| a[i][j] != a[j][i])) {
+            return self.add(key, "the tensor is not symmetric");
+        }
+        for k in 0..n {
+            if a[k][k] <= 0.0 {
+                return self.add(key, "the tensor is not positive definite");
+            }
+            for i in k + 1..n {
+                let factor = a[i][k] / a[k][k];
+                for j in k..n {
+                    a[i][j] -= factor * a[k][j];
+                }
+            }
+        }
+    }
+
+    fn boundary(&mut self, p: usize, physics: &Physics) {
+        // Markers with an essential condition, by component (`None`: all of them).
+        let mut essential: HashMap<(String, Option<usize>), usize> = HashMap::new();
+        for (b, boundary) in physics.boundary().iter().enumerate() {
+            let key = format!("physics[{p}].boundary[{b}]");
+            self.one_condition(&key, physics, boundary);
+            match (&boundary.marker, &boundary.point) {
+                (None, None) => self.add(&key, "missing key `marker` (or `point`)"),
+                (Some(_), Some(_)) => self.add(&key, "`marker` and `point` exclude each other"),
+                (None, Some(_)) if boundary.value.is_none() => {
+                    self.add(&format!("{key}.point"), "only a `value` can be given at a point");
+                }
+                _ => {}
+            }
+            for (name, scalar, sign) in [
+                ("flux", &boundary.flux, any as Sign),
+                ("coefficient", &boundary.coefficient, not_negative),
+                ("ambient", &boundary.ambient, any),
+                ("pressure", &boundary.pressure, any),
+                ("foundation", &boundary.foundation, not_negative),
+            ] {
+                if let Some(scalar) = scalar {
+                    self.signed(&format!("{key}.{name}"), scalar, sign);
+                }
+            }
+            for (i, scalar) in boundary.traction.iter().flatten().enumerate() {
+                self.scalar(&format!("{key}.traction[{i}]"), scalar);
+            }
+            let components = match &boundary.value {
+                Some(value) => self.essential(&format!("{key}.value"), physics, value),
+                None => continue,
+            };
+            let markers = boundary.marker.iter().flat_map(|names| each_name(&format!("{key}.marker"), names));
+            for (marker_key, marker) in markers.collect::<Vec<_>>() {
+                for &component in &components {
+                    let clash = match component {
+                        None => essential.iter().find(|((name, _), _)| name == marker).map(|(_, b)| *b),
+                        Some(_) => [None, component]
+                            .iter()
+                            .find_map(|c| essential.get(&(marker.to_string(), *c)).copied()),
+                    };
+                    if let Some(first) = clash {
+                        let message = format!("boundary[{first}] gives \"{marker}\" a value already");
+                        self.add(&marker_key, message);
+                        break;
+                    }
+                }
+                essential.extend(components.iter().map(|c| ((marker.to_string(), *c), b)));
+            }
+        }
+    }
+
+    fn one_condition(&mut self, key: &str, physics: &Physics, boundary: &Boundary) {
+        let given: Vec<&str> = [
+            ("value", boundary.value.is_some()),
+            ("flux", boundary.flux.is_some()),
+            ("coefficient", boundary.coefficient.is_some()),
+            ("traction", boundary.traction.is_some()),
+            ("pressure", boundary.pressure.is_some()),
+            ("foundation", boundary.foundation.is_some()),
+        ]
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(name, _)| *name)
+        .collect();
+        let known: &[&str] = match physics {
+            Physics::Diffusion(_) => &["value", "flux", "coefficient"],
+            Physics::Elasticity(_) => &["value", "traction", "pressure", "foundation"],
+        };
+        for name in given.iter().filter(|name| !known.contains(name)) {
+            let message = format!("no condition of {}; it knows {}", physics.model(), either(known));
+            self.add(&format!("{key}.{name}"), message);
+        }
+        match (boundary.coefficient.is_some(), boundary.ambient.is_some()) {
+            (true, false) => self.add(key, "missing key `ambient`: the value around, with `coefficient`"),
+            (false, true) => self.add(key, "missing key `coefficient`: that of the transfer to `ambient`"),
+            _ if given.is_empty() => self.add(key, format!("missing condition: {}", either(known))),
+            _ => {}
+        }
+        if given.len() > 1 {
+            self.add(key, format!("one condition an entry, found {}", given.join(" and ")));
+        }
+    }
+
+    /// Checks an essential value; the components it fixes, `None` for all.
+    fn essential(&mut self, key: &str, physics: &Physics, value: &Essential) -> Vec<Option<usize>> {
+        let is_free = |scalar: &Scalar| matches!(scalar, Scalar::Expression(text) if text.trim() == FREE);
+        match value {
+            Essential::Uniform(scalar) if is_free(scalar) => {
+                self.add(key, "\"free\" alone fixes nothing: leave the entry out, or list the components");
+                Vec::new()
+            }
+            Essential::Uniform(scalar) => {
+                self.scalar(key, scalar);
+                vec![None]
+            }
+            Essential::Components(list) if physics.model() == "diffusion" => {
+                self.add(key, format!("expected a number or an expression, found a list of {}", list.len()));
+                Vec::new()
+            }
+            Essential::Components(list) => {
+                if list.iter().all(is_free) {
+                    self.add(key, "every component is \"free\": leave the entry out");
+                }
+                let mut fixed = Vec::new();
+                for (i, scalar) in list.iter().enumerate().filter(|(_, scalar)| !is_free(scalar)) {
+                    self.scalar(&format!("{key}[{i}]"), scalar);
+                    fixed.push(Some(i));
+                }
+                fixed
+            }
+        }
+    }
+
+    /// Lists with one entry a dimension.
+    pub(super) fn physics_dimension(&mut self, dimension: usize) {
+        let deck = self.deck;
+        for (p, physics) in deck.physics.iter().enumerate() {
+            let key = format!("physics[{p}]");
+            for (name, coefficient) in physics.coefficients() {
+                let tensors: Vec<(String, &Tensor)> = match coefficient {
+                    Coefficient::Uniform(tensor) => vec![(format!("{key}.{name}"), tensor)],
+                    Coefficient::Regions(table) => table
+                        .iter()
+                        .map(|(region, tensor)| (format!("{key}.{name}.{region}"), tensor))
+                        .collect(),
+                    _ => Vec::new(),
+                };
+                for (key, tensor) in tensors {
+                    match tensor {
+                        Tensor::Isotropic(_) => {}
+                        Tensor::Diagonal(list) => self.length(&key, list.len(), dimension),
+                        Tensor::Full(rows) => self.length(&key, rows.len(), dimension),
+                    }
+                }
+            }
+            for (b, boundary) in physics.boundary().iter().enumerate() {
+                let key = format!("{key}.boundary[{b}]");
+                if let Some(point) = &boundary.point {
+                    self.length(&format!("{key}.point"), point.len(), dimension);
+                }
+                if let Some(traction) = &boundary.traction {
+                    self.length(&format!("{key}.traction"), traction.len(), dimension);
+                }
+                if let Some(Essential::Components(list)) = &boundary.value {
+                    self.length(&format!("{key}.value"), list.len(), physics.components(dimension));
+                }
+            }
+            if let Physics::Elasticity(model) = physics {
+                self.elasticity_dimension(&key, model, dimension);
+            }
+        }
+    }
+
+    fn elasticity_dimension(&mut self, key: &str, model: &Elasticity, dimension: usize) {
+        if let Some(force) = &model.body_force {
+            self.length(&format!("{key}.body_force"), force.len(), dimension);
+        }
+        if model.plane.is_some() && dimension != 2 {
+            self.add(
+                &format!("{key}.plane"),
+                format!("only for meshes in 2 dimensions; this one has {dimension}"),
+            );
+        }
+        if let Some(rotation) = &model.rotation {
+            let tilted = rotation.axis.iter().take(2).any(|&a| a != 0.0);
+            if dimension == 2 && model.plane != Some(Plane::Axisymmetric) && tilted {
+                self.add(&format!("{key}.rotation.axis"), "a plane body turns around [0, 0, 1]");
+            }
+        }
+    }
+}

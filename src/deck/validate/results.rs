@@ -1,0 +1,122 @@
+//! `[[quantity]]` and `[campaign]`.
+use super::super::spelling::did_you_mean;
+use super::super::{Design, QuantityKind};
+use super::Checker;
+use std::collections::HashSet;
+
+impl Checker<'_> {
+    pub(super) fn quantities(&mut self) {
+        let deck = self.deck;
+        let mut names = HashSet::new();
+        for (i, quantity) in deck.quantity.iter().enumerate() {
+            let key = |name: &str| format!("quantity[{i}].{name}");
+            self.identifier(&key("name"), &quantity.name);
+            if !names.insert(&quantity.name) {
+                self.add(&key("name"), format!("a second quantity with the name \"{}\"", quantity.name));
+            }
+            use QuantityKind as K;
+            let kind = quantity.kind;
+            let target =
+                self.field(&format!("quantity[{i}]"), quantity.field.as_deref(), quantity.physics.as_deref());
+            if let Some((physics, field)) = target {
+                let primary = deck.physics[physics].field() == field;
+                if matches!(kind, K::Flux | K::Reaction | K::Energy | K::L2Error | K::H1Error) && !primary {
+                    let message = format!("this kind needs a solution, not the derived field \"{field}\"");
+                    self.add(&key("field"), message);
+                }
+                if kind == K::Flux && deck.physics[physics].model() != "diffusion" {
+                    self.add(&key("kind"), "a flux needs the field of a diffusion model; try \"reaction\"");
+                }
+                let known = deck
+                    .exact
+                    .iter()
+                    .any(|e| deck.field_of(e.field.as_deref(), None).is_some_and(|f| f.1 == field));
+                if matches!(kind, K::L2Error | K::H1Error) && !known {
+                    self.add(&key("kind"), format!("no [[exact]] solution for the field \"{field}\""));
+                }
+            }
+            match (kind == K::Point, &quantity.point) {
+                (true, None) => self.add(&format!("quantity[{i}]"), "missing key `point`"),
+                (false, Some(_)) => self.add(&key("point"), "only kind = \"point\" takes a point"),
+                _ => {}
+            }
+            match &quantity.marker {
+                None if matches!(kind, K::Flux | K::Reaction) => {
+                    self.add(
+                        &format!("quantity[{i}]"),
+                        "missing key `marker`: a flux or reaction is taken over facets",
+                    );
+                }
+                Some(_) if matches!(kind, K::Point | K::Energy | K::L2Error | K::H1Error) => {
+                    self.add(&key("marker"), "this kind takes no marker");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn campaign(&mut self) {
+        if !self.given("campaign") {
+            return;
+        }
+        let (deck, campaign) = (self.deck, &self.deck.campaign);
+        let names: Vec<&str> = deck.parameters.keys().map(String::as_str).collect();
+        let ranged: Vec<&str> = deck
+            .parameters
+            .iter()
+            .filter(|(_, p)| p.range.is_some())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let own = |key: &str| match key {
+            "table" | "csv" | "columns" => campaign.design == Design::List,
+            _ => campaign.design == Design::Grid,
+        };
+        for key in ["table", "csv", "columns", "levels"] {
+            let path = format!("campaign.{key}");
+            if self.given(&path) && !own(key) {
+                self.add(&path, "does not belong to this `design`");
+            }
+        }
+        match (campaign.design, &campaign.table, &campaign.csv) {
+            (Design::List, None, None) => self.add("campaign", "the design \"list\" needs `table` or `csv`"),
+            (Design::List, Some(_), Some(_)) => self.add("campaign", "`table` and `csv` exclude each other"),
+            _ => {}
+        }
+        let mut seen = HashSet::new();
+        for (i, column) in campaign.columns.iter().flatten().enumerate() {
+            let key = format!("campaign.columns[{i}]");
+            if !names.contains(&column.as_str()) {
+                self.add(
+                    &key,
+                    format!("unknown parameter \"{column}\"{}", did_you_mean(column, &names, "parameters")),
+                );
+            } else if !seen.insert(column) {
+                self.add(&key, format!("the parameter \"{column}\" appears twice"));
+            }
+        }
+        let width = campaign.columns.as_ref().map_or(ranged.len(), Vec::len);
+        for (i, row) in campaign.table.iter().flatten().enumerate() {
+            if row.len() != width {
+                self.add(
+                    &format!("campaign.table[{i}]"),
+                    format!("expected {width} numbers, found {}", row.len()),
+                );
+            }
+        }
+        match &campaign.levels {
+            None if campaign.design == Design::Grid => {
+                self.add("campaign", "the design \"grid\" needs `levels`")
+            }
+            None => {}
+            Some(levels) => {
+                for name in levels.keys().filter(|name| !ranged.contains(&name.as_str())) {
+                    let hint = did_you_mean(name, &ranged, "parameters with a range");
+                    self.add(
+                        &format!("campaign.levels.{name}"),
+                        format!("no parameter \"{name}\" with a range{hint}"),
+                    );
+                }
+            }
+        }
+    }
+}
