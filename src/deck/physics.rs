@@ -274,10 +274,11 @@ impl Physics {
     /// Number of components of a primary or derived field on a mesh of the given dimension; stress and
     /// strain have the six entries of a symmetric tensor.
     pub fn field_components(&self, field: &str, dimension: usize) -> usize {
-        match field {
+        // A derived field may carry the solution's name before its own.
+        match field.rsplit('_').next() {
             _ if field == self.field() => self.components(dimension),
-            "flux" => dimension,
-            "stress" | "strain" => 6,
+            Some("flux") => dimension,
+            Some("stress" | "strain") => 6,
             _ => 1,
         }
     }

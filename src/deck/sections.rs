@@ -196,7 +196,7 @@ pub struct Quantity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 8))]
     pub component: Option<usize>,
-    /// Region or facet marker (or several) to which it is restricted; the whole domain if left out.
+    /// Region or facet marker to which it is restricted; the whole domain if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<Names>,
     /// Where `kind = "point"` probes the field.
@@ -219,7 +219,7 @@ pub enum QuantityKind {
     Maximum,
     /// Value at a point.
     Point,
-    /// Flux out of the domain through a facet marker.
+    /// Flux (elasticity: force) out of the domain through a facet marker.
     Flux,
     /// Reaction on the essential conditions of a facet marker.
     Reaction,

@@ -56,6 +56,7 @@ impl Simulation {
 
     /// As [`Simulation::new`] on a mesh that is there already. Collective.
     pub fn on_mesh(deck: &Deck, mesh: Rc<Mesh>) -> Result<Self> {
+        deck.validate_dimension(mesh.dimension)?;
         mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
         let mut stages: Vec<Stage> = Vec::new();
         for index in 0..deck.physics.len() {

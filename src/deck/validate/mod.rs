@@ -45,33 +45,34 @@ impl Deck {
         checker.finish()
     }
 
-    /// The physics (by number) and the field that a name means: primary fields first, then derived
-    /// ones. `physics` narrows the search; with neither name the deck's only physics is meant.
-    pub fn field_of(&self, field: Option<&str>, physics: Option<&str>) -> Option<(usize, String)> {
-        let mut candidates: Vec<usize> = (0..self.physics.len())
-            .filter(|&i| physics.is_none_or(|name| self.physics[i].name() == name))
-            .collect();
-        if let Some(field) = field {
-            let primary = candidates.iter().find(|&&i| self.physics[i].field() == field);
-            candidates = match primary {
-                Some(&i) => vec![i],
-                None => {
-                    candidates.into_iter().filter(|&i| self.physics[i].derived().contains(&field)).collect()
-                }
-            };
+    /// Every field, as physics (by number) and name: each solution followed by what derives from it. A
+    /// derived field has its bare name (`stress`) when one physics has it, otherwise that of the solution
+    /// before it (`displacement_stress`).
+    pub fn fields(&self) -> Vec<(usize, String)> {
+        let mut list = Vec::new();
+        for (i, physics) in self.physics.iter().enumerate() {
+            list.push((i, physics.field().to_string()));
+            for &derived in physics.derived() {
+                let owners = self.physics.iter().filter(|other| other.derived().contains(&derived)).count();
+                let name = match owners {
+                    1 => derived.to_string(),
+                    _ => format!("{}_{derived}", physics.field()),
+                };
+                list.push((i, name));
+            }
         }
-        match candidates[..] {
-            [i] => Some((i, field.unwrap_or(self.physics[i].field()).to_string())),
-            _ => None,
-        }
+        list
     }
 
-    /// Names of all primary and derived fields.
-    pub fn field_names(&self) -> Vec<&str> {
-        let primary = self.physics.iter().map(|physics| physics.field());
-        let derived = self.physics.iter().flat_map(|physics| physics.derived().iter().copied());
-        let mut seen = HashSet::new();
-        primary.chain(derived).filter(|name| seen.insert(*name)).collect()
+    /// The field that a quantity or an exact solution means: `field` by name, else the solution of
+    /// `physics`, else that of the deck's only physics.
+    pub fn field_of(&self, field: Option<&str>, physics: Option<&str>) -> Option<(usize, String)> {
+        let solution = |i: usize| (i, self.physics[i].field().to_string());
+        match (field, physics) {
+            (Some(field), _) => self.fields().into_iter().find(|(_, name)| name == field),
+            (None, Some(name)) => self.physics.iter().position(|p| p.name() == name).map(solution),
+            (None, None) => (self.physics.len() == 1).then(|| solution(0)),
+        }
     }
 }
 
@@ -179,7 +180,7 @@ impl<'a> Checker<'a> {
                 }
             }
             (None, Some(block)) => {
-                if self.given("mesh.scale") {
+                if mesh.scale != 1.0 {
                     self.add(
                         "mesh.scale",
                         "`scale` is for mesh files; give the corners of the box in metres",
@@ -219,24 +220,25 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
+        if let (Some(_), Some(_)) = (field, physics) {
+            self.add(&format!("{key}.physics"), "`field` and `physics` exclude each other");
+        }
         let found = deck.field_of(field, physics);
-        match (field, &found) {
-            (None, None) => {
+        match field {
+            _ if found.is_some() => {}
+            None => {
                 let fields: Vec<&str> = deck.physics.iter().map(|p| p.field()).collect();
                 self.add(key, format!("missing key `field`: {}", either(&fields)));
             }
-            (Some(field), None) => {
-                let known = deck.field_names();
-                let message = if known.contains(&field) && physics.is_none() {
-                    format!("several physics have a field \"{field}\": add `physics` ({})", either(&names))
-                } else {
-                    format!("unknown field \"{field}\"{}", did_you_mean(field, &known, "fields"))
-                };
-                self.add(&format!("{key}.field"), message);
-            }
-            _ => {}
+            Some(field) => self.unknown_field(&format!("{key}.field"), field),
         }
         found
+    }
+
+    fn unknown_field(&mut self, key: &str, field: &str) {
+        let known = self.deck.fields();
+        let known: Vec<&str> = known.iter().map(|(_, name)| name.as_str()).collect();
+        self.add(key, format!("unknown field \"{field}\"{}", did_you_mean(field, &known, "fields")));
     }
 
     fn exact(&mut self) {
@@ -286,11 +288,10 @@ impl<'a> Checker<'a> {
         if deck.output.directory == Path::new("") {
             self.add("output.directory", "the folder's name is empty; \".\" is the working directory");
         }
-        let known = deck.field_names();
+        let known = deck.fields();
         for (i, field) in deck.output.fields.iter().flatten().enumerate() {
-            if !known.contains(&field.as_str()) {
-                let message = format!("unknown field \"{field}\"{}", did_you_mean(field, &known, "fields"));
-                self.add(&format!("output.fields[{i}]"), message);
+            if !known.iter().any(|(_, name)| name == field) {
+                self.unknown_field(&format!("output.fields[{i}]"), field);
             }
         }
     }

@@ -24,9 +24,6 @@ impl Checker<'_> {
                     let message = format!("this kind needs a solution, not the derived field \"{field}\"");
                     self.add(&key("field"), message);
                 }
-                if kind == K::Flux && deck.physics[physics].model() != "diffusion" {
-                    self.add(&key("kind"), "a flux needs the field of a diffusion model; try \"reaction\"");
-                }
                 let known = deck
                     .exact
                     .iter()
@@ -39,6 +36,9 @@ impl Checker<'_> {
                 (true, None) => self.add(&format!("quantity[{i}]"), "missing key `point`"),
                 (false, Some(_)) => self.add(&key("point"), "only kind = \"point\" takes a point"),
                 _ => {}
+            }
+            if quantity.marker.as_ref().is_some_and(|names| names.iter().count() > 1) {
+                self.add(&key("marker"), "one marker a quantity: write a quantity for each");
             }
             match &quantity.marker {
                 None if matches!(kind, K::Flux | K::Reaction) => {
