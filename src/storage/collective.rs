@@ -11,7 +11,7 @@ use hdf5_sys::h5::{herr_t, hsize_t};
 use hdf5_sys::h5d::{H5Dget_space, H5Dread, H5Dwrite};
 use hdf5_sys::h5i::{H5Idec_ref, hid_t};
 use hdf5_sys::h5p::{
-    H5FD_mpio_collective_opt_t, H5FD_mpio_xfer_t, H5Pcreate, H5Pset_dxpl_mpio,
+    H5FD_mpio_collective_opt_t, H5FD_mpio_xfer_t, H5P_DEFAULT, H5Pcreate, H5Pset_dxpl_mpio,
     H5Pset_dxpl_mpio_collective_opt,
 };
 use hdf5_sys::h5s::{
@@ -284,6 +284,23 @@ pub(super) fn read<T: Element>(
     };
     for round in 0..comm.max(slab.rounds(bytes)) {
         verdict(comm, run(round), CAUSE_CONVERSION, label, "read")?;
+    }
+    Ok(values)
+}
+
+/// Reads `slab` by this process alone, from a file that it has opened alone; row-major.
+pub(super) fn read_alone<T: Element>(dataset: &Dataset, slab: &Slab) -> std::result::Result<Vec<T>, String> {
+    let length = slab.len() as usize;
+    fits(dataset, slab, length)?;
+    let mut values = vec![T::default(); length];
+    if length > 0 {
+        let kind = Datatype::from_type::<T>().map_err(message)?;
+        let _guard = hdf5_sys::LOCK.lock();
+        let (memory, file) = select(dataset, slab).map_err(message)?;
+        let to = values.as_mut_ptr().cast::<c_void>();
+        // SAFETY: `values` has the slab's length and the type `kind`.
+        let status = unsafe { H5Dread(dataset.id(), kind.id(), memory.0, file.0, H5P_DEFAULT, to) };
+        hdf5::h5check(status).map_err(message)?;
     }
     Ok(values)
 }

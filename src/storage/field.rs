@@ -1,5 +1,7 @@
 //! Fields of a file: what they say of themselves, and their values in canonical order.
-use super::{File, Value};
+use super::File;
+use super::attribute::{self, Value};
+use super::collective::message;
 use crate::error::{Error, Result};
 use crate::parallel::Redistribution;
 use std::ops::Range;
@@ -221,28 +223,8 @@ impl File {
 
     pub(super) fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
         let shape = self.shape(path)?;
-        let [steps, entities, components] = shape[..] else {
-            return Err(Error::Storage(format!(
-                "{}: {path}: a field has the shape [step, node, component], not {shape:?}",
-                self.label()
-            )));
-        };
-        let location = match (self.text(path, "location")?.as_str(), self.get(path, "degree")?) {
-            ("cell", _) => Location::Cells,
-            (_, Some(Value::Integer(degree))) => Location::Nodes { degree: degree as usize },
-            _ => Location::Nodes { degree: 1 },
-        };
-        let field = Field {
-            name: name.into(),
-            unit: self.text(path, "unit")?,
-            meaning: self.text(path, "meaning")?,
-            physics: self.text(path, "physics")?,
-            location,
-            entities,
-            components: components as usize,
-            component_names: self.texts(path, "component_names")?,
-        };
-        Ok((field, steps))
+        parse(self.root(), path, name, &shape)
+            .map_err(|why| Error::Storage(format!("{}: {path}: {why}", self.label())))
     }
 
     fn expect_field(&self, name: &str) -> Result<()> {
@@ -257,4 +239,38 @@ impl File {
         };
         Err(Error::Storage(format!("{}: there is no field \"{name}\" ({list})", self.label())))
     }
+}
+
+/// What a file says of the array of a field at `path`, and its number of steps.
+pub(super) fn parse(
+    root: &hdf5::Group,
+    path: &str,
+    name: &str,
+    shape: &[u64],
+) -> std::result::Result<(Field, u64), String> {
+    let [steps, entities, components] = shape[..] else {
+        return Err(format!("a field has the shape [step, node, component], not {shape:?}"));
+    };
+    let get = |name: &str| attribute::get(root, path, name).map_err(message);
+    let text = |name: &str| Ok::<_, String>(get(name)?.map_or(String::new(), |value| value.to_string()));
+    let location = match (text("location")?.as_str(), get("degree")?) {
+        ("cell", _) => Location::Cells,
+        (_, Some(Value::Integer(degree))) => Location::Nodes { degree: degree as usize },
+        _ => Location::Nodes { degree: 1 },
+    };
+    let component_names = match get("component_names")? {
+        Some(Value::Texts(names)) => names,
+        _ => Vec::new(),
+    };
+    let field = Field {
+        name: name.into(),
+        unit: text("unit")?,
+        meaning: text("meaning")?,
+        physics: text("physics")?,
+        location,
+        entities,
+        components: components as usize,
+        component_names,
+    };
+    Ok((field, steps))
 }

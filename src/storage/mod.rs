@@ -9,7 +9,9 @@ mod field;
 mod file;
 mod layout;
 mod model;
+mod reader;
 mod result;
+mod xdmf;
 
 pub use attribute::Value;
 pub use collective::{Element, Slab};
@@ -18,4 +20,6 @@ pub use field::{Field, Location, field_path};
 pub use file::{File, File as ParallelFile};
 pub use layout::{Provenance, SCHEMA_VERSION, Samples, Schema, created_by};
 pub use model::ModelFile;
+pub use reader::Reader;
 pub use result::ResultFile;
+pub use xdmf::{export_xdmf, write_xdmf};

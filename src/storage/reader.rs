@@ -1,0 +1,126 @@
+//! Files read by one process without MPI: for descriptions, exports and XDMF.
+use super::attribute::{self, Value};
+use super::collective::{self, Element, Slab, message};
+use super::field::{self, Field, field_path};
+use super::file::{exists, signature};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// An HDF5 file open for reading by this process alone. Needs no MPI.
+pub struct Reader {
+    path: PathBuf,
+    file: hdf5::File,
+}
+
+impl Reader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is missing, unreadable or not HDF5.
+    pub fn open(path: &Path) -> Result<Self> {
+        let fault = |why: String| Error::input(path.display().to_string(), format!("cannot open: {why}"));
+        signature(path).map_err(fault)?;
+        let file = hdf5::File::open(path).map_err(|e| fault(message(e)))?;
+        Ok(Self { path: path.to_path_buf(), file })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn failure(&self, object: &str, why: impl std::fmt::Display) -> Error {
+        Error::Storage(format!("{}: {object}: {why}", self.path.display()))
+    }
+
+    /// Whether an object of that path is there.
+    pub fn exists(&self, path: &str) -> bool {
+        exists(&self.file, path)
+    }
+
+    /// Names in a group, in alphabetical order; empty when there is no such group.
+    pub fn members(&self, group: &str) -> Vec<String> {
+        if !self.exists(group) {
+            return Vec::new();
+        }
+        let mut names = self.file.group(group).and_then(|g| g.member_names()).unwrap_or_default();
+        names.sort();
+        names
+    }
+
+    /// Paths of all datasets below a group, in alphabetical order.
+    pub fn datasets(&self, group: &str) -> Vec<String> {
+        let group = group.trim_end_matches('/');
+        let here = if group.is_empty() { Ok((*self.file).clone()) } else { self.file.group(group) };
+        let Ok(here) = here else { return Vec::new() };
+        let mut paths: Vec<String> = here.datasets().unwrap_or_default().iter().map(|d| d.name()).collect();
+        for inner in here.groups().unwrap_or_default() {
+            paths.extend(self.datasets(&inner.name()));
+        }
+        paths.sort();
+        paths
+    }
+
+    /// An attribute of the object at `path` ("/" for the file).
+    pub fn get(&self, path: &str, name: &str) -> Result<Option<Value>> {
+        attribute::get(&self.file, path, name).map_err(|e| self.failure(path, message(e)))
+    }
+
+    /// A text attribute, empty when there is none.
+    pub fn text(&self, path: &str, name: &str) -> Result<String> {
+        Ok(self.get(path, name)?.map_or(String::new(), |value| value.to_string()))
+    }
+
+    /// An attribute that is a list of texts, empty when there is none.
+    pub fn texts(&self, path: &str, name: &str) -> Result<Vec<String>> {
+        Ok(match self.get(path, name)? {
+            Some(Value::Texts(texts)) => texts,
+            Some(other) => vec![other.to_string()],
+            None => Vec::new(),
+        })
+    }
+
+    fn dataset(&self, path: &str) -> Result<hdf5::Dataset> {
+        if !self.exists(path) {
+            return Err(Error::Storage(format!("{}: there is no dataset {path}", self.path.display())));
+        }
+        self.file.dataset(path).map_err(|e| self.failure(path, message(e)))
+    }
+
+    /// The shape of a dataset.
+    pub fn shape(&self, path: &str) -> Result<Vec<u64>> {
+        collective::extent(&self.dataset(path)?).map_err(|e| self.failure(path, message(e)))
+    }
+
+    /// All of a dataset: its shape and its values.
+    pub fn array<T: Element>(&self, path: &str) -> Result<(Vec<u64>, Vec<T>)> {
+        let shape = self.shape(path)?;
+        let values = self.slab(path, &Slab { start: vec![0; shape.len()], count: shape.clone() })?;
+        Ok((shape, values))
+    }
+
+    /// A part of a dataset, row-major.
+    pub fn slab<T: Element>(&self, path: &str, slab: &Slab) -> Result<Vec<T>> {
+        collective::read_alone(&self.dataset(path)?, slab).map_err(|why| self.failure(path, why))
+    }
+
+    /// Index `step` of the first axis of a dataset.
+    pub fn step<T: Element>(&self, path: &str, step: u64) -> Result<Vec<T>> {
+        let mut count = self.shape(path)?;
+        let mut start = vec![0; count.len()];
+        if let (Some(first), Some(length)) = (start.first_mut(), count.first_mut()) {
+            (*first, *length) = (step, 1);
+        }
+        self.slab(path, &Slab { start, count })
+    }
+
+    /// What the file says of the array of a field at `path`, and its number of steps.
+    pub fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
+        field::parse(&self.file, path, name, &self.shape(path)?).map_err(|why| self.failure(path, why))
+    }
+
+    /// The fields with their numbers of steps.
+    pub fn fields(&self) -> Result<Vec<(Field, u64)>> {
+        self.members("/fields").iter().map(|name| self.field_at(&field_path(name), name)).collect()
+    }
+}

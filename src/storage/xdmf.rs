@@ -1,0 +1,314 @@
+//! XDMF: a small XML file beside the HDF5 file, through which ParaView and VisIt read it.
+//!
+//! All heavy data stay in the HDF5 file. Steps, samples and modes become a temporal collection. When all
+//! nodal fields have degree 2 the grid has VTK's quadratic cells (`Tetrahedron_10`, ...) on the nodes of the
+//! space; otherwise it is the mesh, and fields of degree 2 show their values at the vertices, which are the
+//! first of their nodes; a second file `<name>.p2.xdmf` then has the quadratic cells and those fields.
+//! See the XDMF model and format, <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.
+use super::Reader;
+use super::field::{Field, Location, field_path};
+use crate::error::{Error, Result};
+use crate::parallel::Comm;
+use std::fmt::Write;
+use std::path::{Component, Path, PathBuf};
+
+/// Writes the XDMF beside a file that is closed, on rank 0; returns what was written. Collective.
+///
+/// # Errors
+/// When the file holds no mesh, or the XDMF cannot be written.
+pub fn write_xdmf(comm: &Comm, file: &Path) -> Result<Vec<PathBuf>> {
+    let target = file.with_extension("xdmf");
+    let written = if comm.rank() == 0 {
+        Reader::open(file).and_then(|reader| export_xdmf(&reader, &target, &[]))
+    } else {
+        Ok(Vec::new())
+    };
+    let mut paths = comm.agree(written)?;
+    let second = comm.max(u8::from(paths.len() > 1)) == 1;
+    if comm.rank() > 0 {
+        paths.push(target.clone());
+        paths.extend(second.then(|| quadratic_name(&target)));
+    }
+    Ok(paths)
+}
+
+/// Writes the XDMF of a file to `target`, of the fields in `names` or of all; returns what was written.
+///
+/// # Errors
+/// [`Error::Input`] when the file holds no mesh or not one of those fields.
+pub fn export_xdmf(reader: &Reader, target: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
+    let content = Content::read(reader, target, names)?;
+    let degrees = |wanted: usize| content.arrays.iter().any(|a| a.degree() == Some(wanted));
+    let main = if degrees(2) && !degrees(1) { 2 } else { 1 };
+    let mut written = vec![target.to_path_buf()];
+    put(target, &content.document(main))?;
+    if main == 1 && degrees(2) {
+        let second = quadratic_name(target);
+        put(&second, &content.document(2))?;
+        written.push(second);
+    }
+    Ok(written)
+}
+
+fn quadratic_name(target: &Path) -> PathBuf {
+    target.with_extension("p2.xdmf")
+}
+
+/// Replaces a file at once, so that a reader never sees half of it.
+fn put(path: &Path, text: &str) -> Result<()> {
+    let partial = path.with_extension("xdmf.partial");
+    std::fs::write(&partial, text)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|e| Error::Storage(format!("{}: cannot write: {e}", path.display())))
+}
+
+/// Names of the shapes of cells and of their quadratic relatives, with nodes of each.
+const SHAPES: [(&str, [(&str, u64); 2]); 5] = [
+    ("interval", [("Polyline", 2), ("Edge_3", 3)]),
+    ("triangle", [("Triangle", 3), ("Triangle_6", 6)]),
+    ("quadrilateral", [("Quadrilateral", 4), ("Quadrilateral_9", 9)]),
+    ("tetrahedron", [("Tetrahedron", 4), ("Tetrahedron_10", 10)]),
+    ("hexahedron", [("Hexahedron", 8), ("Hexahedron_27", 27)]),
+];
+
+/// Integer arrays over the cells that every file may have.
+const CELL_ARRAYS: [(&str, &str, &str); 3] = [
+    ("region", "/mesh/cell_markers", "Int"),
+    ("rank", "/partition/rank", "UInt"),
+    ("expert", "/partition/expert", "UInt"),
+];
+
+/// A field's array in the file.
+struct Array {
+    path: String,
+    field: Field,
+    steps: u64,
+}
+
+impl Array {
+    fn degree(&self) -> Option<usize> {
+        match self.field.location {
+            Location::Nodes { degree } => Some(degree),
+            Location::Cells => None,
+        }
+    }
+}
+
+/// What is shown.
+struct Content {
+    /// The HDF5 file as seen from the XDMF.
+    file: String,
+    title: String,
+    shape: [(&'static str, u64); 2],
+    dimension: u64,
+    cells: u64,
+    /// Number of nodes by degree less one; 0 when the file has no such nodes.
+    nodes: [u64; 2],
+    arrays: Vec<Array>,
+    /// Names, paths and number types of the integer arrays over the cells.
+    markers: Vec<(&'static str, &'static str, &'static str)>,
+    /// Steps with their times, samples with their numbers, or modes.
+    steps: Vec<(u64, f64)>,
+}
+
+impl Content {
+    fn read(reader: &Reader, target: &Path, names: &[String]) -> Result<Self> {
+        let label = reader.path().display().to_string();
+        let kind = reader.text("/mesh", "cell_type")?;
+        let Some((_, shape)) = SHAPES.iter().find(|(name, _)| *name == kind) else {
+            return Err(Error::input(label, "holds no mesh, so there is nothing to show"));
+        };
+        let group = if reader.exists("/fields") { "/fields" } else { "/basis" };
+        let mut arrays = Vec::new();
+        for name in reader.members(group) {
+            if names.is_empty() || names.contains(&name) {
+                let path = if group == "/fields" { field_path(&name) } else { format!("{group}/{name}") };
+                let (field, steps) = reader.field_at(&path, &name)?;
+                arrays.push(Array { path, field, steps });
+            }
+        }
+        if let Some(missing) = names.iter().find(|name| !arrays.iter().any(|a| a.field.name == **name)) {
+            let there = reader.members(group).join(", ");
+            return Err(Error::input(label, format!("there is no field \"{missing}\" (fields: {there})")));
+        }
+        let [nodes, dimension] = reader.shape("/mesh/geometry")?[..] else {
+            return Err(Error::input(label, "/mesh/geometry has not the shape [vertex, coordinate]"));
+        };
+        let cells = reader.shape("/mesh/topology")?.first().copied().unwrap_or(0);
+        let quadratic = "/spaces/2/coordinates";
+        let second = if reader.exists(quadratic) { reader.shape(quadratic)?[0] } else { 0 };
+        if second == 0 && arrays.iter().any(|a| a.degree() == Some(2)) {
+            return Err(Error::input(label, "has fields of degree 2, but not the nodes /spaces/2"));
+        }
+        let count = arrays.iter().map(|a| a.steps).max().unwrap_or(1);
+        Ok(Self {
+            file: relative(reader.path(), target),
+            title: reader.text("/", "title")?,
+            shape: *shape,
+            dimension,
+            cells,
+            nodes: [nodes, second],
+            arrays,
+            markers: CELL_ARRAYS.into_iter().filter(|(_, path, _)| reader.exists(path)).collect(),
+            steps: steps(reader, count)?,
+        })
+    }
+
+    /// The XDMF with the grid of that degree.
+    fn document(&self, degree: usize) -> String {
+        let mut text = String::from("<?xml version=\"1.0\" ?>\n<!DOCTYPE Xdmf SYSTEM \"Xdmf.dtd\" []>\n");
+        text += "<Xdmf Version=\"3.0\">\n<Domain>\n";
+        let name = escape(if self.title.is_empty() { "Tessera" } else { &self.title });
+        let _ = writeln!(text, "<Grid Name=\"{name}\" GridType=\"Collection\" CollectionType=\"Temporal\">");
+        for &(step, time) in &self.steps {
+            let _ = writeln!(text, "<Grid Name=\"{step}\" GridType=\"Uniform\">\n<Time Value=\"{time}\"/>");
+            self.mesh(&mut text, degree);
+            for (name, path, number) in &self.markers {
+                let item = self.item(path, &[self.cells], number, 4);
+                attribute(&mut text, name, "Scalar", "Cell", &item);
+            }
+            for array in self.arrays.iter().filter(|a| step < a.steps) {
+                self.field(&mut text, array, step, degree);
+            }
+            text += "</Grid>\n";
+        }
+        text += "</Grid>\n</Domain>\n</Xdmf>\n";
+        text
+    }
+
+    fn mesh(&self, text: &mut String, degree: usize) {
+        let (shape, per_cell) = self.shape[degree - 1];
+        let (points, topology) = match degree {
+            1 => ("/mesh/geometry", "/mesh/topology"),
+            _ => ("/spaces/2/coordinates", "/spaces/2/cell_nodes"),
+        };
+        let (nodes, d) = (self.nodes[degree - 1], self.dimension);
+        // Readers know no unsigned numbers of eight bytes; HDF5 converts.
+        let cells = self.item(topology, &[self.cells, per_cell], "Int", 8);
+        let extra = if shape == "Polyline" { " NodesPerElement=\"2\"" } else { "" };
+        let _ = writeln!(
+            text,
+            "<Topology TopologyType=\"{shape}\" NumberOfElements=\"{}\"{extra}>\n{cells}</Topology>",
+            self.cells
+        );
+        let coordinates = if d == 1 {
+            // XDMF has no points on a line: the other coordinates are zeros.
+            let zeros = format!(
+                "<DataItem Format=\"XML\" NumberType=\"Float\" Precision=\"8\" Dimensions=\"{nodes}\">\n{}\n\
+                 </DataItem>\n",
+                vec!["0"; nodes as usize].join(" ")
+            );
+            let x = self.slab(points, &[0, 0], &[nodes, 1], &[nodes, 1], &[nodes]);
+            format!("<Geometry GeometryType=\"X_Y_Z\">\n{x}{zeros}{zeros}</Geometry>")
+        } else {
+            let kind = if d == 2 { "XY" } else { "XYZ" };
+            let item = self.item(points, &[nodes, d], "Float", 8);
+            format!("<Geometry GeometryType=\"{kind}\">\n{item}</Geometry>")
+        };
+        let _ = writeln!(text, "{coordinates}");
+    }
+
+    fn field(&self, text: &mut String, array: &Array, step: u64, degree: usize) {
+        let (field, width) = (&array.field, array.field.components as u64);
+        let entities = match array.degree() {
+            // Vertices are the first nodes of every space.
+            Some(d) if d >= degree => self.nodes[degree - 1],
+            Some(_) => return,
+            None => self.cells,
+        };
+        // Readers add a third component, zero, to vectors of two.
+        let kind = match width {
+            1 => "Scalar",
+            2 | 3 => "Vector",
+            6 => "Tensor6",
+            9 => "Tensor",
+            _ => "",
+        };
+        let full = [array.steps, field.entities, width];
+        let centre = if array.degree().is_some() { "Node" } else { "Cell" };
+        if !kind.is_empty() {
+            let item =
+                self.slab(&array.path, &[step, 0, 0], &[1, entities, width], &full, &[entities, width]);
+            attribute(text, &field.name, kind, centre, &item);
+            return;
+        }
+        for component in 0..width {
+            let name = field.component_names.get(component as usize);
+            let name = name.map_or(component.to_string(), Clone::clone);
+            let item = self.slab(&array.path, &[step, 0, component], &[1, entities, 1], &full, &[entities]);
+            attribute(text, &format!("{} {name}", field.name), "Scalar", centre, &item);
+        }
+    }
+
+    /// A whole dataset.
+    fn item(&self, path: &str, shape: &[u64], number: &str, bytes: usize) -> String {
+        format!(
+            "<DataItem Format=\"HDF\" NumberType=\"{number}\" Precision=\"{bytes}\" Dimensions=\"{}\">{}:{}</DataItem>\n",
+            words(shape),
+            escape(&self.file),
+            escape(path)
+        )
+    }
+
+    /// A box of a dataset of numbers of eight bytes, seen with the shape `seen`.
+    fn slab(&self, path: &str, start: &[u64], count: &[u64], shape: &[u64], seen: &[u64]) -> String {
+        let axes = start.len();
+        format!(
+            "<DataItem ItemType=\"HyperSlab\" Dimensions=\"{}\">\n\
+             <DataItem Format=\"XML\" Dimensions=\"3 {axes}\">{} {} {}</DataItem>\n{}</DataItem>\n",
+            words(seen),
+            words(start),
+            words(&vec![1; axes]),
+            words(count),
+            self.item(path, shape, "Float", 8)
+        )
+    }
+}
+
+fn attribute(text: &mut String, name: &str, kind: &str, centre: &str, item: &str) {
+    let name = escape(name);
+    let _ = writeln!(
+        text,
+        "<Attribute Name=\"{name}\" AttributeType=\"{kind}\" Center=\"{centre}\">\n{item}</Attribute>"
+    );
+}
+
+/// What stands on the axis of steps: of a run all with their times, of a campaign the samples done, of a
+/// model the modes.
+fn steps(reader: &Reader, count: u64) -> Result<Vec<(u64, f64)>> {
+    if reader.exists("/status") {
+        let (_, codes) = reader.array::<u8>("/status")?;
+        return Ok((0..count)
+            .filter(|&i| codes.get(i as usize) == Some(&1))
+            .map(|i| (i, i as f64))
+            .collect());
+    }
+    let times = if reader.exists("/time") { reader.array::<f64>("/time")?.1 } else { Vec::new() };
+    Ok((0..count).map(|i| (i, times.get(i as usize).copied().unwrap_or(i as f64))).collect())
+}
+
+fn words(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// `file` as seen from the folder of `target`, so that both can be moved together.
+fn relative(file: &Path, target: &Path) -> String {
+    let folder = |path: &Path| -> Option<PathBuf> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        folder.canonicalize().ok()
+    };
+    let name = file.file_name().unwrap_or_default();
+    let (Some(there), Some(here)) = (folder(file), folder(target)) else {
+        return file.display().to_string();
+    };
+    let (there, here): (Vec<Component>, Vec<Component>) =
+        (there.components().collect(), here.components().collect());
+    let common = there.iter().zip(&here).take_while(|(a, b)| a == b).count();
+    let mut path: PathBuf = here[common..].iter().map(|_| Component::ParentDir).collect();
+    path.extend(&there[common..]);
+    path.join(name).display().to_string()
+}

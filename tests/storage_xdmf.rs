@@ -1,0 +1,158 @@
+//! XDMF beside results and campaigns, and what h5py makes of the files.
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+use tessera::fem::Space;
+use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
+use tessera::parallel::Comm;
+use tessera::storage::{DatasetFile, Field, Provenance, ResultFile, Samples, Schema, Status, write_xdmf};
+
+fn main() -> std::process::ExitCode {
+    common::mpi_main(
+        &[1, 3],
+        &[
+            ("results_of_every_shape_have_an_xdmf_that_fits", results_of_every_shape_have_an_xdmf_that_fits),
+            ("quadratic_fields_have_quadratic_cells", quadratic_fields_have_quadratic_cells),
+            ("campaigns_show_the_samples_that_are_done", campaigns_show_the_samples_that_are_done),
+        ],
+    )
+}
+
+/// A Python with h5py: the project's own, or the one named by `TESSERA_PYTHON`.
+fn python() -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    let named = std::env::var_os("TESSERA_PYTHON").map(PathBuf::from);
+    [named, Some(own), Some("python3".into())].into_iter().flatten().find(|python| {
+        Command::new(python).args(["-c", "import h5py"]).output().is_ok_and(|o| o.status.success())
+    })
+}
+
+/// Runs the checking script on rank 0.
+fn check(comm: &Comm, files: &[PathBuf]) {
+    if comm.rank() > 0 {
+        return;
+    }
+    let Some(python) = python() else {
+        println!("no Python with h5py found (make setup installs one): XDMF files not compared with HDF5");
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/storage_xdmf/check.py");
+    let output = Command::new(python).arg(script).args(files).output().unwrap();
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{errors}");
+    if std::env::var_os("TESSERA_SHOW").is_some() {
+        println!("{out}");
+    }
+}
+
+fn mesh(comm: &Comm, cell: CellType) -> Mesh {
+    let d = cell.dimension();
+    let source = BoxSource {
+        cell,
+        cells: vec![3, 2, 4][..d].to_vec(),
+        lower: vec![0.0; d],
+        upper: vec![1.0, 2.0, 1.5][..d].to_vec(),
+    };
+    Mesh::build(comm, &MeshSource::Box(source), &PartitionOptions::default()).unwrap()
+}
+
+fn linear(p: [f64; 3]) -> f64 {
+    p[0] + 2.0 * p[1] + 3.0 * p[2]
+}
+
+/// Mesh, partition, and fields of every kind at vertices and cells.
+fn write_fields(mesh: &Mesh, path: &Path) {
+    let comm = &mesh.comm;
+    let file = ResultFile::create(comm, path).unwrap();
+    let provenance = Provenance { title: "a < b & \"c\"".into(), ..Provenance::default() };
+    file.describe(Schema::Run, &provenance).unwrap();
+    mesh.write(&file).unwrap();
+    let (owned, plan) = mesh.vertex_redistribution();
+    let points = || owned.iter().map(|&v| mesh.point(v as usize));
+    let values: Vec<f64> = points().map(linear).collect();
+    file.save_field(&Field::nodes("linear", "K", 1, 1, &plan), &plan, &values).unwrap();
+    let d = mesh.dimension;
+    let values: Vec<f64> = points().flat_map(|p| p[..d].to_vec()).collect();
+    file.save_field(&Field::nodes("vector", "m", d, 1, &plan), &plan, &values).unwrap();
+    let values: Vec<f64> = points().flat_map(|p| [1.0, 2.0, 3.0, 4.0, 5.0, linear(p)]).collect();
+    file.save_field(&Field::nodes("stress", "Pa", 6, 1, &plan), &plan, &values).unwrap();
+    let values: Vec<f64> = points().flat_map(|p| [p[0], p[1], p[2], 1.0]).collect();
+    let names = ["xx", "yy", "zz", "xy"];
+    file.save_field(&Field::nodes("strain", "1", 4, 1, &plan).component_names(&names), &plan, &values).unwrap();
+    let plan = mesh.cell_redistribution();
+    let values: Vec<f64> = mesh.cell_ids[..mesh.owned_cells].iter().map(|&c| c as f64).collect();
+    file.save_field(&Field::cells("number", "1", 1, &plan), &plan, &values).unwrap();
+    file.write_partition(&plan, &mesh.cell_experts[..mesh.owned_cells]).unwrap();
+    file.finish().unwrap();
+}
+
+fn results_of_every_shape_have_an_xdmf_that_fits(comm: &Comm) {
+    common::with_folder(comm, |folder| {
+        for cell in CellType::ALL {
+            let path = folder.join(format!("{}.h5", cell.name()));
+            write_fields(&mesh(comm, cell), &path);
+            let written = write_xdmf(comm, &path).unwrap();
+            assert_eq!(written, [path.with_extension("xdmf")]);
+            check(comm, &written);
+        }
+    });
+}
+
+fn quadratic_fields_have_quadratic_cells(comm: &Comm) {
+    common::with_folder(comm, |folder| {
+        for cell in CellType::ALL {
+            let space = Space::new(Rc::new(mesh(comm, cell)), 2, 1).unwrap();
+            let plan = space.canonical();
+            let quadratic: Vec<f64> = (0..space.owned_nodes)
+                .map(|n| {
+                    let [x, y, z] = space.point(n);
+                    x * x - 2.0 * y * y + 3.0 * z * z + x * y + y * z
+                })
+                .collect();
+            for mixed in [false, true] {
+                let path = folder.join(format!("{}-{mixed}.h5", cell.name()));
+                let file = ResultFile::create(comm, &path).unwrap();
+                file.describe(Schema::Run, &Provenance::default()).unwrap();
+                space.mesh.write(&file).unwrap();
+                space.write(&file).unwrap();
+                space.write(&file).unwrap();
+                file.save_field(&Field::nodes("quadratic", "1", 1, 2, &plan), &plan, &quadratic).unwrap();
+                if mixed {
+                    let (owned, plan) = space.mesh.vertex_redistribution();
+                    let values: Vec<f64> = owned.iter().map(|&v| linear(space.mesh.point(v as usize))).collect();
+                    file.save_field(&Field::nodes("linear", "1", 1, 1, &plan), &plan, &values).unwrap();
+                }
+                file.finish().unwrap();
+                let written = write_xdmf(comm, &path).unwrap();
+                assert_eq!(written.len(), 1 + usize::from(mixed));
+                check(comm, &written);
+            }
+        }
+    });
+}
+
+fn campaigns_show_the_samples_that_are_done(comm: &Comm) {
+    common::with_folder(comm, |folder| {
+        let mesh = mesh(comm, CellType::Triangle);
+        let path = folder.join("dataset.h5");
+        let (owned, plan) = mesh.vertex_redistribution();
+        let samples = Samples { names: vec!["a".into()], units: vec!["1".into()], values: vec![1.0; 4] };
+        let field = Field::nodes("linear", "K", 1, 1, &plan);
+        let setup = |file: &tessera::storage::File| mesh.write(file);
+        let file =
+            DatasetFile::create(comm, &path, &Provenance::default(), &samples, &[field], &[], setup).unwrap();
+        let values: Vec<f64> = owned.iter().map(|&v| linear(mesh.point(v as usize))).collect();
+        for (sample, status) in [(1, Status::Done), (2, Status::Failed), (3, Status::Done)] {
+            file.write_field(sample, "linear", &plan, &values).unwrap();
+            file.finish_sample(sample, status, 1, 0.1).unwrap();
+        }
+        file.close().unwrap();
+        let written = write_xdmf(comm, &path).unwrap();
+        check(comm, &written);
+        let text = std::fs::read_to_string(&written[0]).unwrap();
+        let times: Vec<&str> = text.lines().filter(|l| l.starts_with("<Time")).collect();
+        assert_eq!(times, ["<Time Value=\"1\"/>", "<Time Value=\"3\"/>"]);
+    });
+}
