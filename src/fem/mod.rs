@@ -4,6 +4,7 @@ pub mod element;
 mod essential;
 pub mod functional;
 pub mod lanes;
+mod output;
 pub mod pattern;
 pub mod quadrature;
 mod space;
