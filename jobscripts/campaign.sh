@@ -12,7 +12,9 @@ tessera=${TESSERA:-$PWD/target/release/tessera}
 [[ -x $tessera ]] || { echo "no program at $tessera: call this in the repository or set TESSERA" >&2; exit 2; }
 mkdir -p "$output"
 
-# Options of all three jobs: add --account, --partition and what else your site wants.
+# Options of all three jobs: add --account, --partition and what else your site wants, here or in SBATCH_OPTIONS
+# (later ones win: SBATCH_OPTIONS="--account=me --ntasks-per-node=64").
+read -ra more <<<"${SBATCH_OPTIONS:-}"
 common=(--parsable --ntasks-per-node=32 --cpus-per-task=1 --output="$output/%x-%j.log")
 
 # What every job does before its own command. Add the modules that Tessera was built with.
@@ -24,7 +26,7 @@ launch=(mpirun); srun --mpi=list 2>&1 | grep -q pmix && launch=(srun --mpi=pmix)
 submit() {
   local name=$1 nodes=$2 time=$3 after=$4
   shift 4
-  sbatch "${common[@]}" --job-name="$name" --nodes="$nodes" --time="$time" ${after:+--dependency="afterok:$after"} <<SCRIPT
+  sbatch "${common[@]}" --job-name="$name" --nodes="$nodes" --time="$time" "${more[@]}" ${after:+--dependency="afterok:$after"} <<SCRIPT
 #!/bin/bash
 $prologue
 "\${launch[@]}" $(printf '%q ' "$tessera" "$@")
