@@ -52,9 +52,9 @@ pub struct Description {
     pub coupled: Vec<Theta>,
     /// Bounds that give the coercivity constant, or why there are none.
     pub coercivity: std::result::Result<Vec<Ratio>, String>,
-    /// How the upstream field's error passes on: `sup |L(e)(v)| / (|e| |v|)` at the reference
-    /// parameters in the norms of both reference energies, and the bounds that scale it.
-    pub coupling: std::result::Result<(f64, Vec<Ratio>), String>,
+    /// How the upstream field's error passes on: `sup |L_m(e)(v)| / (|e| |v|)` of every coupled load,
+    /// in the norms of both reference energies, or why it is not known.
+    pub coupling: std::result::Result<Vec<f64>, String>,
     /// Largest relative interpolation error of the coefficients; zero when all are exact to round-off.
     pub interpolation: f64,
 }
@@ -156,7 +156,7 @@ impl Reduced {
                 if let (None, Some(reason)) = (&doubt, &upstream.doubt) {
                     doubt = Some(reason.clone());
                 }
-                self.coupling(inputs, context, &mut doubt) * error
+                self.coupling(&psi, &mut doubt) * error
             }
             _ => 0.0,
         };
@@ -213,19 +213,14 @@ impl Reduced {
         }
     }
 
-    fn coupling(&self, inputs: &dyn Inputs, context: &Context, doubt: &mut Option<String>) -> f64 {
+    fn coupling(&self, psi: &[f64], doubt: &mut Option<String>) -> f64 {
         match &self.description.coupling {
             Err(reason) => {
-                doubt.get_or_insert_with(|| format!("{}: {reason}; the upstream error is left out", self.description.name));
+                let name = &self.description.name;
+                doubt.get_or_insert_with(|| format!("{name}: {reason}; the upstream error is left out"));
                 0.0
             }
-            Ok((constant, ratios)) => {
-                let largest = ratios.iter().map(|r| {
-                    let [low, high] = r.bounds(inputs, context);
-                    low.abs().max(high.abs())
-                });
-                constant * largest.reduce(f64::max).unwrap_or(1.0)
-            }
+            Ok(constants) => psi.iter().zip(constants).map(|(t, c)| t.abs() * c).sum(),
         }
     }
 }
