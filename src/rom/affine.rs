@@ -112,6 +112,11 @@ pub fn only(integral: &Integral, output: usize, values: &Values) -> Vec<Vec<Valu
 }
 
 impl Expansion {
+    /// The largest interpolation error of a coefficient; zero when all are exact to round-off.
+    pub fn inexact(&self) -> f64 {
+        self.splits.iter().map(|s| s.error).filter(|&e| e > EXACT).fold(0.0, f64::max)
+    }
+
     /// Finds the expansion of a problem; `upstream` is the other physics' field that it may read.
     /// Collective.
     ///

@@ -2,12 +2,26 @@
 //!
 //! Everything of the size of the mesh is distributed like the fields it comes from ([`Columns`]);
 //! what is small and dense stands on every rank.
+pub mod affine;
 mod columns;
+pub mod coupling;
 pub mod eim;
+pub mod energy;
+pub mod galerkin;
+mod model;
+pub mod offline;
 pub mod orthonormal;
 pub mod pod;
+mod split;
+pub mod theta;
 
+pub use affine::{Expansion, Training};
 pub use columns::{Columns, Euclidean, InnerProduct};
 pub use eim::Interpolation;
+pub use energy::{Energy, Mass};
+pub use galerkin::{Reduced, Solution};
+pub use model::{Model, TrainingReport};
+pub use offline::{Basis, BasisOptions};
 pub use orthonormal::Orthonormal;
 pub use pod::{Algorithm, Pod, Truncation, pod};
+pub use split::Split;

@@ -84,7 +84,7 @@ impl File {
     }
 
     /// The name used in messages. Local.
-    pub(super) fn label(&self) -> &str {
+    pub fn label(&self) -> &str {
         &self.label
     }
 

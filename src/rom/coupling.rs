@@ -1,0 +1,163 @@
+//! How one physics' field enters the load of another, and how far its error reaches there.
+use super::affine::{Coupled, only};
+use super::columns::Columns;
+use super::energy::Energy;
+use super::orthonormal::Orthonormal;
+use crate::fem::Values;
+use crate::fem::functional::visit;
+use crate::physics::coefficient::NodalField;
+use crate::physics::{Model, Place, Problem};
+use crate::{Error, Result};
+use faer::{Mat, Side};
+use std::rc::Rc;
+
+/// Most steps of Lanczos' method for the norm of a coupling.
+const STEPS: usize = 60;
+/// Relative change of the norm's square at which it ends.
+const SETTLED: f64 = 1e-5;
+/// Factor on the norm for what the last steps of Lanczos' method, which approaches from below, leave out.
+const SAFETY: f64 = 1.01;
+
+/// The physics whose field another one reads.
+pub struct Upstream<'a> {
+    /// Its position in the model.
+    pub index: usize,
+    /// Its field as the other physics sees it.
+    pub field: Rc<NodalField>,
+    /// Its basis.
+    pub basis: &'a Columns,
+    /// Its reference energy.
+    pub energy: &'a Energy,
+}
+
+/// The load of one coupled term for a field of the upstream physics (this rank's unknowns). Collective.
+pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64]) -> Result<Vec<f64>> {
+    let (integral, output) = term.place;
+    let space = &upstream.field.space;
+    let mut vector = space.field_of(1)?;
+    vector.write()?.copy_from_slice(field);
+    vector.ghost_update()?;
+    let nodal = vector.local_read()?;
+    let mut values = term.function.clone();
+    for group in &problem.integrals[integral].groups {
+        let table = space.element.tabulate(&group.rule.points);
+        let (points, functions) = (group.rule.weights.len(), space.element.functions());
+        for &(cell, index, _) in &group.entities {
+            let nodes = space.nodes_of(cell as usize);
+            for q in 0..points {
+                let shapes = &table.values[q * functions..(q + 1) * functions];
+                let value: f64 = nodes.iter().zip(shapes).map(|(&n, s)| s * nodal[n as usize]).sum();
+                values[index as usize * points + q] *= value;
+            }
+        }
+    }
+    let values = only(&problem.integrals[integral], output, &Values::ByPoint(values));
+    let mut load = problem.space.field()?;
+    problem.assemble_term(integral, &values, None, &mut load)?;
+    Ok(load.read()?.to_vec())
+}
+
+/// The transpose of [`load`]: what a test function gives on the upstream physics' basis functions, or
+/// `None` for a coefficient whose form is not known here. Collective.
+fn transposed(problem: &Problem, term: &Coupled, upstream: &Upstream, test: &[f64]) -> Result<Option<Vec<f64>>> {
+    let (integral, output) = term.place;
+    let part = &problem.integrals[integral];
+    let dimension = problem.space.mesh.dimension;
+    let axisymmetric = match (problem.model, part.place) {
+        (Model::Elasticity { axisymmetric, .. }, Place::Volume) if output == 2 => Some(axisymmetric),
+        (Model::Diffusion { .. }, Place::Volume) => None,
+        _ => return Ok(None),
+    };
+    let mut vector = problem.space.field()?;
+    vector.write()?.copy_from_slice(test);
+    vector.ghost_update()?;
+    let local = vector.local_read()?;
+    let space = &upstream.field.space;
+    let mut result = space.field_of(1)?;
+    {
+        let mut sums = vec![0.0; space.local_nodes()];
+        for group in &part.groups {
+            let table = space.element.tabulate(&group.rule.points);
+            let (points, functions) = (group.rule.weights.len(), space.element.functions());
+            let owned_cells = space.mesh.owned_cells;
+            visit(&problem.space, &local, &group.domain(), |sample| {
+                if sample.cell >= owned_cells {
+                    return;
+                }
+                let slope = match axisymmetric {
+                    // The thermal stress works on the divergence; around the axis also on u_r / r.
+                    Some(axisymmetric) => {
+                        let divergence: f64 = (0..dimension).map(|i| sample.gradient[i][i]).sum();
+                        if axisymmetric {
+                            let r = sample.position[0];
+                            (divergence + sample.value[0] / r) * std::f64::consts::TAU * r
+                        } else {
+                            divergence
+                        }
+                    }
+                    None => sample.value[0],
+                };
+                let place = sample.entity.0 as usize * points + sample.point;
+                let factor = sample.weight * slope * term.function[place];
+                let shapes = &table.values[sample.point * functions..(sample.point + 1) * functions];
+                for (&node, shape) in space.nodes_of(sample.cell).iter().zip(shapes) {
+                    sums[node as usize] += factor * shape;
+                }
+            });
+        }
+        result.local_write()?.copy_from_slice(&sums);
+    }
+    result.ghost_accumulate()?;
+    Ok(Some(result.read()?.to_vec()))
+}
+
+/// `sup |L_m(e)(v)| / (|e| |v|)` over fields e that vanish where the upstream field is prescribed, for
+/// every term m: the largest singular value, by Lanczos' method on `X_e^-1 L^T X_v^-1 L` with full
+/// reorthogonalisation. The inner `Err` says why there is none. Collective.
+///
+/// # Errors
+/// When a solve fails.
+pub fn constants(
+    problem: &Problem,
+    terms: &[Coupled],
+    energy: &Energy,
+    upstream: &Upstream,
+) -> Result<std::result::Result<Vec<f64>, String>> {
+    let mut constants = Vec::new();
+    for term in terms {
+        match constant(problem, term, energy, upstream)? {
+            Some(value) => constants.push(value),
+            None => return Ok(Err("the influence of the other physics' error has no known bound".into())),
+        }
+    }
+    Ok(Ok(constants))
+}
+
+fn constant(problem: &Problem, term: &Coupled, energy: &Energy, upstream: &Upstream) -> Result<Option<f64>> {
+    let space = &upstream.field.space;
+    let comm = &space.mesh.comm;
+    // A start that no symmetry makes orthogonal to the answer: a load that varies with the node's number.
+    let start: Vec<f64> =
+        space.node_ids[..space.owned_nodes].iter().map(|&id| 1.0 + 0.5 * (id as f64).sin()).collect();
+    let mut basis = Orthonormal::new(comm, space.owned_nodes);
+    basis.append(&upstream.energy.representer(&start)?, upstream.energy)?;
+    let mut before = 0.0;
+    for step in 0..STEPS {
+        let image = load(problem, term, upstream, basis.columns.column(step))?;
+        let displacement = energy.representer(&image)?;
+        let Some(back) = transposed(problem, term, upstream, &displacement)? else { return Ok(None) };
+        let more = basis.append(&upstream.energy.representer(&back)?, upstream.energy)?;
+        let entry = |i: usize, j: usize| basis.factors[j + 1].get(i).copied().unwrap_or(0.0);
+        let projected = Mat::from_fn(step + 1, step + 1, |i, j| 0.5 * (entry(i, j) + entry(j, i)));
+        let eigen = projected
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|e| Error::Failed(format!("{}: norm of the coupling: {e:?}", problem.name)))?;
+        let largest = eigen.S().column_vector()[step];
+        if !more || (largest - before).abs() <= SETTLED * largest {
+            before = largest;
+            break;
+        }
+        before = largest;
+    }
+    Ok(Some(SAFETY * before.max(0.0).sqrt()))
+}

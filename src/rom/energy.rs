@@ -1,0 +1,136 @@
+//! The inner products that reduced models are built in.
+use super::columns::InnerProduct;
+use crate::Result;
+use crate::deck::SolverOptions;
+use crate::fem::{Essential, Space};
+use crate::physics::coefficient::{Coefficients, Context, Output, Source};
+use crate::physics::{Model, Place, Problem};
+use crate::solver::{LinearSolver, rigid_body_modes};
+use petsc_rs::{Matrix, Vector};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Relative residual of the solves for representers, where they are iterative: what they leave out of
+/// an error estimate must not show.
+const REPRESENTER_TOLERANCE: f64 = 1e-12;
+/// Steps that such a solve may take.
+const REPRESENTER_ITERATIONS: u32 = 10_000;
+
+/// The energy of a problem's bilinear form at fixed parameters, with a solver for Riesz representers.
+/// Prescribed unknowns are left out: their rows are those of the identity.
+pub struct Energy {
+    matrix: Matrix,
+    /// The prescribed unknowns, with values zero.
+    pub essential: Essential,
+    work: RefCell<Work>,
+}
+
+struct Work {
+    solver: LinearSolver,
+    x: Vector,
+    y: Vector,
+}
+
+impl Energy {
+    /// Assembles and prepares the solver. Collective.
+    ///
+    /// # Errors
+    /// When the form is not positive definite at these parameters.
+    pub fn new(problem: &Problem, context: &Context, options: &SolverOptions) -> Result<Self> {
+        let space = &problem.space;
+        let mut essential = problem.essential(context)?;
+        essential.values.fill(0.0);
+        let mut matrix = problem.new_matrix()?;
+        let (mut x, y) = (space.field()?, space.field()?);
+        problem.assemble(context, &essential, &mut matrix, &mut x)?;
+        if let Model::Elasticity { axisymmetric, .. } = problem.model {
+            matrix.set_near_null_space(rigid_body_modes(space, axisymmetric)?)?;
+        }
+        let options = SolverOptions {
+            tolerance: REPRESENTER_TOLERANCE,
+            max_iterations: options.max_iterations.max(REPRESENTER_ITERATIONS as _),
+            ..options.clone()
+        };
+        let mut solver = LinearSolver::new(space, &problem.name, &options)?;
+        solver.set_matrix(&matrix)?;
+        Ok(Self { matrix, essential, work: RefCell::new(Work { solver, x, y }) })
+    }
+
+    /// The Riesz representer of a functional (its values on the basis functions of this rank's
+    /// unknowns), zero on prescribed unknowns. Collective.
+    pub fn representer(&self, functional: &[f64]) -> Result<Vec<f64>> {
+        let essential = &self.essential;
+        let Work { solver, x, y } = &mut *self.work.borrow_mut();
+        {
+            let mut values = x.write()?;
+            for (dof, (v, f)) in values.iter_mut().zip(functional).enumerate() {
+                *v = if essential.fixed[dof] { 0.0 } else { *f };
+            }
+        }
+        y.set(0.0)?;
+        solver.solve(&self.matrix, x, essential, y)?;
+        Ok(y.read()?.to_vec())
+    }
+
+    /// Adds to prescribed values (on this rank's unknowns) what gives them the least energy, where
+    /// `image` is the product of the form's full matrix with them. Collective.
+    pub fn extend(&self, values: &mut [f64], image: &[f64]) -> Result<()> {
+        let correction = self.representer(image)?;
+        values.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
+        Ok(())
+    }
+}
+
+impl InnerProduct for Energy {
+    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let Work { x: from, y: to, .. } = &mut *self.work.borrow_mut();
+        from.write()?.copy_from_slice(x);
+        self.matrix.mult(from, to)?;
+        y.copy_from_slice(&to.read()?);
+        Ok(())
+    }
+}
+
+/// The L2 product of fields with any number of components.
+pub struct Mass {
+    matrix: Matrix,
+    components: usize,
+    work: RefCell<[Vector; 2]>,
+}
+
+impl Mass {
+    /// The product on a space: the reaction form of `diffusion` on its nodes. Collective.
+    pub fn new(space: &Rc<Space>) -> Result<Self> {
+        let scalar = Rc::new(Space::new(space.mesh.clone(), space.element.degree, 1)?);
+        let regions = scalar.mesh.region_names.len();
+        let constant = |value| vec![Source::Constant(value); regions];
+        let inputs = vec![constant(0.0), constant(1.0), constant(0.0)];
+        let coefficients = Coefficients { reaction: true, inputs, outputs: (0..3).map(Output::input).collect() };
+        let names = ("mass".into(), "mass".into(), String::new());
+        let parts = vec![(Place::Volume, String::new(), coefficients, Vec::new())];
+        let problem = Problem::new(names, Model::Diffusion { anisotropic: false }, scalar.clone(), parts, Vec::new())?;
+        let mut matrix = problem.new_matrix()?;
+        let mut scrap = scalar.field()?;
+        problem.assemble_term(0, &problem.evaluate(&Context::default())[0], Some(&mut matrix), &mut scrap)?;
+        matrix.assemble()?;
+        let work = RefCell::new([scrap, scalar.field()?]);
+        Ok(Self { matrix, components: space.components, work })
+    }
+}
+
+impl InnerProduct for Mass {
+    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let [from, to] = &mut *self.work.borrow_mut();
+        let c = self.components;
+        for component in 0..c {
+            for (v, x) in from.write()?.iter_mut().zip(x.iter().skip(component).step_by(c)) {
+                *v = *x;
+            }
+            self.matrix.mult(from, to)?;
+            for (y, v) in y.iter_mut().skip(component).step_by(c).zip(to.read()?.iter()) {
+                *y = *v;
+            }
+        }
+        Ok(())
+    }
+}

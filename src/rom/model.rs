@@ -1,0 +1,246 @@
+//! A reduced model of all physics of a deck: training, solving, and its file.
+use super::affine::{Expansion, Training};
+use super::columns::Columns;
+use super::coupling::Upstream;
+use super::energy::Energy;
+use super::galerkin::{Description, Reduced, Solution};
+use super::offline::{Basis, BasisOptions, project};
+use super::split::Split;
+use super::theta::Inputs;
+use crate::physics::coefficient::{NodalField, Source};
+use crate::physics::{Context, Problem};
+use crate::solver::{Simulation, Stage};
+use crate::storage::{Field, File};
+use crate::{Diagnostic, Error, Result};
+use faer::{Mat, MatRef};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Reduced models of the problems of a deck, in its order.
+pub struct Model {
+    /// The small systems.
+    pub stages: Vec<Reduced>,
+    /// The bases, distributed like the fields.
+    pub bases: Vec<Basis>,
+    /// Parameters whose energy measures residuals.
+    pub reference: Vec<f64>,
+}
+
+/// What training found out, one entry a physics.
+#[derive(Debug, Clone, Default)]
+pub struct TrainingReport {
+    /// Coefficients that depend on parameters, and how they were split.
+    pub splits: Vec<Split>,
+    /// Seconds for expansion, reference energy, basis and projection.
+    pub seconds: [f64; 4],
+}
+
+/// The earlier problem whose field a problem reads.
+///
+/// # Errors
+/// [`Error::Input`] when there are several.
+pub fn upstream_of(stages: &[Stage], index: usize) -> Result<Option<usize>> {
+    let problem = &stages[index].problem;
+    let reads = |field: &Rc<NodalField>| {
+        let sources = problem.integrals.iter().flat_map(|i| i.coefficients.inputs.iter().flatten());
+        sources.into_iter().any(|s| matches!(s, Source::Nodal(f) if Rc::ptr_eq(f, field)))
+    };
+    let read: Vec<usize> =
+        (0..index).filter(|&other| stages[other].input.as_ref().is_some_and(reads)).collect();
+    if read.len() > 1 {
+        return Err(Error::Input(vec![Diagnostic {
+            key: format!("physics.{}", problem.name),
+            message: "a reduced model of a problem that reads the fields of several others is not supported".into(),
+            ..Diagnostic::default()
+        }]));
+    }
+    Ok(read.first().copied())
+}
+
+impl Model {
+    /// Trains on snapshots: `snapshots(problem)` gives this rank's unknowns, one column for each of
+    /// `parameters`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the deck's dependence on its parameters cannot be split.
+    pub fn train(
+        simulation: &Simulation,
+        training: &Training,
+        parameters: &[Vec<f64>],
+        mut snapshots: impl FnMut(&Problem) -> Result<Columns>,
+        options: BasisOptions,
+    ) -> Result<(Self, Vec<TrainingReport>)> {
+        let reference = Context { parameters: training.reference.clone(), time: 0.0 };
+        let mut model = Self { stages: Vec::new(), bases: Vec::new(), reference: training.reference.clone() };
+        let mut energies: Vec<Energy> = Vec::new();
+        let mut reports = Vec::new();
+        for (index, stage) in simulation.stages.iter().enumerate() {
+            let problem = &stage.problem;
+            let above = upstream_of(&simulation.stages, index)?;
+            let field = above.and_then(|a| simulation.stages[a].input.as_ref());
+            let mut report = TrainingReport::default();
+            let mut clock = Instant::now();
+            let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
+            let expansion = Expansion::new(problem, training, field)?;
+            report.splits = expansion.splits.clone();
+            report.seconds[0] = lap();
+            let energy = Energy::new(problem, &reference, &simulation.deck.solver_options(index))?;
+            report.seconds[1] = lap();
+            let columns = snapshots(problem)?;
+            let basis = Basis::new(problem, &expansion, &energy, &reference, (columns, parameters), options)?;
+            report.seconds[2] = lap();
+            let upstream = above.zip(field).map(|(index, field)| Upstream {
+                index,
+                field: field.clone(),
+                basis: &model.bases[index].functions,
+                energy: &energies[index],
+            });
+            let reduced = project(problem, &expansion, &energy, &basis, upstream.as_ref())?;
+            report.seconds[3] = lap();
+            model.stages.push(reduced);
+            model.bases.push(basis);
+            energies.push(energy);
+            reports.push(report);
+        }
+        Ok((model, reports))
+    }
+
+    /// Solves all physics with at most `modes` modes each. Local; the cost does not depend on the mesh.
+    ///
+    /// # Errors
+    /// When a reduced system is not positive definite.
+    pub fn solve(&self, inputs: &[&dyn Inputs], context: &Context, modes: usize) -> Result<Vec<Solution>> {
+        let mut solutions: Vec<Solution> = Vec::with_capacity(self.stages.len());
+        for (reduced, inputs) in self.stages.iter().zip(inputs) {
+            let upstream = reduced.description.upstream.map(|index| &solutions[index]);
+            let solution = reduced.solve(*inputs, context, upstream, modes)?;
+            solutions.push(solution);
+        }
+        Ok(solutions)
+    }
+
+    /// The field of a reduced solution: this rank's unknowns. Local.
+    pub fn field(&self, stage: usize, solution: &Solution) -> Vec<f64> {
+        let functions = &self.bases[stage].functions;
+        let mut field = vec![0.0; functions.rows()];
+        functions.add_to(&solution.coefficients, &mut field);
+        field
+    }
+
+    /// Writes bases and reduced systems. Collective.
+    pub fn write(&self, file: &File, simulation: &Simulation) -> Result<()> {
+        file.create_group("/reduced")?;
+        file.set("/reduced", "reference_parameters", self.reference.clone())?;
+        for ((reduced, basis), stage) in self.stages.iter().zip(&self.bases).zip(&simulation.stages) {
+            let problem = &stage.problem;
+            let d = &reduced.description;
+            let plan = problem.space.canonical();
+            let field = Field::nodes(
+                &d.field,
+                &problem.unit,
+                problem.space.components,
+                problem.space.element.degree,
+                &plan,
+            );
+            let field = field.meaning("liftings of the prescribed values, then modes").physics(&d.name);
+            let count = basis.functions.count();
+            file.create_basis(&field, count as u64)?;
+            file.set(&format!("/basis/{}", d.field), "lifts", basis.lifts)?;
+            for j in 0..count {
+                file.write_mode(&d.field, j as u64, &plan, basis.functions.column(j))?;
+            }
+            let path = format!("/singular_values/{}", d.field);
+            file.write_array(&path, &[basis.singular_values.len() as u64], &basis.singular_values)?;
+            file.set(&path, "meaning", "of the snapshots without their liftings, in the basis' inner product")?;
+            let group = format!("/reduced/{}", d.name);
+            file.create_group(&group)?;
+            let text = serde_json::to_string(d)
+                .map_err(|e| Error::Failed(format!("{}: cannot describe the reduced model: {e}", d.name)))?;
+            file.set(&group, "description", text)?;
+            let stack = |list: &[Mat<f64>]| list.iter().flat_map(|m| row_major(m.as_ref())).collect::<Vec<_>>();
+            let (n, up) = (reduced.basis() as u64, d.upstream_basis as u64);
+            for (name, shape, values, meaning) in [
+                ("matrices", vec![d.matrices.len() as u64, n, n], stack(&reduced.matrices), "terms of the matrix, [term, basis, basis]"),
+                ("loads", vec![d.loads.len() as u64, n], reduced.loads.concat(), "terms of the load, [term, basis]"),
+                ("coupled", vec![d.coupled.len() as u64, n, up], stack(&reduced.coupled), "loads by the basis of the physics above, [term, basis, basis above]"),
+                (
+                    "residual",
+                    vec![reduced.residual.nrows() as u64, reduced.residual.ncols() as u64],
+                    row_major(reduced.residual.as_ref()),
+                    "triangular factor of the residual's representers, [direction, term]: loads, coupled loads, matrices by basis",
+                ),
+            ] {
+                let path = format!("{group}/{name}");
+                file.write_array(&path, &shape, &values)?;
+                file.set(&path, "meaning", meaning)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Model::write`] wrote, for a simulation on the same mesh. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file does not hold what it should.
+    pub fn read(file: &File, simulation: &Simulation) -> Result<Self> {
+        let reference = match file.get("/reduced", "reference_parameters")? {
+            Some(crate::storage::Value::Floats(list)) => list,
+            Some(crate::storage::Value::Float(value)) => vec![value],
+            _ => Vec::new(),
+        };
+        let mut model = Self { stages: Vec::new(), bases: Vec::new(), reference };
+        for stage in &simulation.stages {
+            let problem = &stage.problem;
+            let group = format!("/reduced/{}", problem.name);
+            let broken = |what: &str| Error::Storage(format!("{}: {group}: {what}", file.label()));
+            let description: Description = serde_json::from_str(&file.text(&group, "description")?)
+                .map_err(|e| broken(&format!("description: {e}")))?;
+            let array = |name: &str, shape: &[usize]| -> Result<Vec<f64>> {
+                let (found, values) = file.read_array::<f64>(&format!("{group}/{name}"))?;
+                if found.iter().map(|&n| n as usize).eq(shape.iter().copied()) {
+                    Ok(values)
+                } else {
+                    Err(broken(&format!("{name} has the shape {found:?} instead of {shape:?}")))
+                }
+            };
+            let d = &description;
+            let (n, up) = (d.lifts.len() + d.modes, d.upstream_basis);
+            let above = model.stages.len();
+            if d.upstream.is_some_and(|u| u >= above || model.stages[u].basis() != up) {
+                return Err(broken("it reads a physics that does not stand above it"));
+            }
+            let unstack = |values: &[f64], columns: usize| -> Vec<Mat<f64>> {
+                if n * columns == 0 {
+                    return Vec::new();
+                }
+                values
+                    .chunks_exact(n * columns)
+                    .map(|m| MatRef::from_row_major_slice(m, n, columns).to_owned())
+                    .collect()
+            };
+            let matrices = unstack(&array("matrices", &[d.matrices.len(), n, n])?, n);
+            let loads = array("loads", &[d.loads.len(), n])?;
+            let loads = loads.chunks_exact(n.max(1)).map(<[f64]>::to_vec).collect();
+            let coupled = unstack(&array("coupled", &[d.coupled.len(), n, up])?, up);
+            let terms = d.loads.len() + d.coupled.len() * up + d.matrices.len() * n;
+            let (shape, values) = file.read_array::<f64>(&format!("{group}/residual"))?;
+            if shape.len() != 2 || shape[1] as usize != terms {
+                return Err(broken(&format!("residual has the shape {shape:?}, but there are {terms} terms")));
+            }
+            let residual = MatRef::from_row_major_slice(&values, shape[0] as usize, terms).to_owned();
+            let plan = problem.space.canonical();
+            let mut functions = Columns::new(&simulation.mesh.comm, problem.space.owned_dofs());
+            for j in 0..n {
+                functions.push(&file.read_mode(&d.field, j as u64, &plan)?);
+            }
+            let (_, singular_values) = file.read_array(&format!("/singular_values/{}", d.field))?;
+            model.bases.push(Basis { functions, lifts: d.lifts.len(), singular_values });
+            model.stages.push(Reduced { description, matrices, loads, coupled, residual });
+        }
+        Ok(model)
+    }
+}
+
+fn row_major(matrix: MatRef<'_, f64>) -> Vec<f64> {
+    (0..matrix.nrows()).flat_map(|i| (0..matrix.ncols()).map(move |j| matrix[(i, j)])).collect()
+}
