@@ -6,7 +6,7 @@
 use super::theta::{Inputs, Ratio, Theta, values};
 use crate::physics::coefficient::Context;
 use crate::{Error, Result};
-use faer::prelude::*;
+use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 use serde::{Deserialize, Serialize};
 
