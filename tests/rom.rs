@@ -126,7 +126,8 @@ fn solve(simulation: &mut Simulation, parameters: &[Vec<f64>]) -> Vec<Columns> {
 fn train(simulation: &mut Simulation, parameters: &[Vec<f64>], options: BasisOptions) -> Model {
     let snapshots = solve(simulation, parameters);
     let names: Vec<String> = simulation.stages.iter().map(|s| s.problem.name.clone()).collect();
-    let find = |problem: &Problem| Ok(snapshots[names.iter().position(|n| *n == problem.name).unwrap()].clone());
+    let find =
+        |problem: &Problem| Ok(snapshots[names.iter().position(|n| *n == problem.name).unwrap()].clone());
     let training = training(&simulation.deck.clone());
     Model::train(simulation, &training, parameters, find, options).unwrap_or_else(|e| panic!("{e}")).0
 }

@@ -107,7 +107,8 @@ fn scaled(values: &Values, factor: f64) -> Values {
 /// The coefficients of an integral's groups: all zero but one.
 pub fn only(integral: &Integral, output: usize, values: &Values) -> Vec<Vec<Values>> {
     let count = integral.coefficients.outputs.len();
-    let one = |_| (0..count).map(|o| if o == output { values.clone() } else { Values::Uniform(0.0) }).collect();
+    let one =
+        |_| (0..count).map(|o| if o == output { values.clone() } else { Values::Uniform(0.0) }).collect();
     integral.groups.iter().map(one).collect()
 }
 
@@ -243,7 +244,11 @@ impl Expansion {
         if found.points.is_empty() {
             return Ok(Vec::new());
         }
-        splits.push(Split { key: format!("{key} (prescribed values)"), terms: found.points.len(), error: found.error });
+        splits.push(Split {
+            key: format!("{key} (prescribed values)"),
+            terms: found.points.len(),
+            error: found.error,
+        });
         let mut result = Vec::new();
         for (&(owner, position), function) in found.points.iter().zip(&found.functions) {
             let mut message = [0.0; 6];

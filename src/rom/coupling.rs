@@ -59,7 +59,12 @@ pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64
 
 /// The transpose of [`load`]: what a test function gives on the upstream physics' basis functions, or
 /// `None` for a coefficient whose form is not known here. Collective.
-fn transposed(problem: &Problem, term: &Coupled, upstream: &Upstream, test: &[f64]) -> Result<Option<Vec<f64>>> {
+fn transposed(
+    problem: &Problem,
+    term: &Coupled,
+    upstream: &Upstream,
+    test: &[f64],
+) -> Result<Option<Vec<f64>>> {
     let (integral, output) = term.place;
     let part = &problem.integrals[integral];
     let dimension = problem.space.mesh.dimension;

@@ -105,10 +105,12 @@ impl Mass {
         let regions = scalar.mesh.region_names.len();
         let constant = |value| vec![Source::Constant(value); regions];
         let inputs = vec![constant(0.0), constant(1.0), constant(0.0)];
-        let coefficients = Coefficients { reaction: true, inputs, outputs: (0..3).map(Output::input).collect() };
+        let coefficients =
+            Coefficients { reaction: true, inputs, outputs: (0..3).map(Output::input).collect() };
         let names = ("mass".into(), "mass".into(), String::new());
         let parts = vec![(Place::Volume, String::new(), coefficients, Vec::new())];
-        let problem = Problem::new(names, Model::Diffusion { anisotropic: false }, scalar.clone(), parts, Vec::new())?;
+        let problem =
+            Problem::new(names, Model::Diffusion { anisotropic: false }, scalar.clone(), parts, Vec::new())?;
         let mut matrix = problem.new_matrix()?;
         let mut scrap = scalar.field()?;
         problem.assemble_term(0, &problem.evaluate(&Context::default())[0], Some(&mut matrix), &mut scrap)?;

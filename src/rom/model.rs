@@ -50,7 +50,8 @@ pub fn upstream_of(stages: &[Stage], index: usize) -> Result<Option<usize>> {
     if read.len() > 1 {
         return Err(Error::Input(vec![Diagnostic {
             key: format!("physics.{}", problem.name),
-            message: "a reduced model of a problem that reads the fields of several others is not supported".into(),
+            message: "a reduced model of a problem that reads the fields of several others is not supported"
+                .into(),
             ..Diagnostic::default()
         }]));
     }
@@ -151,18 +152,38 @@ impl Model {
             }
             let path = format!("/singular_values/{}", d.field);
             file.write_array(&path, &[basis.singular_values.len() as u64], &basis.singular_values)?;
-            file.set(&path, "meaning", "of the snapshots without their liftings, in the basis' inner product")?;
+            file.set(
+                &path,
+                "meaning",
+                "of the snapshots without their liftings, in the basis' inner product",
+            )?;
             let group = format!("/reduced/{}", d.name);
             file.create_group(&group)?;
             let text = serde_json::to_string(d)
                 .map_err(|e| Error::Failed(format!("{}: cannot describe the reduced model: {e}", d.name)))?;
             file.set(&group, "description", text)?;
-            let stack = |list: &[Mat<f64>]| list.iter().flat_map(|m| row_major(m.as_ref())).collect::<Vec<_>>();
+            let stack =
+                |list: &[Mat<f64>]| list.iter().flat_map(|m| row_major(m.as_ref())).collect::<Vec<_>>();
             let (n, up) = (reduced.basis() as u64, d.upstream_basis as u64);
             for (name, shape, values, meaning) in [
-                ("matrices", vec![d.matrices.len() as u64, n, n], stack(&reduced.matrices), "terms of the matrix, [term, basis, basis]"),
-                ("loads", vec![d.loads.len() as u64, n], reduced.loads.concat(), "terms of the load, [term, basis]"),
-                ("coupled", vec![d.coupled.len() as u64, n, up], stack(&reduced.coupled), "loads by the basis of the physics above, [term, basis, basis above]"),
+                (
+                    "matrices",
+                    vec![d.matrices.len() as u64, n, n],
+                    stack(&reduced.matrices),
+                    "terms of the matrix, [term, basis, basis]",
+                ),
+                (
+                    "loads",
+                    vec![d.loads.len() as u64, n],
+                    reduced.loads.concat(),
+                    "terms of the load, [term, basis]",
+                ),
+                (
+                    "coupled",
+                    vec![d.coupled.len() as u64, n, up],
+                    stack(&reduced.coupled),
+                    "loads by the basis of the physics above, [term, basis, basis above]",
+                ),
                 (
                     "residual",
                     vec![reduced.residual.nrows() as u64, reduced.residual.ncols() as u64],
@@ -225,7 +246,9 @@ impl Model {
             let terms = d.loads.len() + d.coupled.len() * up + d.matrices.len() * n;
             let (shape, values) = file.read_array::<f64>(&format!("{group}/residual"))?;
             if shape.len() != 2 || shape[1] as usize != terms {
-                return Err(broken(&format!("residual has the shape {shape:?}, but there are {terms} terms")));
+                return Err(broken(&format!(
+                    "residual has the shape {shape:?}, but there are {terms} terms"
+                )));
             }
             let residual = MatRef::from_row_major_slice(&values, shape[0] as usize, terms).to_owned();
             let plan = problem.space.canonical();

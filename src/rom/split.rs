@@ -39,6 +39,10 @@ pub(super) struct Coefficient<'a> {
 /// A quadrature point: group, cell, number in the rule, region.
 type Spot = (u32, u32, u32, u16);
 
+/// Bounds of a coefficient relative to its reference, `None` for one that does not change; or why there are
+/// none.
+pub(super) type Bounds = std::result::Result<Option<Ratio>, String>;
+
 /// A fixed function of the expansion with its raw factor.
 pub(super) struct Piece {
     pub values: Values,
@@ -59,7 +63,9 @@ impl<'a> Coefficient<'a> {
             .iter()
             .copied()
             .filter(|&i| {
-                coefficients.inputs[i].iter().any(|s| matches!(s, Source::Nodal(f) if Rc::ptr_eq(f, upstream)))
+                coefficients.inputs[i]
+                    .iter()
+                    .any(|s| matches!(s, Source::Nodal(f) if Rc::ptr_eq(f, upstream)))
             })
             .collect()
     }
@@ -83,7 +89,8 @@ impl<'a> Coefficient<'a> {
         let mut all: Vec<f64> = Vec::new();
         for group in &part.groups {
             let space = &self.problem.space;
-            let values = part.coefficients.evaluate_one(self.output, context, space, &group.domain(), part.entities);
+            let values =
+                part.coefficients.evaluate_one(self.output, context, space, &group.domain(), part.entities);
             if let Values::ByPoint(values) = values {
                 if all.is_empty() {
                     all = values;
@@ -175,7 +182,7 @@ impl<'a> Coefficient<'a> {
     }
 
     /// Splits the coefficient. Collective.
-    pub fn split(&self, set: &Training) -> Result<(Vec<Piece>, Option<Split>, std::result::Result<Option<Ratio>, String>)> {
+    pub fn split(&self, set: &Training) -> Result<(Vec<Piece>, Option<Split>, Bounds)> {
         let part = self.part();
         let comm = &self.problem.space.mesh.comm;
         let (ids, owned, spots) = self.positions();
@@ -217,8 +224,7 @@ impl<'a> Coefficient<'a> {
             })
             .collect();
         let ratio = self.ratio(&interpolation, &factors, &owned, &reference, &set.reference);
-        let split =
-            Split { key: self.label(), terms: factors.len(), error: interpolation.error };
+        let split = Split { key: self.label(), terms: factors.len(), error: interpolation.error };
         let pieces = interpolation
             .functions
             .into_iter()
@@ -232,7 +238,11 @@ impl<'a> Coefficient<'a> {
     fn sign(&self, comm: &Comm, owned: &[bool], reference: &[f64]) -> std::result::Result<(), String> {
         let least = reference.iter().zip(owned).filter(|(_, o)| **o).fold(0.0, |m: f64, (v, _)| m.min(*v));
         let least = comm.min(least);
-        if least < 0.0 { Err(format!("{} is negative somewhere ({least:.3e})", self.label())) } else { Ok(()) }
+        if least < 0.0 {
+            Err(format!("{} is negative somewhere ({least:.3e})", self.label()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Bounds of the coefficient relative to its reference. Collective.
@@ -243,7 +253,7 @@ impl<'a> Coefficient<'a> {
         owned: &[bool],
         reference: &[f64],
         parameters: &[f64],
-    ) -> std::result::Result<Option<Ratio>, String> {
+    ) -> Bounds {
         let comm = &self.problem.space.mesh.comm;
         let context = Context { parameters: parameters.to_vec(), time: 0.0 };
         self.sign(comm, owned, reference)?;
@@ -304,9 +314,9 @@ impl<'a> Coefficient<'a> {
             worst[1] = worst[1].max(two[i].abs()).max(zero[i].abs());
         }
         if comm.max(worst[0]) > 1e-10 * comm.max(worst[1]) {
-            return Err(Error::Input(vec![
-                self.complaint("a reduced model needs a load that is linear in the other physics' field".into()),
-            ]));
+            return Err(Error::Input(vec![self.complaint(
+                "a reduced model needs a load that is linear in the other physics' field".into(),
+            )]));
         }
         Ok(())
     }
@@ -316,5 +326,11 @@ impl<'a> Coefficient<'a> {
 fn nodal_value(field: &NodalField, cell: usize, point: &[f64; 3]) -> f64 {
     let values = field.values.borrow();
     let table = field.space.element.tabulate(std::slice::from_ref(point));
-    field.space.nodes_of(cell).iter().zip(&table.values).map(|(&node, shape)| shape * values[node as usize]).sum()
+    field
+        .space
+        .nodes_of(cell)
+        .iter()
+        .zip(&table.values)
+        .map(|(&node, shape)| shape * values[node as usize])
+        .sum()
 }
