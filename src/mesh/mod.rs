@@ -12,6 +12,7 @@ mod facets;
 mod gmsh;
 mod hdf5;
 mod order;
+mod overlap;
 mod partition;
 mod raw;
 mod report;
@@ -20,6 +21,7 @@ mod vertices;
 pub use boxes::{BoxSource, SIDES};
 pub use build::{MeshSource, PartitionMethod, PartitionOptions};
 pub use cell::CellType;
+pub use overlap::CellLists;
 pub use report::MeshReport;
 
 use crate::parallel::Comm;

@@ -31,6 +31,8 @@ pub struct MeshReport {
     pub experts: u32,
     /// Fewest and most cells of an expert.
     pub expert_cells: (u64, u64),
+    /// Most cells of an expert over the mean.
+    pub expert_imbalance: f64,
     /// What the user should know about the source.
     pub notes: Vec<String>,
 }
@@ -60,11 +62,8 @@ impl Mesh {
             names.iter().cloned().zip(counts.iter().map(|&c| c as u64)).collect()
         };
 
-        // Experts of one rank are numbered one after the other.
-        let first = self.cell_experts[..owned].iter().min().copied().unwrap_or(0);
-        let last = self.cell_experts[..owned].iter().max().copied().unwrap_or(0);
-        let mut sizes = vec![0u64; (last - first) as usize + 1];
-        self.cell_experts[..owned].iter().for_each(|&e| sizes[(e - first) as usize] += 1);
+        let sizes: Vec<u64> = self.expert_cells().iter().map(|cells| cells.len() as u64).collect();
+        let most = comm.max(sizes.iter().max().copied().unwrap_or(0));
         let mean = self.global_cells as f64 / comm.size() as f64;
         MeshReport {
             source: self.source.clone(),
@@ -79,10 +78,8 @@ impl Mesh {
             neighbours: comm.max(others.len() as u64),
             ghosts: comm.sum((self.local_cells() - owned) as u64) as f64 / self.global_cells as f64,
             experts: self.global_experts,
-            expert_cells: (
-                comm.min(sizes.iter().min().copied().unwrap_or(0)),
-                comm.max(sizes.iter().max().copied().unwrap_or(0)),
-            ),
+            expert_cells: (comm.min(sizes.iter().min().copied().unwrap_or(0)), most),
+            expert_imbalance: most as f64 * f64::from(self.global_experts) / self.global_cells as f64,
             notes: self.notes.clone(),
         }
     }
@@ -112,8 +109,8 @@ impl fmt::Display for MeshReport {
         )?;
         write!(
             f,
-            "experts    {} with {} to {} cells",
-            self.experts, self.expert_cells.0, self.expert_cells.1
+            "experts    {} with {} to {} cells, imbalance {:.3}",
+            self.experts, self.expert_cells.0, self.expert_cells.1, self.expert_imbalance
         )?;
         if self.unmarked > 0 {
             write!(f, "\nnote       {} boundary facets have no marker", self.unmarked)?;
