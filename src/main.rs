@@ -1,2 +1,114 @@
-//! The `tessera` command.
-fn main() {}
+//! The `tessera` command: parses the command line, starts MPI and PETSc, calls a driver, reports.
+mod cli;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Common};
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::Communicator;
+use std::process::ExitCode;
+use tessera::deck::Deck;
+use tessera::drivers::{self, check::CheckOptions};
+use tessera::parallel::Comm;
+use tessera::{Error, Result};
+
+fn main() -> ExitCode {
+    let command = match Cli::try_parse() {
+        // Help and version need no MPI.
+        Err(message) if !message.use_stderr() => return alone(|| message.print().map_err(from_io)),
+        Ok(Cli { command: Command::Schema }) => return alone(drivers::schema::run),
+        Ok(Cli { command: Command::Completions { shell } }) => {
+            return alone(|| {
+                clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut std::io::stdout());
+                Ok(())
+            });
+        }
+        other => other,
+    };
+    // PT-Scotch calls MPI from several threads.
+    let Some((universe, _)) = mpi::initialize_with_threading(mpi::Threading::Multiple) else {
+        eprintln!("error: MPI cannot be started");
+        return ExitCode::FAILURE;
+    };
+    let comm = Comm::new(universe.world().duplicate());
+    abort_all_on_panic(comm.rank());
+    let code = match command {
+        Ok(Cli { command }) => report(&comm, with_petsc(&comm, &command)),
+        Err(message) => {
+            if comm.rank() == 0 {
+                let _ = message.print();
+            }
+            2
+        }
+    };
+    // mpirun ends the other ranks at the first code that is not 0: nobody may leave before rank 0 has printed.
+    comm.barrier();
+    drop(comm);
+    drop(universe);
+    ExitCode::from(code)
+}
+
+fn with_petsc(comm: &Comm, command: &Command) -> Result<()> {
+    let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), command.petsc_options())?;
+    comm.agree(dispatch(comm, command))
+}
+
+fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
+    match command {
+        Command::Check { common, convergence } => {
+            let options = CheckOptions { level: common.show.level(), convergence: *convergence };
+            drivers::check::run(comm, &deck(comm, common)?, &options)
+        }
+        Command::Schema | Command::Completions { .. } => Ok(()),
+    }
+}
+
+/// The deck with the command line's overrides. Collective.
+fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
+    let mut deck = Deck::load(comm, &common.deck, &common.set)?;
+    if let Some(folder) = &common.output {
+        deck.output.directory = folder.clone();
+    }
+    Ok(deck)
+}
+
+/// Prints an error once; the exit code.
+fn report(comm: &Comm, result: Result<()>) -> u8 {
+    let Err(error) = result else { return 0 };
+    if comm.rank() == 0 {
+        for line in error.to_string().lines() {
+            eprintln!("error: {line}");
+        }
+    }
+    error.exit_code() as u8
+}
+
+/// Runs something that needs no MPI: on the first process only, should there be several.
+fn alone(work: impl FnOnce() -> Result<()>) -> ExitCode {
+    let rank = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    if rank.is_some_and(|rank| rank != "0") {
+        return ExitCode::SUCCESS;
+    }
+    match work() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code() as u8)
+        }
+    }
+}
+
+fn from_io(error: std::io::Error) -> Error {
+    Error::Failed(error.to_string())
+}
+
+/// A panic is a fault of the program. It ends all ranks: the others would wait for this one for ever.
+fn abort_all_on_panic(rank: usize) {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!("error: rank {rank} stopped on a fault of the program; please report it");
+        print(info);
+        SimpleCommunicator::world().abort(1);
+    }));
+}

@@ -111,7 +111,7 @@ impl Document {
         let Fault { place, key, message } = fault;
         match place {
             Place::Text(range) => {
-                let before = &self.text[..self.text.floor_char_boundary(range.start)];
+                let before = self.text.get(..range.start).unwrap_or(&self.text);
                 let line = before.matches('\n').count() + 1;
                 let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
                 Diagnostic { file: self.name.clone(), position: Some((line, column)), key, message }

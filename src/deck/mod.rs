@@ -24,6 +24,7 @@ pub use value::{
 };
 
 use crate::mesh::{BoxSource, CellType, MeshSource, PartitionOptions};
+use crate::parallel::Comm;
 use crate::{Error, Result};
 use document::{Document, Fault};
 use indexmap::IndexMap;
@@ -77,8 +78,8 @@ pub struct Deck {
 }
 
 impl Deck {
-    /// Reads a deck from a file and applies overrides such as `solver.tolerance=1e-10`. Not collective:
-    /// with several ranks, one reads the file and all [`Deck::parse`] the same text.
+    /// Reads a deck from a file and applies overrides such as `solver.tolerance=1e-10`. Local; with
+    /// several ranks see [`Deck::load`].
     ///
     /// # Errors
     /// [`Error::Input`] with every fault found.
@@ -89,11 +90,23 @@ impl Deck {
         Self::parse_bytes(bytes, &name, overrides)
     }
 
-    /// As [`Deck::parse`] for text that may not be UTF-8.
+    /// Rank 0 reads the file, all ranks parse the same text. Collective.
     ///
     /// # Errors
-    /// [`Error::Input`] with every fault found.
-    pub fn parse_bytes(bytes: Vec<u8>, name: &str, overrides: &[String]) -> Result<Self> {
+    /// [`Error::Input`] with every fault found, the same on all ranks.
+    pub fn load(comm: &Comm, path: &Path, overrides: &[String]) -> Result<Self> {
+        let name = path.display().to_string();
+        let mut bytes = comm.agree(match comm.rank() {
+            0 => std::fs::read(path)
+                .map_err(|error| Error::input(&name, format!("cannot read the deck: {error}"))),
+            _ => Ok(Vec::new()),
+        })?;
+        comm.broadcast_bytes(0, &mut bytes);
+        Self::parse_bytes(bytes, &name, overrides)
+    }
+
+    /// As [`Deck::parse`] for text that may not be UTF-8.
+    fn parse_bytes(bytes: Vec<u8>, name: &str, overrides: &[String]) -> Result<Self> {
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;

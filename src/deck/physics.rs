@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One model, solved in the deck's order.
+#[allow(clippy::large_enum_variant)] // A deck has a handful of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "model", rename_all = "lowercase")]
 pub enum Physics {

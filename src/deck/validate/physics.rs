@@ -148,10 +148,9 @@ impl Checker<'_> {
     }
 
     fn signed(&mut self, key: &str, scalar: &Scalar, sign: Sign) {
-        if let Some(value) = self.scalar(key, scalar) {
-            if let Some(wanted) = sign(value) {
-                self.add(key, format!("expected {wanted}, found {value}"));
-            }
+        let Some(value) = self.scalar(key, scalar) else { return };
+        if let Some(wanted) = sign(value) {
+            self.add(key, format!("expected {wanted}, found {value}"));
         }
     }
 
@@ -172,11 +171,10 @@ impl Checker<'_> {
             if a[k][k] <= 0.0 {
                 return self.add(key, "the tensor is not positive definite");
             }
-            for i in k + 1..n {
-                let factor = a[i][k] / a[k][k];
-                for j in k..n {
-                    a[i][j] -= factor * a[k][j];
-                }
+            let pivot = a[k].clone();
+            for row in &mut a[k + 1..] {
+                let factor = row[k] / pivot[k];
+                row.iter_mut().zip(&pivot).skip(k).for_each(|(entry, above)| *entry -= factor * above);
             }
         }
     }

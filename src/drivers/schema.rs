@@ -1,0 +1,18 @@
+//! `tessera schema`: the JSON schema of decks.
+use crate::{Error, Result, deck};
+use std::io::Write;
+
+/// Prints the schema on the standard output.
+///
+/// # Errors
+/// When the output cannot be written.
+pub fn run() -> Result<()> {
+    let text = serde_json::to_string_pretty(deck::schema()).map_err(|e| Error::Failed(e.to_string()))?;
+    match writeln!(std::io::stdout(), "{text}") {
+        // A reader such as `head` may go away.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::Storage(error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
