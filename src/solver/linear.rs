@@ -3,7 +3,7 @@ use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::parallel::Comm;
 use crate::{Error, Result};
-use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, Vector};
+use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, Options, Vector};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -41,12 +41,23 @@ pub struct Outcome {
 /// A Krylov solver with its preconditioner, kept for as long as the sparsity stays.
 pub struct LinearSolver {
     krylov: KrylovSolver,
+    /// Entries of PETSc's options database that belong to this solver.
+    added: Vec<String>,
     comm: Comm,
     name: String,
     /// The PETSc options that define it, as a user could write them.
     pub options: String,
     tolerance: f64,
     max_iterations: usize,
+}
+
+impl Drop for LinearSolver {
+    fn drop(&mut self) {
+        // A later solver of the same name must find only what the user set.
+        if let Ok(mut options) = Options::global() {
+            self.added.iter().for_each(|option| drop(options.clear(option)));
+        }
+    }
 }
 
 impl LinearSolver {
@@ -74,11 +85,12 @@ impl LinearSolver {
             .join(" ");
         let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_"))?;
-        krylov.set_options(&chosen)?;
-        krylov.set_initial_guess_nonzero(iterative)?;
+        let added = krylov.set_options(&chosen)?;
+        krylov.set_initial_guess_nonzero(krylov.kind() != "preonly")?;
         krylov.keep_history(options.max_iterations + 1)?;
         Ok(Self {
             krylov,
+            added,
             comm: space.mesh.comm.clone(),
             name: name.into(),
             options: chosen,

@@ -179,21 +179,15 @@ impl KrylovSolver {
 
     /// Applies options written without prefix, such as `-ksp_type cg -pc_type gamg`. What the
     /// database already holds for this prefix (from the command line) wins. The options stay in the
-    /// database, because inner solvers read theirs at set-up; [`KrylovSolver::clear_options`] takes them out.
+    /// database, because inner solvers read theirs at set-up; the full names of those that were added are
+    /// returned, for [`Options::clear`].
     ///
     /// # Errors
     /// When an option is malformed or has a wrong value.
-    pub fn set_options(&mut self, line: &str) -> Result<()> {
-        Options::global()?.insert(&self.prefix(), line, false)?;
-        petsc!(KSPSetFromOptions(self.raw))
-    }
-
-    /// Removes every option named in `line` (as given to [`KrylovSolver::set_options`]) from the database.
-    ///
-    /// # Errors
-    /// When an option is malformed.
-    pub fn clear_options(&mut self, line: &str) -> Result<()> {
-        Options::global()?.remove(&self.prefix(), line)
+    pub fn set_options(&mut self, line: &str) -> Result<Vec<String>> {
+        let added = Options::global()?.insert(&self.prefix(), line, false)?;
+        petsc!(KSPSetFromOptions(self.raw))?;
+        Ok(added)
     }
 
     /// Sets the matrix and the one that the preconditioner is built from (often the same). PETSc shares

@@ -55,14 +55,6 @@ impl Options {
         Ok(names)
     }
 
-    /// Removes every option of a command line's text, as [`Options::insert`] set them.
-    ///
-    /// # Errors
-    /// As [`Options::insert`].
-    pub fn remove(&mut self, prefix: &str, line: &str) -> Result<()> {
-        parse(line)?.iter().try_for_each(|(option, _)| self.clear(&format!("-{prefix}{}", &option[1..])))
-    }
-
     /// The value of an option (empty for a flag), or `None` when it is not set.
     ///
     /// # Errors

@@ -160,7 +160,7 @@ fn solve_poisson(comm: &SimpleCommunicator) {
         "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps",
     ] {
         let mut solver = KrylovSolver::new(comm).unwrap();
-        solver.set_options(options).unwrap();
+        let added = solver.set_options(options).unwrap();
         solver.set_operators(&a, &a).unwrap();
         solver.set_tolerances(1e-12, 1e-50, 1000).unwrap();
         solver.keep_history(1000).unwrap();
@@ -178,7 +178,7 @@ fn solve_poisson(comm: &SimpleCommunicator) {
             let i = (first + k + 1) as f64;
             assert!((value - 0.5 * i * (n as f64 + 1.0 - i)).abs() < 1e-8);
         }
-        solver.clear_options(options).unwrap();
+        added.iter().for_each(|option| Options::global().unwrap().clear(option).unwrap());
     }
     let unused = Options::global().unwrap().unused().unwrap();
     assert!(unused.is_empty(), "{unused:?}");
