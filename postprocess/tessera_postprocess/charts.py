@@ -9,17 +9,15 @@ from .files import FileError
 TINY = 1e-17            # where zeros go on logarithmic axes
 
 
-def _logs(results, prefix):
-    """Tables /log/<prefix><name> of all files as (label, columns)."""
+def _tables(results, group):
+    """The tables in a group of all files as (label, file, name, columns)."""
     found = []
     for result in results:
-        for name in result.members("/log"):
-            if name.startswith(prefix):
-                label = name[len(prefix):]
-                found.append((f"{result.title}: {label}" if len(results) > 1 else label, result.log(name)))
+        for name in result.members(group):
+            label = f"{result.title}: {name}" if len(results) > 1 else style.label(name)
+            found.append((label, result, name, result.table(f"{group}/{name}")))
     if not found:
-        there = ", ".join(n for r in results for n in r.members("/log")) or "nothing"
-        raise FileError(f"{results[0].path}: there is no /log/{prefix}<physics> (in /log: {there})")
+        raise FileError(f"{results[0].path}: there is nothing in {group} (it is a {results[0].schema or 'file'})")
     return found
 
 
@@ -107,16 +105,14 @@ def singular_values(results, title=None):
 
 
 def modes(results, title=None):
-    """Error of the reduced model against the number of its modes."""
+    """Error of the reduced model over training samples against the number of its modes, with its estimate."""
     figure, axes = _chart(title or "Error against the number of modes")
-    looks = {"worst_error": ("-o", "worst error"), "mean_error": ("--o", "mean error"),
-             "worst_estimate": (":", "worst estimate")}
-    for i, (label, table) in enumerate(_logs(results, "modes_")):
-        for column, (look, what) in looks.items():
-            if column in table:
-                axes.semilogy(table["modes"], np.maximum(table[column], TINY), look, color=style.SERIES[i],
-                              markersize=3.6, label=f"{style.label(label)}, {what}")
-    axes.set(xlabel="Modes", ylabel="Relative error in the energy norm")
+    for i, (label, _, _, table) in enumerate(_tables(results, "/training")):
+        colour = style.SERIES[i % len(style.SERIES)]
+        axes.semilogy(table["modes"], np.maximum(table["error"], TINY), "-o", color=colour, markersize=3.6, label=label)
+        axes.semilogy(table["modes"], np.maximum(table["estimate"], TINY), ":", color=colour,
+                      label=f"{label}, estimate")
+    axes.set(xlabel="Modes", ylabel="Worst relative error (energy norm)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _logarithmic(axes.yaxis)
     axes.legend()
@@ -124,13 +120,14 @@ def modes(results, title=None):
 
 
 def estimates(results, title=None):
-    """Estimated against true error, a dot a sample; above the diagonal the estimate is an upper bound."""
+    """Estimated against true error, a dot a prediction; above the diagonal the estimate is an upper bound."""
     figure, axes = _chart(title or "Estimated and true error", 4.6, 4.2)
     low, high = np.inf, 0.0
-    for label, table in _logs(results, "errors_"):
-        error, estimate = np.maximum(table["error"], TINY), np.maximum(table["estimate"], TINY)
-        ratio = np.median(estimate / error)
-        axes.loglog(error, estimate, "o", alpha=0.85, label=f"{style.label(label)} (median ratio {ratio:.2g})")
+    for label, result, name, table in _tables(results, "/truth"):
+        error = np.maximum(table["relative_error"], TINY)
+        estimate = np.maximum(table["effectivity"] * error, TINY)
+        axes.loglog(error, estimate, "o", alpha=0.85,
+                    label=f"{label} (median ratio {np.median(table['effectivity']):.2g})")
         low, high = min(low, error.min(), estimate.min()), max(high, error.max(), estimate.max())
     line = np.array([low / 2, high * 2])
     axes.loglog(line, line, color=style.INK, linewidth=1.0, zorder=1)
@@ -148,17 +145,17 @@ def estimates(results, title=None):
 
 def violations(results, title=None):
     """How far every expert's balance is from zero, before and after the repair."""
-    found = _logs(results, "violation_")
+    found = _tables(results, "/violation")
     figure, grid = plt.subplots(len(found), 1, figsize=(6.2, 0.9 + 2.1 * len(found)), squeeze=False, sharex=True,
                                 layout="constrained")
-    for axes, (label, table) in zip(grid[:, 0], found):
+    for axes, (label, _, _, table) in zip(grid[:, 0], found):
         experts = np.arange(len(table["before"]))
         before, after = (np.maximum(table[c], TINY) for c in ("before", "after"))
         axes.vlines(experts, after, before, color="#d5d9e0", linewidth=1.0, zorder=1)
         axes.semilogy(experts, before, "o", color=style.SERIES[1], label="before")
         axes.semilogy(experts, after, "o", color=style.SERIES[0], label="after")
         axes.set_ylabel("Relative imbalance")
-        axes.set_title(style.label(label))
+        axes.set_title(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _logarithmic(axes.yaxis)
         axes.margins(y=0.12)
@@ -171,9 +168,11 @@ def violations(results, title=None):
 def residuals(results, title=None):
     """Relative residual against iteration of the linear solver."""
     figure, axes = _chart(title or "Convergence of the linear solver")
-    for label, table in _logs(results, "residuals_"):
-        values = table["residual"] if "residual" in table else next(iter(table.values()))
-        axes.semilogy(np.arange(len(values)), np.maximum(values / values[0], TINY), label=style.label(label))
+    for label, _, _, table in _tables(results, "/log/residuals"):
+        values = next(iter(table.values()))
+        look = "-o" if len(values) < 30 else "-"
+        axes.semilogy(np.arange(len(values)), np.maximum(values / (values[0] or 1.0), TINY), look, markersize=3.2,
+                      label=label)
     axes.set(xlabel="Iteration", ylabel="Residual / first residual")
     _logarithmic(axes.yaxis)
     axes.legend()

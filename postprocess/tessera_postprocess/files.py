@@ -78,8 +78,9 @@ class Result:
         return self.attribute("/", "schema")
 
     def members(self, group):
-        """Names below a group; none when the group is not there."""
-        return sorted(self.h5[group]) if group in self.h5 else []
+        """Names of the datasets in a group; none when the group is not there."""
+        found = self.h5.get(group)
+        return [name for name in sorted(found) if isinstance(found[name], h5py.Dataset)] if found else []
 
     def dataset(self, path):
         """A dataset as an array."""
@@ -147,10 +148,14 @@ class Result:
         count = len(self.dataset("/parameters"))
         return self.h5["/status"][...] == 1 if "/status" in self.h5 else np.ones(count, bool)
 
-    def log(self, name):
-        """A table of the log as a dictionary of its columns, in order."""
-        values = self.dataset(f"/log/{name}")
-        columns = self.names(f"/log/{name}@columns")
+    def table(self, path):
+        """A table [row] or [row, column] as a dictionary of its columns, in order."""
+        values = self.dataset(path)
+        columns = self.names(f"{path}@columns")
         if values.ndim == 1:
-            return {columns[0] if columns else name: values}
+            return {columns[0] if columns else os.path.basename(path): values}
         return {columns[i] if i < len(columns) else str(i): values[:, i] for i in range(values.shape[1])}
+
+    def log(self, name):
+        """A table of the log."""
+        return self.table(f"/log/{name}")

@@ -99,7 +99,7 @@ def write_run(path, cell_type, n=3, degree=1):
 def write_phases(file, ranks):
     names = ["mesh", "mesh/read", "heat", "total"]
     mean = np.array([2.0, 1.5, 3.0, 5.0]) / ranks
-    table(file, "phases", ["calls", "mean", "min", "max", "percent"], [np.ones(4), mean, mean, 1.1 * mean, mean])
+    table(file, "log/phases", ["calls", "mean", "min", "max", "percent"], [np.ones(4), mean, mean, 1.1 * mean, mean])
     file["log/phases"].attrs["names"] = names
 
 
@@ -124,14 +124,22 @@ def write_model(path):
         file.attrs.update(schema="tessera-model", schema_version=1, title="Model")
         file["singular_values/temperature"] = 10.0 ** -np.arange(8.0)
         k = np.arange(1.0, 9.0)
-        table(file, "modes_heat", ["modes", "mean_error", "worst_error"], [k, 10.0**-k, 10.0 ** (1 - k)])
-        error = 10.0 ** g.uniform(-6, -4, 10)
-        table(file, "errors_heat", ["estimate", "error"], [3 * error, error])
-        table(file, "violation_heat", ["before", "after"], [1e-3 * g.random(6), np.zeros(6)])
-        table(file, "residuals_heat", ["residual"], [10.0 ** -np.arange(10.0)])
+        table(file, "training/temperature", ["modes", "estimate", "error"], [k, 3 * 10.0**-k, 10.0**-k])
     return path
 
 
-def table(file, name, columns, values):
-    dataset = file.create_dataset(f"log/{name}", data=np.stack(values, axis=1))
+def write_prediction(path):
+    g = np.random.default_rng(4)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-run", schema_version=1, title="Prediction")
+        error = 10.0 ** g.uniform(-6, -4, 10)
+        table(file, "truth/temperature", ["error", "relative_error", "effectivity"], [2 * error, error, 3 + 0 * error])
+        file["truth/quantities/peak"] = error
+        table(file, "violation/heat", ["before", "after"], [1e-3 * g.random(6), np.zeros(6)])
+        file["log/residuals/heat"] = 10.0 ** -np.arange(10.0)
+    return path
+
+
+def table(file, path, columns, values):
+    dataset = file.create_dataset(path, data=np.stack(values, axis=1))
     dataset.attrs["columns"] = columns

@@ -2,7 +2,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_dataset, write_model, write_phases, write_run
+from files import write_dataset, write_model, write_phases, write_prediction, write_run
 
 from tessera_postprocess.cli import main
 
@@ -49,8 +49,11 @@ def test_charts(tmp_path):
     dataset, model = write_dataset(tmp_path / "dataset.h5"), write_model(tmp_path / "model.h5")
     plot(tmp_path, "qoi", dataset)
     plot(tmp_path, "qoi", dataset, "--quantity", "peak", "--parameter", "fixed")
-    for command in ("singular", "modes", "estimate", "violation", "residual"):
+    prediction = write_prediction(tmp_path / "predict.h5")
+    for command in ("singular", "modes"):
         plot(tmp_path, command, model)
+    for command in ("estimate", "violation", "residual"):
+        plot(tmp_path, command, prediction)
     runs = [write_run(tmp_path / f"{ranks}.h5", "interval") for ranks in (1, 2, 4)]
     for run, ranks in zip(runs, (1, 2, 4)):
         import h5py
@@ -74,7 +77,7 @@ def test_charts(tmp_path):
     (["qoi", "run.h5"], ["/parameters"]),
     (["qoi", "dataset.h5", "--parameter", "g"], ["no parameter g", "h_gas"]),
     (["singular", "run.h5"], ["singular_values"]),
-    (["modes", "run.h5"], ["/log/modes_", "phases"]),
+    (["modes", "run.h5"], ["nothing in /training", "tessera-run"]),
     (["timing", "model.h5"], ["/log/phases"]),
     (["scaling", "run.h5"], ["two different"]),
     (["field", "text.h5", "linear"], ["text.h5", "no HDF5"]),
