@@ -1,3 +1,5 @@
 //! One driver a subcommand: it strings the parts together and holds no numerics.
 pub mod check;
+pub mod export;
+pub mod info;
 pub mod schema;

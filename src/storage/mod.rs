@@ -4,6 +4,8 @@
 //! of ranks reads it. Nothing here knows meshes, physics or PETSc: it moves named blocks of numbers.
 mod attribute;
 mod collective;
+mod content;
+mod csv;
 mod dataset;
 mod field;
 mod file;
@@ -11,10 +13,12 @@ mod layout;
 mod model;
 mod reader;
 mod result;
+mod vtu;
 mod xdmf;
 
 pub use attribute::Value;
 pub use collective::{Element, Slab};
+pub use csv::export_csv;
 pub use dataset::{DatasetFile, Quantity, Status};
 pub use field::{Field, Location, field_path};
 pub use file::{File, File as ParallelFile};
@@ -22,4 +26,5 @@ pub use layout::{Provenance, SCHEMA_VERSION, Samples, Schema, created_by};
 pub use model::ModelFile;
 pub use reader::Reader;
 pub use result::ResultFile;
+pub use vtu::export_vtu;
 pub use xdmf::{export_xdmf, write_xdmf};

@@ -6,7 +6,7 @@
 //! first of their nodes; a second file `<name>.p2.xdmf` then has the quadratic cells and those fields.
 //! See the XDMF model and format, <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.
 use super::Reader;
-use super::field::{Field, Location, field_path};
+use super::content::{Array, Content};
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ use std::path::{Component, Path, PathBuf};
 pub fn write_xdmf(comm: &Comm, file: &Path) -> Result<Vec<PathBuf>> {
     let target = file.with_extension("xdmf");
     let written = if comm.rank() == 0 {
-        Reader::open(file).and_then(|reader| export_xdmf(&reader, &target, &[]))
+        Reader::open(file).and_then(|reader| export_xdmf(&reader, &target, &[], None))
     } else {
         Ok(Vec::new())
     };
@@ -32,19 +32,30 @@ pub fn write_xdmf(comm: &Comm, file: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Writes the XDMF of a file to `target`, of the fields in `names` or of all; returns what was written.
+/// Writes the XDMF of a file to `target`, of the fields in `names` or of all, of one step, sample or mode or of
+/// all; returns what was written.
 ///
 /// # Errors
-/// [`Error::Input`] when the file holds no mesh or not one of those fields.
-pub fn export_xdmf(reader: &Reader, target: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
-    let content = Content::read(reader, target, names)?;
-    let degrees = |wanted: usize| content.arrays.iter().any(|a| a.degree() == Some(wanted));
-    let main = if degrees(2) && !degrees(1) { 2 } else { 1 };
+/// [`Error::Input`] when the file holds no mesh, or not that field, step or done sample.
+pub fn export_xdmf(
+    reader: &Reader,
+    target: &Path,
+    names: &[String],
+    step: Option<u64>,
+) -> Result<Vec<PathBuf>> {
+    let mut content = Content::read(reader, names)?;
+    if step.is_some() {
+        let only = content.step(reader, step)?;
+        content.steps.retain(|s| s.0 == only);
+    }
+    let document =
+        |degree| Document { content: &content, file: relative(reader.path(), target) }.text(degree);
+    let main = content.degree();
     let mut written = vec![target.to_path_buf()];
-    put(target, &content.document(main))?;
-    if main == 1 && degrees(2) {
+    put(target, &document(main))?;
+    if main == 1 && content.has(2) {
         let second = quadratic_name(target);
-        put(&second, &content.document(2))?;
+        put(&second, &document(2))?;
         written.push(second);
     }
     Ok(written)
@@ -62,112 +73,28 @@ fn put(path: &Path, text: &str) -> Result<()> {
         .map_err(|e| Error::Storage(format!("{}: cannot write: {e}", path.display())))
 }
 
-/// Names of the shapes of cells and of their quadratic relatives, with nodes of each.
-const SHAPES: [(&str, [(&str, u64); 2]); 5] = [
-    ("interval", [("Polyline", 2), ("Edge_3", 3)]),
-    ("triangle", [("Triangle", 3), ("Triangle_6", 6)]),
-    ("quadrilateral", [("Quadrilateral", 4), ("Quadrilateral_9", 9)]),
-    ("tetrahedron", [("Tetrahedron", 4), ("Tetrahedron_10", 10)]),
-    ("hexahedron", [("Hexahedron", 8), ("Hexahedron_27", 27)]),
-];
-
-/// Integer arrays over the cells that every file may have.
-const CELL_ARRAYS: [(&str, &str, &str); 3] = [
-    ("region", "/mesh/cell_markers", "Int"),
-    ("rank", "/partition/rank", "UInt"),
-    ("expert", "/partition/expert", "UInt"),
-];
-
-/// A field's array in the file.
-struct Array {
-    path: String,
-    field: Field,
-    steps: u64,
-}
-
-impl Array {
-    fn degree(&self) -> Option<usize> {
-        match self.field.location {
-            Location::Nodes { degree } => Some(degree),
-            Location::Cells => None,
-        }
-    }
-}
-
-/// What is shown.
-struct Content {
+/// The text of an XDMF file.
+struct Document<'a> {
+    content: &'a Content,
     /// The HDF5 file as seen from the XDMF.
     file: String,
-    title: String,
-    shape: [(&'static str, u64); 2],
-    dimension: u64,
-    cells: u64,
-    /// Number of nodes by degree less one; 0 when the file has no such nodes.
-    nodes: [u64; 2],
-    arrays: Vec<Array>,
-    /// Names, paths and number types of the integer arrays over the cells.
-    markers: Vec<(&'static str, &'static str, &'static str)>,
-    /// Steps with their times, samples with their numbers, or modes.
-    steps: Vec<(u64, f64)>,
 }
 
-impl Content {
-    fn read(reader: &Reader, target: &Path, names: &[String]) -> Result<Self> {
-        let label = reader.path().display().to_string();
-        let kind = reader.text("/mesh", "cell_type")?;
-        let Some((_, shape)) = SHAPES.iter().find(|(name, _)| *name == kind) else {
-            return Err(Error::input(label, "holds no mesh, so there is nothing to show"));
-        };
-        let group = if reader.exists("/fields") { "/fields" } else { "/basis" };
-        let mut arrays = Vec::new();
-        for name in reader.members(group) {
-            if names.is_empty() || names.contains(&name) {
-                let path = if group == "/fields" { field_path(&name) } else { format!("{group}/{name}") };
-                let (field, steps) = reader.field_at(&path, &name)?;
-                arrays.push(Array { path, field, steps });
-            }
-        }
-        if let Some(missing) = names.iter().find(|name| !arrays.iter().any(|a| a.field.name == **name)) {
-            let there = reader.members(group).join(", ");
-            return Err(Error::input(label, format!("there is no field \"{missing}\" (fields: {there})")));
-        }
-        let [nodes, dimension] = reader.shape("/mesh/geometry")?[..] else {
-            return Err(Error::input(label, "/mesh/geometry has not the shape [vertex, coordinate]"));
-        };
-        let cells = reader.shape("/mesh/topology")?.first().copied().unwrap_or(0);
-        let quadratic = "/spaces/2/coordinates";
-        let second = if reader.exists(quadratic) { reader.shape(quadratic)?[0] } else { 0 };
-        if second == 0 && arrays.iter().any(|a| a.degree() == Some(2)) {
-            return Err(Error::input(label, "has fields of degree 2, but not the nodes /spaces/2"));
-        }
-        let count = arrays.iter().map(|a| a.steps).max().unwrap_or(1);
-        Ok(Self {
-            file: relative(reader.path(), target),
-            title: reader.text("/", "title")?,
-            shape: *shape,
-            dimension,
-            cells,
-            nodes: [nodes, second],
-            arrays,
-            markers: CELL_ARRAYS.into_iter().filter(|(_, path, _)| reader.exists(path)).collect(),
-            steps: steps(reader, count)?,
-        })
-    }
-
+impl Document<'_> {
     /// The XDMF with the grid of that degree.
-    fn document(&self, degree: usize) -> String {
+    fn text(&self, degree: usize) -> String {
         let mut text = String::from("<?xml version=\"1.0\" ?>\n<!DOCTYPE Xdmf SYSTEM \"Xdmf.dtd\" []>\n");
         text += "<Xdmf Version=\"3.0\">\n<Domain>\n";
-        let name = escape(if self.title.is_empty() { "Tessera" } else { &self.title });
+        let name = escape(if self.content.title.is_empty() { "Tessera" } else { &self.content.title });
         let _ = writeln!(text, "<Grid Name=\"{name}\" GridType=\"Collection\" CollectionType=\"Temporal\">");
-        for &(step, time) in &self.steps {
+        for &(step, time) in &self.content.steps {
             let _ = writeln!(text, "<Grid Name=\"{step}\" GridType=\"Uniform\">\n<Time Value=\"{time}\"/>");
             self.mesh(&mut text, degree);
-            for (name, path, number) in &self.markers {
-                let item = self.item(path, &[self.cells], number, 4);
+            for (name, path, number) in &self.content.markers {
+                let item = self.item(path, &[self.content.cells], number, 4);
                 attribute(&mut text, name, "Scalar", "Cell", &item);
             }
-            for array in self.arrays.iter().filter(|a| step < a.steps) {
+            for array in self.content.arrays.iter().filter(|a| step < a.steps) {
                 self.field(&mut text, array, step, degree);
             }
             text += "</Grid>\n";
@@ -177,19 +104,16 @@ impl Content {
     }
 
     fn mesh(&self, text: &mut String, degree: usize) {
-        let (shape, per_cell) = self.shape[degree - 1];
-        let (points, topology) = match degree {
-            1 => ("/mesh/geometry", "/mesh/topology"),
-            _ => ("/spaces/2/coordinates", "/spaces/2/cell_nodes"),
-        };
-        let (nodes, d) = (self.nodes[degree - 1], self.dimension);
+        let (shape, per_cell) = (self.content.shapes[degree - 1].xdmf, self.content.shapes[degree - 1].nodes);
+        let (points, topology) = self.content.grid(degree);
+        let (nodes, d) = (self.content.nodes[degree - 1], self.content.dimension);
         // Readers know no unsigned numbers of eight bytes; HDF5 converts.
-        let cells = self.item(topology, &[self.cells, per_cell], "Int", 8);
+        let cells = self.item(topology, &[self.content.cells, per_cell], "Int", 8);
         let extra = if shape == "Polyline" { " NodesPerElement=\"2\"" } else { "" };
         let _ = writeln!(
             text,
             "<Topology TopologyType=\"{shape}\" NumberOfElements=\"{}\"{extra}>\n{cells}</Topology>",
-            self.cells
+            self.content.cells
         );
         let coordinates = if d == 1 {
             // XDMF has no points on a line: the other coordinates are zeros.
@@ -210,12 +134,7 @@ impl Content {
 
     fn field(&self, text: &mut String, array: &Array, step: u64, degree: usize) {
         let (field, width) = (&array.field, array.field.components as u64);
-        let entities = match array.degree() {
-            // Vertices are the first nodes of every space.
-            Some(d) if d >= degree => self.nodes[degree - 1],
-            Some(_) => return,
-            None => self.cells,
-        };
+        let Some(entities) = self.content.entities(array, degree) else { return };
         // Readers add a third component, zero, to vectors of two.
         let kind = match width {
             1 => "Scalar",
@@ -271,20 +190,6 @@ fn attribute(text: &mut String, name: &str, kind: &str, centre: &str, item: &str
         text,
         "<Attribute Name=\"{name}\" AttributeType=\"{kind}\" Center=\"{centre}\">\n{item}</Attribute>"
     );
-}
-
-/// What stands on the axis of steps: of a run all with their times, of a campaign the samples done, of a
-/// model the modes.
-fn steps(reader: &Reader, count: u64) -> Result<Vec<(u64, f64)>> {
-    if reader.exists("/status") {
-        let (_, codes) = reader.array::<u8>("/status")?;
-        return Ok((0..count)
-            .filter(|&i| codes.get(i as usize) == Some(&1))
-            .map(|i| (i, i as f64))
-            .collect());
-    }
-    let times = if reader.exists("/time") { reader.array::<f64>("/time")?.1 } else { Vec::new() };
-    Ok((0..count).map(|i| (i, times.get(i as usize).copied().unwrap_or(i as f64))).collect())
 }
 
 fn words(numbers: &[u64]) -> String {
