@@ -1,6 +1,7 @@
 //! The command line.
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use tessera::drivers::export;
 use tessera::report::Level;
 
 /// Distributed-memory parametric simulation and model reduction.
@@ -30,6 +31,31 @@ pub enum Command {
         /// deck's [[exact]] solutions with the observed orders; for box meshes
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=12))]
         convergence: Option<u32>,
+    },
+    /// Show what is in an HDF5 file of Tessera: origin, mesh, fields with ranges, samples, modes
+    Info {
+        /// The file
+        file: PathBuf,
+        /// Show the deck as well
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// Write a file's fields for other programs
+    Export {
+        /// The file: of a run, a campaign or a reduced model
+        file: PathBuf,
+        /// For which program
+        #[arg(short = 't', long, value_enum, default_value_t)]
+        format: Format,
+        /// Only this field; may be given several times
+        #[arg(short, long = "field", value_name = "NAME")]
+        fields: Vec<String>,
+        /// Only this sample of a campaign, step of a run or mode of a model, from 0; otherwise all (xdmf) or the last
+        #[arg(short, long, value_name = "N")]
+        sample: Option<u64>,
+        /// Where to, instead of beside the file
+        #[arg(short, long)]
+        output: Option<PathBuf>,
     },
     /// Print the JSON schema of decks
     Schema,
@@ -76,6 +102,28 @@ pub struct PetscOptions {
     pub options: Vec<String>,
 }
 
+/// What `export` writes.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum Format {
+    /// XDMF for ParaView: all steps or samples; points into the HDF5 file
+    #[default]
+    Xdmf,
+    /// Comma-separated values: points, cells, quantities of interest
+    Csv,
+    /// One step as a VTK file of its own
+    Vtu,
+}
+
+impl From<Format> for export::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Xdmf => Self::Xdmf,
+            Format::Csv => Self::Csv,
+            Format::Vtu => Self::Vtu,
+        }
+    }
+}
+
 impl Show {
     /// The level of the report.
     pub fn level(&self) -> Level {
@@ -92,7 +140,7 @@ impl Command {
     pub fn petsc_options(&self) -> &[String] {
         match self {
             Self::Check { common, .. } => &common.petsc.options,
-            Self::Schema | Self::Completions { .. } => &[],
+            Self::Schema | Self::Completions { .. } | Self::Info { .. } | Self::Export { .. } => &[],
         }
     }
 }

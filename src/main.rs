@@ -7,7 +7,7 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::Communicator;
 use std::process::ExitCode;
 use tessera::deck::Deck;
-use tessera::drivers::{self, check::CheckOptions};
+use tessera::drivers::{self, check::CheckOptions, export::ExportOptions};
 use tessera::parallel::Comm;
 use tessera::{Error, Result};
 
@@ -21,6 +21,13 @@ fn main() -> ExitCode {
                 clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut std::io::stdout());
                 Ok(())
             });
+        }
+        Ok(Cli { command: Command::Info { file, verbose } }) => {
+            return alone(|| drivers::info::run(&file, verbose));
+        }
+        Ok(Cli { command: Command::Export { file, format, fields, sample, output } }) => {
+            let options = ExportOptions { format: format.into(), fields, sample, output };
+            return alone(|| drivers::export::run(&file, &options));
         }
         other => other,
     };
@@ -58,7 +65,10 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
             drivers::check::run(comm, &deck(comm, common)?, &options)
         }
-        Command::Schema | Command::Completions { .. } => Ok(()),
+        // Done before MPI started.
+        Command::Schema | Command::Completions { .. } | Command::Info { .. } | Command::Export { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -4,10 +4,14 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use tessera::drivers::export::{ExportOptions, Format, export};
+use tessera::drivers::info::describe;
 use tessera::fem::Space;
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
-use tessera::storage::{DatasetFile, Field, Provenance, ResultFile, Samples, Schema, Status, write_xdmf};
+use tessera::storage::{
+    DatasetFile, Field, Provenance, Reader, ResultFile, Samples, Schema, Status, write_xdmf,
+};
 
 fn main() -> std::process::ExitCode {
     common::mpi_main(
@@ -15,6 +19,7 @@ fn main() -> std::process::ExitCode {
         &[
             ("results_of_every_shape_have_an_xdmf_that_fits", results_of_every_shape_have_an_xdmf_that_fits),
             ("quadratic_fields_have_quadratic_cells", quadratic_fields_have_quadratic_cells),
+            ("exports_hold_what_the_file_holds", exports_hold_what_the_file_holds),
             ("campaigns_show_the_samples_that_are_done", campaigns_show_the_samples_that_are_done),
         ],
     )
@@ -136,6 +141,86 @@ fn quadratic_fields_have_quadratic_cells(comm: &Comm) {
             }
         }
         check(comm, &files);
+    });
+}
+
+/// Rows of a table of numbers by heading.
+fn table(path: &Path) -> (Vec<String>, Vec<Vec<f64>>) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines().map(|l| l.split(',').map(String::from).collect::<Vec<_>>());
+    let heads = lines.next().unwrap();
+    (heads, lines.map(|l| l.iter().map(|n| n.parse().unwrap_or(f64::NAN)).collect()).collect())
+}
+
+fn exports_hold_what_the_file_holds(comm: &Comm) {
+    common::with_folder(comm, |folder| {
+        let path = folder.join("run.h5");
+        let mesh = mesh(comm, CellType::Tetrahedron);
+        write_fields(&mesh, &path);
+        comm.barrier();
+        if comm.rank() > 0 {
+            return;
+        }
+        let as_csv = ExportOptions { format: Format::Csv, ..ExportOptions::default() };
+        let written = export(&path, &as_csv).unwrap();
+        assert_eq!(written, [folder.join("run.points.csv"), folder.join("run.cells.csv")]);
+        let (heads, rows) = table(&written[0]);
+        assert_eq!(heads[..5], ["x", "y", "z", "linear [K]", "strain xx [1]"]);
+        assert_eq!(rows.len(), 60);
+        for row in &rows {
+            assert!((row[3] - linear([row[0], row[1], row[2]])).abs() < 1e-14 && row.len() == heads.len());
+        }
+        let (heads, rows) = table(&written[1]);
+        assert_eq!(heads, ["x", "y", "z", "region", "rank", "expert", "number [1]"]);
+        assert!(rows.len() == 144 && rows.iter().enumerate().all(|(i, row)| row[6] == i as f64));
+        let volume_centre: f64 = rows.iter().map(|row| row[1]).sum::<f64>() / rows.len() as f64;
+        assert!((volume_centre - 1.0).abs() < 1e-12);
+
+        let target = folder.join("sub/one.vtu");
+        let as_vtu = ExportOptions {
+            format: Format::Vtu,
+            fields: vec!["linear".into(), "vector".into(), "number".into()],
+            sample: Some(0),
+            output: Some(target.clone()),
+        };
+        assert_eq!(export(&path, &as_vtu).unwrap(), [target.clone()]);
+        let data = std::fs::read(&target).unwrap();
+        // Appended blocks, each after its length, in the order of the header: points come first, then the cells.
+        let start = data.windows(7).position(|w| w == b"\"raw\">\n").unwrap() + 8;
+        let length = |at: usize| u64::from_le_bytes(data[at..at + 8].try_into().unwrap()) as usize;
+        let mut at = start;
+        let sizes: Vec<usize> = (0..10)
+            .map(|_| {
+                let size = length(at);
+                at += 8 + size;
+                size
+            })
+            .collect();
+        let expected = [60 * 24, 144 * 32, 144 * 8, 144, 60 * 8, 60 * 24, 144 * 8, 144 * 4, 144 * 4, 144 * 4];
+        assert_eq!(sizes, expected);
+        assert!(data[at..].starts_with(b"\n</AppendedData>"));
+        check(comm, &[target]);
+
+        let missing = ExportOptions { fields: vec!["nothing".into()], ..as_csv.clone() };
+        let error = export(&path, &missing).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("no field \"nothing\" (fields: linear"));
+        let error = export(&path, &ExportOptions { sample: Some(1), ..as_csv }).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("no 1 to show; there are 0"), "{error}");
+
+        let text = describe(&Reader::open(&path).unwrap(), true).unwrap();
+        for part in [
+            "run.h5: result of a run, ",
+            "title       a < b & \"c\"",
+            "144 cells (tetrahedron), 60 vertices (from box)",
+            "regions     domain (144)",
+            "linear  vertices      60         0      9.5  K",
+        ] {
+            assert!(text.contains(part), "no {part} in\n{text}");
+        }
+        assert!(describe(&Reader::open(&path).unwrap(), true).unwrap().is_ascii());
+        if std::env::var_os("TESSERA_SHOW").is_some() {
+            println!("{text}");
+        }
     });
 }
 

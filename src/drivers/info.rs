@@ -2,7 +2,8 @@
 use crate::error::Result;
 use crate::report::{Table, bytes, count};
 use crate::storage::{Field, Location, Reader, Slab, Value};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 /// Numbers read at once.
@@ -15,7 +16,9 @@ const RANGE_LIMIT: u64 = 1 << 28;
 /// # Errors
 /// [`crate::Error::Input`] when it is no HDF5 file.
 pub fn run(file: &Path, verbose: bool) -> Result<()> {
-    print!("{}", describe(&Reader::open(file)?, verbose)?);
+    let text = describe(&Reader::open(file)?, verbose)?;
+    // A reader that has seen enough and closed the pipe is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 

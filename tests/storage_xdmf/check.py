@@ -1,4 +1,4 @@
-"""Checks XDMF files: every array that they name is in the HDF5 file, with that shape and kind of numbers.
+"""Checks XDMF files (and VTU, with VTK only): every array that they name is in the HDF5 file, with that shape and kind of numbers.
 
 usage: check.py FILE.xdmf...
 
@@ -77,6 +77,11 @@ class Document:
 
 
 def check_with_vtk(path, times):
+    if path.suffix == ".vtu":
+        reader = vtk.vtkXMLUnstructuredGridReader()
+        reader.SetFileName(str(path))
+        reader.Update()
+        return compare(reader.GetOutput())
     reader = vtk.vtkXdmfReader()
     reader.SetFileName(str(path))
     reader.UpdateInformation()
@@ -86,6 +91,10 @@ def check_with_vtk(path, times):
     grid = reader.GetOutputDataObject(0)
     while not isinstance(grid, vtk.vtkUnstructuredGrid):
         grid = grid.GetBlock(0)
+    return compare(grid)
+
+
+def compare(grid):
     sizes = vtk.vtkCellSizeFilter()
     sizes.SetInputData(grid)
     sizes.Update()
@@ -116,7 +125,7 @@ def check_with_vtk(path, times):
 
 
 for argument in sys.argv[1:]:
-    count, names = Document(pathlib.Path(argument)).check()
+    count, names = (1, []) if argument.endswith(".vtu") else Document(pathlib.Path(argument)).check()
     print(f"{argument}: {count} grids of {', '.join(names)}")
     if vtk:
         print("  VTK:", check_with_vtk(pathlib.Path(argument), count))
