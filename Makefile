@@ -2,6 +2,7 @@
 # Everything is built in release mode: one set of artefacts for runs, tests and benchmarks.
 RANKS ?= 2
 OUT ?= out
+DEMO := input/blade/blade.toml
 MESH_SIZE ?= 2.4
 GMSH ?=
 SHELL := /bin/bash
@@ -20,7 +21,7 @@ MPIRUN := mpirun -n $(RANKS) $(TESSERA)
 PLOT := .venv/bin/tessera-plot
 PYTHON := .venv/bin/python
 
-.PHONY: help setup build demo test bench soak doc clean blade blade-fine blade-finer meshes
+.PHONY: help setup build demo pictures test bench soak doc clean blade blade-fine blade-finer meshes
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -32,7 +33,25 @@ build: setup  ## the program, target/release/tessera
 	@cargo build --release
 
 demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict, repair; pictures in out/
-	$(MPIRUN) run input/blade/blade.toml --output $(OUT)
+	rm -f $(OUT)/dataset.h5          # a campaign would go on with it
+	$(MPIRUN) run $(DEMO) --output $(OUT)
+	$(MPIRUN) campaign $(DEMO) --output $(OUT) --set campaign.samples=24
+	$(MPIRUN) train $(DEMO) --output $(OUT)
+	$(MPIRUN) predict $(OUT)/model.h5 --output $(OUT) --samples 8 --truth --constraint conservation
+	@$(MAKE) --no-print-directory pictures
+
+pictures:  ## the pictures of the demo again
+	$(PLOT) field $(OUT)/run.h5 temperature --colours inferno --view=-50,22 -o $(OUT)/temperature.png
+	$(PLOT) field $(OUT)/run.h5 temperature --colours inferno --view=-50,35 --cut z=0.05 -o $(OUT)/temperature-cut.png
+	$(PLOT) field $(OUT)/run.h5 von_mises --view=-50,22 --warp displacement=20 -o $(OUT)/stress.png
+	$(PLOT) field $(OUT)/run.h5 expert --view=-50,22 -o $(OUT)/experts.png
+	$(PLOT) qoi $(OUT)/dataset.h5 -o $(OUT)/quantities.png
+	$(PLOT) singular $(OUT)/model.h5 -o $(OUT)/singular-values.png
+	$(PLOT) modes $(OUT)/model.h5 -o $(OUT)/modes.png
+	$(PLOT) estimate $(OUT)/predict.h5 -o $(OUT)/estimate.png
+	$(PLOT) violation $(OUT)/predict.h5 -o $(OUT)/balance.png
+	$(PLOT) timing $(OUT)/run.h5 -o $(OUT)/timing.png
+	@echo "pictures: $(OUT)/*.png; ParaView opens $(OUT)/run.xdmf"
 
 test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints, Python
 	cargo fmt --all --check
