@@ -1,0 +1,82 @@
+//! The cases in `input/` through the program itself, as a user runs them, against their known answers.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tessera::storage::Reader;
+
+/// A quantity of interest of a case: deck, quantity, expected value, relative tolerance.
+type Known = (&'static str, &'static str, f64, f64);
+
+const KNOWN: &[Known] = &[
+    // 400 + g x - source x^2 / (2 k) at its highest point, and the balance at the right end.
+    ("bar/bar.toml", "peak_temperature", 445.0, 1e-4),
+    ("bar/bar.toml", "heat_out", 10_000.0, 1e-6),
+    // Cook (1974): 23.96 for the converged mesh.
+    ("cook/cook.toml", "rise", 23.96, 2e-3),
+    ("cook/cook.toml", "support", -1.0, 1e-6),
+    // Kirsch (1898): three times the tension.
+    ("plate/plate.toml", "stress_at_hole", 3e6, 1e-2),
+    // NAFEMS, The Standard NAFEMS Benchmarks (1990).
+    ("nafems/le1/le1.toml", "stress_yy_at_D", 92.7e6, 2e-2),
+    ("nafems/le10/le10.toml", "stress_yy_at_D", -5.38e6, 2e-2),
+    ("nafems/le11/le11.toml", "stress_zz_at_A", -105e6, 2e-2),
+];
+
+fn input(deck: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("input").join(deck)
+}
+
+/// Runs a deck on some ranks; its quantities of interest by name.
+fn run(deck: &str, ranks: usize, folder: &Path) -> Vec<(String, f64)> {
+    let output = Command::new("timeout")
+        .args(["300", "mpirun", "-n", &ranks.to_string(), env!("CARGO_BIN_EXE_tessera"), "run", "--quiet"])
+        .arg(input(deck))
+        .args(["--output".as_ref(), folder.as_os_str()])
+        .envs([
+            ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+            ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+            ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
+            ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
+            ("OMPI_MCA_mpi_yield_when_idle", "1"),
+            ("OMP_NUM_THREADS", "1"),
+        ])
+        .output()
+        .expect("mpirun starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{deck} on {ranks} ranks: {}\n{text}", output.status);
+    let reader = Reader::open(&folder.join("run.h5")).expect("the run writes run.h5");
+    let value = |name: &String| reader.array::<f64>(&format!("/qoi/{name}")).expect("a quantity").1[0];
+    reader.members("/qoi").into_iter().map(|name| (name.clone(), value(&name))).collect()
+}
+
+#[test]
+fn cases_give_their_known_answers() {
+    let mut decks: Vec<&str> = KNOWN.iter().map(|known| known.0).collect();
+    decks.dedup();
+    let mut wrong = Vec::new();
+    for deck in decks {
+        let folder = tempfile::tempdir().unwrap();
+        let found = run(deck, 2, folder.path());
+        for &(_, name, expected, tolerance) in KNOWN.iter().filter(|known| known.0 == deck) {
+            let value = found.iter().find(|q| q.0 == name).expect("the deck has the quantity").1;
+            if (value - expected).abs() > tolerance * expected.abs() {
+                wrong.push(format!("{deck}: {name} = {value:e}, expected {expected:e} within {tolerance:e}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What flows in flows out: the aquifer's sides and its well; and quantities do not depend on the ranks.
+#[test]
+fn other_cases_run_and_do_not_depend_on_the_ranks() {
+    for deck in ["darcy/darcy.toml", "darcy/random.toml", "darcy/file.toml", "blade/blade.toml"] {
+        let folder = tempfile::tempdir().unwrap();
+        let one = run(deck, 1, folder.path());
+        let three = run(deck, 3, folder.path());
+        assert!(!one.is_empty());
+        for (a, b) in one.iter().zip(&three) {
+            let close = (a.1 - b.1).abs() <= 1e-5 * a.1.abs();
+            assert!(a.0 == b.0 && a.1.is_finite() && close, "{deck}: {a:?} on one rank, {b:?} on three");
+        }
+    }
+}
