@@ -59,8 +59,10 @@ def facets(cell_type, cells):
     """Facets on the boundary: cell and number of the facet in it, both [facet]."""
     table = FACETS[cell_type]
     rows = np.concatenate([np.sort(cells[:, list(f)], axis=1) for f in table])
-    _, inverse, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    alone = np.flatnonzero(counts[inverse.ravel()] == 1)
+    order = np.lexsort(rows.T)
+    rows = rows[order]
+    fresh = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1), [True]])
+    alone = np.sort(order[fresh[1:] & fresh[:-1]])
     return alone % len(cells), alone // len(cells)
 
 
