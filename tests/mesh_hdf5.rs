@@ -4,7 +4,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
-use tessera::storage::ParallelFile;
+use tessera::storage::File;
 
 fn main() -> std::process::ExitCode {
     common::mpi_main(
@@ -43,7 +43,7 @@ fn with_folder(comm: &Comm, work: impl FnOnce(&Path)) {
 }
 
 fn write(mesh: &Mesh, path: &Path) {
-    let file = ParallelFile::create(&mesh.comm, path).unwrap();
+    let file = File::create(&mesh.comm, path).unwrap();
     mesh.write(&file).unwrap();
     file.close().unwrap();
 }
@@ -93,7 +93,7 @@ fn files_do_not_show_the_ranks(comm: &Comm) {
         if comm.rank() == 0 {
             write(&gmsh(&alone, "tetrahedron"), &folder.join("one.h5"));
             let [all, one] = ["all", "one"].map(|name| {
-                let file = ParallelFile::open(&alone, &folder.join(format!("{name}.h5"))).unwrap();
+                let file = File::open(&alone, &folder.join(format!("{name}.h5"))).unwrap();
                 let geometry = file.read_array::<f64>("/mesh/geometry").unwrap();
                 let integers = ["topology", "cell_markers", "facet_topology", "facet_markers"]
                     .map(|dataset| file.read_array::<i64>(&format!("/mesh/{dataset}")).unwrap());
@@ -106,7 +106,7 @@ fn files_do_not_show_the_ranks(comm: &Comm) {
 }
 
 fn broken_files_are_refused(comm: &Comm) {
-    type Break = fn(&ParallelFile);
+    type Break = fn(&File);
     let cases: [(&str, Break); 7] = [
         ("there is no /mesh/geometry", |_| {}),
         ("cell_type is \"blob\"", |file| {
@@ -125,7 +125,7 @@ fn broken_files_are_refused(comm: &Comm) {
     let folder = tempfile::tempdir().unwrap();
     for (i, (words, build)) in cases.into_iter().enumerate() {
         let path = folder.path().join(format!("{i}.h5"));
-        let file = ParallelFile::create(&alone, &path).unwrap();
+        let file = File::create(&alone, &path).unwrap();
         build(&file);
         file.close().unwrap();
         let error = from_file(&alone, &path).err().unwrap_or_else(|| panic!("accepted: {words}"));
@@ -149,7 +149,7 @@ fn broken_files_are_refused(comm: &Comm) {
 }
 
 /// One triangle: its vertices, and the markers of the cells.
-fn arrays(file: &ParallelFile, topology: &[u64], markers: &[i32]) {
+fn arrays(file: &File, topology: &[u64], markers: &[i32]) {
     file.write_array("/mesh/geometry", &[3, 2], &[0.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
     file.write_array("/mesh/topology", &[1, 3], topology).unwrap();
     file.write_array("/mesh/cell_markers", &[markers.len() as u64], markers).unwrap();

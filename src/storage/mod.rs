@@ -21,7 +21,7 @@ pub use collective::{Element, Slab};
 pub use csv::export_csv;
 pub use dataset::{DatasetFile, Quantity, Status};
 pub use field::{Field, Location, field_path};
-pub use file::{File, File as ParallelFile};
+pub use file::File;
 pub use layout::{Provenance, SCHEMA_VERSION, Samples, Schema, created_by};
 pub use model::ModelFile;
 pub use reader::Reader;
