@@ -3,6 +3,7 @@
 //! - A panic on one rank fails the test everywhere: verdicts are reduced over the ranks. A rank that failed
 //!   alone, while others wait for it in a collective call, ends the run after a grace period.
 //! - A watchdog ends a run that hangs.
+//! - What PETSc lists as not freed (with the options `-objects_dump -malloc_dump`) fails the run.
 //! - Words on the command line select tests whose name contains one of them; `--list` lists them.
 //! - `TESSERA_TEST_RANKS=2,4` overrides the rank counts, `TESSERA_TEST_TIMEOUT` the watchdog's seconds.
 use mpi::collective::SystemOperation;
@@ -20,10 +21,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// What the child runs: sets up what the tests need on the world, then calls the runner with a function
 /// that runs test number `i`.
-pub type SetUp = dyn Fn(&SimpleCommunicator, &mut dyn FnMut(&dyn Fn(usize)));
+pub type SetUp<'a> = dyn Fn(&SimpleCommunicator, &mut dyn FnMut(&dyn Fn(usize))) + 'a;
 
 /// Runs the tests called `names` with each of the rank counts; `set_up` runs in each process.
-pub fn main(ranks: &[usize], names: &[&str], set_up: &SetUp) -> ExitCode {
+pub fn main(ranks: &[usize], names: &[&str], set_up: &SetUp<'_>) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
     let chosen: Vec<usize> = (0..names.len())
@@ -37,6 +38,11 @@ pub fn main(ranks: &[usize], names: &[&str], set_up: &SetUp) -> ExitCode {
         Some(_) => child(names, &chosen, set_up),
         None => parent(ranks, names.len() - chosen.len(), chosen.len(), &arguments),
     }
+}
+
+/// Whether this process was started by [`main`] under `mpirun`.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
 }
 
 fn parent(ranks: &[usize], filtered: usize, chosen: usize, arguments: &[String]) -> ExitCode {
@@ -58,15 +64,20 @@ fn parent(ranks: &[usize], filtered: usize, chosen: usize, arguments: &[String])
                 continue;
             }
         };
-        let mut seen = 0;
+        let (mut seen, mut leaks) = (0, 0);
         let output = process.stdout.take().expect("piped");
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             println!("{line}");
+            leaks += usize::from(shows_a_leak(&line));
             if line.starts_with("test ") && line.ends_with(" ... ok") {
                 (passed, seen) = (passed + 1, seen + 1);
             } else if line.starts_with("test ") && line.ends_with(" ... FAILED") {
                 (failed, seen) = (failed + 1, seen + 1);
             }
+        }
+        if leaks > 0 {
+            println!("test on {n} ranks ... FAILED: PETSc objects or memory were never freed");
+            failed += 1;
         }
         let status = process.wait().expect("the process was started");
         if seen < chosen || (!status.success() && failed == 0) {
@@ -84,6 +95,12 @@ fn parent(ranks: &[usize], filtered: usize, chosen: usize, arguments: &[String])
         start.elapsed().as_secs_f64()
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+/// Whether a line is from PETSc's list of what was not freed.
+pub fn shows_a_leak(line: &str) -> bool {
+    let memory = line.starts_with('[') && line.contains(" bytes ") && line.contains("() at ");
+    memory || line.contains("were never freed")
 }
 
 fn run(ranks: usize, timeout: u64, arguments: &[String]) -> std::io::Result<std::process::Child> {
@@ -104,7 +121,7 @@ fn run(ranks: usize, timeout: u64, arguments: &[String]) -> std::io::Result<std:
         .spawn()
 }
 
-fn child(names: &[&str], chosen: &[usize], set_up: &SetUp) -> ExitCode {
+fn child(names: &[&str], chosen: &[usize], set_up: &SetUp<'_>) -> ExitCode {
     // PT-Scotch calls MPI from several threads.
     let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts");
     let world = universe.world();

@@ -1,4 +1,5 @@
 //! PETSc's errors as values.
+use crate::closure::Slot;
 use petsc_sys::*;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -121,13 +122,26 @@ fn from_int(code: i32) -> PetscErrorCode {
     unsafe { std::mem::transmute::<i32, PetscErrorCode>(code) }
 }
 
-/// Runs a user's closure below PETSc: an error or a panic becomes a PETSc error code.
-pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+/// Runs a user's closure: a panic becomes an error. PETSc handles that live outside of `body` are dropped
+/// in order, which they are not while a panic unwinds through them.
+pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
         Err(Error { code: USER, message: format!("panic: {text}"), traceback: Vec::new() })
-    });
+    })
+}
+
+/// Calls a user's closure in its cell.
+pub(crate) fn call<F: ?Sized, T>(slot: &Slot<F>, body: impl FnOnce(&mut F) -> Result<T>) -> Result<T> {
+    let mut closure =
+        slot.try_borrow_mut().map_err(|_| Error::argument("a callback was called from within itself"))?;
+    guarded(|| body(&mut closure))
+}
+
+/// Runs Rust code below PETSc: an error or a panic becomes a PETSc error code.
+pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
+    let outcome = guarded(body);
     let code = match outcome {
         Ok(()) => 0,
         Err(error) => {

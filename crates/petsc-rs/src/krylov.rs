@@ -1,13 +1,14 @@
 //! Linear solvers.
+use crate::closure::{attach, attached, borrow, detach};
+use crate::convergence::{Convergence, ConvergenceReason};
 use crate::error::{Error, Result, callback};
 use crate::session::{int, name, text, truth};
-use crate::{Int, Matrix, Options, Preconditioner, Vector};
+use crate::{Matrix, Options, Preconditioner, Vector};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::AsRaw;
 use petsc_sys::*;
-use std::cell::Cell;
-use std::ffi::{c_char, c_void};
-use std::fmt;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{null, null_mut};
 use std::vec::Vec;
 
@@ -20,112 +21,6 @@ handle!(
     KSP,
     KSPDestroy
 );
-
-/// Why an iteration stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConvergenceReason {
-    /// Residual below the relative tolerance.
-    RelativeTolerance,
-    /// Residual below the absolute tolerance.
-    AbsoluteTolerance,
-    /// The number of iterations that was asked for, without a test.
-    Iterations,
-    /// The Krylov space holds the solution.
-    HappyBreakdown,
-    /// Another of PETSc's positive reasons.
-    Converged(i32),
-    /// Still iterating.
-    Iterating,
-    /// Out of iterations.
-    DivergedIterations,
-    /// The residual grew beyond the divergence tolerance.
-    DivergedTolerance,
-    /// The method broke down.
-    DivergedBreakdown,
-    /// The method needs a symmetric matrix or preconditioner.
-    DivergedNonsymmetric,
-    /// The preconditioner is not positive definite.
-    DivergedIndefinitePreconditioner,
-    /// Not-a-number or infinity appeared.
-    DivergedNan,
-    /// The matrix is not positive definite.
-    DivergedIndefiniteMatrix,
-    /// The preconditioner could not be built or applied (zero pivot, out of memory, ...).
-    DivergedPreconditionerFailed,
-    /// Another of PETSc's negative reasons.
-    Diverged(i32),
-}
-
-impl ConvergenceReason {
-    /// From PETSc's number; the positive ones moved between versions.
-    fn from_raw(reason: KSPConvergedReason) -> Self {
-        // SAFETY: reads an enumeration of four bytes.
-        let code = unsafe { std::mem::transmute::<KSPConvergedReason, i32>(reason) };
-        match code {
-            0 => Self::Iterating,
-            2 => Self::RelativeTolerance,
-            3 => Self::AbsoluteTolerance,
-            4 => Self::Iterations,
-            _ if reason == KSPConvergedReason_KSP_CONVERGED_HAPPY_BREAKDOWN => Self::HappyBreakdown,
-            1.. => Self::Converged(code),
-            -3 => Self::DivergedIterations,
-            -4 => Self::DivergedTolerance,
-            -5 | -6 => Self::DivergedBreakdown,
-            -7 => Self::DivergedNonsymmetric,
-            -8 => Self::DivergedIndefinitePreconditioner,
-            -9 => Self::DivergedNan,
-            -10 => Self::DivergedIndefiniteMatrix,
-            -11 => Self::DivergedPreconditionerFailed,
-            _ => Self::Diverged(code),
-        }
-    }
-
-    /// Whether the solution meets what was asked for.
-    pub fn converged(self) -> bool {
-        matches!(
-            self,
-            Self::RelativeTolerance
-                | Self::AbsoluteTolerance
-                | Self::Iterations
-                | Self::HappyBreakdown
-                | Self::Converged(_)
-        )
-    }
-}
-
-impl fmt::Display for ConvergenceReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self {
-            Self::RelativeTolerance => "relative tolerance reached",
-            Self::AbsoluteTolerance => "absolute tolerance reached",
-            Self::Iterations => "the iterations asked for were done",
-            Self::HappyBreakdown => "the Krylov space holds the solution",
-            Self::Converged(code) => return write!(f, "converged (PETSc's reason {code})"),
-            Self::Iterating => "still iterating",
-            Self::DivergedIterations => "the iteration limit was reached",
-            Self::DivergedTolerance => "the residual grew beyond the divergence tolerance",
-            Self::DivergedBreakdown => "the Krylov method broke down",
-            Self::DivergedNonsymmetric => "the matrix or preconditioner is not symmetric",
-            Self::DivergedIndefinitePreconditioner => "the preconditioner is not positive definite",
-            Self::DivergedNan => "not-a-number or infinity appeared",
-            Self::DivergedIndefiniteMatrix => "the matrix is not positive definite",
-            Self::DivergedPreconditionerFailed => "the preconditioner could not be built or applied",
-            Self::Diverged(code) => return write!(f, "diverged (PETSc's reason {code})"),
-        };
-        f.write_str(words)
-    }
-}
-
-/// How a solve ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Convergence {
-    /// Why it stopped.
-    pub reason: ConvergenceReason,
-    /// Iterations done.
-    pub iterations: usize,
-    /// Last residual norm, in the solver's norm.
-    pub residual: f64,
-}
 
 /// The norm that the convergence test sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +39,9 @@ thread_local! {
     static COUNTER: Cell<u64> = const { Cell::new(0) };
 }
 
-type Monitor = Box<dyn FnMut(usize, f64)>;
+type Monitor = dyn FnMut(usize, f64);
+type Monitors = RefCell<Vec<Box<Monitor>>>;
+const MONITORS: &CStr = c"petsc_rs_monitors";
 
 impl KrylovSolver {
     /// A solver with a prefix of its own ("solver1_", "solver2_", ...).
@@ -185,9 +82,16 @@ impl KrylovSolver {
     /// # Errors
     /// When an option is malformed or has a wrong value.
     pub fn set_options(&mut self, line: &str) -> Result<Vec<String>> {
-        let added = Options::global()?.insert(&self.prefix(), line, false)?;
-        petsc!(KSPSetFromOptions(self.raw))?;
-        Ok(added)
+        let mut options = Options::global()?;
+        let added = options.insert(&self.prefix(), line, false)?;
+        match petsc!(KSPSetFromOptions(self.raw)) {
+            Ok(()) => Ok(added),
+            Err(error) => {
+                // A refused value must not meet the next reader.
+                added.iter().try_for_each(|option| options.clear(option))?;
+                Err(error)
+            }
+        }
     }
 
     /// Sets the matrix and the one that the preconditioner is built from (often the same). PETSc shares
@@ -259,14 +163,17 @@ impl KrylovSolver {
     /// # Errors
     /// When PETSc fails.
     pub fn add_monitor(&mut self, monitor: impl FnMut(usize, f64) + 'static) -> Result<()> {
-        let boxed: Box<Monitor> = Box::new(Box::new(monitor));
-        // PETSc frees it through `drop_monitor`.
-        petsc!(KSPMonitorSet(
-            self.raw,
-            Some(run_monitor),
-            Box::into_raw(boxed) as *mut c_void,
-            Some(drop_monitor)
-        ))
+        let object = self.raw as PetscObject;
+        let boxed: Box<Monitor> = Box::new(monitor);
+        // SAFETY: this key holds this type.
+        if let Some(monitors) = unsafe { attached::<Monitors>(object, MONITORS)? } {
+            let mut list =
+                monitors.try_borrow_mut().map_err(|_| Error::argument("a monitor adds a monitor"))?;
+            list.push(boxed);
+            return Ok(());
+        }
+        let context = attach::<Monitors>(object, MONITORS, RefCell::new(vec![boxed]))?;
+        petsc!(KSPMonitorSet(self.raw, Some(run_monitors), context, None))
     }
 
     /// Removes all monitors.
@@ -274,7 +181,8 @@ impl KrylovSolver {
     /// # Errors
     /// When PETSc fails.
     pub fn clear_monitors(&mut self) -> Result<()> {
-        petsc!(KSPMonitorCancel(self.raw))
+        petsc!(KSPMonitorCancel(self.raw))?;
+        detach(self.raw as PetscObject, MONITORS)
     }
 
     /// Keeps the residual norms of up to `length` iterations of each solve.
@@ -282,7 +190,7 @@ impl KrylovSolver {
     /// # Errors
     /// When PETSc fails.
     pub fn keep_history(&mut self, length: usize) -> Result<()> {
-        petsc!(KSPSetResidualHistory(self.raw, null_mut(), int(length)?, truth(true)))
+        petsc!(KSPSetResidualHistory(self.raw, null_mut(), length as _, truth(true)))
     }
 
     /// Residual norms of the last solve; empty without [`KrylovSolver::keep_history`].
@@ -334,17 +242,10 @@ impl KrylovSolver {
         if is_set == truth(false) {
             return Err(Error::argument("the solver has no matrix"));
         }
-        let (mut a, mut rows, mut columns): (Mat, Int, Int) = (null_mut(), 0, 0);
+        let mut a = null_mut();
         petsc!(KSPGetOperators(self.raw, &mut a, null_mut()))?;
-        petsc!(MatGetSize(a, &mut rows, &mut columns))?;
-        if rows as usize != b.global_size() || columns as usize != x.global_size() {
-            return Err(Error::argument(format!(
-                "a matrix of {rows} x {columns} against a right-hand side of {} and a solution of {}",
-                b.global_size(),
-                x.global_size()
-            )));
-        }
-        Ok(())
+        let a = Matrix::share(a)?;
+        a.check_fit(x, b)
     }
 
     /// How the last solve ended.
@@ -385,24 +286,18 @@ impl KrylovSolver {
     }
 }
 
-unsafe extern "C" fn run_monitor(
+unsafe extern "C" fn run_monitors(
     _ksp: KSP,
     iteration: PetscInt,
     residual: PetscReal,
     context: *mut c_void,
 ) -> PetscErrorCode {
     callback(|| {
-        // SAFETY: the box made in `add_monitor`, alive until `drop_monitor`.
-        let monitor = unsafe { &mut *(context as *mut Monitor) };
-        monitor(iteration.max(0) as usize, residual);
-        Ok(())
-    })
-}
-
-unsafe extern "C" fn drop_monitor(context: *mut *mut c_void) -> PetscErrorCode {
-    callback(|| {
-        // SAFETY: called once, with the box made in `add_monitor`.
-        drop(unsafe { Box::from_raw(*context as *mut Monitor) });
+        // SAFETY: attached in `add_monitor`.
+        let monitors = unsafe { borrow::<Monitors>(context) };
+        let mut list =
+            monitors.try_borrow_mut().map_err(|_| Error::argument("a monitor runs its own solver"))?;
+        list.iter_mut().for_each(|monitor| monitor(iteration.max(0) as usize, residual));
         Ok(())
     })
 }

@@ -42,23 +42,37 @@ mod scotch;
 #[macro_use]
 mod session;
 
+mod closure;
+mod convergence;
 mod index_set;
 mod krylov;
+pub mod log;
 mod matrix;
+mod nonlinear;
 mod options;
 mod partitioner;
+mod plex;
 mod preconditioner;
+mod scatter;
+mod section;
+mod star_forest;
 mod vector;
 
+pub use convergence::{Convergence, ConvergenceReason};
 pub use error::{Error, Result};
 pub use index_set::{IndexSet, Indices};
-pub use krylov::{Convergence, ConvergenceReason, KrylovSolver, NormType};
+pub use krylov::{KrylovSolver, NormType};
 pub use matrix::{AijArrays, DenseArray, Matrix, MatrixOption};
+pub use nonlinear::{NonlinearConvergence, NonlinearReason, NonlinearSolver};
 pub use options::Options;
 pub use partitioner::Partitioner;
-pub use preconditioner::{Preconditioner, SchwarzType};
+pub use plex::{CellKind, DmPlex};
+pub use preconditioner::{Preconditioner, SchwarzType, TwoLevel};
+pub use scatter::Scatter;
+pub use section::Section;
 pub use session::Petsc;
-pub use vector::{Norm, Vector, VectorRead, VectorWrite};
+pub use star_forest::{Leaf, StarForest};
+pub use vector::{Norm, Part, PartMut, Vector, VectorRead, VectorWrite};
 
 // A 64-bit PetscInt is refused by the build script of petsc-sys; this keeps the promise visible here.
 const _: () = assert!(size_of::<Int>() == 4, "petsc-rs needs a PETSc with 32-bit indices");

@@ -1,7 +1,7 @@
 //! Graph partitioning.
 use crate::error::{Error, Result};
-use crate::session::{int, name};
-use crate::{Int, Options};
+use crate::session::{agree, name};
+use crate::{Int, Options, Section};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::AsRaw;
 use petsc_sys::*;
@@ -48,7 +48,7 @@ impl Partitioner {
     /// on the same number of ranks gives the same parts with "ptscotch".
     ///
     /// # Errors
-    /// When the arrays do not fit together (checked before any communication), or the partitioner fails.
+    /// When the arrays do not fit together on some rank (all ranks get an error then), or the partitioner fails.
     pub fn partition(
         &mut self,
         parts: Int,
@@ -56,30 +56,12 @@ impl Partitioner {
         adjacency: &[Int],
         weights: Option<&[Int]>,
     ) -> Result<Vec<Int>> {
-        let Some(vertices) = start.len().checked_sub(1) else {
-            return Err(Error::argument("start needs one entry more than there are vertices"));
-        };
-        if start[0] != 0
-            || start.windows(2).any(|w| w[1] < w[0])
-            || start[vertices] as usize != adjacency.len()
-            || weights.is_some_and(|w| w.len() != vertices)
-            || parts < 1
-        {
-            return Err(Error::argument("the graph's arrays do not fit together"));
-        }
         let comm = self.mpi_comm()?;
-        let weights = weights
-            .map(|values| -> Result<_> {
-                let section = RawSection::new(comm)?;
-                petsc!(PetscSectionSetChart(section.0, 0, int(vertices)?))?;
-                for (v, &value) in values.iter().enumerate() {
-                    petsc!(PetscSectionSetDof(section.0, v as Int, value.max(1)))?;
-                }
-                petsc!(PetscSectionSetUp(section.0))?;
-                Ok(section)
-            })
-            .transpose()?;
-        let counts = RawSection::new(comm)?;
+        agree(comm, fits(parts, start, adjacency, weights))?;
+        let vertices = start.len() - 1;
+        let weights: Option<Vec<Int>> = weights.map(|values| values.iter().map(|&w| w.max(1)).collect());
+        let weights = weights.map(|values| Section::on(comm, 0, &values)).transpose()?;
+        let counts = Section::on(comm, 0, &[])?;
         let mut set = null_mut();
         // PETSc takes them as mutable but only reads. Empty ranks still need a valid pointer.
         let mut start = start.to_vec();
@@ -92,8 +74,8 @@ impl Partitioner {
             vertices as Int,
             start.as_mut_ptr(),
             adjacency.as_mut_ptr(),
-            weights.as_ref().map_or(null_mut(), |s| s.0),
-            counts.0,
+            weights.as_ref().map_or(null_mut(), |s| s.raw),
+            counts.raw,
             &mut set
         ))?;
         let set = crate::index_set::IndexSet::from_raw(set)?;
@@ -101,8 +83,8 @@ impl Partitioner {
         let mut target = vec![0; vertices];
         for part in 0..parts {
             let (mut size, mut offset) = (0, 0);
-            petsc!(PetscSectionGetDof(counts.0, part, &mut size))?;
-            petsc!(PetscSectionGetOffset(counts.0, part, &mut offset))?;
+            petsc!(PetscSectionGetDof(counts.raw, part, &mut size))?;
+            petsc!(PetscSectionGetOffset(counts.raw, part, &mut offset))?;
             for &point in &points[offset as usize..(offset + size) as usize] {
                 target[point as usize] = part;
             }
@@ -144,21 +126,17 @@ unsafe fn partition(
     }
 }
 
-struct RawSection(PetscSection);
-
-impl RawSection {
-    fn new(comm: MPI_Comm) -> Result<Self> {
-        let mut raw = null_mut();
-        petsc!(PetscSectionCreate(comm, &mut raw))?;
-        Ok(Self(raw))
+fn fits(parts: Int, start: &[Int], adjacency: &[Int], weights: Option<&[Int]>) -> Result<()> {
+    let Some(vertices) = start.len().checked_sub(1) else {
+        return Err(Error::argument("start needs one entry more than there are vertices"));
+    };
+    if start[0] != 0
+        || start.windows(2).any(|w| w[1] < w[0])
+        || start[vertices] as usize != adjacency.len()
+        || weights.is_some_and(|w| w.len() != vertices)
+        || parts < 1
+    {
+        return Err(Error::argument("the graph's arrays do not fit together"));
     }
-}
-
-impl Drop for RawSection {
-    fn drop(&mut self) {
-        if crate::session::usable() {
-            // SAFETY: owned.
-            unsafe { PetscSectionDestroy(&mut self.0) };
-        }
-    }
+    Ok(())
 }

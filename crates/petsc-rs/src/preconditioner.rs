@@ -1,5 +1,6 @@
 //! Preconditioners.
-use crate::error::{Error, Result, callback};
+use crate::closure::{Slot, attach, borrow};
+use crate::error::{Error, Result, call, callback};
 use crate::session::{int, name, text};
 use crate::{IndexSet, KrylovSolver, Matrix, Vector};
 use mpi::topology::SimpleCommunicator;
@@ -25,7 +26,17 @@ pub enum SchwarzType {
     Restricted,
 }
 
-type Apply = Box<dyn FnMut(&Vector, &mut Vector) -> Result<()>>;
+/// How a two-level method joins its coarse solve and its smoother.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TwoLevel {
+    /// The sum of both: symmetric when the smoother is.
+    Additive,
+    /// A V cycle, smoother before and after the coarse solve. Symmetric when the smoother is; positive only
+    /// while the smoother contracts, so scale an additive Schwarz smoother or put Chebyshev around it.
+    Multiplicative,
+}
+
+type Apply = dyn FnMut(&Vector, &mut Vector) -> Result<()>;
 
 impl Preconditioner {
     /// A preconditioner without a solver.
@@ -150,17 +161,38 @@ impl Preconditioner {
     }
 
     /// Two-level multigrid ("mg") with the coarse space spanned by the columns of `interpolation`, and the
-    /// Galerkin coarse matrix.
+    /// Galerkin coarse matrix. Set the solvers of both levels next ([`Preconditioner::mg_coarse_solver`],
+    /// [`Preconditioner::mg_smoother`] of level 1).
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn mg_two_level(&mut self, interpolation: &Matrix, additive: bool) -> Result<()> {
+    pub fn mg_two_level(&mut self, interpolation: &Matrix, kind: TwoLevel) -> Result<()> {
         self.set_type("mg")?;
-        let kind = if additive { PCMGType_PC_MG_ADDITIVE } else { PCMGType_PC_MG_MULTIPLICATIVE };
+        let kind = match kind {
+            TwoLevel::Additive => PCMGType_PC_MG_ADDITIVE,
+            TwoLevel::Multiplicative => PCMGType_PC_MG_MULTIPLICATIVE,
+        };
         petsc!(PCMGSetLevels(self.raw, 2, null_mut()))?;
         petsc!(PCMGSetType(self.raw, kind))?;
         petsc!(PCMGSetInterpolation(self.raw, 1, interpolation.raw))?;
         petsc!(PCMGSetGalerkin(self.raw, PCMGGalerkinType_PC_MG_GALERKIN_BOTH))
+    }
+
+    /// Coarse solve alone ("galerkin"): `P A_c^-1 P^T` with the columns of `interpolation` and
+    /// `coarse` (`P^T A P`). Returns the coarse solver. As the first part of a symmetric multiplicative
+    /// composite with a Schwarz method it makes the balancing two-level method, which is symmetric positive
+    /// definite whatever the scaling of the smoother (Mandel 1993).
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn galerkin(&mut self, interpolation: &Matrix, coarse: &Matrix) -> Result<KrylovSolver> {
+        self.set_type("galerkin")?;
+        petsc!(PCGalerkinSetInterpolation(self.raw, interpolation.raw))?;
+        let mut raw = null_mut();
+        petsc!(PCGalerkinGetKSP(self.raw, &mut raw))?;
+        let mut solver = KrylovSolver::share(raw)?;
+        solver.set_operators(coarse, coarse)?;
+        Ok(solver)
     }
 
     /// Multigrid: the solver of the coarsest level (0).
@@ -228,12 +260,11 @@ impl Preconditioner {
         symmetric: bool,
         apply: impl FnMut(&Vector, &mut Vector) -> Result<()> + 'static,
     ) -> Result<()> {
-        // A second shell on the same object would leak the first closure.
+        // A second shell starts from scratch.
         petsc!(PCSetType(self.raw, c"none".as_ptr()))?;
         petsc!(PCSetType(self.raw, c"shell".as_ptr()))?;
-        let boxed: Box<Apply> = Box::new(Box::new(apply));
-        petsc!(PCShellSetContext(self.raw, Box::into_raw(boxed) as *mut c_void))?;
-        petsc!(PCShellSetDestroy(self.raw, Some(drop_shell)))?;
+        let slot = Slot::<Apply>::new(Box::new(apply));
+        petsc!(PCShellSetContext(self.raw, attach(self.raw as PetscObject, c"petsc_rs_apply", slot)?))?;
         petsc!(PCShellSetApply(self.raw, Some(run_shell)))?;
         if symmetric {
             petsc!(PCShellSetApplyTranspose(self.raw, Some(run_shell)))?;
@@ -244,23 +275,11 @@ impl Preconditioner {
 
 unsafe extern "C" fn run_shell(pc: PC, x: petsc_sys::Vec, y: petsc_sys::Vec) -> PetscErrorCode {
     callback(|| {
-        let context = shell_context(pc)?;
+        let mut context: *mut c_void = null_mut();
+        petsc!(PCShellGetContext(pc, (&raw mut context).cast()))?;
+        // SAFETY: attached in `set_shell`.
+        let slot = unsafe { borrow::<Slot<Apply>>(context) };
         let (x, mut y) = (Vector::share(x)?, Vector::share(y)?);
-        // SAFETY: the box made in `set_shell`, alive until `drop_shell`; PETSc does not re-enter it.
-        unsafe { (*context)(&x, &mut y) }
+        call(&slot, |apply| apply(&x, &mut y))
     })
-}
-
-unsafe extern "C" fn drop_shell(pc: PC) -> PetscErrorCode {
-    callback(|| {
-        // SAFETY: called once, with the box made in `set_shell`.
-        drop(unsafe { Box::from_raw(shell_context(pc)?) });
-        Ok(())
-    })
-}
-
-fn shell_context(pc: PC) -> Result<*mut Apply> {
-    let mut context: *mut c_void = null_mut();
-    petsc!(PCShellGetContext(pc, (&raw mut context).cast()))?;
-    Ok(context as *mut Apply)
 }

@@ -22,7 +22,10 @@ impl Drop for Inner {
     fn drop(&mut self) {
         if usable() {
             // SAFETY: PETSc is initialised and no handle is left. Its error has nowhere to go.
-            unsafe { PetscFinalize() };
+            unsafe {
+                PetscPopErrorHandler();
+                PetscFinalize();
+            }
         }
     }
 }
@@ -99,7 +102,7 @@ impl Petsc {
 
     /// Whether PETSc was built with an external package, by PETSc's name for it ("mumps", "hypre").
     pub fn has_package(name: &str) -> bool {
-        let mut found = PetscBool_PETSC_FALSE;
+        let mut found = truth(false);
         match CString::new(name) {
             // SAFETY: reads a C string, writes a boolean.
             Ok(name) => unsafe {
@@ -107,13 +110,14 @@ impl Petsc {
             },
             Err(_) => return false,
         }
-        found == PetscBool_PETSC_TRUE
+        found == truth(true)
     }
 }
 
-/// A `PetscBool`.
+/// A `PetscBool`, which is an `enum` up to 3.23 and a C `bool` later.
 pub(crate) fn truth(value: bool) -> PetscBool {
-    if value { PetscBool_PETSC_TRUE } else { PetscBool_PETSC_FALSE }
+    // SAFETY: a conversion without side effects.
+    unsafe { petsc_shim_bool(value.into()) }
 }
 
 /// A C string from a name.
@@ -135,6 +139,29 @@ pub(crate) fn int(value: usize) -> Result<crate::Int> {
     crate::Int::try_from(value).map_err(|_| Error::argument("a size does not fit in PETSc's 32-bit index"))
 }
 
+/// The verdict of all ranks on their arguments: an error on one is an error on every rank, so that nobody
+/// enters the communication that follows alone. Collective.
+pub(crate) fn agree(comm: MPI_Comm, mine: Result<()>) -> Result<()> {
+    let (send, mut any) = (i32::from(mine.is_err()), 0i32);
+    // SAFETY: one integer in, one out.
+    unsafe {
+        MPI_Allreduce((&raw const send).cast(), (&raw mut any).cast(), 1, RSMPI_INT32_T, RSMPI_MAX, comm)
+    };
+    mine?;
+    match any {
+        0 => Ok(()),
+        _ => Err(Error::argument("another rank was given wrong arguments")),
+    }
+}
+
+/// Number of ranks of a communicator.
+pub(crate) fn ranks(comm: MPI_Comm) -> usize {
+    let mut size = 1;
+    // SAFETY: writes one integer; the communicator is live.
+    unsafe { MPI_Comm_size(comm, &mut size) };
+    size as usize
+}
+
 /// Declares an owning wrapper of a PETSc object: `raw` destroyed by `$destroy` on drop, with the crate-wide
 /// rules about finalised MPI and panics.
 macro_rules! handle {
@@ -154,6 +181,9 @@ macro_rules! handle {
 
             /// Shares an object that PETSc owns.
             pub(crate) fn share(raw: $raw) -> $crate::Result<Self> {
+                if raw.is_null() {
+                    return Err($crate::Error::argument(concat!("there is no ", stringify!($name), " here")));
+                }
                 petsc!(petsc_sys::PetscObjectReference(raw as petsc_sys::PetscObject))?;
                 Self::from_raw(raw)
             }

@@ -1,15 +1,10 @@
-//! Vectors, matrices, solvers and partitions on 1 to 4 ranks.
-#[path = "../../../tests/common/mpi_harness.rs"]
-mod mpi_harness;
-
+//! Vectors, matrices, solvers and partitions.
+use crate::Test;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use petsc_rs::*;
-use std::process::ExitCode;
 
-type Test = (&'static str, fn(&SimpleCommunicator));
-
-const TESTS: &[Test] = &[
+pub const TESTS: &[Test] = &[
     ("ghosted_vector", ghosted_vector),
     ("vector_algebra", vector_algebra),
     ("csr_arrays", csr_arrays),
@@ -22,24 +17,15 @@ const TESTS: &[Test] = &[
     ("essential_rows", essential_rows),
 ];
 
-fn main() -> ExitCode {
-    let names: Vec<&str> = TESTS.iter().map(|t| t.0).collect();
-    mpi_harness::main(&[1, 2, 3, 4], &names, &|world, run| {
-        let petsc = Petsc::initialize(world, &[]).expect("PETSc starts");
-        run(&|i| TESTS[i].1(world));
-        drop(petsc);
-    })
-}
-
 /// Own points of a line of `3 + rank` points a rank.
-fn line(comm: &SimpleCommunicator) -> (usize, usize, usize) {
+pub fn line(comm: &SimpleCommunicator) -> (usize, usize, usize) {
     let (rank, size) = (comm.rank() as usize, comm.size() as usize);
     let first = |r: usize| 3 * r + r * r.saturating_sub(1) / 2;
     (first(rank), first(rank + 1), first(size))
 }
 
 /// `[-1 2 -1]` on the line.
-fn laplacian(comm: &SimpleCommunicator) -> Matrix {
+pub fn laplacian(comm: &SimpleCommunicator) -> Matrix {
     let (first, end, total) = line(comm);
     let (mut start, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
     for i in first..end {
@@ -251,7 +237,7 @@ fn schwarz_and_two_level(comm: &SimpleCommunicator) {
         solver.set_tolerances(1e-12, 1e-50, 100).unwrap();
         let mut pc = solver.preconditioner().unwrap();
         let mut asm = if coarse {
-            pc.mg_two_level(&p, true).unwrap();
+            pc.mg_two_level(&p, TwoLevel::Additive).unwrap();
             let mut smoother = pc.mg_smoother(1).unwrap();
             smoother.set_type("preonly").unwrap();
             let mut direct = pc.mg_coarse_solver().unwrap();

@@ -1,12 +1,19 @@
 //! Distributed vectors.
+mod access;
+mod nest;
+
+pub use access::{VectorRead, VectorWrite};
+pub use nest::{Part, PartMut};
+
 use crate::error::{Error, Result};
-use crate::session::int;
+use crate::session::{agree, int, ranks};
 use crate::{IndexSet, Int};
+use mpi::collective::SystemOperation;
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::AsRaw;
+use mpi::traits::*;
 use petsc_sys::{Vec as RawVec, *};
-use std::ops::{Deref, DerefMut, Range};
-use std::ptr::null_mut;
+use std::ops::Range;
+use std::ptr::{null, null_mut};
 use std::vec::Vec;
 
 handle!(
@@ -48,10 +55,12 @@ impl Vector {
     /// # Errors
     /// When `local` is not a multiple of `block`.
     pub fn new(comm: &SimpleCommunicator, local: usize, block: usize) -> Result<Self> {
-        Self::ghosted(comm, local / block.max(1), block, &[]).and_then(|vector| match local % block.max(1) {
-            0 => Ok(vector),
-            _ => Err(Error::argument(format!("{local} entries are not whole blocks of {block}"))),
-        })
+        let whole = match block > 0 && local.is_multiple_of(block) {
+            true => Ok(()),
+            false => Err(Error::argument(format!("{local} entries are not whole blocks of {block}"))),
+        };
+        agree(comm.as_raw(), whole)?;
+        Self::ghosted(comm, local / block, block, &[])
     }
 
     /// Zero vector with `local_blocks` own blocks of `block` entries on this rank, and copies of the
@@ -65,6 +74,17 @@ impl Vector {
         block: usize,
         ghosts: &[Int],
     ) -> Result<Self> {
+        let blocks: usize = {
+            let mut all = 0;
+            comm.all_reduce_into(&local_blocks, &mut all, SystemOperation::sum());
+            all
+        };
+        let unknown = ghosts.iter().find(|&&g| g < 0 || g as usize >= blocks);
+        let valid = match (unknown, int(blocks.saturating_mul(block))) {
+            (Some(g), _) => Err(Error::argument(format!("ghost block {g} of {blocks} does not exist"))),
+            (None, size) => size.map(drop),
+        };
+        agree(comm.as_raw(), valid)?;
         let mut raw = null_mut();
         petsc!(VecCreateGhostBlock(
             comm.as_raw(),
@@ -75,17 +95,6 @@ impl Vector {
             ghosts.as_ptr(),
             &mut raw
         ))?;
-        Self::from_raw(raw)
-    }
-
-    /// A vector made of others, without copying (`VecNest`); `parts` stay usable by themselves.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn nest(comm: &SimpleCommunicator, parts: &[&Vector]) -> Result<Self> {
-        let mut list: Vec<RawVec> = parts.iter().map(|v| v.raw).collect();
-        let mut raw = null_mut();
-        petsc!(VecCreateNest(comm.as_raw(), int(list.len())?, null_mut(), list.as_mut_ptr(), &mut raw))?;
         Self::from_raw(raw)
     }
 
@@ -141,53 +150,6 @@ impl Vector {
         // SAFETY: as above.
         unsafe { VecGetOwnershipRange(self.raw, &mut start, &mut end) };
         start as usize..end as usize
-    }
-
-    /// The own entries, for reading. Local.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn read(&self) -> Result<VectorRead<'_>> {
-        let size = self.local_size();
-        VectorRead::new(self, None, size)
-    }
-
-    /// The own entries, for writing. Ghosts are stale afterwards until [`Vector::ghost_update`]. Local.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn write(&mut self) -> Result<VectorWrite<'_>> {
-        let size = self.local_size();
-        VectorWrite::new(self, None, size)
-    }
-
-    /// Own entries, then ghosts, for reading. Local.
-    ///
-    /// # Errors
-    /// When the vector is not ghosted.
-    pub fn local_read(&self) -> Result<VectorRead<'_>> {
-        let (form, size) = self.local_form()?;
-        VectorRead::new(self, Some(form), size)
-    }
-
-    /// Own entries, then ghosts, for writing. Local.
-    ///
-    /// # Errors
-    /// When the vector is not ghosted.
-    pub fn local_write(&mut self) -> Result<VectorWrite<'_>> {
-        let (form, size) = self.local_form()?;
-        VectorWrite::new(self, Some(form), size)
-    }
-
-    fn local_form(&self) -> Result<(RawVec, usize)> {
-        let mut form = null_mut();
-        petsc!(VecGhostGetLocalForm(self.raw, &mut form))?;
-        if form.is_null() {
-            return Err(Error::argument("the vector has no ghosts"));
-        }
-        let mut size = 0;
-        petsc!(VecGetLocalSize(form, &mut size))?;
-        Ok((form, size as usize))
     }
 
     /// Fetches the ghosts from their owners.
@@ -399,9 +361,18 @@ impl Vector {
         Self::from_raw(raw)
     }
 
+    /// First entry of every rank, and the global size. Replicated, so comparing layouts gives the same
+    /// verdict on all ranks. Local.
+    pub(crate) fn layout(&self) -> Result<&[Int]> {
+        let mut ranges = null();
+        petsc!(VecGetOwnershipRanges(self.raw, &mut ranges))?;
+        // SAFETY: one entry a rank and one more, alive as long as the vector.
+        Ok(unsafe { std::slice::from_raw_parts(ranges, ranks(self.mpi_comm()?) + 1) })
+    }
+
     fn same_layout(&self, x: &Vector) -> Result<()> {
-        // PETSc checks lengths on the local part only in debug builds.
-        match self.local_size() == x.local_size() && self.global_size() == x.global_size() {
+        // PETSc compares only this rank's share, and only in debug builds.
+        match self.layout()? == x.layout()? {
             true => Ok(()),
             false => Err(Error::argument(format!(
                 "vectors of different layout: {} of {} entries against {} of {}",
@@ -410,95 +381,6 @@ impl Vector {
                 x.local_size(),
                 x.global_size()
             ))),
-        }
-    }
-}
-
-/// Read access to a vector's entries.
-pub struct VectorRead<'a> {
-    vector: &'a Vector,
-    form: Option<RawVec>,
-    pointer: *const f64,
-    size: usize,
-}
-
-impl<'a> VectorRead<'a> {
-    fn new(vector: &'a Vector, form: Option<RawVec>, size: usize) -> Result<Self> {
-        let mut pointer = std::ptr::null();
-        petsc!(VecGetArrayRead(form.unwrap_or(vector.raw), &mut pointer))?;
-        Ok(Self { vector, form, pointer, size })
-    }
-}
-
-impl Deref for VectorRead<'_> {
-    type Target = [f64];
-    fn deref(&self) -> &[f64] {
-        if self.size == 0 {
-            return &[];
-        }
-        // SAFETY: PETSc lends `size` entries until they are restored in `drop`; the shared borrow of the
-        // vector keeps writers out.
-        unsafe { std::slice::from_raw_parts(self.pointer, self.size) }
-    }
-}
-
-impl Drop for VectorRead<'_> {
-    fn drop(&mut self) {
-        // SAFETY: pairs with the calls that made this view; local operations.
-        unsafe {
-            VecRestoreArrayRead(self.form.unwrap_or(self.vector.raw), &mut self.pointer);
-            if let Some(form) = &mut self.form {
-                VecGhostRestoreLocalForm(self.vector.raw, form);
-            }
-        }
-    }
-}
-
-/// Write access to a vector's entries.
-pub struct VectorWrite<'a> {
-    vector: &'a mut Vector,
-    form: Option<RawVec>,
-    pointer: *mut f64,
-    size: usize,
-}
-
-impl<'a> VectorWrite<'a> {
-    fn new(vector: &'a mut Vector, form: Option<RawVec>, size: usize) -> Result<Self> {
-        let mut pointer = null_mut();
-        petsc!(VecGetArray(form.unwrap_or(vector.raw), &mut pointer))?;
-        Ok(Self { vector, form, pointer, size })
-    }
-}
-
-impl Deref for VectorWrite<'_> {
-    type Target = [f64];
-    fn deref(&self) -> &[f64] {
-        if self.size == 0 {
-            return &[];
-        }
-        // SAFETY: as for `VectorRead`, with an exclusive borrow.
-        unsafe { std::slice::from_raw_parts(self.pointer, self.size) }
-    }
-}
-
-impl DerefMut for VectorWrite<'_> {
-    fn deref_mut(&mut self) -> &mut [f64] {
-        if self.size == 0 {
-            return &mut [];
-        }
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.pointer, self.size) }
-    }
-}
-
-impl Drop for VectorWrite<'_> {
-    fn drop(&mut self) {
-        // SAFETY: pairs with the calls that made this view; local operations.
-        unsafe {
-            VecRestoreArray(self.form.unwrap_or(self.vector.raw), &mut self.pointer);
-            if let Some(form) = &mut self.form {
-                VecGhostRestoreLocalForm(self.vector.raw, form);
-            }
         }
     }
 }

@@ -1,0 +1,54 @@
+//! Closures (and other values) that PETSc objects own.
+use crate::error::Result;
+use petsc_sys::*;
+use std::cell::RefCell;
+use std::ffi::{CStr, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::rc::Rc;
+
+/// A closure inside a PETSc object. The cell refuses a call from within itself.
+pub(crate) type Slot<F> = RefCell<Box<F>>;
+
+/// Gives `value` to `object`, which drops it when it is destroyed or when `key` is used again. Returns
+/// the context pointer for PETSc's callbacks.
+pub(crate) fn attach<T: 'static>(object: PetscObject, key: &CStr, value: T) -> Result<*mut c_void> {
+    let pointer = Rc::into_raw(Rc::new(value)).cast_mut().cast();
+    petsc!(petsc_shim_attach(object, key.as_ptr(), pointer, Some(release::<T>)))?;
+    Ok(pointer)
+}
+
+/// Drops what was attached under `key`.
+pub(crate) fn detach(object: PetscObject, key: &CStr) -> Result<()> {
+    petsc!(PetscObjectCompose(object, key.as_ptr(), null_mut()))
+}
+
+/// What [`attach`] put there.
+///
+/// # Safety
+/// `T` is the type of what was attached under `key`.
+pub(crate) unsafe fn attached<T: 'static>(object: PetscObject, key: &CStr) -> Result<Option<Rc<T>>> {
+    let mut pointer = null_mut();
+    petsc!(petsc_shim_attached(object, key.as_ptr(), &mut pointer))?;
+    // SAFETY: the caller's promise.
+    Ok((!pointer.is_null()).then(|| unsafe { borrow(pointer) }))
+}
+
+/// The value behind a context pointer of a callback. It stays alive even when it is replaced meanwhile.
+///
+/// # Safety
+/// `context` came from [`attach`] with the same `T`, and is still attached.
+pub(crate) unsafe fn borrow<T: 'static>(context: *mut c_void) -> Rc<T> {
+    let pointer = context as *const T;
+    // SAFETY: the object holds one count, so the value is alive; this takes another.
+    unsafe {
+        Rc::increment_strong_count(pointer);
+        Rc::from_raw(pointer)
+    }
+}
+
+unsafe extern "C" fn release<T>(value: *mut c_void) {
+    // A panic in the value's destructor must not cross PETSc.
+    // SAFETY: called once with the pointer of `attach`.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Rc::from_raw(value as *const T) })));
+}

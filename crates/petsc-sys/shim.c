@@ -1,0 +1,90 @@
+/* Functions for what PETSc offers only as a macro, or under signatures that changed between versions. */
+#include "wrapper.h"
+
+PetscErrorCode petsc_shim_event_begin(PetscLogEvent event)
+{
+  return PetscLogEventBegin(event, NULL, NULL, NULL, NULL);
+}
+
+PetscErrorCode petsc_shim_event_end(PetscLogEvent event)
+{
+  return PetscLogEventEnd(event, NULL, NULL, NULL, NULL);
+}
+
+PetscErrorCode petsc_shim_log_flops(PetscLogDouble count)
+{
+  return PetscLogFlops(count);
+}
+
+PetscBool petsc_shim_bool(int value)
+{
+  return value ? PETSC_TRUE : PETSC_FALSE;
+}
+
+MPI_Op petsc_shim_mpi_replace(void)
+{
+  return MPI_REPLACE;
+}
+
+typedef struct {
+  void *value;
+  void (*drop)(void *);
+} Owned;
+
+static PetscErrorCode release_owned(Owned *owned)
+{
+  PetscFunctionBegin;
+  owned->drop(owned->value);
+  PetscCall(PetscFree(owned));
+  PetscFunctionReturn(0);
+}
+
+#if PETSC_VERSION_GE(3, 23, 0)
+static PetscErrorCode release(void **context)
+{
+  return release_owned((Owned *)*context);
+}
+  #define PetscContainerSetRelease PetscContainerSetCtxDestroy
+#else
+static PetscErrorCode release(void *context)
+{
+  return release_owned((Owned *)context);
+}
+  #define PetscContainerSetRelease PetscContainerSetUserDestroy
+#endif
+
+/* `object` owns `value` from now on, under `key`, and drops it when it is destroyed or the key is used again. */
+PetscErrorCode petsc_shim_attach(PetscObject object, const char *key, void *value, void (*drop)(void *))
+{
+  PetscContainer container;
+  Owned         *owned;
+  MPI_Comm       comm;
+
+  PetscFunctionBegin;
+  PetscCall(PetscObjectGetComm(object, &comm));
+  PetscCall(PetscNew(&owned));
+  owned->value = value;
+  owned->drop  = drop;
+  PetscCall(PetscContainerCreate(comm, &container));
+  PetscCall(PetscContainerSetPointer(container, owned));
+  PetscCall(PetscContainerSetRelease(container, release));
+  PetscCall(PetscObjectCompose(object, key, (PetscObject)container));
+  PetscCall(PetscContainerDestroy(&container));
+  PetscFunctionReturn(0);
+}
+
+/* The value that `petsc_shim_attach` put there, or null. */
+PetscErrorCode petsc_shim_attached(PetscObject object, const char *key, void **value)
+{
+  PetscObject container = NULL;
+
+  PetscFunctionBegin;
+  *value = NULL;
+  PetscCall(PetscObjectQuery(object, key, &container));
+  if (container) {
+    void *pointer = NULL;
+    PetscCall(PetscContainerGetPointer((PetscContainer)container, &pointer));
+    *value = ((Owned *)pointer)->value;
+  }
+  PetscFunctionReturn(0);
+}
