@@ -104,6 +104,21 @@ fn only_rank_0_prints_and_levels_choose_what(comm: &Comm) {
             assert!(text.contains("name  iterations\nheat          12\n"));
         }
     }
+    // On a terminal a bar moves on one line, and lines push it down.
+    let screen = Screen::default();
+    let moving = Report::with_output(comm, Level::Normal, Box::new(screen.clone()), true);
+    let progress = moving.progress("samples", 1000);
+    (0..120).for_each(|_| {
+        pause(1);
+        progress.advance("");
+    });
+    moving.line("between");
+    let text = screen.text();
+    assert!(
+        comm.rank() > 0 || (text.contains("\r\x1b[2K[") && text.ends_with("\r\x1b[2Kbetween\n")),
+        "{text:?}"
+    );
+
     let (report, screen) = report(comm, Level::Normal);
     let progress = report.progress("samples", 4);
     progress.skip(1);

@@ -199,7 +199,7 @@ fn exports_hold_what_the_file_holds(comm: &Comm) {
         let expected = [60 * 24, 144 * 32, 144 * 8, 144, 60 * 8, 60 * 24, 144 * 8, 144 * 4, 144 * 4, 144 * 4];
         assert_eq!(sizes, expected);
         assert!(data[at..].starts_with(b"\n</AppendedData>"));
-        check(comm, &[target]);
+        check(comm, &[target, path.clone()]);
 
         let missing = ExportOptions { fields: vec!["nothing".into()], ..as_csv.clone() };
         let error = export(&path, &missing).unwrap_err();
@@ -241,7 +241,7 @@ fn campaigns_show_the_samples_that_are_done(comm: &Comm) {
         }
         file.close().unwrap();
         let written = write_xdmf(comm, &path).unwrap();
-        check(comm, &written);
+        check(comm, &[written[0].clone(), path]);
         let text = std::fs::read_to_string(&written[0]).unwrap();
         let times: Vec<&str> = text.lines().filter(|l| l.starts_with("<Time")).collect();
         assert_eq!(times, ["<Time Value=\"1\"/>", "<Time Value=\"3\"/>"]);

@@ -1,6 +1,7 @@
-"""Checks XDMF files (and VTU, with VTK only): every array that they name is in the HDF5 file, with that shape and kind of numbers.
+"""Checks XDMF files: every array that they name is in the HDF5 file, with that shape and kind of numbers.
+HDF5 files: h5py reads all of them, and they say what they hold. VTU files: with VTK only.
 
-usage: check.py FILE.xdmf...
+usage: check.py FILE...
 
 Where VTK is installed, its XDMF reader reads them too: cells are not inverted, and the fields "linear"
 (x + 2 y + 3 z) and "quadratic" (x^2 - 2 y^2 + 3 z^2 + x y + y z), where present, have these values inside the cells.
@@ -124,7 +125,33 @@ def compare(grid):
     return f"{grid.GetCell(0).GetClassName()}, compared {compared}, nodes {components}, cells {cells}"
 
 
+def check_hdf5(path):
+    """Every dataset can be read and says what it is; fields have a unit."""
+    counted = []
+
+    def visit(name, item):
+        for key, value in item.attrs.items():
+            assert value is not None, f"{name}@{key}"
+        if isinstance(item, h5py.Dataset):
+            values = item[...]
+            assert values.shape == item.shape
+            assert isinstance(item.attrs["meaning"], str), f"{name} does not say what it is"
+            if name.startswith(("fields/", "qoi/", "log/", "cost/")):
+                assert isinstance(item.attrs["unit"], str), f"{name} has no unit"
+            counted.append(name)
+
+    with h5py.File(path, "r") as file:
+        for key in ("schema", "created_by", "created", "title", "deck"):
+            assert isinstance(file.attrs[key], str), key
+        assert file.attrs["schema_version"] == 1 and file.attrs["ranks"] >= 1
+        file.visititems(visit)
+    return counted
+
+
 for argument in sys.argv[1:]:
+    if argument.endswith(".h5"):
+        print(f"{argument}: {len(check_hdf5(argument))} datasets")
+        continue
     count, names = (1, []) if argument.endswith(".vtu") else Document(pathlib.Path(argument)).check()
     print(f"{argument}: {count} grids of {', '.join(names)}")
     if vtk:
