@@ -15,6 +15,7 @@ fn main() -> std::process::ExitCode {
                 "inverted_cells_are_turned_and_spare_nodes_dropped",
                 inverted_cells_are_turned_and_spare_nodes_dropped,
             ),
+            ("other_sections_are_read_or_passed_over", other_sections_are_read_or_passed_over),
             ("faults_are_named", faults_are_named),
             ("damaged_files_are_refused", damaged_files_are_refused),
         ],
@@ -114,6 +115,58 @@ fn second_order_elements_keep_their_corners(comm: &Comm) {
     let straight = build(comm, data("triangle-msh41-ascii.msh")).unwrap();
     assert_eq!((mesh.global_cells, mesh.global_vertices), (straight.global_cells, straight.global_vertices));
     assert!(mesh.notes.iter().any(|note| note.contains("second order")), "{:?}", mesh.notes);
+}
+
+/// Files of Gmsh 4.8 with periodic edges, ghost elements, parametric nodes, partitions; everything saved.
+fn other_sections_are_read_or_passed_over(comm: &Comm) {
+    let reference = build(&alone(), data("sections-whole-msh41-ascii.msh")).unwrap();
+    let expected = reference.report();
+    let reference = canonical(&reference);
+    assert_eq!(expected.regions[0].0, "acier, à gauche");
+    // Gmsh writes 16 digits in ASCII, one too few.
+    let sorted = |all: &Canonical| {
+        let round = |x: f64| (x * 1e10).round() as i64;
+        let mut points: Vec<[i64; 2]> =
+            all.coordinates.chunks(2).map(|p| [round(p[0]), round(p[1])]).collect();
+        points.sort_unstable();
+        points
+    };
+    for format in ["msh22-ascii", "msh22-binary", "msh41-ascii", "msh41-binary"] {
+        let read = |kind: &str| build(comm, data(&format!("sections-{kind}-{format}.msh")));
+        for kind in ["whole", "all", "parametric", "old", "parts"] {
+            if kind == "parts" && format.starts_with("msh22") {
+                let error = read(kind).err().unwrap().to_string();
+                assert!(error.contains("_part{1}") && error.contains("PartitionCreatePhysicals"), "{error}");
+                continue;
+            }
+            let mesh = read(kind).unwrap();
+            let all = canonical(&mesh);
+            let name = format!("{kind} {format} on {} ranks", comm.size());
+            assert_eq!(sorted(&all), sorted(&reference), "{name}");
+            assert_eq!(all.vertices.len(), reference.vertices.len(), "{name}");
+            // The others are the same mesh in another order.
+            if kind == "whole" || kind == "parametric" {
+                let rest = |c: &Canonical| {
+                    (c.vertices.clone(), c.regions.clone(), c.facets.clone(), c.names.clone())
+                };
+                assert!(rest(&all) == rest(&reference), "{name}");
+            }
+            let mut report = mesh.report();
+            if kind == "all" && format.starts_with("msh22") {
+                assert_eq!((report.regions.len(), report.markers.len()), (1, 0));
+                let lost =
+                    |note: &String| note.contains("SaveAll") && note.contains("copper, interface, left");
+                assert!(report.notes.iter().any(lost), "{:?}", report.notes);
+                continue;
+            }
+            report.regions.sort();
+            report.markers.sort();
+            assert_eq!(report.regions, expected.regions, "{name}");
+            let markers = ["interface", "left", "right side"].map(|marker| (marker.to_string(), 5));
+            assert_eq!(report.markers, markers, "{name}");
+            assert!(report.notes.iter().any(|note| note.contains("not used: Periodic")), "{name}");
+        }
+    }
 }
 
 /// Writes a file once for all ranks and reads it.

@@ -86,6 +86,8 @@ pub(super) struct Content {
     /// Sets of physical tags that elements refer to.
     pub groups: Vec<Vec<i64>>,
     group_numbers: HashMap<Vec<i64>, u32>,
+    /// Names of the sections that were passed over.
+    pub skipped: Vec<String>,
     /// Whether second-order elements were reduced to their corners.
     pub reduced: bool,
 }

@@ -5,6 +5,9 @@ use crate::error::Result;
 use std::collections::HashMap;
 use std::path::Path;
 
+/// Sections that are read, each at most once; the others are passed over.
+const READ: [&str; 5] = ["PhysicalNames", "Entities", "PartitionedEntities", "Nodes", "Elements"];
+
 /// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<(Content, Input)> {
     let mut input = Input::open(path)?;
@@ -18,32 +21,34 @@ pub(super) fn read(path: &Path) -> Result<(Content, Input)> {
     let mut entities = HashMap::new();
     let mut seen: Vec<String> = Vec::new();
     while let Some(name) = input.section()? {
-        if seen.contains(&name) && ["PhysicalNames", "Entities", "Nodes", "Elements"].contains(&name.as_str())
-        {
-            return Err(input.fault(format!("a second ${name} section")));
+        // The same nodes with their places on the geometry.
+        let parametric = name == "ParametricNodes";
+        let role = if parametric { "Nodes" } else { &name }.to_string();
+        if READ.contains(&role.as_str()) && seen.contains(&role) {
+            return Err(input.fault(format!("a second ${role} section")));
         }
-        match (name.as_str(), version) {
-            ("PhysicalNames", _) => names(&mut input, &mut content)?,
-            ("Nodes", Version::V2) => nodes_2(&mut input, &mut content)?,
+        let elements_seen = seen.iter().any(|s| s == "Elements");
+        match (role.as_str(), version) {
+            ("PhysicalNames", _) => names(&mut input, &mut content, version)?,
+            ("Nodes", Version::V2) => nodes_2(&mut input, &mut content, parametric)?,
             ("Nodes", Version::V4) => nodes_4(&mut input, &mut content)?,
             ("Elements", Version::V2) => elements_2(&mut input, &mut content)?,
             ("Elements", Version::V4) => elements_4(&mut input, &mut content, &entities)?,
-            ("Entities", Version::V4) if !seen.iter().any(|s| s == "Elements") => {
-                entities = entities_4(&mut input)?;
-            }
-            ("PartitionedEntities", _) => {
-                return Err(input.fault(
-                    "the mesh is partitioned; save it whole (Mesh > Unpartition): Tessera partitions by itself",
-                ));
+            ("Entities", Version::V4) if !elements_seen => entities = entities_4(&mut input)?,
+            ("PartitionedEntities", Version::V4) if !elements_seen => {
+                partitioned_4(&mut input, &mut entities)?;
             }
             _ => {
                 input.skip(&name)?;
+                if !["Comments", "GhostElements"].contains(&name.as_str()) && !seen.contains(&name) {
+                    content.skipped.push(name.clone());
+                }
                 seen.push(name);
                 continue;
             }
         }
         input.end(&name)?;
-        seen.push(name);
+        seen.push(role);
     }
     for needed in ["Nodes", "Elements"] {
         if !seen.iter().any(|s| s == needed) {
@@ -53,7 +58,7 @@ pub(super) fn read(path: &Path) -> Result<(Content, Input)> {
     Ok((content, input))
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Version {
     V2,
     V4,
@@ -103,7 +108,7 @@ fn text_count(input: &mut Input, numbers: u64, what: &str) -> Result<usize> {
     input.count(positive, numbers, what)
 }
 
-fn names(input: &mut Input, content: &mut Content) -> Result<()> {
+fn names(input: &mut Input, content: &mut Content, version: Version) -> Result<()> {
     let count = input.text_integer("the number of physical names")?;
     for _ in 0..count.max(0) {
         let dimension = input.text_integer("a dimension")?;
@@ -112,12 +117,22 @@ fn names(input: &mut Input, content: &mut Content) -> Result<()> {
         if !(0..=3).contains(&dimension) {
             return Err(input.fault(format!("the physical group \"{name}\" has dimension {dimension}")));
         }
+        // Gmsh's groups of a partitioned mesh. In a 4.1 file the entities still know the user's own.
+        if name.starts_with("_part{") {
+            if version == Version::V2 {
+                return Err(input.fault(format!(
+                    "\"{name}\": partitioning replaced the physical groups; save the mesh whole, or with \
+                     Mesh.PartitionCreatePhysicals = 0, or in format 4.1"
+                )));
+            }
+            continue;
+        }
         content.names.insert((dimension, tag.saturating_abs()), name);
     }
     Ok(())
 }
 
-fn nodes_2(input: &mut Input, content: &mut Content) -> Result<()> {
+fn nodes_2(input: &mut Input, content: &mut Content, parametric: bool) -> Result<()> {
     let count = text_count(input, 4, "nodes")?;
     content.node_tags.reserve_exact(count);
     content.points.reserve_exact(count);
@@ -125,6 +140,13 @@ fn nodes_2(input: &mut Input, content: &mut Content) -> Result<()> {
         let tag = input.int("a node number")?;
         content.node_tags.push(positive(input, tag, "a node number")?);
         content.points.push(point(input)?);
+        if parametric {
+            let dimension = input.int("the dimension of the node's entity")?;
+            input.int("the tag of the node's entity")?;
+            for _ in 0..if dimension < 3 { dimension } else { 0 } {
+                input.real("a parametric coordinate")?;
+            }
+        }
     }
     Ok(())
 }
@@ -230,35 +252,76 @@ fn entities_4(input: &mut Input) -> Result<Entities> {
     if input.binary {
         input.to_binary()?;
     }
+    let mut entities = HashMap::new();
+    for (dimension, count) in entity_counts(input)?.into_iter().enumerate() {
+        for _ in 0..input.count(count, 5, "entities")? {
+            let tag = input.int("an entity's tag")?;
+            let physical = entity_tail(input, dimension)?;
+            entities.insert((dimension as i64, tag), physical);
+        }
+    }
+    Ok(entities)
+}
+
+/// Parts of entities, to which the elements of a partitioned mesh belong. A part of a region or of a
+/// marked surface keeps its groups; what Gmsh adds between the parts has none.
+fn partitioned_4(input: &mut Input, entities: &mut Entities) -> Result<()> {
+    if input.binary {
+        input.to_binary()?;
+    }
+    input.size("the number of partitions")?;
+    let ghosts = input.size("the number of ghost entities")?;
+    for _ in 0..input.count(ghosts, 2, "ghost entities")? {
+        input.int("a ghost entity's tag")?;
+        input.int("a partition")?;
+    }
+    let mut parts = Entities::new();
+    for (dimension, count) in entity_counts(input)?.into_iter().enumerate() {
+        for _ in 0..input.count(count, 7, "entities")? {
+            let tag = input.int("an entity's tag")?;
+            let parent = (input.int("a parent's dimension")?, input.int("a parent's tag")?);
+            let partitions = input.size("the number of partitions")?;
+            for _ in 0..input.count(partitions, 1, "partitions")? {
+                input.int("a partition")?;
+            }
+            entity_tail(input, dimension)?;
+            let own = parent.0 == dimension as i64;
+            let physical = entities.get(&parent).filter(|_| own).cloned().unwrap_or_default();
+            parts.insert((dimension as i64, tag), physical);
+        }
+    }
+    entities.extend(parts);
+    Ok(())
+}
+
+fn entity_counts(input: &mut Input) -> Result<[u64; 4]> {
     let mut counts = [0; 4];
     for count in &mut counts {
         *count = input.size("a number of entities")?;
     }
-    let mut entities = HashMap::new();
-    for (dimension, &count) in counts.iter().enumerate() {
-        for _ in 0..input.count(count, 5, "entities")? {
-            let tag = input.int("an entity's tag")?;
-            for _ in 0..if dimension == 0 { 3 } else { 6 } {
-                input.real("a coordinate")?;
-            }
-            let physical = input.size("the number of physical tags")?;
-            let physical = input.count(physical, 1, "physical tags")?;
-            let mut tags = Vec::with_capacity(physical);
-            for _ in 0..physical {
-                tags.push(input.int("a physical tag")?.saturating_abs());
-            }
-            tags.sort_unstable();
-            tags.dedup();
-            if dimension > 0 {
-                let bounding = input.size("the number of bounding entities")?;
-                for _ in 0..input.count(bounding, 1, "bounding entities")? {
-                    input.int("a bounding entity")?;
-                }
-            }
-            entities.insert((dimension as i64, tag), tags);
+    Ok(counts)
+}
+
+/// The rest of an entity: its place, physical tags (returned) and boundary.
+fn entity_tail(input: &mut Input, dimension: usize) -> Result<Vec<i64>> {
+    for _ in 0..if dimension == 0 { 3 } else { 6 } {
+        input.real("a coordinate")?;
+    }
+    let physical = input.size("the number of physical tags")?;
+    let physical = input.count(physical, 1, "physical tags")?;
+    let mut tags = Vec::with_capacity(physical);
+    for _ in 0..physical {
+        tags.push(input.int("a physical tag")?.saturating_abs());
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    if dimension > 0 {
+        let bounding = input.size("the number of bounding entities")?;
+        for _ in 0..input.count(bounding, 1, "bounding entities")? {
+            input.int("a bounding entity")?;
         }
     }
-    Ok(entities)
+    Ok(tags)
 }
 
 fn nodes_4(input: &mut Input, content: &mut Content) -> Result<()> {

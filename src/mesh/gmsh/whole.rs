@@ -81,7 +81,14 @@ impl Whole {
             return Err(input.whole(message));
         };
         if content.reduced {
-            notes.push("elements of second order were reduced to their corners (straight edges)".into());
+            notes.push(
+                "elements of second order were reduced to their corners: the nodes between are not used"
+                    .into(),
+            );
+        }
+
+        if !content.skipped.is_empty() {
+            notes.push(format!("sections of the file that are not used: {}", content.skipped.join(", ")));
         }
 
         // Nodes of cells, in the file's order.
@@ -95,7 +102,7 @@ impl Whole {
             number[i] = kept.len() as u64;
             kept.push(i as u32);
         }
-        if kept.len() < tags.len() {
+        if kept.len() < tags.len() && !content.reduced {
             let lost: Vec<String> = tags
                 .iter()
                 .zip(&used)
@@ -122,6 +129,19 @@ impl Whole {
         let known = Known { tags: &tags, number: &number };
         let (facets, facet_markers, facet_names) =
             facets(&content, &elements, cell_type, &known, &mut notes, input)?;
+        let named = |&(&(d, _), name): &(&(i64, i64), &String)| {
+            (d == dimension as i64 && !region_names.contains(name))
+                || (d == dimension as i64 - 1 && !facet_names.contains(name))
+        };
+        let mut empty: Vec<&str> =
+            content.names.iter().filter(named).map(|(_, name)| name.as_str()).collect();
+        if !empty.is_empty() {
+            empty.sort_unstable();
+            notes.push(format!(
+                "physical groups without elements (Gmsh loses them with Mesh.SaveAll in format 2.2): {}",
+                empty.join(", ")
+            ));
+        }
         Ok(Self {
             cell_type,
             cells: vertices,
