@@ -58,7 +58,11 @@ pub enum Command {
         output: Option<PathBuf>,
     },
     /// Print the JSON schema of decks
-    Schema,
+    Schema {
+        /// The reference of decks in Markdown instead
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -140,7 +144,7 @@ impl Command {
     pub fn petsc_options(&self) -> &[String] {
         match self {
             Self::Check { common, .. } => &common.petsc.options,
-            Self::Schema | Self::Completions { .. } | Self::Info { .. } | Self::Export { .. } => &[],
+            _ => &[],
         }
     }
 }

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         // Help and version need no MPI.
         Err(message) if !message.use_stderr() => return alone(|| message.print().map_err(from_io)),
-        Ok(Cli { command: Command::Schema }) => return alone(drivers::schema::run),
+        Ok(Cli { command: Command::Schema { markdown } }) => return alone(|| drivers::schema::run(markdown)),
         Ok(Cli { command: Command::Completions { shell } }) => {
             return alone(|| {
                 clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut std::io::stdout());
@@ -66,9 +66,7 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
             drivers::check::run(comm, &deck(comm, common)?, &options)
         }
         // Done before MPI started.
-        Command::Schema | Command::Completions { .. } | Command::Info { .. } | Command::Export { .. } => {
-            Ok(())
-        }
+        _ => Ok(()),
     }
 }
 

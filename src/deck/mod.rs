@@ -8,6 +8,7 @@
 mod document;
 mod expression;
 mod physics;
+mod reference;
 mod schema;
 mod sections;
 mod spelling;
@@ -16,6 +17,7 @@ mod value;
 
 pub use expression::{COORDINATES, Expression, ExpressionError};
 pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
+pub use reference::reference;
 pub use schema::schema;
 pub use sections::*;
 pub use spelling::{did_you_mean, either, nearest};
@@ -257,5 +259,13 @@ mod tests {
             }
         }
         assert!(decks >= 9, "{decks} decks found");
+    }
+
+    #[test]
+    fn the_reference_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/deck.md");
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        let hint = "write it again: tessera schema --markdown > docs/reference/deck.md";
+        assert!(written.trim() == reference().trim(), "{path} is out of date; {hint}");
     }
 }

@@ -2,12 +2,13 @@
 use crate::{Error, Result, deck};
 use std::io::Write;
 
-/// Prints the schema on the standard output.
+/// Prints the schema on the standard output; as the reference of decks if `markdown`.
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn run() -> Result<()> {
-    let text = serde_json::to_string_pretty(deck::schema()).map_err(|e| Error::Failed(e.to_string()))?;
+pub fn run(markdown: bool) -> Result<()> {
+    let json = || serde_json::to_string_pretty(deck::schema()).map_err(|e| Error::Failed(e.to_string()));
+    let text = if markdown { deck::reference() } else { json()? };
     match writeln!(std::io::stdout(), "{text}") {
         // A reader such as `head` may go away.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

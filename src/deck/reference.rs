@@ -1,0 +1,197 @@
+//! The reference of decks in Markdown, made from their schema.
+use super::schema::{choices, in_words, kinds, properties, required, resolve, schema, tag, words};
+use serde_json::Value as Json;
+use std::collections::HashSet;
+use std::fmt::Write;
+
+/// Every key of a deck with its type, default, unit and meaning, as Markdown.
+pub fn reference() -> String {
+    let mut page = Page { text: INTRODUCTION.into(), seen: HashSet::new(), values: Vec::new() };
+    let root = schema();
+    page.rows(root, &["title"]);
+    for (key, section) in properties(root) {
+        let list = section.get("type") == Some(&Json::from("array"));
+        let item = if list { section.get("items").unwrap_or(section) } else { section };
+        let entries = resolve(section).get("additionalProperties").filter(|s| s.is_object());
+        match (key, entries) {
+            ("title", _) => continue,
+            (_, Some(entry)) => {
+                page.heading(2, &format!("`[{key}]`"), description(section));
+                let _ = writeln!(
+                    page.text,
+                    "\nEach entry, `name = ...`, is {}.",
+                    page_type(entry, &mut page.values)
+                );
+                page.named(entry, 3, "Table of a parameter");
+            }
+            _ if list => {
+                page.heading(2, &format!("`[[{key}]]`"), description(section));
+                page.section(item, 3, key);
+            }
+            _ => {
+                page.heading(2, &format!("`[{key}]`"), description(section));
+                page.section(item, 3, key);
+            }
+        }
+    }
+    page.values();
+    page.text
+}
+
+const INTRODUCTION: &str = "# Decks\n\n<!-- Made by `tessera schema --markdown`; edit the comments in src/deck instead. -->\n\n\
+    A deck is a TOML file. Unknown keys are errors. Every key can be overridden on the command line: \
+    `--set solver.tolerance=1e-10`, `--set physics.heat.degree=2`, `--set parameters.h=250`. Units are SI. \
+    A default of \"–\" marks a key that may be left out, \"**required**\" one that may not.\n";
+
+struct Page {
+    text: String,
+    /// Definitions that have been described.
+    seen: HashSet<&'static str>,
+    /// Definitions of values that are described at the end.
+    values: Vec<&'static str>,
+}
+
+impl Page {
+    fn heading(&mut self, level: usize, title: &str, meaning: &str) {
+        let _ = write!(self.text, "\n{} {title}\n", "#".repeat(level));
+        if !meaning.is_empty() {
+            let _ = write!(self.text, "{meaning}\n");
+        }
+    }
+
+    /// A section's keys, then those of the tables inside it.
+    fn section(&mut self, schema: &'static Json, level: usize, key: &str) {
+        let variants = choices(schema);
+        for variant in &variants {
+            if let Some((name, value)) = tag(variant) {
+                self.heading(level, &format!("`{key}` with `{name} = \"{value}\"`"), description(variant));
+            } else if variants.len() == 1 {
+                let own = description(variant);
+                if own != description(schema) && !own.is_empty() {
+                    let _ = writeln!(self.text, "{own}");
+                }
+            }
+            self.rows(variant, &[]);
+            for (name, schema) in properties(variant) {
+                let list = schema.get("type") == Some(&Json::from("array"));
+                let item = if list { schema.get("items").unwrap_or(schema) } else { schema };
+                let path = format!("{key}.{name}");
+                self.named(item, level + usize::from(variants.len() > 1), &path);
+            }
+        }
+    }
+
+    /// The tables that a schema refers to, each once.
+    fn named(&mut self, schema: &'static Json, level: usize, title: &str) {
+        let Some(name) = definition(schema) else { return };
+        if VALUES.contains(&name) || self.seen.contains(name) {
+            return;
+        }
+        let tables: Vec<_> = choices(schema).into_iter().filter(|c| !properties(c).is_empty()).collect();
+        if tables.is_empty() {
+            return;
+        }
+        self.seen.insert(name);
+        let title = if title.contains(' ') { title.to_string() } else { format!("`{title}`") };
+        for table in tables {
+            self.heading(level, &title, description(table));
+            self.rows(table, &[]);
+        }
+    }
+
+    /// The table of keys; `only` picks some of them.
+    fn rows(&mut self, schema: &'static Json, only: &[&str]) {
+        let needed = required(schema);
+        self.text += "\n| key | value | default | unit | meaning |\n| --- | --- | --- | --- | --- |\n";
+        for (key, property) in properties(schema) {
+            if (!only.is_empty() && !only.contains(&key)) || property.get("const").is_some() {
+                continue;
+            }
+            let default = match property.get("default") {
+                _ if needed.contains(&key) => "**required**".into(),
+                Some(Json::Object(_)) | None => "–".into(),
+                Some(value) => format!("`{value}`"),
+            };
+            let unit = property.get("x-unit").and_then(Json::as_str).unwrap_or("");
+            let kind = page_type(property, &mut self.values);
+            let mut meaning = description(property).replace('\n', " ");
+            meaning += &limits(property);
+            for choice in choices(property) {
+                if let Some(word) = choice.get("const").and_then(Json::as_str) {
+                    let _ = write!(meaning, "<br>`\"{word}\"`: {}", description(choice));
+                }
+            }
+            let _ = writeln!(self.text, "| `{key}` | {kind} | {default} | {unit} | {meaning} |");
+        }
+    }
+
+    fn values(&mut self) {
+        self.heading(2, "Values", "Kinds of values that the tables above name.");
+        let mut next = 0;
+        while let Some(&name) = self.values.get(next) {
+            next += 1;
+            let Some(schema) = schema().pointer(&format!("/$defs/{name}")) else { continue };
+            self.heading(3, name, &description(schema).replace('\n', " "));
+            let list = schema.get("anyOf").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+            self.text.push('\n');
+            for choice in list {
+                let mut kind = page_type(choice, &mut self.values);
+                for (key, property) in choices(choice).first().map(|c| properties(c)).unwrap_or_default() {
+                    let _ = write!(kind, "; `{key}`: {}", description(property));
+                }
+                let _ = writeln!(self.text, "- {kind}. {}", description(choice));
+            }
+        }
+    }
+}
+
+/// Kinds of values with a section of their own at the end.
+const VALUES: [&str; 6] = ["Coefficient", "Tensor", "Scalar", "Essential", "ScalarOrVector", "Names"];
+
+fn description(schema: &'static Json) -> &'static str {
+    schema.get("description").and_then(Json::as_str).unwrap_or("")
+}
+
+/// The definition that a schema (or its choice beside `null`) refers to.
+fn definition(schema: &'static Json) -> Option<&'static str> {
+    let direct = |s: &'static Json| s.get("$ref")?.as_str()?.rsplit('/').next();
+    direct(schema).or_else(|| schema.get("anyOf")?.as_array()?.iter().find_map(direct))
+}
+
+fn page_type(schema: &'static Json, values: &mut Vec<&'static str>) -> String {
+    if let Some(name) = definition(schema).filter(|name| VALUES.contains(name)) {
+        if !values.contains(&name) {
+            values.push(name);
+        }
+        return format!("[{name}](#{})", name.to_lowercase());
+    }
+    let choices = choices(schema);
+    if choices.iter().all(|choice| words(choice).is_some()) {
+        let list: Vec<String> =
+            choices.iter().filter_map(|c| words(c)).flatten().map(|word| format!("`\"{word}\"`")).collect();
+        return list.join(", ");
+    }
+    let one = |choice: &&'static Json| {
+        let kind = kinds(choice).first().copied().unwrap_or("");
+        match choice.get("items") {
+            Some(items) => format!("list of {}", page_type(items, values)),
+            None => in_words(kind).trim_start_matches("a ").to_string(),
+        }
+    };
+    choices.iter().map(one).collect::<Vec<_>>().join(" or ")
+}
+
+fn limits(schema: &'static Json) -> String {
+    let bound =
+        |key: &str| choices(schema).into_iter().chain([schema]).find_map(|s| s.get(key)).map(Json::to_string);
+    let list: Vec<String> = [
+        ("at least", bound("minimum").filter(|least| least != "0")),
+        ("above", bound("exclusiveMinimum")),
+        ("at most", bound("maximum")),
+        ("below", bound("exclusiveMaximum")),
+    ]
+    .into_iter()
+    .filter_map(|(word, value)| Some(format!("{word} {}", value?.trim_end_matches(".0"))))
+    .collect();
+    if list.is_empty() { String::new() } else { format!(" ({})", list.join(", ")) }
+}
