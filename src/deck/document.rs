@@ -64,8 +64,10 @@ impl Document {
             root: Node { place: Place::Text(0..0), value: Value::Table(Table::new()) },
         };
         let (table, errors) = DeTable::parse_recoverable(text);
+        // Only the first: those after it mostly follow from it.
         let mut faults: Vec<Fault> = errors
             .iter()
+            .take(1)
             .map(|error| Fault {
                 place: Place::Text(error.span().unwrap_or(0..0)),
                 key: String::new(),

@@ -25,11 +25,11 @@ pub fn reference() -> String {
                 page.named(entry, 3, "Table of a parameter");
             }
             _ if list => {
-                page.heading(2, &format!("`[[{key}]]`"), description(section));
+                page.heading(2, &format!("`[[{key}]]`"), longer(section, item));
                 page.section(item, 3, key);
             }
             _ => {
-                page.heading(2, &format!("`[{key}]`"), description(section));
+                page.heading(2, &format!("`[{key}]`"), longer(section, item));
                 page.section(item, 3, key);
             }
         }
@@ -53,9 +53,9 @@ struct Page {
 
 impl Page {
     fn heading(&mut self, level: usize, title: &str, meaning: &str) {
-        let _ = write!(self.text, "\n{} {title}\n", "#".repeat(level));
+        let _ = writeln!(self.text, "\n{} {title}", "#".repeat(level));
         if !meaning.is_empty() {
-            let _ = write!(self.text, "{meaning}\n");
+            let _ = writeln!(self.text, "{meaning}");
         }
     }
 
@@ -65,17 +65,12 @@ impl Page {
         for variant in &variants {
             if let Some((name, value)) = tag(variant) {
                 self.heading(level, &format!("`{key}` with `{name} = \"{value}\"`"), description(variant));
-            } else if variants.len() == 1 {
-                let own = description(variant);
-                if own != description(schema) && !own.is_empty() {
-                    let _ = writeln!(self.text, "{own}");
-                }
             }
             self.rows(variant, &[]);
             for (name, schema) in properties(variant) {
                 let list = schema.get("type") == Some(&Json::from("array"));
                 let item = if list { schema.get("items").unwrap_or(schema) } else { schema };
-                let path = format!("{key}.{name}");
+                let path = if list { format!("[{key}.{name}]") } else { format!("{key}.{name}") };
                 self.named(item, level + usize::from(variants.len() > 1), &path);
             }
         }
@@ -109,7 +104,7 @@ impl Page {
             }
             let default = match property.get("default") {
                 _ if needed.contains(&key) => "**required**".into(),
-                Some(Json::Object(_)) | None => "–".into(),
+                Some(Json::Object(_) | Json::Null) | None => "–".into(),
                 Some(value) => format!("`{value}`"),
             };
             let unit = property.get("x-unit").and_then(Json::as_str).unwrap_or("");
@@ -135,11 +130,13 @@ impl Page {
             let list = schema.get("anyOf").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
             self.text.push('\n');
             for choice in list {
-                let mut kind = page_type(choice, &mut self.values);
-                for (key, property) in choices(choice).first().map(|c| properties(c)).unwrap_or_default() {
-                    let _ = write!(kind, "; `{key}`: {}", description(property));
-                }
-                let _ = writeln!(self.text, "- {kind}. {}", description(choice));
+                let kind = page_type(choice, &mut self.values);
+                let keys = choices(choice).first().map(|c| properties(c)).unwrap_or_default();
+                let keys: Vec<String> = keys
+                    .iter()
+                    .map(|(key, property)| format!(" `{key}`: {}", description(property)))
+                    .collect();
+                let _ = writeln!(self.text, "- {kind}: {}{}", description(choice), keys.concat());
             }
         }
     }
@@ -174,11 +171,24 @@ fn page_type(schema: &'static Json, values: &mut Vec<&'static str>) -> String {
     let one = |choice: &&'static Json| {
         let kind = kinds(choice).first().copied().unwrap_or("");
         match choice.get("items") {
-            Some(items) => format!("list of {}", page_type(items, values)),
+            Some(items) => format!("list of {}", plural(page_type(items, values))),
             None => in_words(kind).trim_start_matches("a ").to_string(),
         }
     };
     choices.iter().map(one).collect::<Vec<_>>().join(" or ")
+}
+
+/// What a section is: the words of its key or of its definition, whichever say more.
+fn longer(section: &'static Json, item: &'static Json) -> &'static str {
+    let (key, own) = (description(section), description(resolve(item)));
+    if own.len() > key.len() { own } else { key }
+}
+
+fn plural(word: String) -> String {
+    match word.as_str() {
+        "string" | "number" | "whole number" | "table" => word + "s",
+        _ => word.replacen("list of", "lists of", 1),
+    }
 }
 
 fn limits(schema: &'static Json) -> String {

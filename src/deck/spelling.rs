@@ -7,7 +7,11 @@ pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
         .iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), *name))
         .filter(|(distance, name)| *distance <= 1 + found.len().min(name.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
+        .min_by(|(a, first), (b, second)| {
+            // Of equally distant names the one with the more letters in common.
+            let alike = |name: &str| strsim::jaro_winkler(&lower, &name.to_lowercase());
+            a.cmp(b).then(alike(second).total_cmp(&alike(first)))
+        })
         .map(|(_, name)| name)
 }
 

@@ -198,7 +198,10 @@ impl Builder<'_> {
                 Ok(vec![Source::Nodal(field.1.clone()); names.len()])
             }
             Coefficient::File(source) => {
-                let source = file_field::read(self.mesh, &self.deck.resolve(&source.file), &source.dataset)?;
+                let positive = ["conductivity", "young"].contains(&key);
+                let source =
+                    file_field::read(self.mesh, &self.deck.resolve(&source.file), &source.dataset, positive)
+                        .map_err(|error| self.fault(key, error.to_string()))?;
                 Ok(vec![source; names.len()])
             }
         }

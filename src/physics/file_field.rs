@@ -13,10 +13,15 @@ use std::rc::Rc;
 /// `[entity]`, `[entity, 1]`, or `[step, entity, 1]`, of which the last step counts. Collective.
 ///
 /// # Errors
-/// [`Error::Input`] when the dataset is missing or its length fits neither cells nor vertices.
-pub fn read(mesh: &Rc<Mesh>, path: &Path, dataset: &str) -> Result<Source> {
+/// [`Error::Input`] when the dataset is missing, its length fits neither cells nor vertices, or a value
+/// is not finite, or not positive where it must be.
+pub fn read(mesh: &Rc<Mesh>, path: &Path, dataset: &str, positive: bool) -> Result<Source> {
     let comm = &mesh.comm;
     let file = File::open(comm, path)?;
+    let fault = |message: String| Error::input(path.display().to_string(), message);
+    if !file.exists(dataset) {
+        return Err(fault(format!("there is no dataset \"{dataset}\"")));
+    }
     let shape = file.shape(dataset)?;
     let (count, stepped) = match shape[..] {
         [count] | [count, 1] => (count, None),
@@ -25,13 +30,10 @@ pub fn read(mesh: &Rc<Mesh>, path: &Path, dataset: &str) -> Result<Source> {
     };
     let by_cell = count == mesh.global_cells;
     if !by_cell && count != mesh.global_vertices {
-        return Err(Error::input(
-            path.display().to_string(),
-            format!(
-                "{dataset} has the shape {shape:?}; expected one value for each of the {} cells or {} vertices of {}",
-                mesh.global_cells, mesh.global_vertices, mesh.source
-            ),
-        ));
+        return Err(fault(format!(
+            "{dataset} has the shape {shape:?}; expected one value for each of the {} cells or {} vertices of {}",
+            mesh.global_cells, mesh.global_vertices, mesh.source
+        )));
     }
     let space = if by_cell { None } else { Some(Rc::new(Space::new(mesh.clone(), 1, 1)?)) };
     let ids: &[u64] = space.as_ref().map_or(&mesh.cell_ids, |space| &space.node_ids);
@@ -40,6 +42,18 @@ pub fn read(mesh: &Rc<Mesh>, path: &Path, dataset: &str) -> Result<Source> {
         Some(step) => file.read_step(dataset, step, plan.range())?,
         None => file.read_rows(dataset, plan.range())?,
     };
+    let good = |value: &f64| value.is_finite() && (!positive || *value > 0.0);
+    comm.agree(match block.iter().position(|value| !good(value)) {
+        Some(i) => {
+            let wanted = if positive { "positive numbers" } else { "finite numbers" };
+            Err(fault(format!(
+                "{dataset} holds {} at {}; expected {wanted}",
+                block[i],
+                plan.range().start + i as u64
+            )))
+        }
+        None => Ok(()),
+    })?;
     let values = plan.from_canonical(&block, 1);
     file.close()?;
     Ok(match space {

@@ -56,6 +56,7 @@ impl Checker<'_> {
                 self.petsc(&key("solver.petsc"), solver);
             }
             self.boundary(p, physics);
+            self.support(p, physics);
         }
         self.petsc("solver.petsc", &deck.solver);
     }
@@ -229,6 +230,25 @@ impl Checker<'_> {
                 essential.extend(components.iter().map(|c| ((marker.to_string(), *c), b)));
             }
         }
+    }
+
+    /// A problem with nothing that fixes its level (or its rigid-body motion) has no unique solution.
+    fn support(&mut self, p: usize, physics: &Physics) {
+        let held = |b: &Boundary| b.value.is_some() || b.coefficient.is_some() || b.foundation.is_some();
+        if physics.boundary().iter().any(held) {
+            return;
+        }
+        let message = match physics {
+            Physics::Diffusion(model) if model.reaction == Coefficient::from(0.0) => {
+                "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and \
+                 `ambient`, or the material a `reaction`"
+            }
+            Physics::Elasticity(_) => {
+                "nothing holds the body: give a boundary a `value` (displacement) or a `foundation`"
+            }
+            Physics::Diffusion(_) => return,
+        };
+        self.add(&format!("physics[{p}]"), message);
     }
 
     fn one_condition(&mut self, key: &str, physics: &Physics, boundary: &Boundary) {

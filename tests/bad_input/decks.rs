@@ -1,0 +1,453 @@
+//! Decks that are wrong without looking at any other file.
+use super::{Case, Content, edited};
+
+const HEAT: &str = r#"title = "Heated plate"
+
+[mesh]
+box = { cell = "triangle", cells = [4, 4] }
+
+[parameters]
+h = { default = 10.0, range = [5.0, 20.0] }
+
+[[physics]]
+name = "heat"
+model = "diffusion"
+conductivity = "1 + x"
+
+[[physics.boundary]]
+marker = "left"
+value = 0.0
+
+[[physics.boundary]]
+marker = "right"
+coefficient = "h"
+ambient = 300.0
+
+[[quantity]]
+name = "peak"
+kind = "maximum"
+field = "u"
+"#;
+
+const SOLID: &str = r#"[mesh]
+box = { cell = "quadrilateral", cells = [4, 4] }
+
+[[physics]]
+model = "elasticity"
+plane = "stress"
+young = 210e9
+poisson = 0.3
+
+[[physics.boundary]]
+marker = "left"
+value = [0.0, "free"]
+
+[[physics.boundary]]
+marker = "right"
+traction = [1e6, 0.0]
+"#;
+
+fn case(name: &'static str, deck: String, messages: &[&str]) -> Case {
+    Case {
+        name,
+        files: vec![("deck.toml", Content::Text(deck))],
+        arguments: Vec::new(),
+        ranks: 2,
+        messages: messages.iter().map(|m| m.to_string()).collect(),
+    }
+}
+
+fn heat(name: &'static str, edits: &[(&str, &str)], message: &str) -> Case {
+    case(name, edited(HEAT, edits), &[message])
+}
+
+fn solid(name: &'static str, edits: &[(&str, &str)], message: &str) -> Case {
+    case(name, edited(SOLID, edits), &[message])
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut list = structure();
+    list.extend(values());
+    list.extend(physics());
+    list.extend(other_sections());
+    list.extend(command_line());
+    list
+}
+
+/// TOML, keys, types.
+fn structure() -> Vec<Case> {
+    vec![
+        heat("not TOML", &[("title = ", "title : ")], "deck.toml:1:7: not valid TOML: "),
+        heat("a bracket too few", &[("[4, 4] }", "[4, 4 }")], "deck.toml:4:42: not valid TOML: "),
+        heat(
+            "a key twice",
+            &[("name = \"heat\"", "name = \"heat\"\nname = \"b\"")],
+            "deck.toml:11:1: not valid TOML: duplicate key",
+        ),
+        case(
+            "empty",
+            String::new(),
+            &["deck.toml:1:1: missing key `mesh`", "deck.toml:1:1: missing key `physics`"],
+        ),
+        heat(
+            "unknown key",
+            &[("conductivity", "conductvity")],
+            "deck.toml:12:1: physics[0].conductvity: unknown key; did you mean \"conductivity\"? (known: model, name,",
+        ),
+        heat(
+            "unknown section",
+            &[("[parameters]", "[parameter]"), ("coefficient = \"h\"", "coefficient = 1.0")],
+            "deck.toml:6:2: parameter: unknown key; did you mean \"parameters\"? (known: title, mesh,",
+        ),
+        heat(
+            "unknown model",
+            &[("\"diffusion\"", "\"difusion\"")],
+            "deck.toml:11:9: physics[0].model: unknown value \"difusion\"; did you mean \"diffusion\"? (known: diffusion, elasticity)",
+        ),
+        heat(
+            "no model",
+            &[("model = \"diffusion\"", "")],
+            "deck.toml:9:1: physics[0]: missing key `model`: \"diffusion\" or \"elasticity\"",
+        ),
+        heat(
+            "string for a list",
+            &[("cells = [4, 4]", "cells = \"4\"")],
+            "deck.toml:4:36: mesh.box.cells: expected a list, found the string \"4\"",
+        ),
+        heat(
+            "list for a string",
+            &[("title = \"Heated plate\"", "title = [1]")],
+            "deck.toml:1:9: title: expected a string, found a list",
+        ),
+        heat(
+            "boolean for a number",
+            &[("ambient = 300.0", "ambient = true")],
+            "deck.toml:21:11: physics[0].boundary[1].ambient: expected a number or a string, found true",
+        ),
+        heat(
+            "fraction for a whole number",
+            &[("cells = [4, 4]", "cells = [4.5, 4]")],
+            "deck.toml:4:37: mesh.box.cells[0]: expected a whole number, found 4.5",
+        ),
+        heat(
+            "out of range",
+            &[("cells = [4, 4]", "cells = [4, 0]")],
+            "deck.toml:4:40: mesh.box.cells[1]: expected a number at least 1, found 0",
+        ),
+        heat(
+            "not finite",
+            &[("ambient = 300.0", "ambient = nan")],
+            "deck.toml:21:11: physics[0].boundary[1].ambient: expected a finite number, found nan",
+        ),
+        heat(
+            "degree three",
+            &[("model =", "degree = 3\nmodel =")],
+            "deck.toml:11:10: physics[0].degree: expected a number at most 2, found 3",
+        ),
+        case(
+            "several faults at once",
+            edited(HEAT, &[("cells = ", "cels = "), ("\"maximum\"", "\"maximal\"")]),
+            &[
+                "deck.toml:4:7: mesh.box: missing key `cells`",
+                "deck.toml:4:28: mesh.box.cels: unknown key; did you mean \"cells\"?",
+                "deck.toml:25:8: quantity[0].kind: unknown value \"maximal\"; did you mean \"maximum\"?",
+            ],
+        ),
+        Case {
+            files: vec![("deck.toml", Content::Bytes(b"title = \"a\"\nx = \"\xff\"\n".to_vec()))],
+            ..case("not UTF-8", String::new(), &["deck.toml: not a text file: line 2 is not UTF-8"])
+        },
+        Case { files: Vec::new(), ..case("no deck", String::new(), &["deck.toml: cannot read the deck: "]) },
+    ]
+}
+
+/// Expressions and parameters.
+fn values() -> Vec<Case> {
+    vec![
+        heat(
+            "unknown variable",
+            &[("\"1 + x\"", "\"1 + xx\"")],
+            "deck.toml:12:21: physics[0].conductivity: unknown variable \"xx\"; did you mean \"x\"? (variables: x, y, z, t, h, pi)",
+        ),
+        heat(
+            "unknown function",
+            &[("\"1 + x\"", "\"1 + sine(x)\"")],
+            "deck.toml:12:21: physics[0].conductivity: unknown function \"sine\"; did you mean \"sin\"?",
+        ),
+        heat(
+            "open bracket",
+            &[("\"1 + x\"", "\"2*(1 + x\"")],
+            "deck.toml:12:19: physics[0].conductivity: \"(\" is never closed",
+        ),
+        heat(
+            "division by zero",
+            &[("ambient = 300.0", "ambient = \"1/(h - 10)\"")],
+            "deck.toml:21:11: physics[0].boundary[1].ambient: `1/(h - 10)` is not finite: inf",
+        ),
+        heat(
+            "parameter with a taken name",
+            &[("h = {", "pi = {"), ("\"h\"", "1.0")],
+            "deck.toml:7:6: parameters.pi: the name \"pi\" is taken",
+        ),
+        heat(
+            "range upside down",
+            &[("[5.0, 20.0]", "[20.0, 5.0]")],
+            "deck.toml:7:31: parameters.h.range: expected [least, greatest], found [20, 5]",
+        ),
+        heat(
+            "default outside its range",
+            &[("10.0", "1.0")],
+            "deck.toml:7:5: parameters.h: the default 1 is outside its range [5, 20]",
+        ),
+        heat(
+            "range with three ends",
+            &[("[5.0, 20.0]", "[5.0, 9.0, 20.0]")],
+            "deck.toml:7:31: parameters.h.range: expected at most 2 entries, found 3",
+        ),
+    ]
+}
+
+/// Models and their conditions.
+fn physics() -> Vec<Case> {
+    vec![
+        heat(
+            "unknown marker",
+            &[("\"left\"", "\"lfet\"")],
+            "deck.toml:15:10: physics[0].boundary[0].marker: no facet marker \"lfet\" in box; did you mean \"left\"? (markers: left, right, bottom, top)",
+        ),
+        heat(
+            "unknown region",
+            &[("\"1 + x\"", "{ domian = 2.0, default = 1.0 }")],
+            "deck.toml:12:27: physics[0].conductivity.domian: no region \"domian\" in box; did you mean \"domain\"?",
+        ),
+        heat(
+            "two conditions",
+            &[("value = 0.0", "value = 0.0\nflux = 1.0")],
+            "deck.toml:14:1: physics[0].boundary[0]: one condition an entry, found value and flux",
+        ),
+        heat(
+            "no condition",
+            &[("value = 0.0", "")],
+            "deck.toml:14:1: physics[0].boundary[0]: missing condition: value, flux or coefficient",
+        ),
+        heat(
+            "no ambient",
+            &[("ambient = 300.0", "")],
+            "deck.toml:18:1: physics[0].boundary[1]: missing key `ambient`",
+        ),
+        heat(
+            "condition of another model",
+            &[("value = 0.0", "pressure = 1.0")],
+            "deck.toml:16:12: physics[0].boundary[0].pressure: no condition of diffusion; it knows value, flux or coefficient",
+        ),
+        heat(
+            "a value twice",
+            &[("\"right\"\ncoefficient = \"h\"\nambient = 300.0", "[\"right\", \"left\"]\nvalue = 1.0")],
+            "deck.toml:19:20: physics[0].boundary[1].marker[1]: boundary[0] gives \"left\" a value already",
+        ),
+        heat(
+            "negative conductivity",
+            &[("\"1 + x\"", "-2")],
+            "deck.toml:12:16: physics[0].conductivity: expected a positive number, found -2",
+        ),
+        heat(
+            "indefinite tensor",
+            &[("\"1 + x\"", "[[1, 2], [2, 1]]")],
+            "deck.toml:12:16: physics[0].conductivity: the tensor is not positive definite",
+        ),
+        heat(
+            "tensor of another dimension",
+            &[("\"1 + x\"", "[1, 2, 3]")],
+            "deck.toml:12:16: physics[0].conductivity: expected 2 entries here, found 3",
+        ),
+        heat(
+            "field of a later physics",
+            &[("\"1 + x\"", "{ physics = \"heat\" }")],
+            "deck.toml:12:28: physics[0].conductivity.physics: no earlier physics with a scalar field is named \"heat\"",
+        ),
+        heat(
+            "nothing fixes the level",
+            &[("value = 0.0", "flux = 0.0"), ("coefficient = \"h\"\nambient = 300.0", "flux = 0.0")],
+            "deck.toml:9:1: physics[0]: nothing fixes the level of the field",
+        ),
+        solid(
+            "Poisson's ratio",
+            &[("0.3", "0.5")],
+            "deck.toml:8:11: physics[0].poisson: expected a Poisson's ratio above -1 and below 0.5, found 0.5",
+        ),
+        solid(
+            "no Young's modulus",
+            &[("young = 210e9", "")],
+            "deck.toml:4:1: physics[0]: missing key `young`",
+        ),
+        solid(
+            "plane in three dimensions",
+            &[
+                ("\"quadrilateral\", cells = [4, 4]", "\"hexahedron\", cells = [2, 2, 2]"),
+                ("[0.0, \"free\"]", "0.0"),
+                ("traction = [1e6, 0.0]", "pressure = 1"),
+            ],
+            "deck.toml:6:9: physics[0].plane: only for meshes in 2 dimensions; this one has 3",
+        ),
+        solid(
+            "traction of another dimension",
+            &[("[1e6, 0.0]", "[1e6, 0.0, 0.0]")],
+            "deck.toml:16:12: physics[0].boundary[1].traction: expected 2 entries here, found 3",
+        ),
+        solid(
+            "all components free",
+            &[("[0.0, \"free\"]", "[\"free\", \"free\"]")],
+            "deck.toml:12:9: physics[0].boundary[0].value: every component is \"free\"",
+        ),
+        solid(
+            "rotation without density",
+            &[("plane = \"stress\"", "rotation = { speed = 100.0 }")],
+            "deck.toml:6:12: physics[0].rotation: a centrifugal load needs the `density`",
+        ),
+        solid(
+            "a point where no node is",
+            &[("marker = \"left\"\nvalue = [0.0, \"free\"]", "point = [0.1, 0.1]\nvalue = 0.0")],
+            "deck.toml:11:9: physics[0].boundary[0].point: no node is there",
+        ),
+    ]
+}
+
+fn other_sections() -> Vec<Case> {
+    let after = |text: &str| format!("{HEAT}\n{text}\n");
+    vec![
+        heat(
+            "box and file",
+            &[("box =", "file = \"a.msh\"\nbox =")],
+            "deck.toml:3:1: mesh: `file` and `box` exclude each other",
+        ),
+        heat(
+            "neither box nor file",
+            &[("box = { cell = \"triangle\", cells = [4, 4] }", "")],
+            "deck.toml:3:1: mesh: expected `file` or `box`",
+        ),
+        heat(
+            "empty box",
+            &[("[4, 4]", "[4, 4], upper = [1, 0]")],
+            "deck.toml:4:7: mesh.box: the box is empty along y: from 0 to 0",
+        ),
+        heat(
+            "two axes for three",
+            &[("triangle", "tetrahedron")],
+            "deck.toml:4:39: mesh.box.cells: tetrahedron cells need 3 entries, found 2",
+        ),
+        heat(
+            "unknown field",
+            &[("field = \"u\"", "field = \"v\"")],
+            "deck.toml:26:9: quantity[0].field: unknown field \"v\"; did you mean \"u\"?",
+        ),
+        heat(
+            "point without a place",
+            &[("\"maximum\"", "\"point\"")],
+            "deck.toml:23:1: quantity[0]: missing key `point`",
+        ),
+        heat(
+            "error without an exact solution",
+            &[("\"maximum\"", "\"l2_error\"")],
+            "deck.toml:25:8: quantity[0].kind: no [[exact]] solution for the field \"u\"",
+        ),
+        heat(
+            "component too high",
+            &[("field = \"u\"", "component = 3")],
+            "deck.toml:26:13: quantity[0].component: the field \"u\" has components 0 to 0, not 3",
+        ),
+        case(
+            "vector for a scalar solution",
+            after("[[exact]]\nvalue = [\"x\", \"y\"]"),
+            &["deck.toml:29:9: exact[0].value: expected 1 entry here, found 2"],
+        ),
+        case(
+            "output is no HDF5 file",
+            after("[output]\nfile = \"run.vtk\""),
+            &["deck.toml:29:8: output.file: expected a file name ending in .h5"],
+        ),
+        case(
+            "unknown level",
+            after("[constraint]\nlevel = \"conservatoin\""),
+            &[
+                "deck.toml:29:9: constraint.level: unknown value \"conservatoin\"; did you mean \"conservation\"?",
+            ],
+        ),
+        case(
+            "grid without levels",
+            after("[campaign]\ndesign = \"grid\""),
+            &["deck.toml:28:1: campaign: the design \"grid\" needs `levels`"],
+        ),
+        case(
+            "row of another width",
+            after("[campaign]\ndesign = \"list\"\ntable = [[1.0, 2.0]]"),
+            &["deck.toml:30:10: campaign.table[0]: expected 1 numbers, found 2"],
+        ),
+        case(
+            "solver without options",
+            after("[solver]\nmethod = \"options\""),
+            &["deck.toml:28:1: solver.petsc: method = \"options\" takes everything"],
+        ),
+        case(
+            "tolerance one",
+            after("[solver]\ntolerance = 1"),
+            &["deck.toml:29:13: solver.tolerance: expected a number below 1, found 1"],
+        ),
+        case(
+            "no PETSc option",
+            after("[solver]\npetsc = \"ksp_monitor\""),
+            &["deck.toml:29:9: solver.petsc: expected PETSc options such as"],
+        ),
+        case(
+            "modes of nothing",
+            after("[rom]\nmodes = 0"),
+            &["deck.toml:29:9: rom.modes: expected a number at least 1, found 0"],
+        ),
+    ]
+}
+
+/// Overrides and rank counts.
+fn command_line() -> Vec<Case> {
+    let with = |name, arguments: &[&'static str], ranks, message: &str| Case {
+        arguments: arguments.to_vec(),
+        ranks,
+        ..case(name, HEAT.into(), &[message])
+    };
+    vec![
+        with(
+            "override of an unknown key",
+            &["--set", "solver.tolerence=1e-3"],
+            1,
+            "--set solver.tolerence=1e-3: solver.tolerence: unknown key; did you mean \"tolerance\"?",
+        ),
+        with(
+            "override with a bad value",
+            &["--set", "physics.heat.source=2*q"],
+            4,
+            "--set physics.heat.source=2*q: physics[0].source: unknown variable \"q\"",
+        ),
+        with(
+            "override of no entry",
+            &["--set", "physics.haet.degree=2"],
+            2,
+            "--set physics.haet.degree=2: no entry \"haet\" in a list of 1; did you mean \"heat\"?",
+        ),
+        with("override without a value", &["--set", "title"], 2, "--set title: expected key.path=value"),
+        with("unknown option", &["--fast"], 2, "unexpected argument '--fast' found"),
+        Case {
+            ranks: 1,
+            ..heat(
+                "unknown marker",
+                &[("\"left\"", "\"lift\"")],
+                "deck.toml:15:10: physics[0].boundary[0].marker: no facet marker \"lift\" in box",
+            )
+        },
+        Case {
+            ranks: 4,
+            ..heat(
+                "more ranks than cells",
+                &[("[4, 4]", "[1, 1]")],
+                "box: 2 cells cannot be shared by 4 ranks: use fewer ranks",
+            )
+        },
+    ]
+}
