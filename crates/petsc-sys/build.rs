@@ -81,7 +81,9 @@ fn main() {
 
     let mut builder = bindgen::Builder::default()
         .header("wrapper.h")
-        .allowlist_item("(Petsc|PETSC|petsc_shim|Vec|Mat|MAT|KSP|PC|SNES|TS|DM|IS|AO|NORM|INSERT|ADD|SCATTER).*")
+        .allowlist_item(
+            "(Petsc|PETSC|petsc_shim|Vec|Mat|MAT|KSP|PC|SNES|TS|DM|IS|AO|NORM|INSERT|ADD|SCATTER).*",
+        )
         // MPI types come from mpi-sys, so that a communicator of rsmpi is one of PETSc's.
         .blocklist_item("(MPI|ompi|OMPI|MPIX|PMPI).*")
         .raw_line("pub use mpi_sys::*;")
@@ -95,7 +97,12 @@ fn main() {
     let mpi =
         Command::new("mpicc").arg("-show").output().unwrap_or_else(|_| fail("mpicc is not on the path"));
     // The MPI compiler wrapper knows where mpi.h is.
-    cc::Build::new().compiler("mpicc").file("shim.c").includes(&petsc.include).warnings(false).compile("petsc_shim");
+    cc::Build::new()
+        .compiler("mpicc")
+        .file("shim.c")
+        .includes(&petsc.include)
+        .warnings(false)
+        .compile("petsc_shim");
     for flag in String::from_utf8_lossy(&mpi.stdout).split_whitespace() {
         if flag.starts_with("-I") {
             builder = builder.clang_arg(flag);
