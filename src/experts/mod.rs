@@ -1,1 +1,15 @@
-//! experts.
+//! Experts as a constraint: the nearest state to a prediction that satisfies the discrete physics to
+//! a chosen level. See `docs/theory/experts.md` for the formulas and what each level guarantees.
+//!
+//! | level | afterwards |
+//! | --- | --- |
+//! | `none` | nothing changes; violations are measured |
+//! | `boundary` | essential conditions hold exactly |
+//! | `conservation` | and the discrete residual vanishes against every gating function and component: each expert's balance of mass, heat or force |
+//! | `exact` | and the discrete equations hold to the solver's tolerance |
+mod balance;
+mod constraint;
+mod weight;
+
+pub use crate::solver::{CoarseModes, Gating};
+pub use constraint::{Constraint, ConstraintOptions, Report, System};

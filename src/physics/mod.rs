@@ -5,6 +5,7 @@ pub mod derived;
 pub mod diffusion;
 pub mod elasticity;
 mod file_field;
+pub mod mass;
 mod problem;
 pub mod quantity;
 

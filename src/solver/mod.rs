@@ -1,8 +1,15 @@
 //! Solving: linear systems, and the chain of problems that a deck describes.
+mod coarse;
 mod fields;
+mod gating;
 mod linear;
+mod schwarz;
 mod simulation;
 
+pub use coarse::{Coarse, CoarseModes, coarse_space};
+pub(crate) use coarse::{direct, finished};
 pub use fields::FieldInfo;
+pub use gating::Gating;
 pub use linear::{LinearSolver, Outcome, rigid_body_modes};
+pub use schwarz::{Schwarz, SchwarzOptions};
 pub use simulation::{Simulation, Stage};
