@@ -1,4 +1,6 @@
 //! Linear systems by PETSc's Krylov methods: defaults by problem, and a diagnosis when they fail.
+use super::gating::Gating;
+use super::schwarz::{Schwarz, SchwarzOptions};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::parallel::Comm;
@@ -49,6 +51,14 @@ pub struct LinearSolver {
     pub options: String,
     tolerance: f64,
     max_iterations: usize,
+    experts: Option<Experts>,
+}
+
+/// What the Schwarz method needs besides the matrix.
+struct Experts {
+    space: Rc<Space>,
+    gating: Rc<Gating>,
+    options: SchwarzOptions,
 }
 
 impl Drop for LinearSolver {
@@ -96,7 +106,15 @@ impl LinearSolver {
             options: chosen,
             tolerance: options.tolerance,
             max_iterations: options.max_iterations,
+            experts: None,
         })
+    }
+
+    /// Preconditions by the Schwarz method of the experts from the next matrix on. A solver with
+    /// `method = "schwarz"` uses algebraic multigrid until this is called.
+    pub fn use_experts(&mut self, space: Rc<Space>, gating: Rc<Gating>, options: SchwarzOptions) {
+        self.options = "-ksp_type cg -pc_type shell".into();
+        self.experts = Some(Experts { space, gating, options });
     }
 
     /// The PETSc solver, to set a preconditioner of one's own.
@@ -111,6 +129,11 @@ impl LinearSolver {
     pub fn set_matrix(&mut self, matrix: &Matrix) -> Result<f64> {
         let start = Instant::now();
         self.krylov.set_operators(matrix, matrix)?;
+        if let Some(Experts { space, gating, options }) = &self.experts {
+            Schwarz::new(&self.name, space, gating, matrix, *options)
+                .and_then(|schwarz| schwarz.attach(&self.krylov))
+                .map_err(|error| self.explain_setup(&error))?;
+        }
         self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
         Ok(start.elapsed().as_secs_f64())
     }

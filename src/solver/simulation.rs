@@ -1,6 +1,9 @@
 //! A deck's problems on one mesh, solved in their order.
+use super::coarse::CoarseModes;
+use super::gating::Gating;
 use super::linear::{LinearSolver, Outcome, rigid_body_modes};
-use crate::deck::Deck;
+use super::schwarz::SchwarzOptions;
+use crate::deck::{Deck, SolverMethod};
 use crate::fem::{Essential, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
@@ -69,7 +72,12 @@ impl Simulation {
             let load = problem.space.field()?;
             let solution = problem.space.field()?;
             let options = deck.solver_options(index);
-            let solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
+            let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
+            if options.method == SolverMethod::Schwarz {
+                let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
+                let coarse = Some(CoarseModes::of(&problem.model));
+                solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
+            }
             let input = (problem.space.components == 1).then(|| {
                 let values = RefCell::new(vec![0.0; problem.space.local_nodes()]);
                 Rc::new(NodalField { space: problem.space.clone(), values })

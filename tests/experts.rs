@@ -1,0 +1,491 @@
+//! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
+mod common;
+
+use faer::linalg::solvers::Solve;
+use petsc_rs::{Matrix, Vector};
+use std::rc::Rc;
+use tessera::deck::{ConstraintLevel, Deck, Norm};
+use tessera::experts::{CoarseModes, Constraint, ConstraintOptions, Gating, Report, System};
+use tessera::fem::Space;
+use tessera::parallel::Comm;
+use tessera::physics::Context;
+use tessera::physics::mass::mass_matrix;
+use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions, Simulation};
+
+/// Heat with a source, two held sides and an exchange with the surroundings.
+fn heat(cell: &str, cells: &[usize], degree: usize, experts: u32, solver: &str) -> String {
+    format!(
+        "[mesh]\nbox = {{ cell = \"{cell}\", cells = {cells:?} }}\n[partition]\nexperts = {experts}\n\
+         [solver]\nmethod = \"{solver}\"\ntolerance = 1e-13\n\
+         [[physics]]\nmodel = \"diffusion\"\ndegree = {degree}\nconductivity = \"1 + 5*x\"\nsource = \"100*x\"\n\
+         [[physics.boundary]]\nmarker = \"left\"\nvalue = \"300 + 20*y\"\n\
+         [[physics.boundary]]\nmarker = \"right\"\ncoefficient = 10.0\nambient = 400.0\n"
+    )
+}
+
+/// A block held at one side, loaded by its weight and a pressure.
+fn block(cell: &str, cells: &[usize], degree: usize, experts: u32, solver: &str) -> String {
+    let gravity = if cells.len() == 2 { "[0, -9.81]" } else { "[0, 0, -9.81]" };
+    format!(
+        "[mesh]\nbox = {{ cell = \"{cell}\", cells = {cells:?} }}\n[partition]\nexperts = {experts}\n\
+         [solver]\nmethod = \"{solver}\"\ntolerance = 1e-13\n\
+         [[physics]]\nmodel = \"elasticity\"\ndegree = {degree}\nyoung = 1e5\npoisson = 0.3\ndensity = 10.0\n\
+         body_force = {gravity}\n\
+         [[physics.boundary]]\nmarker = \"left\"\nvalue = 0.0\n\
+         [[physics.boundary]]\nmarker = \"right\"\npressure = 50.0\n"
+    )
+}
+
+fn simulation(comm: &Comm, text: &str) -> (Simulation, Context) {
+    let deck = Deck::parse(text, "test.toml", &[]).unwrap();
+    let mut simulation = Simulation::new(comm, &deck).unwrap();
+    let context = simulation.default_context();
+    simulation.stages[0].assemble(&context).unwrap();
+    (simulation, context)
+}
+
+/// The mesh divided into boxes, `per_side` along each axis, whatever the ranks.
+fn boxes(space: &Space, per_side: usize, layers: u32) -> Gating {
+    let mesh = &space.mesh;
+    let (d, corners) = (mesh.dimension, mesh.cell_type.vertices());
+    let experts: Vec<u32> = (0..mesh.local_cells())
+        .map(|cell| {
+            (0..d).fold(0, |number, axis| {
+                let sum: f64 = mesh.cell_vertices(cell).iter().map(|&v| mesh.vertex(v as usize)[axis]).sum();
+                let place = (sum / corners as f64 * per_side as f64) as usize;
+                number * per_side + place.min(per_side - 1)
+            }) as u32
+        })
+        .collect();
+    let total = per_side.pow(d as u32);
+    let ranks = mesh.comm.size();
+    let ends: Vec<u32> = (1..=ranks).map(|r| (total * r / ranks) as u32).collect();
+    Gating::with_experts(space, layers, &experts, &ends).unwrap()
+}
+
+/// A prediction that is wrong inside and on the boundary, the same on any number of ranks.
+fn prediction(space: &Space, solution: &Vector, scale: f64) -> Vector {
+    let mut state = solution.try_clone().unwrap();
+    let c = space.components;
+    for (dof, value) in state.write().unwrap().iter_mut().enumerate() {
+        let [x, y, z] = space.point(dof / c);
+        *value += scale * (3.0 * x + 5.0 * y * y + 2.0 * z + (dof % c) as f64).sin() * (7.0 * x * y).cos();
+    }
+    state
+}
+
+fn options(level: ConstraintLevel, weight: Norm, modes: CoarseModes) -> ConstraintOptions {
+    ConstraintOptions { level, weight, modes, tolerance: 1e-12, max_iterations: 500 }
+}
+
+fn size(vector: &Vector) -> f64 {
+    vector.norm(petsc_rs::Norm::Two).unwrap()
+}
+
+fn difference(a: &Vector, b: &Vector) -> f64 {
+    let mut d = a.try_clone().unwrap();
+    d.axpy(-1.0, b).unwrap();
+    size(&d) / size(b)
+}
+
+/// The repaired prediction and the report; the simulation must be assembled.
+fn repair(
+    simulation: &Simulation,
+    context: &Context,
+    gating: Gating,
+    options: ConstraintOptions,
+    from: &Vector,
+) -> (Vector, Report) {
+    let stage = &simulation.stages[0];
+    let space = stage.problem.space.clone();
+    let mut layer = Constraint::new(&stage.problem.name, space, Rc::new(gating), options);
+    let mut state = from.try_clone().unwrap();
+    let report = layer.apply(&System::of(stage, context), &mut state).unwrap();
+    // The layer can be used again.
+    let mut again = from.try_clone().unwrap();
+    layer.apply(&System::of(stage, context), &mut again).unwrap();
+    assert!(difference(&again, &state) < 1e-12);
+    (state, report)
+}
+
+fn gating_on_a_line(comm: &Comm) {
+    for (degree, layers) in [(1, 1), (1, 3), (2, 1), (2, 2), (1, 25)] {
+        let (simulation, _) = simulation(comm, &heat("interval", &[40], degree, 4, "direct"));
+        let space = &simulation.stages[0].problem.space;
+        let gating = boxes(space, 4, layers);
+        for node in 0..space.owned_nodes {
+            let at = space.point(node)[0] * 40.0;
+            // Distance in layers: a mid-node counts with the far end of its cell.
+            let weight = |k: usize| {
+                let (from, to) = (10.0 * k as f64, 10.0 * (k + 1) as f64);
+                let distance = (from - at.floor()).max(at.ceil() - to).max(0.0);
+                let inside = at >= from && at <= to;
+                if inside { f64::from(layers) } else { (f64::from(layers) - distance.round()).max(0.0) }
+            };
+            let sum: f64 = (0..4).map(weight).sum();
+            let expected: Vec<(u32, f64)> =
+                (0..4).filter(|&k| weight(k) > 0.0).map(|k| (k as u32, weight(k) / sum)).collect();
+            assert_eq!(gating.of(node), &expected[..], "x = {at}, degree {degree}, {layers} layers");
+        }
+    }
+}
+
+fn gating_sums_to_one(comm: &Comm) {
+    let cases: [(&str, &[usize], usize, u32); 5] = [
+        ("triangle", &[16, 16], 1, 64),
+        ("quadrilateral", &[12, 12], 2, 16),
+        ("tetrahedron", &[6, 6, 6], 1, 27),
+        ("hexahedron", &[4, 4, 4], 2, 8),
+        ("triangle", &[10, 10], 2, 1),
+    ];
+    for (cell, cells, degree, experts) in cases {
+        let (simulation, _) = simulation(comm, &heat(cell, cells, degree, experts, "direct"));
+        let space = &simulation.stages[0].problem.space;
+        for layers in [1, 2, 4] {
+            let gating = Gating::new(space, layers).unwrap();
+            assert!(gating.global_experts >= experts.min(comm.size() as u32));
+            let mut entries = 0;
+            for node in 0..space.owned_nodes {
+                let list = gating.of(node);
+                let sum: f64 = list.iter().map(|e| e.1).sum();
+                assert!((sum - 1.0).abs() <= 4.0 * f64::EPSILON, "{sum}");
+                assert!(list.iter().all(|e| e.1 > 0.0) && list.windows(2).all(|w| w[0].0 < w[1].0));
+                entries += list.len();
+            }
+            let mut listed = 0;
+            for local in 0..gating.experts.len() {
+                let nodes = gating.support(local);
+                assert!(nodes.windows(2).all(|w| w[0] < w[1]));
+                listed += nodes.len();
+            }
+            assert_eq!(comm.sum(entries as u64), comm.sum(listed as u64));
+        }
+    }
+    let (simulation, _) = simulation(comm, &heat("triangle", &[4, 4], 1, 4, "direct"));
+    let error = Gating::new(&simulation.stages[0].problem.space, 0).err().unwrap();
+    assert!(error.to_string().contains("overlap"), "{error}");
+}
+
+fn conservation_balances_every_expert(comm: &Comm) {
+    let decks = [
+        (heat("triangle", &[16, 16], 1, 1, "direct"), 1.0),
+        (heat("triangle", &[16, 16], 1, 16, "direct"), 1.0),
+        (heat("triangle", &[20, 20], 1, 64, "direct"), 1.0),
+        (heat("quadrilateral", &[10, 10], 2, 8, "direct"), 1.0),
+        (heat("tetrahedron", &[6, 6, 6], 1, 12, "direct"), 1.0),
+        (block("triangle", &[16, 12], 1, 12, "direct"), 1e-3),
+        (block("tetrahedron", &[5, 4, 4], 1, 9, "direct"), 1e-3),
+        (block("quadrilateral", &[9, 7], 2, 5, "direct"), 1e-3),
+    ];
+    for (number, (deck, scale)) in decks.iter().enumerate() {
+        let (mut simulation, context) = simulation(comm, deck);
+        simulation.stages[0].solve(&context).unwrap();
+        let stage = &simulation.stages[0];
+        let space = &stage.problem.space;
+        let from = prediction(space, &stage.solution, *scale);
+        for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
+            for layers in [1, 2] {
+                let gating = Gating::new(space, layers).unwrap();
+                let options =
+                    options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem.model));
+                let (_, report) = repair(&simulation, &context, gating, options, &from);
+                let what = format!("deck {number}, {weight:?}, {layers} layers: {report:?}");
+                assert!(report.worst_before > 1e-6 && report.boundary_before > 0.0, "{what}");
+                assert!(report.worst_after <= 1e-12 && report.boundary_after == 0.0, "{what}");
+                assert!(report.distance > 0.0 && report.relative_distance < 1.0, "{what}");
+                assert_eq!(report.after.len(), report.experts.len() * space.components);
+            }
+        }
+    }
+}
+
+/// All rows of a distributed matrix, on every rank.
+fn dense(comm: &Comm, matrix: &Matrix) -> faer::Mat<f64> {
+    let (mut rows, mut columns, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for row in matrix.row_range() {
+        for (column, value) in matrix.row(row).unwrap() {
+            rows.push(row as u64);
+            columns.push(column as u64);
+            values.push(value);
+        }
+    }
+    let rows = comm.all_gather_varied(&rows);
+    let columns = comm.all_gather_varied(&columns);
+    let values = comm.all_gather_varied(&values);
+    let mut full = faer::Mat::zeros(matrix.global_size().0, matrix.global_size().1);
+    for ((row, column), value) in rows.iter().zip(&columns).zip(&values) {
+        full[(*row as usize, *column as usize)] = *value;
+    }
+    full
+}
+
+/// Against `[W -B^T; B 0]` solved densely, with constraints written down from the gating functions.
+fn nearest_state_agrees_with_dense_algebra(comm: &Comm) {
+    for (deck, scale) in
+        [(heat("triangle", &[8, 8], 1, 4, "direct"), 1.0), (block("triangle", &[7, 5], 1, 4, "direct"), 1e-3)]
+    {
+        let (mut simulation, context) = simulation(comm, &deck);
+        simulation.stages[0].solve(&context).unwrap();
+        let stage = &simulation.stages[0];
+        let space = &stage.problem.space;
+        let c = space.components;
+        let n = space.global_dofs() as usize;
+        let gating = boxes(space, 2, 2);
+        let m = gating.global_experts as usize * c;
+        let from = prediction(space, &stage.solution, scale);
+        let all = |values: &[f64]| comm.all_gather_varied(values);
+        let fixed: Vec<f64> =
+            stage.essential.fixed[..space.owned_dofs()].iter().map(|&f| f64::from(u8::from(f))).collect();
+        let (fixed, prescribed) = (all(&fixed), all(&stage.essential.values[..space.owned_dofs()]));
+        let (load, guess) = (all(&stage.load.read().unwrap()), all(&from.read().unwrap()));
+        let mut rows = vec![0.0; space.owned_dofs() * m];
+        for node in 0..space.owned_nodes {
+            for i in 0..c {
+                for &(expert, chi) in gating.of(node) {
+                    rows[(node * c + i) * m + expert as usize * c + i] = chi;
+                }
+            }
+        }
+        let z = all(&rows);
+        let k = dense(comm, &stage.matrix);
+        let mass = dense(comm, &mass_matrix(space, &stage.essential).unwrap());
+        let start: Vec<f64> =
+            (0..n).map(|i| if fixed[i] == 1.0 { prescribed[i] } else { guess[i] }).collect();
+        for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
+            let mut kkt = faer::Mat::<f64>::zeros(n + m, n + m);
+            let mut right = faer::Mat::<f64>::zeros(n + m, 1);
+            for i in 0..n {
+                for j in 0..n {
+                    kkt[(i, j)] = match weight {
+                        Norm::Energy => k[(i, j)],
+                        Norm::Mass => mass[(i, j)],
+                        Norm::Euclidean => f64::from(u8::from(i == j)),
+                    };
+                }
+                for q in (0..m).filter(|_| fixed[i] == 0.0) {
+                    // Row q of B against a free unknown j; b - B u_hat on the right.
+                    let chi = z[i * m + q];
+                    let mut row = load[i];
+                    for j in 0..n {
+                        row -= k[(i, j)] * start[j];
+                        if fixed[j] == 0.0 {
+                            kkt[(n + q, j)] += chi * k[(i, j)];
+                            kkt[(j, n + q)] -= chi * k[(i, j)];
+                        }
+                    }
+                    right[(n + q, 0)] += chi * row;
+                }
+            }
+            let change = kkt.partial_piv_lu().solve(&right);
+            let options =
+                options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem.model));
+            let (state, report) = repair(&simulation, &context, boxes(space, 2, 2), options, &from);
+            let state = all(&state.read().unwrap());
+            let norm = (0..n).map(|i| change[(i, 0)].powi(2)).sum::<f64>().sqrt();
+            let error = (0..n).map(|i| (state[i] - start[i] - change[(i, 0)]).powi(2)).sum::<f64>().sqrt();
+            assert!(error < 1e-9 * norm, "{weight:?}: {error:.1e} of {norm:.1e}; {report:?}");
+        }
+    }
+}
+
+fn exact_equals_the_direct_solution(comm: &Comm) {
+    for (deck, scale, per_side) in [
+        (heat("triangle", &[16, 16], 1, 4, "direct"), 10.0, 4),
+        (heat("quadrilateral", &[10, 10], 2, 4, "direct"), 10.0, 3),
+        (block("triangle", &[12, 12], 1, 4, "direct"), 1e-2, 3),
+        (block("tetrahedron", &[5, 5, 5], 1, 4, "direct"), 1e-2, 2),
+    ] {
+        let (mut simulation, context) = simulation(comm, &deck);
+        simulation.stages[0].solve(&context).unwrap();
+        let stage = &simulation.stages[0];
+        let space = &stage.problem.space;
+        let from = prediction(space, &stage.solution, scale);
+        let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem.model));
+        for gating in [Gating::new(space, 1).unwrap(), boxes(space, per_side, 2)] {
+            let (state, report) = repair(&simulation, &context, gating, options, &from);
+            let error = difference(&state, &stage.solution);
+            assert!(error < 1e-9, "{error:.1e}, {report:?}");
+            assert!(report.worst_after < 1e-9 && report.boundary_after == 0.0, "{report:?}");
+            assert!((1..80).contains(&report.iterations), "{report:?}");
+        }
+    }
+}
+
+/// The same experts on these ranks and on one: the same repaired state and the same balances.
+fn ranks_do_not_show(comm: &Comm) {
+    let alone = Comm::new(mpi::topology::SimpleCommunicator::self_comm());
+    let deck = block("triangle", &[12, 9], 1, 4, "direct");
+    for (level, weight) in [
+        (ConstraintLevel::Conservation, Norm::Energy),
+        (ConstraintLevel::Conservation, Norm::Mass),
+        (ConstraintLevel::Exact, Norm::Energy),
+    ] {
+        let run = |comm: &Comm| {
+            let (simulation, context) = simulation(comm, &deck);
+            let stage = &simulation.stages[0];
+            let space = stage.problem.space.clone();
+            let from = prediction(&space, &space.field().unwrap(), 1e-3);
+            let options = options(level, weight, CoarseModes::of(&stage.problem.model));
+            let (state, report) = repair(&simulation, &context, boxes(&space, 3, 2), options, &from);
+            (space, state.read().unwrap().to_vec(), report)
+        };
+        let (space, state, report) = run(comm);
+        let (whole, reference, serial) = run(&alone);
+        let largest = reference.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+        let mut place = vec![0; whole.owned_nodes];
+        (0..whole.owned_nodes).for_each(|node| place[whole.node_ids[node] as usize] = node);
+        for node in 0..space.owned_nodes {
+            let there = place[space.node_ids[node] as usize];
+            for i in 0..2 {
+                let (a, b) = (state[node * 2 + i], reference[there * 2 + i]);
+                assert!((a - b).abs() < 1e-9 * largest, "{level:?} {weight:?}: {a} {b}");
+            }
+        }
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-8 * b.abs();
+        assert!(close(report.worst_before, serial.worst_before), "{report:?} {serial:?}");
+        assert!(close(report.distance, serial.distance), "{report:?} {serial:?}");
+        let first = report.experts.start as usize * 2;
+        for (i, value) in report.before.iter().enumerate() {
+            let there = serial.before[first + i];
+            assert!((value - there).abs() < 1e-9 * serial.exchange[first + i], "{value} {there}");
+        }
+    }
+}
+
+fn lower_levels_do_what_they_say(comm: &Comm) {
+    let (mut simulation, context) = simulation(comm, &heat("triangle", &[10, 10], 1, 6, "direct"));
+    simulation.stages[0].solve(&context).unwrap();
+    let stage = &simulation.stages[0];
+    let space = &stage.problem.space;
+    let from = prediction(space, &stage.solution, 1.0);
+    let gating = || Gating::new(space, 1).unwrap();
+    let with = |level| options(level, Norm::Energy, CoarseModes::Constants);
+    let (state, report) = repair(&simulation, &context, gating(), with(ConstraintLevel::None), &from);
+    assert_eq!(&state.read().unwrap()[..], &from.read().unwrap()[..]);
+    assert!(
+        report.worst_before == report.worst_after && report.boundary_after > 0.0 && report.distance == 0.0
+    );
+    let (state, report) = repair(&simulation, &context, gating(), with(ConstraintLevel::Boundary), &from);
+    let (state, from_values) = (state.read().unwrap(), from.read().unwrap());
+    for dof in 0..space.owned_dofs() {
+        let fixed = stage.essential.fixed[dof];
+        assert_eq!(state[dof], if fixed { stage.essential.values[dof] } else { from_values[dof] });
+    }
+    assert!(report.boundary_before > 0.0 && report.boundary_after == 0.0);
+    // The solution itself passes through unharmed, and a prediction that is not finite is refused.
+    let options = with(ConstraintLevel::Conservation);
+    let (state, report) = repair(&simulation, &context, gating(), options, &stage.solution);
+    assert!(difference(&state, &stage.solution) < 1e-12 && report.worst_before < 1e-10, "{report:?}");
+    let mut broken = from.try_clone().unwrap();
+    if comm.rank() == 0 {
+        broken.write().unwrap()[0] = f64::NAN;
+    }
+    let mut layer = Constraint::new("heat", space.clone(), Rc::new(gating()), options);
+    let error = layer.apply(&System::of(stage, &context), &mut broken).unwrap_err();
+    assert!(error.to_string().contains("not finite"), "{error}");
+}
+
+/// Experts without free unknowns or with more functions than unknowns: one cell each.
+fn tiny_experts(comm: &Comm) {
+    for (deck, scale) in [
+        (heat("quadrilateral", &[4, 4], 1, 16, "direct"), 1.0),
+        (block("quadrilateral", &[3, 3], 1, 9, "direct"), 1e-3),
+    ] {
+        let (mut simulation, context) = simulation(comm, &deck);
+        simulation.stages[0].solve(&context).unwrap();
+        let stage = &simulation.stages[0];
+        let space = &stage.problem.space;
+        let from = prediction(space, &stage.solution, scale);
+        for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
+            let modes = CoarseModes::of(&stage.problem.model);
+            let per_side = if space.components == 1 { 4 } else { 3 };
+            let gating = boxes(space, per_side, 1);
+            let options = options(ConstraintLevel::Conservation, weight, modes);
+            let (_, report) = repair(&simulation, &context, gating, options, &from);
+            assert!(report.worst_after <= 1e-12, "{weight:?} {report:?}");
+        }
+        let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem.model));
+        let (state, _) = repair(&simulation, &context, Gating::new(space, 1).unwrap(), options, &from);
+        assert!(difference(&state, &stage.solution) < 1e-9);
+    }
+}
+
+fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseModes>) -> usize {
+    let stage = &simulation.stages[0];
+    let options = simulation.deck.solver_options(0);
+    let mut solver = LinearSolver::new(&stage.problem.space, "one", &options).unwrap();
+    solver.use_experts(stage.problem.space.clone(), Rc::new(gating), SchwarzOptions { coarse });
+    solver.set_matrix(&stage.matrix).unwrap();
+    let mut x = stage.problem.space.field().unwrap();
+    let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
+    assert!(outcome.residual < 1e-12);
+    outcome.iterations
+}
+
+fn two_levels_scale(comm: &Comm) {
+    for (deck, modes) in [
+        (heat("triangle", &[48, 48], 1, 4, "schwarz"), CoarseModes::Constants),
+        (block("triangle", &[32, 32], 1, 4, "schwarz"), CoarseModes::RigidBody),
+    ] {
+        let (simulation, _) = simulation(comm, &deck);
+        let space = &simulation.stages[0].problem.space;
+        let count = |per_side, coarse| iterations(&simulation, boxes(space, per_side, 1), coarse);
+        let one = [count(2, None), count(8, None)];
+        let two = [count(2, Some(modes)), count(8, Some(modes))];
+        assert!(one[1] > one[0] + 10, "one level: {one:?}");
+        assert!(two[1] <= two[0] + 5, "two levels: {two:?}");
+        assert!(two[1] < one[1], "{one:?} {two:?}");
+    }
+}
+
+fn method_schwarz_solves_decks(comm: &Comm) {
+    for (deck, direct) in [
+        (heat("triangle", &[20, 20], 1, 9, "schwarz"), heat("triangle", &[20, 20], 1, 9, "direct")),
+        (block("tetrahedron", &[6, 4, 4], 1, 8, "schwarz"), block("tetrahedron", &[6, 4, 4], 1, 8, "direct")),
+    ] {
+        let (mut ours, context) = simulation(comm, &deck);
+        let (mut theirs, _) = simulation(comm, &direct);
+        theirs.solve(&context).unwrap();
+        for _ in 0..2 {
+            ours.solve(&context).unwrap();
+            assert!(difference(&ours.stages[0].solution, &theirs.stages[0].solution) < 1e-9);
+        }
+    }
+}
+
+/// The preconditioner is its own transpose, as conjugate gradients need.
+fn schwarz_is_symmetric(comm: &Comm) {
+    let (simulation, _) = simulation(comm, &block("triangle", &[10, 10], 1, 7, "direct"));
+    let stage = &simulation.stages[0];
+    let space = &stage.problem.space;
+    let gating = Gating::new(space, 1).unwrap();
+    for coarse in [None, Some(CoarseModes::RigidBody)] {
+        let mut schwarz =
+            Schwarz::new("symmetry", space, &gating, &stage.matrix, SchwarzOptions { coarse }).unwrap();
+        let (x, y) = (prediction(space, &stage.load, 1.0), prediction(space, &stage.load, 3.0));
+        let (mut mx, mut my) = (x.duplicate().unwrap(), x.duplicate().unwrap());
+        schwarz.apply(&x, &mut mx).unwrap();
+        schwarz.apply(&y, &mut my).unwrap();
+        let (a, b) = (y.dot(&mx).unwrap(), x.dot(&my).unwrap());
+        assert!((a - b).abs() < 1e-10 * a.abs() && x.dot(&mx).unwrap() > 0.0, "{a} {b}");
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    common::mpi_main(
+        &[1, 2, 3, 4],
+        &[
+            ("gating_on_a_line", gating_on_a_line),
+            ("gating_sums_to_one", gating_sums_to_one),
+            ("conservation_balances_every_expert", conservation_balances_every_expert),
+            ("nearest_state_agrees_with_dense_algebra", nearest_state_agrees_with_dense_algebra),
+            ("exact_equals_the_direct_solution", exact_equals_the_direct_solution),
+            ("ranks_do_not_show", ranks_do_not_show),
+            ("lower_levels_do_what_they_say", lower_levels_do_what_they_say),
+            ("tiny_experts", tiny_experts),
+            ("two_levels_scale", two_levels_scale),
+            ("method_schwarz_solves_decks", method_schwarz_solves_decks),
+            ("schwarz_is_symmetric", schwarz_is_symmetric),
+        ],
+    )
+}
