@@ -11,7 +11,7 @@ use tessera::parallel::{Comm, block};
 use tessera::storage::File;
 
 /// Times each way is tried; the best counts, as everything else on the machine only slows it.
-const REPEATS: usize = 5;
+const REPEATS: usize = 10;
 
 fn main() {
     let numbers: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -26,7 +26,7 @@ fn main() {
     println!("ranks  synced    plain   HDF5  ratio    plain   HDF5  ratio");
     for ranks in ["1", "2", "4"] {
         let status = Command::new("mpirun")
-            .args(["-n", ranks])
+            .args(["-n", ranks, "--bind-to", "none"])
             .arg(std::env::current_exe().expect("this program has a path"))
             .args([megabytes.to_string(), directory.display().to_string()])
             .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")])
