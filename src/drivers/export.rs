@@ -48,13 +48,10 @@ pub fn export(file: &Path, options: &ExportOptions) -> Result<Vec<PathBuf>> {
         Format::Vtu => "vtu",
     };
     let target = options.output.clone().unwrap_or_else(|| file.with_extension(ending));
-    if let (Ok(source), Ok(there)) = (file.canonicalize(), target.canonicalize()) {
-        if source == there {
-            return Err(Error::input(
-                target.display().to_string(),
-                "is the file itself; name another output",
-            ));
-        }
+    if let (Ok(source), Ok(there)) = (file.canonicalize(), target.canonicalize())
+        && source == there
+    {
+        return Err(Error::input(target.display().to_string(), "is the file itself; name another output"));
     }
     if let Some(folder) = target.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
