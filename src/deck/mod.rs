@@ -261,6 +261,51 @@ mod tests {
         assert!(decks >= 9, "{decks} decks found");
     }
 
+    const DECK: &str = r#"
+mesh.box = { cell = "interval", cells = [4] }
+parameters = { h = { default = 1.0, range = [0.5, 2.0] }, k = 3 }
+solver = { tolerance = 1e-6, max_iterations = 7 }
+[[physics]]
+name = "heat"
+model = "diffusion"
+solver = { max_iterations = 9 }
+boundary = [{ marker = "left", value = "h" }]
+"#;
+
+    #[test]
+    fn overrides_change_what_they_name() {
+        let set = |list: &[&str]| {
+            let list: Vec<String> = list.iter().map(|s| s.to_string()).collect();
+            Deck::parse(DECK, "folder/deck.toml", &list)
+        };
+        let deck = set(&[
+            "parameters.h=1.5",
+            "physics.heat.degree=2",
+            "physics[0].source=2*h + x",
+            "title=two words",
+            "mesh.box.cells=[8]",
+            "physics.heat.boundary[0].value=0.5",
+        ])
+        .unwrap();
+        assert_eq!(deck.default_parameters(), [1.5, 3.0]);
+        assert_eq!(deck.parameters["h"].range, Some([0.5, 2.0]));
+        assert_eq!((deck.physics[0].degree(), deck.title.as_str()), (2, "two words"));
+        assert_eq!(deck.physics[0].boundary()[0].value, Some(Essential::Uniform(0.5.into())));
+        assert_eq!(deck.mesh.block.as_ref().unwrap().cells, [8]);
+        assert_eq!(deck.resolve(Path::new("a.msh")), Path::new("folder/a.msh"));
+        let error = set(&["parameters.h=9"]).unwrap_err().to_string();
+        assert!(error.contains("the default 9 is outside its range"), "{error}");
+    }
+
+    #[test]
+    fn a_physics_own_solver_takes_the_rest_from_the_deck() {
+        let deck = Deck::parse(DECK, "deck.toml", &[]).unwrap();
+        let own = deck.solver_options(0);
+        assert_eq!((own.tolerance, own.max_iterations, own.method), (1e-6, 9, SolverMethod::Auto));
+        let fault = deck.fault("physics.heat.boundary[0].marker", "gone").to_string();
+        assert_eq!(fault, "deck.toml:9:24: physics[0].boundary[0].marker: gone");
+    }
+
     #[test]
     fn the_reference_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/deck.md");

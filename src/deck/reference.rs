@@ -19,7 +19,7 @@ pub fn reference() -> String {
                 page.heading(2, &format!("`[{key}]`"), description(section));
                 let _ = writeln!(
                     page.text,
-                    "\nEach entry, `name = ...`, is {}.",
+                    "\nEach entry is `name = value`, the value: {}.",
                     page_type(entry, &mut page.values)
                 );
                 page.named(entry, 3, "Table of a parameter");
