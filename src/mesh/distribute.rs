@@ -86,14 +86,14 @@ pub(super) fn distribute(
     let mut messages: Vec<Vec<u64>> = sizes.into_iter().map(Vec::with_capacity).collect();
     let mut mark_messages: Vec<Vec<u64>> = vec![Vec::new(); comm.size()];
     let mut rest = marks;
-    for cell in 0..parts.len() {
+    for (cell, &part) in parts.iter().enumerate() {
         destinations(cell, &mut list);
         let id = first + cell as u64;
         let (mine, others) = rest.split_at(rest.iter().take_while(|mark| mark.cell == id).count());
         rest = others;
         for &rank in &list {
             let message = &mut messages[rank as usize];
-            message.extend([id, parts[cell] as u64 | u64::from(raw.regions[cell]) << 32]);
+            message.extend([id, part as u64 | u64::from(raw.regions[cell]) << 32]);
             message.extend_from_slice(&raw.cells[cell * nv..(cell + 1) * nv]);
             for mark in mine {
                 mark_messages[rank as usize]

@@ -164,9 +164,11 @@ fn offsets(counts: &[i32]) -> Vec<i32> {
         .collect()
 }
 
+type Message = (u8, Vec<(String, Option<(usize, usize)>, String, String)>);
+
 /// Errors travel as JSON: kind and text, diagnostics as tuples.
 fn encode(error: &Error) -> Vec<u8> {
-    let (kind, texts): (u8, Vec<(String, Option<(usize, usize)>, String, String)>) = match error {
+    let (kind, texts): Message = match error {
         Error::Input(list) => {
             (0, list.iter().map(|d| (d.file.clone(), d.position, d.key.clone(), d.message.clone())).collect())
         }
@@ -179,7 +181,6 @@ fn encode(error: &Error) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Error {
-    type Message = (u8, Vec<(String, Option<(usize, usize)>, String, String)>);
     let Ok((kind, mut texts)) = serde_json::from_slice::<Message>(bytes) else {
         return Error::Failed("a rank failed without a readable message".into());
     };

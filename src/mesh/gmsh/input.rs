@@ -277,7 +277,7 @@ impl Input {
     }
 
     /// Goes to the byte after the line's end: binary data begin there.
-    pub fn to_binary(&mut self) -> Result<()> {
+    pub fn start_binary(&mut self) -> Result<()> {
         self.mark();
         while let Some(byte) = self.peek()? {
             self.step(byte);

@@ -84,7 +84,7 @@ fn header(input: &mut Input) -> Result<Version> {
         return Err(input.fault(format!("the data size must be 8, not {size}")));
     }
     if kind == 1 {
-        input.to_binary()?;
+        input.start_binary()?;
         input.binary = true;
         let one = input.int("the byte-order mark")?;
         if one as i32 == 1i32.swap_bytes() {
@@ -103,7 +103,7 @@ fn text_count(input: &mut Input, numbers: u64, what: &str) -> Result<usize> {
     let positive =
         u64::try_from(count).map_err(|_| input.fault(format!("the number of {what} is negative")))?;
     if input.binary {
-        input.to_binary()?;
+        input.start_binary()?;
     }
     input.count(positive, numbers, what)
 }
@@ -235,7 +235,7 @@ fn element_nodes(
 /// Counts of blocks and things at the head of a 4.1 section.
 fn head(input: &mut Input, numbers: u64, what: &str) -> Result<(usize, usize)> {
     if input.binary {
-        input.to_binary()?;
+        input.start_binary()?;
     }
     let blocks = input.size("the number of blocks")?;
     let blocks = input.count(blocks, 4, "blocks")?;
@@ -250,7 +250,7 @@ type Entities = HashMap<(i64, i64), Vec<i64>>;
 
 fn entities_4(input: &mut Input) -> Result<Entities> {
     if input.binary {
-        input.to_binary()?;
+        input.start_binary()?;
     }
     let mut entities = HashMap::new();
     for (dimension, count) in entity_counts(input)?.into_iter().enumerate() {
@@ -267,7 +267,7 @@ fn entities_4(input: &mut Input) -> Result<Entities> {
 /// marked surface keeps its groups; what Gmsh adds between the parts has none.
 fn partitioned_4(input: &mut Input, entities: &mut Entities) -> Result<()> {
     if input.binary {
-        input.to_binary()?;
+        input.start_binary()?;
     }
     input.size("the number of partitions")?;
     let ghosts = input.size("the number of ghost entities")?;
