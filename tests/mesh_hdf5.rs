@@ -11,6 +11,7 @@ fn main() -> std::process::ExitCode {
         &[1, 2, 3, 4],
         &[
             ("meshes_come_back_as_they_were", meshes_come_back_as_they_were),
+            ("other_rank_counts_read_the_same", other_rank_counts_read_the_same),
             ("files_do_not_show_the_ranks", files_do_not_show_the_ranks),
             ("broken_files_are_refused", broken_files_are_refused),
         ],
@@ -81,6 +82,31 @@ fn meshes_come_back_as_they_were(comm: &Comm) {
             assert_eq!(again.region_names, mesh.region_names);
             assert_eq!(again.facets.names, mesh.facets.names);
             assert_eq!(again.cell_type, mesh.cell_type);
+        }
+    });
+}
+
+fn other_rank_counts_read_the_same(comm: &Comm) {
+    use mpi::traits::Communicator;
+    // Groups of half the ranks, and each rank alone.
+    let half = mpi::topology::Color::with_value((comm.rank() % 2) as i32);
+    let half = Comm::new(comm.mpi().split_by_color(half).unwrap());
+    let alone = Comm::new(mpi::topology::SimpleCommunicator::self_comm().duplicate());
+    with_folder(comm, |folder| {
+        let mesh = gmsh(comm, "tetrahedron");
+        let expected = canonical(&mesh);
+        write(&mesh, &folder.join("all.h5"));
+        for fewer in [&half, &alone] {
+            let mesh = from_file(fewer, folder.join("all.h5")).unwrap();
+            assert!(canonical(&mesh) == expected, "{} of {}", fewer.size(), comm.size());
+            let own =
+                folder.join(format!("{}-{}.h5", fewer.size(), comm.rank() % (comm.size() / fewer.size())));
+            write(&mesh, &own);
+        }
+        comm.barrier();
+        for fewer in [comm.size().div_ceil(2), 1] {
+            let mesh = from_file(comm, folder.join(format!("{fewer}-0.h5"))).unwrap();
+            assert!(canonical(&mesh) == expected, "{fewer} to {}", comm.size());
         }
     });
 }

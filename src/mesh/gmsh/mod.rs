@@ -4,6 +4,7 @@
 //! lower with a physical group are the marked facets; all else is left aside. A cell has one region,
 //! the name of its physical group ("domain" where it has none); a facet may have several markers.
 //! Canonical numbers count cells and their nodes in the order of the file, from 0.
+mod checks;
 mod content;
 mod input;
 mod read;
