@@ -170,9 +170,13 @@ def residuals(results, title=None):
     figure, axes = _chart(title or "Convergence of the linear solver")
     for label, _, _, table in _tables(results, "/log/residuals"):
         values = next(iter(table.values()))
+        if len(values) < 2:                  # a direct solver
+            continue
         look = "-o" if len(values) < 30 else "-"
         axes.semilogy(np.arange(len(values)), np.maximum(values / (values[0] or 1.0), TINY), look, markersize=3.2,
                       label=label)
+    if not axes.lines:
+        raise FileError(f"{results[0].path}: the solvers kept no residuals (direct solvers have none)")
     axes.set(xlabel="Iteration", ylabel="Residual / first residual")
     _logarithmic(axes.yaxis)
     axes.legend()
