@@ -57,6 +57,11 @@ pub enum Command {
         #[arg(short, long)]
         output: Option<PathBuf>,
     },
+    /// Solve the deck's problems and write fields, quantities of interest and log
+    Run {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Print the JSON schema of decks
     Schema {
         /// The reference of decks in Markdown instead
@@ -143,7 +148,7 @@ impl Command {
     /// Options that go to PETSc.
     pub fn petsc_options(&self) -> &[String] {
         match self {
-            Self::Check { common, .. } => &common.petsc.options,
+            Self::Check { common, .. } | Self::Run { common } => &common.petsc.options,
             _ => &[],
         }
     }

@@ -7,7 +7,7 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::Communicator;
 use std::process::ExitCode;
 use tessera::deck::Deck;
-use tessera::drivers::{self, check::CheckOptions, export::ExportOptions};
+use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
 use tessera::parallel::Comm;
 use tessera::{Error, Result};
 
@@ -64,6 +64,10 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
         Command::Check { common, convergence } => {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
             drivers::check::run(comm, &deck(comm, common)?, &options)
+        }
+        Command::Run { common } => {
+            let options = RunOptions { level: common.show.level(), petsc: common.petsc.options.clone() };
+            drivers::run::run(comm, &deck(comm, common)?, &options)
         }
         // Done before MPI started.
         _ => Ok(()),

@@ -2,4 +2,6 @@
 pub mod check;
 pub mod export;
 pub mod info;
+pub mod output;
+pub mod run;
 pub mod schema;

@@ -76,6 +76,47 @@ impl Element {
         self.nodes.len()
     }
 
+    /// The element's functions in the order of VTK's cells (quadratic: `VTK_QUADRATIC_EDGE`,
+    /// `VTK_QUADRATIC_TRIANGLE`, `VTK_BIQUADRATIC_QUAD`, `VTK_QUADRATIC_TETRA`, `VTK_TRIQUADRATIC_HEXAHEDRON`).
+    pub fn vtk_order(&self) -> Vec<usize> {
+        // Each VTK node as the vertices whose centre it is.
+        let rest: &[&[usize]] = match (self.degree, self.cell) {
+            (1, _) => &[],
+            (_, CellType::Interval) => &[&[0, 1]],
+            (_, CellType::Triangle) => &[&[0, 1], &[1, 2], &[0, 2]],
+            (_, CellType::Quadrilateral) => &[&[0, 1], &[1, 2], &[2, 3], &[0, 3], &[0, 1, 2, 3]],
+            (_, CellType::Tetrahedron) => &[&[0, 1], &[1, 2], &[0, 2], &[0, 3], &[1, 3], &[2, 3]],
+            (_, CellType::Hexahedron) => &[
+                &[0, 1],
+                &[1, 2],
+                &[2, 3],
+                &[0, 3],
+                &[4, 5],
+                &[5, 6],
+                &[6, 7],
+                &[4, 7],
+                &[0, 4],
+                &[1, 5],
+                &[2, 6],
+                &[3, 7],
+                &[0, 3, 4, 7],
+                &[1, 2, 5, 6],
+                &[0, 1, 4, 5],
+                &[2, 3, 6, 7],
+                &[0, 1, 2, 3],
+                &[4, 5, 6, 7],
+                &[0, 1, 2, 3, 4, 5, 6, 7],
+            ],
+        };
+        let vertices = self.cell.reference_vertices();
+        let find = |group: &&[usize]| {
+            let point = centre(group.iter().map(|&v| vertices[v]));
+            let same = |node: &[f64; 3]| (0..3).all(|d| (node[d] - point[d]).abs() < 1e-12);
+            self.nodes.iter().position(same).expect("VTK's nodes are the element's")
+        };
+        (0..vertices.len()).chain(rest.iter().map(find)).collect()
+    }
+
     /// Number of nodes on edges' interiors (0 or 1 an edge), on quadrilateral faces, and inside.
     pub fn interior_nodes(&self) -> (usize, usize, usize) {
         if self.degree == 1 {

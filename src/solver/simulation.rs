@@ -35,6 +35,8 @@ pub struct Stage {
     pub outcome: Outcome,
     /// Seconds of the last assembly.
     pub assembly_seconds: f64,
+    /// Seconds of a set-up of the preconditioner that no solve has used yet.
+    preparation_seconds: f64,
 }
 
 /// Everything that a deck describes, ready to be solved for any parameters.
@@ -93,6 +95,7 @@ impl Simulation {
                 input,
                 outcome: Outcome::default(),
                 assembly_seconds: 0.0,
+                preparation_seconds: 0.0,
             };
             if let Model::Elasticity { axisymmetric, .. } = stage.problem.model {
                 let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
@@ -136,9 +139,20 @@ impl Stage {
     /// Assembles and solves, and passes the solution on. Collective.
     pub fn solve(&mut self, context: &Context) -> Result<()> {
         self.assemble(context)?;
-        let setup = self.solver.set_matrix(&self.matrix)?;
+        self.prepare()?;
+        self.solve_assembled()
+    }
+
+    /// Builds the preconditioner of the assembled matrix. Collective.
+    pub fn prepare(&mut self) -> Result<()> {
+        self.preparation_seconds = self.solver.set_matrix(&self.matrix)?;
+        Ok(())
+    }
+
+    /// Solves the assembled system with the prepared preconditioner, and passes the solution on. Collective.
+    pub fn solve_assembled(&mut self) -> Result<()> {
         self.outcome = self.solver.solve(&self.matrix, &self.load, &self.essential, &mut self.solution)?;
-        self.outcome.seconds += setup;
+        self.outcome.seconds += std::mem::take(&mut self.preparation_seconds);
         self.publish()
     }
 

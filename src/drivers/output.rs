@@ -1,0 +1,92 @@
+//! What every file of a simulation has: where it comes from, the mesh, the spaces, fields.
+use crate::Result;
+use crate::deck::Deck;
+use crate::parallel::Redistribution;
+use crate::physics::Context;
+use crate::solver::{FieldInfo, Simulation};
+use crate::storage::{Field, File, Provenance, Samples};
+use crate::{Error, deck};
+
+/// Where a file of this simulation comes from.
+pub fn provenance(simulation: &Simulation, petsc_options: &[String]) -> Provenance {
+    let (major, minor, patch) = petsc_rs::Petsc::version();
+    Provenance {
+        title: simulation.deck.title.clone(),
+        deck: simulation.deck.to_toml(),
+        experts: simulation.mesh.global_experts.into(),
+        petsc_version: format!("{major}.{minor}.{patch}"),
+        petsc_options: petsc_options.join(" "),
+    }
+}
+
+/// Parameters of one run, one row.
+pub fn parameters(deck: &Deck, context: &Context) -> Samples {
+    Samples {
+        names: deck.parameters.keys().cloned().collect(),
+        units: deck.parameters.values().map(|p| p.unit.clone()).collect(),
+        values: context.parameters.clone(),
+    }
+}
+
+/// Writes the mesh, the nodes of spaces of degree 2, and the partition. Collective.
+pub fn write_mesh(file: &File, simulation: &Simulation) -> Result<()> {
+    let mesh = &simulation.mesh;
+    mesh.write(file)?;
+    let cells = mesh.cell_redistribution();
+    file.write_partition(&cells, &mesh.cell_experts[..mesh.owned_cells])?;
+    let quadratic = simulation.stages.iter().map(|s| s.space()).find(|space| space.element.degree == 2);
+    if let Some(space) = quadratic {
+        let functions = space.element.functions();
+        let order = space.element.vtk_order();
+        let nodes: Vec<u64> = (0..mesh.owned_cells)
+            .flat_map(|cell| order.iter().map(move |&a| space.node_ids[space.nodes_of(cell)[a] as usize]))
+            .collect();
+        let points = &space.coordinates[..space.owned_nodes * mesh.dimension];
+        file.write_space(2, (&space.canonical(), points), (&cells, &nodes), mesh.dimension, functions)?;
+    }
+    Ok(())
+}
+
+/// The fields that a deck's `output.fields` names; all of them when it is left out.
+///
+/// # Errors
+/// [`Error::Input`] when a name is none of the deck's fields.
+pub fn wanted(simulation: &Simulation) -> Result<Vec<FieldInfo>> {
+    let available = simulation.fields();
+    let Some(names) = &simulation.deck.output.fields else { return Ok(available) };
+    names
+        .iter()
+        .map(|name| {
+            available.iter().find(|f| f.name == *name).cloned().ok_or_else(|| -> Error {
+                let known: Vec<&str> = available.iter().map(|f| f.name.as_str()).collect();
+                let hint = deck::did_you_mean(name, &known, "fields");
+                simulation.deck.fault("output.fields", format!("no field \"{name}\"{hint}"))
+            })
+        })
+        .collect()
+}
+
+/// A field as files describe it.
+pub fn describe(simulation: &Simulation, field: &FieldInfo, plan: &Redistribution) -> Field {
+    let problem = &simulation.stages[field.stage].problem;
+    Field::nodes(&field.name, &field.unit, field.components, problem.space.element.degree, plan)
+        .meaning(field.meaning())
+        .physics(&problem.name)
+        .component_names(&field.component_names())
+}
+
+/// Computes fields from the present solutions and writes them as one step. Collective.
+pub fn save_fields(
+    file: &File,
+    simulation: &Simulation,
+    fields: &[FieldInfo],
+    context: &Context,
+) -> Result<()> {
+    let plans: Vec<Redistribution> = simulation.stages.iter().map(|s| s.space().canonical()).collect();
+    for field in fields {
+        let plan = &plans[field.stage];
+        let values = simulation.field_values(field, context)?;
+        file.save_field(&describe(simulation, field, plan), plan, &values.read()?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `tessera run`: one simulation, from the deck to its HDF5 file.
+use super::output;
+use crate::Result;
+use crate::deck::Deck;
+use crate::parallel::Comm;
+use crate::report::{Level, Report, Table};
+use crate::solver::{Simulation, Stage};
+use crate::storage::{ResultFile, Schema, write_xdmf};
+
+/// How to run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// How much is printed.
+    pub level: Level,
+    /// PETSc's options of the command line, for the record.
+    pub petsc: Vec<String>,
+}
+
+/// Solves the deck's problems for its default parameters and writes fields, quantities of interest
+/// and the log. Collective.
+///
+/// # Errors
+/// [`crate::Error::Input`] when the deck does not fit its mesh; [`crate::Error::Failed`] when a solver does not
+/// converge. No file is left behind then.
+pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
+    let report = Report::new(comm, options.level);
+    report.banner(&deck.title);
+    let mut simulation = set_up(comm, deck, &report)?;
+    let fields = output::wanted(&simulation)?;
+    let context = simulation.default_context();
+    for stage in &mut simulation.stages {
+        solve(stage, &context, &report)?;
+    }
+    let quantities = report.phase("quantities", || simulation.quantities(&context))?;
+    print_quantities(&simulation, &quantities, &report);
+
+    let path = deck.output.directory.join(&deck.output.file);
+    let mut written = vec![path.clone()];
+    report.phase("output", || -> Result<()> {
+        let file = ResultFile::create(comm, &path)?;
+        file.describe(Schema::Run, &output::provenance(&simulation, &options.petsc))?;
+        file.write_parameters(&output::parameters(deck, &context))?;
+        file.write_times(&[context.time])?;
+        output::write_mesh(&file, &simulation)?;
+        output::save_fields(&file, &simulation, &fields, &context)?;
+        for (quantity, &value) in deck.quantity.iter().zip(&quantities) {
+            let unit = simulation.quantity_unit(quantity);
+            file.write_quantity(&quantity.name, &unit, &format!("{:?}", quantity.kind), &[value])?;
+        }
+        for stage in &simulation.stages {
+            let name = format!("residuals/{}", stage.problem.name);
+            let meaning = "residual norm on the free unknowns from the first guess on";
+            file.write_log(&name, "", meaning, &[], &stage.outcome.history)?;
+        }
+        report.write_log(&file)?;
+        file.finish()?;
+        if deck.output.xdmf {
+            written.extend(write_xdmf(comm, &path)?);
+        }
+        Ok(())
+    })?;
+    report.finish(&written);
+    Ok(())
+}
+
+/// Mesh, spaces and solvers, with a summary of their sizes. Collective.
+pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
+    let (source, partition) = (deck.mesh_source(), deck.partition_options());
+    let mesh = report.phase("mesh", || crate::mesh::Mesh::build(comm, &source, &partition))?;
+    report.line(mesh.report().to_string());
+    mesh.notes.iter().for_each(|note| report.warn(note));
+    let simulation = report.phase("spaces", || Simulation::on_mesh(deck, mesh.into()))?;
+    for stage in &simulation.stages {
+        let (problem, space) = (&stage.problem, stage.space());
+        report.line(format!(
+            "{:<11} {} unknowns, degree {}; solver: {}",
+            problem.name,
+            space.global_dofs(),
+            space.element.degree,
+            if stage.solver.options.is_empty() { "PETSc's defaults" } else { &stage.solver.options }
+        ));
+    }
+    Ok(simulation)
+}
+
+fn solve(stage: &mut Stage, context: &crate::physics::Context, report: &Report) -> Result<()> {
+    report.phase("assembly", || stage.assemble(context))?;
+    report.phase("preconditioner", || stage.prepare())?;
+    report.phase("solve", || stage.solve_assembled())?;
+    let outcome = &stage.outcome;
+    for (iteration, norm) in outcome.history.iter().enumerate() {
+        report.detail(format!("    {iteration:5}  {norm:.6e}"));
+    }
+    report.line(format!(
+        "{:<11} {} iteration{}, relative residual {:.2e}, {:.2} s",
+        stage.problem.name,
+        outcome.iterations,
+        if outcome.iterations == 1 { "" } else { "s" },
+        outcome.residual,
+        outcome.seconds
+    ));
+    Ok(())
+}
+
+/// The table of quantities of interest.
+pub fn print_quantities(simulation: &Simulation, values: &[f64], report: &Report) {
+    if values.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&["quantity", "value", "unit"]);
+    for (quantity, value) in simulation.deck.quantity.iter().zip(values) {
+        table.row(&[quantity.name.clone(), format!("{value:.8e}"), simulation.quantity_unit(quantity)]);
+    }
+    report.table(&table);
+}
