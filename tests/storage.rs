@@ -214,6 +214,10 @@ fn models_hold_bases_and_arrays(comm: &Comm) {
             file.write_mode("u", mode, &plan, &values(&ids, mode, 2)).unwrap();
         }
         file.write_array("/reduced/stiffness", &[2, 2], &[1.0, 0.0, 0.0, 1.0]).unwrap();
+        // A deck without parameters, a physics without loads: nothing is something too.
+        file.write_parameters(&Samples::default()).unwrap();
+        file.write_array::<f64>("/reduced/loads", &[0, 3], &[]).unwrap();
+        file.set("/reduced/loads", "terms", Vec::<String>::new()).unwrap();
         file.set("/reduced/stiffness", "terms", vec!["a".to_string(), "b".to_string()]).unwrap();
         file.finish().unwrap();
         let file = ModelFile::open(comm, &path).unwrap();
@@ -221,6 +225,9 @@ fn models_hold_bases_and_arrays(comm: &Comm) {
         assert_eq!(file.read_mode("u", 2, &plan).unwrap(), values(&ids, 2, 2));
         assert_eq!(file.basis("u").unwrap().1, 3);
         assert_eq!(file.bases(), ["u"]);
+        assert_eq!(file.parameters().unwrap(), Samples::default());
+        assert_eq!(file.read_array::<f64>("/reduced/loads").unwrap(), (vec![0, 3], vec![]));
+        assert!(file.texts("/reduced/loads", "terms").unwrap().is_empty());
         assert_eq!(
             file.read_array::<f64>("/reduced/stiffness").unwrap(),
             (vec![2, 2], vec![1.0, 0.0, 0.0, 1.0])

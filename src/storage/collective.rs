@@ -292,7 +292,10 @@ pub(super) fn read<T: Element>(
 pub(super) fn read_alone<T: Element>(dataset: &Dataset, slab: &Slab) -> std::result::Result<Vec<T>, String> {
     let length = slab.len() as usize;
     fits(dataset, slab, length)?;
-    let mut values = vec![T::default(); length];
+    // The shape comes from the file and may be nonsense.
+    let mut values = Vec::new();
+    values.try_reserve_exact(length).map_err(|_| format!("{length} numbers do not fit in memory"))?;
+    values.resize(length, T::default());
     if length > 0 {
         let kind = Datatype::from_type::<T>().map_err(message)?;
         let _guard = hdf5_sys::LOCK.lock();
