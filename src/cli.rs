@@ -62,6 +62,21 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Solve a design of samples into one dataset; goes on where an earlier run stopped
+    Campaign {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Train a reduced model on datasets
+    Train {
+        #[command(flatten)]
+        common: Common,
+        /// Dataset to train on, instead of the deck's campaign's; may be given several times
+        #[arg(long, value_name = "FILE")]
+        dataset: Vec<PathBuf>,
+    },
+    /// Predict fields and quantities of interest with a reduced model, with error estimates
+    Predict(Predict),
     /// Print the JSON schema of decks
     Schema {
         /// The reference of decks in Markdown instead
@@ -73,6 +88,44 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What `predict` takes.
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// The reduced model (HDF5)
+    pub model: PathBuf,
+    /// Value of a parameter; the deck's default for those left out
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub parameter: Vec<String>,
+    /// Predict for every row of a CSV file whose first line names parameters
+    #[arg(long, value_name = "CSV", conflicts_with_all = ["parameter", "samples"])]
+    pub table: Option<PathBuf>,
+    /// Predict for N points of a Latin hypercube over the ranges of the parameters
+    #[arg(long, value_name = "N", conflicts_with = "parameter")]
+    pub samples: Option<usize>,
+    /// Seed of the Latin hypercube
+    #[arg(long, default_value_t = 0, requires = "samples")]
+    pub seed: u64,
+    /// Use at most N modes for each physics
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub modes: Option<u32>,
+    /// Solve the full model as well and report the true errors
+    #[arg(long)]
+    pub truth: bool,
+    /// Repair the predictions by the experts, instead of the deck's constraint.level
+    #[arg(long, value_name = "LEVEL", value_parser = clap::builder::PossibleValuesParser::new(["none", "boundary", "conservation", "exact"]))]
+    pub constraint: Option<String>,
+    /// The norm in which the repaired field is nearest, instead of the deck's constraint.weight
+    #[arg(long, value_name = "NORM", value_parser = clap::builder::PossibleValuesParser::new(["energy", "mass"]))]
+    pub weight: Option<String>,
+    #[command(flatten)]
+    pub show: Show,
+    /// Folder for the output, instead of the deck's output.directory
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub petsc: PetscOptions,
 }
 
 /// What every command that reads a deck takes.
@@ -148,8 +201,12 @@ impl Command {
     /// Options that go to PETSc.
     pub fn petsc_options(&self) -> &[String] {
         match self {
-            Self::Check { common, .. } | Self::Run { common } => &common.petsc.options,
-            _ => &[],
+            Self::Check { common, .. }
+            | Self::Run { common }
+            | Self::Campaign { common }
+            | Self::Train { common, .. } => &common.petsc.options,
+            Self::Predict(predict) => &predict.petsc.options,
+            Self::Schema { .. } | Self::Completions { .. } | Self::Info { .. } | Self::Export { .. } => &[],
         }
     }
 }

@@ -2,11 +2,12 @@
 mod cli;
 
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Common};
+use cli::{Cli, Command, Common, Predict};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::Communicator;
 use std::process::ExitCode;
-use tessera::deck::Deck;
+use tessera::deck::{ConstraintLevel, Deck, Norm};
+use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
 use tessera::parallel::Comm;
 use tessera::{Error, Result};
@@ -65,12 +66,41 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
             drivers::check::run(comm, &deck(comm, common)?, &options)
         }
-        Command::Run { common } => {
-            let options = RunOptions { level: common.show.level(), petsc: common.petsc.options.clone() };
-            drivers::run::run(comm, &deck(comm, common)?, &options)
+        Command::Run { common } => drivers::run::run(comm, &deck(comm, common)?, &run_options(common)),
+        Command::Campaign { common } => {
+            drivers::campaign::run(comm, &deck(comm, common)?, &run_options(common))
         }
+        Command::Train { common, dataset } => {
+            drivers::train::run(comm, &deck(comm, common)?, dataset, &run_options(common))
+        }
+        Command::Predict(predict) => drivers::predict::run(comm, &predict.model, &predict_options(predict)),
         // Done before MPI started.
         _ => Ok(()),
+    }
+}
+
+fn run_options(common: &Common) -> RunOptions {
+    RunOptions { level: common.show.level(), petsc: common.petsc.options.clone() }
+}
+
+fn predict_options(predict: &Predict) -> PredictOptions {
+    PredictOptions {
+        run: RunOptions { level: predict.show.level(), petsc: predict.petsc.options.clone() },
+        points: match (&predict.table, predict.samples) {
+            (Some(path), _) => Points::Table(path.clone()),
+            (None, Some(samples)) => Points::LatinHypercube { samples, seed: predict.seed },
+            (None, None) => Points::One(predict.parameter.clone()),
+        },
+        modes: predict.modes.map(|n| n as usize),
+        truth: predict.truth,
+        constraint: predict.constraint.as_deref().map(|level| match level {
+            "boundary" => ConstraintLevel::Boundary,
+            "conservation" => ConstraintLevel::Conservation,
+            "exact" => ConstraintLevel::Exact,
+            _ => ConstraintLevel::None,
+        }),
+        weight: predict.weight.as_deref().map(|norm| if norm == "mass" { Norm::Mass } else { Norm::Energy }),
+        output: predict.output.clone(),
     }
 }
 

@@ -2,12 +2,14 @@
 mod common;
 
 use std::process::ExitCode;
-use tessera::campaign::{Design, Variable};
+use tessera::campaign::{Design, design_samples};
 use tessera::deck::{Deck, Norm};
 use tessera::parallel::Comm;
 use tessera::physics::{Context, Problem};
 use tessera::rom::theta::Inputs;
-use tessera::rom::{Algorithm, BasisOptions, Columns, Expansion, Model, Solution, Training, Truncation};
+use tessera::rom::{
+    Algorithm, BasisOptions, Columns, Expansion, Model, Solution, Training, Truncation, energy_error,
+};
 use tessera::solver::Simulation;
 
 /// Robin, flux and prescribed values that depend on parameters and position.
@@ -43,7 +45,7 @@ const STRESS: &str = r#"
 box = { cell = "tetrahedron", cells = [4, 3, 3], upper = [1.0, 0.5, 0.5] }
 [parameters]
 h = { default = 200.0, range = [100.0, 400.0] }
-t = { default = 900.0, range = [700.0, 1100.0] }
+t_gas = { default = 900.0, range = [700.0, 1100.0] }
 omega = { default = 100.0, range = [50.0, 200.0] }
 p = { default = 1e6, range = [-2e6, 2e6] }
 e = { default = 1.0, range = [0.7, 1.3] }
@@ -55,7 +57,7 @@ conductivity = 20.0
 [[physics.boundary]]
 marker = ["right", "top"]
 coefficient = "h"
-ambient = "t*(1 + 0.1*z)"
+ambient = "t_gas*(1 + 0.1*z)"
 [[physics.boundary]]
 marker = "left"
 coefficient = 500.0
@@ -84,17 +86,8 @@ fn deck(text: &str) -> Deck {
     Deck::parse(text, "test.toml", &[]).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn variables(deck: &Deck) -> Vec<Variable> {
-    let one = |(name, p): (&String, &tessera::deck::Parameter)| Variable {
-        name: name.clone(),
-        default: p.default,
-        range: p.range,
-    };
-    deck.parameters.iter().map(one).collect()
-}
-
 fn sobol(deck: &Deck, samples: usize, seed: u64) -> Vec<Vec<f64>> {
-    Design::Sobol { samples, seed }.samples(&variables(deck)).unwrap()
+    design_samples(deck, &Design::Sobol { samples, seed }).unwrap()
 }
 
 fn training(deck: &Deck) -> Training {
@@ -139,15 +132,7 @@ fn predict(model: &Model, simulation: &Simulation, parameters: &[f64], modes: us
 
 /// Energy norms of a field's error and of the field, at these parameters.
 fn errors(problem: &Problem, parameters: &[f64], exact: &[f64], predicted: &[f64]) -> (f64, f64) {
-    let norm = |values: &[f64]| {
-        let mut field = problem.space.field().unwrap();
-        field.write().unwrap().copy_from_slice(values);
-        field.ghost_update().unwrap();
-        let state = field.local_read().unwrap();
-        (2.0 * problem.energy(&context(parameters), &state).unwrap().max(0.0)).sqrt()
-    };
-    let difference: Vec<f64> = exact.iter().zip(predicted).map(|(a, b)| a - b).collect();
-    (norm(&difference), norm(exact))
+    energy_error(problem, &context(parameters), exact, predicted).unwrap()
 }
 
 fn reassembles(comm: &Comm) {
@@ -239,12 +224,12 @@ fn reproduces_snapshots(comm: &Comm) {
 }
 
 fn certifies(comm: &Comm) {
-    for (text, modes) in [(HEAT, 3), (HEAT, 6), (STRESS, 4), (STRESS, 7)] {
+    for (text, modes) in [(HEAT, 3), (HEAT, 6), (STRESS, 4), (STRESS, 7), (STRESS, 18)] {
         let deck = deck(text);
         let mut simulation = Simulation::new(comm, &deck).unwrap();
         let parameters = sobol(&deck, 20, 3);
         let model = train(&mut simulation, &parameters, options(modes, Algorithm::Snapshots, Norm::Energy));
-        let unseen = Design::LatinHypercube { samples: 20, seed: 99 }.samples(&variables(&deck)).unwrap();
+        let unseen = design_samples(&deck, &Design::LatinHypercube { samples: 20, seed: 99 }).unwrap();
         let exact = solve(&mut simulation, &unseen);
         let mut report = vec![(0.0f64, f64::INFINITY, 0.0f64); simulation.stages.len()];
         for (j, parameters) in unseen.iter().enumerate() {
@@ -265,7 +250,8 @@ fn certifies(comm: &Comm) {
         if comm.rank() == 0 {
             println!("{modes} modes: worst relative error, least and largest effectivity {report:?}");
         }
-        assert!(report.iter().all(|r| r.2 < 10.0), "{report:?}");
+        // At round-off the estimate stays on its floor, which is not sharp.
+        assert!(modes > 7 || report.iter().all(|r| r.2 < 10.0), "{report:?}");
     }
 }
 

@@ -1,4 +1,8 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
 pub mod design;
+mod run;
+mod samples;
 
 pub use design::{Design, Variable};
+pub use run::{Campaign, SampleReport};
+pub use samples::{campaign_samples, design_samples, named, read_table, variables};

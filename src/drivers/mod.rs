@@ -1,7 +1,11 @@
 //! One driver a subcommand: it strings the parts together and holds no numerics.
+pub mod campaign;
 pub mod check;
 pub mod export;
 pub mod info;
 pub mod output;
+pub mod predict;
+pub mod prediction;
 pub mod run;
 pub mod schema;
+pub mod train;

@@ -1,7 +1,7 @@
 //! The inner products that reduced models are built in.
 use super::columns::InnerProduct;
 use crate::Result;
-use crate::deck::SolverOptions;
+use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::physics::coefficient::{Coefficients, Context, Output, Source};
 use crate::physics::{Model, Place, Problem};
@@ -14,7 +14,10 @@ use std::rc::Rc;
 /// an error estimate must not show.
 const REPRESENTER_TOLERANCE: f64 = 1e-12;
 /// Steps that such a solve may take.
-const REPRESENTER_ITERATIONS: u32 = 10_000;
+const REPRESENTER_ITERATIONS: usize = 10_000;
+
+/// Unknowns up to which an automatic choice factorises: one factorisation serves all representers.
+const FACTORISED: u64 = 150_000;
 
 /// The energy of a problem's bilinear form at fixed parameters, with a solver for Riesz representers.
 /// Prescribed unknowns are left out: their rows are those of the identity.
@@ -46,11 +49,14 @@ impl Energy {
         if let Model::Elasticity { axisymmetric, .. } = problem.model {
             matrix.set_near_null_space(rigid_body_modes(space, axisymmetric)?)?;
         }
-        let options = SolverOptions {
+        let mut options = SolverOptions {
             tolerance: REPRESENTER_TOLERANCE,
-            max_iterations: options.max_iterations.max(REPRESENTER_ITERATIONS as _),
+            max_iterations: options.max_iterations.max(REPRESENTER_ITERATIONS),
             ..options.clone()
         };
+        if options.method == SolverMethod::Auto && space.global_dofs() <= FACTORISED {
+            options.method = SolverMethod::Direct;
+        }
         let mut solver = LinearSolver::new(space, &problem.name, &options)?;
         solver.set_matrix(&matrix)?;
         Ok(Self { matrix, essential, work: RefCell::new(Work { solver, x, y }) })
@@ -135,4 +141,23 @@ impl InnerProduct for Mass {
         }
         Ok(())
     }
+}
+
+/// Energy norms, at these parameters, of a field's error and of the exact field (this rank's unknowns).
+/// Collective.
+pub fn energy_error(
+    problem: &Problem,
+    context: &Context,
+    exact: &[f64],
+    found: &[f64],
+) -> Result<(f64, f64)> {
+    let mut field = problem.space.field()?;
+    let mut norm = |values: &mut dyn Iterator<Item = f64>| -> Result<f64> {
+        field.write()?.iter_mut().zip(values).for_each(|(f, v)| *f = v);
+        field.ghost_update()?;
+        let state = field.local_read()?;
+        Ok((2.0 * problem.energy(context, &state)?.max(0.0)).sqrt())
+    };
+    let error = norm(&mut exact.iter().zip(found).map(|(a, b)| a - b))?;
+    Ok((error, norm(&mut exact.iter().copied())?))
 }

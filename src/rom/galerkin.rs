@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Part of the size of the terms of a residual that their sum may be wrong by.
 const ROUND_OFF: f64 = 8.0 * f64::EPSILON;
+/// Part of a solution's energy norm that the arithmetic of the full model itself leaves uncertain: about
+/// round-off times the square root of the condition of its matrix. No estimate is smaller.
+const FULL_MODEL_ROUND_OFF: f64 = 1e-11;
 
 /// One physics of a reduced model.
 #[derive(Debug, Clone)]
@@ -166,7 +169,8 @@ impl Reduced {
                 d.name, d.interpolation
             ));
         }
-        let estimate = (residual + passed_on + ROUND_OFF * size) / coercivity.sqrt();
+        let estimate =
+            (residual + passed_on + ROUND_OFF * size) / coercivity.sqrt() + FULL_MODEL_ROUND_OFF * energy;
         let relative = if energy > estimate { estimate / (energy - estimate) } else { f64::INFINITY };
         Ok(Solution { coefficients, energy, residual, coercivity, estimate, relative, doubt })
     }

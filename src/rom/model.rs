@@ -111,10 +111,23 @@ impl Model {
     /// # Errors
     /// When a reduced system is not positive definite.
     pub fn solve(&self, inputs: &[&dyn Inputs], context: &Context, modes: usize) -> Result<Vec<Solution>> {
+        self.solve_with(inputs, context, |_| modes)
+    }
+
+    /// As [`Model::solve`] with a number of modes for each physics.
+    ///
+    /// # Errors
+    /// As [`Model::solve`].
+    pub fn solve_with(
+        &self,
+        inputs: &[&dyn Inputs],
+        context: &Context,
+        modes: impl Fn(usize) -> usize,
+    ) -> Result<Vec<Solution>> {
         let mut solutions: Vec<Solution> = Vec::with_capacity(self.stages.len());
-        for (reduced, inputs) in self.stages.iter().zip(inputs) {
+        for (index, (reduced, inputs)) in self.stages.iter().zip(inputs).enumerate() {
             let upstream = reduced.description.upstream.map(|index| &solutions[index]);
-            let solution = reduced.solve(*inputs, context, upstream, modes)?;
+            let solution = reduced.solve(*inputs, context, upstream, modes(index))?;
             solutions.push(solution);
         }
         Ok(solutions)

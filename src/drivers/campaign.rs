@@ -1,0 +1,85 @@
+//! `tessera campaign`: a design of samples, solved one after the other into one dataset.
+use super::{output, run::RunOptions};
+use crate::Result;
+use crate::campaign::{Campaign, campaign_samples, named};
+use crate::deck::Deck;
+use crate::parallel::Comm;
+use crate::report::{Report, Table};
+use crate::storage::Status;
+
+/// Runs or resumes the campaign of a deck. Collective.
+///
+/// # Errors
+/// When the deck is wrong, the dataset is another campaign's, or no sample could be solved.
+pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
+    let report = Report::new(comm, options.level);
+    report.banner(&deck.title);
+    let samples = campaign_samples(comm, deck)?;
+    let named = named(deck, &samples);
+    let mut simulation = super::run::set_up(comm, deck, &report)?;
+    // A quantity that cannot be computed would fail every sample: better now than after the first solve.
+    simulation.quantities(&simulation.default_context())?;
+    let path = deck.output.directory.join(&deck.campaign.file);
+    let provenance = output::provenance(&simulation, &options.petsc);
+    let mut campaign = report
+        .phase("dataset", || Campaign::open(&mut simulation, &path, &provenance, (&samples, &named)))?;
+    let pending = campaign.pending()?.len();
+    if pending < samples.len() {
+        report.line(format!(
+            "{}: {} of {} samples are there already",
+            path.display(),
+            samples.len() - pending,
+            samples.len()
+        ));
+    }
+    let progress = report.progress("samples", samples.len());
+    progress.skip(samples.len() - pending);
+    let mut failures = Vec::new();
+    report.phase("samples", || {
+        campaign.run(|sample| {
+            progress.advance(&format!("{} iterations", sample.iterations));
+            if let Some(reason) = &sample.failure {
+                let first = reason.lines().next().unwrap_or_default();
+                failures.push(format!("sample {}: {first}", sample.sample));
+                report.warn(format!("sample {} failed and is left out: {reason}", sample.sample));
+            }
+            true
+        })
+    })?;
+    let dataset = campaign.dataset();
+    if !failures.is_empty() {
+        dataset.file().set("/status", "failures", failures)?;
+    }
+    let status = dataset.status()?;
+    let mut table = Table::new(&["quantity", "least", "mean", "largest", "unit"]);
+    for quantity in &deck.quantity {
+        let values: Vec<f64> = dataset
+            .quantity(&quantity.name)?
+            .into_iter()
+            .zip(&status)
+            .filter_map(|(value, status)| (*status == Status::Done).then_some(value))
+            .collect();
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let unit = dataset.file().text(&format!("/qoi/{}", quantity.name), "unit")?;
+        table.row(&[
+            quantity.name.clone(),
+            format!("{least:.5e}"),
+            format!("{mean:.5e}"),
+            format!("{largest:.5e}"),
+            unit,
+        ]);
+    }
+    let done = status.iter().filter(|&&s| s == Status::Done).count();
+    campaign.close()?;
+    report.line(format!("{done} samples done, {} failed", status.len() - done));
+    if !table.is_empty() && done > 0 {
+        report.table(&table);
+    }
+    report.finish(&[path]);
+    if done == 0 {
+        return Err(crate::Error::Failed("no sample could be solved".into()));
+    }
+    Ok(())
+}

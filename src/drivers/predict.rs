@@ -1,0 +1,264 @@
+//! `tessera predict`: fields and quantities of interest from a reduced model, with error estimates.
+use super::prediction::{Prediction, Truth, print_results, write_results};
+use super::{output, run::RunOptions};
+use crate::campaign::{Design, design_samples, named, read_table};
+use crate::deck::{ConstraintLevel, Deck, Norm};
+use crate::experts::{Constraint, Report as Repair, System};
+use crate::mesh::{Mesh, MeshSource};
+use crate::parallel::{Comm, Redistribution};
+use crate::physics::Context;
+use crate::report::Report;
+use crate::rom::theta::Inputs;
+use crate::rom::{Model, Solution, energy_error};
+use crate::solver::{FieldInfo, Simulation};
+use crate::storage::{File, ModelFile, ResultFile, Schema, write_xdmf};
+use crate::{Error, Result, deck};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Where the predictions go below the output folder.
+const FILE: &str = "predict.h5";
+
+/// Which parameters to predict for.
+#[derive(Debug, Clone)]
+pub enum Points {
+    /// One point: values by name, `name=value`; the deck's defaults for the others.
+    One(Vec<String>),
+    /// The rows of a file of comma-separated values, whose first line names parameters.
+    Table(PathBuf),
+    /// A Latin hypercube over the ranges.
+    LatinHypercube {
+        /// Number of points.
+        samples: usize,
+        /// Seed.
+        seed: u64,
+    },
+}
+
+impl Default for Points {
+    fn default() -> Self {
+        Self::One(Vec::new())
+    }
+}
+
+/// How to predict.
+#[derive(Debug, Clone, Default)]
+pub struct PredictOptions {
+    /// What every run has.
+    pub run: RunOptions,
+    /// For which parameters.
+    pub points: Points,
+    /// At most so many modes; all of them when left out.
+    pub modes: Option<usize>,
+    /// Whether to solve the full model as well and report the true errors.
+    pub truth: bool,
+    /// What predictions are repaired to, instead of the deck's `constraint.level`.
+    pub constraint: Option<ConstraintLevel>,
+    /// The norm of that, instead of the deck's `constraint.weight`.
+    pub weight: Option<Norm>,
+    /// Output folder instead of the deck's.
+    pub output: Option<PathBuf>,
+}
+
+/// Predicts with a reduced model. Collective.
+///
+/// # Errors
+/// When the model cannot be read or the parameters do not fit it.
+pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
+    let report = Report::new(comm, options.run.level);
+    let file = ModelFile::open(comm, path)?;
+    let mut deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;
+    if let Some(folder) = &options.output {
+        deck.output.directory = folder.clone();
+    }
+    report.banner(&deck.title);
+    let points = points(comm, &deck, &options.points)?;
+    warn_outside(&report, &deck, &points);
+    let mut simulation = report.phase("set-up", || -> Result<Simulation> {
+        let source = MeshSource::File { path: path.to_path_buf(), scale: 1.0 };
+        let mesh = Mesh::build(comm, &source, &deck.partition_options())?;
+        Simulation::on_mesh(&deck, Rc::new(mesh))
+    })?;
+    let model = report.phase("model", || Model::read(&file, &simulation))?;
+    file.close()?;
+    let fields = output::wanted(&simulation)?;
+    let target = deck.output.directory.join(FILE);
+    let mut written = vec![target.clone()];
+    let file = ResultFile::create(comm, &target)?;
+    file.describe(Schema::Run, &output::provenance(&simulation, &options.run.petsc))?;
+    file.set("/", "model", path.display().to_string())?;
+    file.write_parameters(&named(&deck, &points))?;
+    file.write_times(&(0..points.len()).map(|i| i as f64).collect::<Vec<_>>())?;
+    file.set("/time", "meaning", "number of the prediction")?;
+    file.set("/time", "unit", "1")?;
+    output::write_mesh(&file, &simulation)?;
+    let level = options.constraint.unwrap_or(deck.constraint.level);
+    let weight = options.weight.unwrap_or(deck.constraint.weight);
+    let constraints = report.phase("constraints", || constraints(&simulation, level, weight))?;
+    let plans: Vec<_> = simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
+    for field in &fields {
+        let room = output::describe(&simulation, field, &plans[field.stage]);
+        file.create_field(&room, points.len() as u64)?;
+    }
+    let mut predictor =
+        Predictor { simulation: &mut simulation, model: &model, file: &file, plans, constraints };
+    let modes = options.modes.unwrap_or(usize::MAX);
+    let mut results = Vec::with_capacity(points.len());
+    let progress = report.progress("predictions", points.len());
+    for (number, parameters) in points.iter().enumerate() {
+        let context = Context { parameters: parameters.clone(), time: 0.0 };
+        let start = Instant::now();
+        let solutions = report.phase("reduced solve", || predictor.solve(&context, modes))?;
+        let seconds = start.elapsed().as_secs_f64();
+        for solution in &solutions {
+            if let Some(doubt) = &solution.doubt {
+                report.warn(doubt);
+            }
+        }
+        let repairs = report.phase("constraints", || predictor.set(&solutions, &context))?;
+        let quantities = report.phase("fields", || predictor.write(number, &fields, &context))?;
+        let mut result = Prediction { solutions, repairs, quantities, seconds, truth: None };
+        if options.truth {
+            result.truth = Some(report.phase("full solve", || predictor.truth(&result, &context))?);
+        }
+        results.push(result);
+        progress.advance("");
+    }
+    drop(progress);
+    write_results(&file, &simulation, &results)?;
+    print_results(&report, &simulation, &results);
+    report.write_log(&file)?;
+    file.finish()?;
+    if deck.output.xdmf {
+        written.extend(write_xdmf(comm, &target)?);
+    }
+    report.finish(&written);
+    Ok(())
+}
+
+struct Predictor<'a> {
+    simulation: &'a mut Simulation,
+    model: &'a Model,
+    file: &'a File,
+    plans: Vec<Redistribution>,
+    constraints: Vec<Constraint>,
+}
+
+/// The constraint layer of each physics; none for level `none`.
+fn constraints(simulation: &Simulation, level: ConstraintLevel, weight: Norm) -> Result<Vec<Constraint>> {
+    if level == ConstraintLevel::None {
+        return Ok(Vec::new());
+    }
+    let overlap = simulation.deck.partition.overlap;
+    let one = |(index, stage)| {
+        let tolerance = simulation.deck.solver_options(index).tolerance;
+        Constraint::of(stage, overlap, level, weight, tolerance)
+    };
+    simulation.stages.iter().enumerate().map(one).collect()
+}
+
+impl Predictor<'_> {
+    fn solve(&self, context: &Context, modes: usize) -> Result<Vec<Solution>> {
+        let inputs: Vec<&dyn Inputs> =
+            self.simulation.stages.iter().map(|s| &s.problem as &dyn Inputs).collect();
+        self.model.solve(&inputs, context, modes)
+    }
+
+    /// Makes the predicted fields, repaired where that is wanted, the simulation's solutions.
+    fn set(&mut self, solutions: &[Solution], context: &Context) -> Result<Vec<Repair>> {
+        let mut repairs = Vec::new();
+        for (index, stage) in self.simulation.stages.iter_mut().enumerate() {
+            let field = self.model.field(index, &solutions[index]);
+            stage.solution.write()?.copy_from_slice(&field);
+            match self.constraints.get_mut(index) {
+                None => stage.essential = stage.problem.essential(context)?,
+                Some(constraint) => {
+                    stage.assemble(context)?;
+                    let mut state = stage.solution.try_clone()?;
+                    repairs.push(constraint.apply(&System::of(stage, context), &mut state)?);
+                    stage.solution.copy_from(&state)?;
+                }
+            }
+            stage.solution.ghost_update()?;
+            stage.publish()?;
+        }
+        Ok(repairs)
+    }
+
+    /// Writes the fields; gives the quantities.
+    fn write(&self, number: usize, fields: &[FieldInfo], context: &Context) -> Result<Vec<f64>> {
+        for field in fields {
+            let values = self.simulation.field_values(field, context)?;
+            self.file.write_field(&field.name, number as u64, &self.plans[field.stage], &values.read()?)?;
+        }
+        self.simulation.quantities(context)
+    }
+
+    fn truth(&mut self, prediction: &Prediction, context: &Context) -> Result<Truth> {
+        let mut predicted = Vec::new();
+        for stage in &mut self.simulation.stages {
+            predicted.push(stage.solution.read()?.to_vec());
+            stage.solution.set(0.0)?;
+        }
+        let start = Instant::now();
+        self.simulation.solve(context)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut truth = Truth { errors: Vec::new(), repaired: Vec::new(), quantities: Vec::new(), seconds };
+        for (index, stage) in self.simulation.stages.iter().enumerate() {
+            let exact = stage.solution.read()?.to_vec();
+            let reduced = self.model.field(index, &prediction.solutions[index]);
+            truth.errors.push(energy_error(&stage.problem, context, &exact, &reduced)?);
+            truth.repaired.push(energy_error(&stage.problem, context, &exact, &predicted[index])?.0);
+        }
+        truth.quantities = self.simulation.quantities(context)?;
+        Ok(truth)
+    }
+}
+
+fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
+    match points {
+        Points::Table(path) => read_table(comm, deck, path),
+        Points::LatinHypercube { samples, seed } => {
+            design_samples(deck, &Design::LatinHypercube { samples: *samples, seed: *seed })
+        }
+        Points::One(list) => {
+            let mut point = deck.default_parameters();
+            for text in list {
+                let wrong = |message: String| Error::input("--parameter", message);
+                let (name, value) = text
+                    .split_once('=')
+                    .ok_or_else(|| wrong(format!("`{text}` is not of the form name=value")))?;
+                let place = deck.parameters.get_index_of(name.trim()).ok_or_else(|| {
+                    let known: Vec<&str> = deck.parameters.keys().map(String::as_str).collect();
+                    let hint = deck::did_you_mean(name.trim(), &known, "parameters");
+                    wrong(format!("the model has no parameter \"{}\"{hint}", name.trim()))
+                })?;
+                point[place] = value
+                    .trim()
+                    .parse()
+                    .ok()
+                    .filter(|v: &f64| v.is_finite())
+                    .ok_or_else(|| wrong(format!("`{}` in `{text}` is no number", value.trim())))?;
+            }
+            Ok(vec![point])
+        }
+    }
+}
+
+/// Outside the ranges the basis was not trained; the estimate still holds.
+fn warn_outside(report: &Report, deck: &Deck, points: &[Vec<f64>]) {
+    for (i, (name, parameter)) in deck.parameters.iter().enumerate() {
+        let Some([low, high]) = parameter.range else {
+            if points.iter().any(|p| p[i] != parameter.default) {
+                report.warn(format!("{name} was fixed at {} in training", parameter.default));
+            }
+            continue;
+        };
+        if points.iter().any(|p| p[i] < low || p[i] > high) {
+            report.warn(format!(
+                "{name} lies outside the range [{low}, {high}] of the training; look at the error estimate"
+            ));
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `tessera train`: from datasets to a reduced model.
+use super::{output, run::RunOptions};
+use crate::campaign::{Design, design_samples};
+use crate::deck::{Deck, RomAlgorithm};
+use crate::parallel::Comm;
+use crate::physics::{Context, Problem};
+use crate::report::{Report, Table};
+use crate::rom::theta::Inputs;
+use crate::rom::{Algorithm, BasisOptions, Columns, Model, Training, Truncation, energy_error};
+use crate::solver::Simulation;
+use crate::storage::{DatasetFile, File, ModelFile};
+use crate::{Error, Result};
+use std::path::PathBuf;
+
+/// Parameters that coefficients are split over, and others that the splitting is checked on.
+const SPLIT_SAMPLES: usize = 24;
+const CHECK_SAMPLES: usize = 8;
+/// Training samples that the errors by number of modes are taken over.
+const ERROR_SAMPLES: usize = 8;
+
+/// Trains the reduced model of a deck. Collective.
+///
+/// # Errors
+/// When the datasets do not fit the deck, or its dependence on parameters cannot be split.
+pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions) -> Result<()> {
+    let report = Report::new(comm, options.level);
+    report.banner(&deck.title);
+    let simulation = super::run::set_up(comm, deck, &report)?;
+    let own = vec![deck.output.directory.join(&deck.campaign.file)];
+    let paths = if datasets.is_empty() { &own[..] } else { datasets };
+    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths))?;
+    let count = snapshots.parameters.len();
+    report.line(format!("{count} snapshots from {}", list(paths)));
+
+    let basis = BasisOptions {
+        inner_product: deck.rom.inner_product,
+        algorithm: match deck.rom.algorithm {
+            RomAlgorithm::Snapshots => Algorithm::Snapshots,
+            RomAlgorithm::Tsqr => Algorithm::Tsqr,
+        },
+        truncation: Truncation { modes: deck.rom.modes, tolerance: deck.rom.tolerance },
+    };
+    let training = training(deck)?;
+    let (model, reports) = report.phase("training", || {
+        Model::train(&simulation, &training, &snapshots.parameters, |p| snapshots.columns(p), basis)
+    })?;
+    for (reduced, found) in model.stages.iter().zip(&reports) {
+        let d = &reduced.description;
+        report.line(format!(
+            "{}: {} matrices, {} loads, {} coupled loads, {} liftings; {} modes, {} residual directions",
+            d.name,
+            d.matrices.len(),
+            d.loads.len(),
+            d.coupled.len(),
+            d.lifts.len(),
+            d.modes,
+            reduced.residual.nrows()
+        ));
+        for split in &found.splits {
+            report.detail(format!(
+                "  {}: {} terms, relative error {:.1e}",
+                split.key, split.terms, split.error
+            ));
+        }
+        let [split, energy, basis, projection] = found.seconds;
+        report.detail(format!(
+            "  split {split:.2} s, reference energy {energy:.2} s, basis {basis:.2} s, projection {projection:.2} s"
+        ));
+        if let Err(reason) = &d.coercivity {
+            report.warn(format!("{}: {reason}; error estimates are indicators, no bounds", d.name));
+        }
+    }
+    let path = deck.output.directory.join(&deck.rom.file);
+    let file = ModelFile::create(comm, &path, &output::provenance(&simulation, &options.petsc))?;
+    file.set("/", "deck_name", deck.name())?;
+    output::write_mesh(&file, &simulation)?;
+    model.write(&file, &simulation)?;
+    report.phase("errors", || errors(&report, &file, &simulation, &model, &snapshots))?;
+    let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+    file.set("/training", "datasets", names)?;
+    file.set("/training", "snapshots", count)?;
+    report.write_log(&file)?;
+    file.finish()?;
+    snapshots.close()?;
+    report.finish(&[path]);
+    Ok(())
+}
+
+/// The parameters that expansions are found with.
+fn training(deck: &Deck) -> Result<Training> {
+    let reference = deck.default_parameters();
+    if deck.parameters.values().all(|p| p.range.is_none()) {
+        return Ok(Training { training: vec![reference.clone()], test: Vec::new(), reference });
+    }
+    Ok(Training {
+        training: design_samples(deck, &Design::Sobol { samples: SPLIT_SAMPLES, seed: 0 })?,
+        test: design_samples(deck, &Design::LatinHypercube { samples: CHECK_SAMPLES, seed: 1 })?,
+        reference,
+    })
+}
+
+/// The samples of some datasets.
+struct Snapshots {
+    files: Vec<(DatasetFile, Vec<usize>)>,
+    /// Full parameter vectors in the deck's order.
+    parameters: Vec<Vec<f64>>,
+}
+
+impl Snapshots {
+    fn open(comm: &Comm, deck: &Deck, paths: &[PathBuf]) -> Result<Self> {
+        let mut result = Self { files: Vec::new(), parameters: Vec::new() };
+        for path in paths {
+            let file = DatasetFile::open(comm, path, false)?;
+            let samples = file.samples()?;
+            let label = path.display().to_string();
+            let places: Vec<usize> = deck
+                .parameters
+                .keys()
+                .map(|name| {
+                    samples.names.iter().position(|n| n == name).ok_or_else(|| {
+                        Error::input(
+                            &label,
+                            format!("it does not say what the parameter \"{name}\" of the deck was"),
+                        )
+                    })
+                })
+                .collect::<Result<_>>()?;
+            let done = file.done()?;
+            let width = samples.names.len();
+            for &sample in &done {
+                let row = &samples.values[sample * width..(sample + 1) * width];
+                result.parameters.push(places.iter().map(|&p| row[p]).collect());
+            }
+            result.files.push((file, done));
+        }
+        if result.parameters.is_empty() {
+            return Err(Error::input(list(paths), "no sample is done: there is nothing to train on"));
+        }
+        Ok(result)
+    }
+
+    /// All snapshots of a problem's solution. Collective.
+    fn columns(&self, problem: &Problem) -> Result<Columns> {
+        let space = &problem.space;
+        let plan = space.canonical();
+        let mut columns = Columns::new(&space.mesh.comm, space.owned_dofs());
+        for (file, done) in &self.files {
+            for &sample in done {
+                let values = file.read_field(sample, &problem.field, &plan)?;
+                if values.len() != space.owned_dofs() {
+                    let label = file.file().label();
+                    return Err(Error::input(
+                        label,
+                        format!("\"{}\" has another number of components", problem.field),
+                    ));
+                }
+                columns.push(&values);
+            }
+        }
+        Ok(columns)
+    }
+
+    fn close(self) -> Result<()> {
+        self.files.into_iter().try_for_each(|(file, _)| file.close())
+    }
+}
+
+/// Prints and stores singular values, estimates and true errors on training samples by number of modes.
+fn errors(
+    report: &Report,
+    file: &File,
+    simulation: &Simulation,
+    model: &Model,
+    snapshots: &Snapshots,
+) -> Result<()> {
+    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &s.problem as &dyn Inputs).collect();
+    let count = snapshots.parameters.len();
+    let chosen: Vec<usize> = (0..count).step_by(count.div_ceil(ERROR_SAMPLES)).collect();
+    let most = model.stages.iter().map(|s| s.description.modes).max().unwrap_or(0);
+    for (index, stage) in simulation.stages.iter().enumerate() {
+        let problem = &stage.problem;
+        let exact = snapshots.columns(problem)?;
+        let singular = &model.bases[index].singular_values;
+        let mut table =
+            Table::new(&["modes", "singular value", "energy left out", "estimate", "error", "effectivity"]);
+        let mut rows = Vec::new();
+        for modes in 1..=model.stages[index].description.modes {
+            let (mut estimate, mut error, mut ratio) = (0.0f64, 0.0f64, f64::NAN);
+            for &sample in &chosen {
+                let context = Context { parameters: snapshots.parameters[sample].clone(), time: 0.0 };
+                // The fields that it reads have all their modes.
+                let solutions =
+                    model.solve_with(&inputs, &context, |i| if i == index { modes } else { most })?;
+                let solution = &solutions[index];
+                let (e, size) =
+                    energy_error(problem, &context, exact.column(sample), &model.field(index, solution))?;
+                error = error.max(e / size);
+                estimate = estimate.max(solution.estimate / size);
+                ratio = ratio.max(solution.estimate / e);
+            }
+            let total: f64 = singular.iter().map(|s| s * s).sum();
+            let left = singular.iter().skip(modes).map(|s| s * s).sum::<f64>() / total;
+            let value = singular[modes - 1];
+            rows.extend([modes as f64, value, left, estimate, error, ratio]);
+            table.row(&[
+                modes.to_string(),
+                format!("{value:.3e}"),
+                format!("{left:.2e}"),
+                format!("{estimate:.2e}"),
+                format!("{error:.2e}"),
+                format!("{ratio:.2}"),
+            ]);
+        }
+        report.line(format!(
+            "{}: worst relative energy error over {} training samples",
+            problem.name,
+            chosen.len()
+        ));
+        report.table(&table);
+        let path = format!("/training/{}", problem.field);
+        file.write_array(&path, &[rows.len() as u64 / 6, 6], &rows)?;
+        let columns = ["modes", "singular_value", "energy_left_out", "estimate", "error", "effectivity"];
+        file.set(&path, "columns", &columns[..])?;
+        file.set(&path, "meaning", "worst over training samples, relative to the solution's energy norm")?;
+    }
+    Ok(())
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}

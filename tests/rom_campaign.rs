@@ -1,0 +1,266 @@
+//! Campaigns that stop and go on, and the road from a campaign to predictions, on one to four ranks.
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use tessera::campaign::{Campaign, SampleReport, campaign_samples, named};
+use tessera::deck::{ConstraintLevel, Deck};
+use tessera::drivers::predict::{Points, PredictOptions};
+use tessera::drivers::run::RunOptions;
+use tessera::drivers::{campaign, output, predict, train};
+use tessera::parallel::Comm;
+use tessera::report::Level;
+use tessera::solver::Simulation;
+use tessera::storage::{DatasetFile, File, Status};
+
+/// Heat with a source that is no number below zero, which fails those samples.
+const DECK: &str = r#"
+title = "Campaign test"
+[mesh]
+box = { cell = "triangle", cells = [10, 10] }
+[partition]
+experts = 4
+[parameters]
+k = { default = 2.0, range = [1.0, 5.0] }
+s = { default = 4.0, range = [0.0, 9.0] }
+[[physics]]
+name = "heat"
+model = "diffusion"
+field = "temperature"
+conductivity = "1 + k*x"
+source = "sqrt(s)"
+[[physics.boundary]]
+marker = "left"
+value = "1 + 0.1*k*y"
+[[physics.boundary]]
+marker = "right"
+coefficient = "k"
+ambient = 3.0
+[[quantity]]
+name = "peak"
+kind = "maximum"
+field = "temperature"
+[[quantity]]
+name = "mean"
+kind = "average"
+field = "temperature"
+[campaign]
+design = "sobol"
+samples = 10
+seed = 3
+[rom]
+modes = 8
+tolerance = 0.0
+algorithm = "tsqr"
+[solver]
+method = "direct"
+"#;
+
+/// A folder that all ranks use; the name is rank 0's.
+fn folder(comm: &Comm, name: &str) -> PathBuf {
+    let mut bytes = std::process::id().to_string().into_bytes();
+    comm.broadcast_bytes(0, &mut bytes);
+    let path = std::env::temp_dir().join(format!("tessera-{name}-{}", String::from_utf8(bytes).unwrap()));
+    if comm.rank() == 0 {
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+    }
+    comm.barrier();
+    path
+}
+
+fn remove(comm: &Comm, folder: &Path) {
+    comm.barrier();
+    if comm.rank() == 0 {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+fn deck(overrides: &[&str]) -> Deck {
+    let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
+    Deck::parse(DECK, "test.toml", &overrides).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn quiet() -> RunOptions {
+    RunOptions { level: Level::Quiet, ..RunOptions::default() }
+}
+
+/// Runs a campaign until `stop` samples are done; what was reported.
+fn run(comm: &Comm, deck: &Deck, path: &Path, stop: usize) -> tessera::Result<Vec<SampleReport>> {
+    let samples = campaign_samples(comm, deck)?;
+    let named = named(deck, &samples);
+    let mut simulation = Simulation::new(comm, deck)?;
+    let provenance = output::provenance(&simulation, &[]);
+    let mut campaign = Campaign::open(&mut simulation, path, &provenance, (&samples, &named))?;
+    let mut reports = Vec::new();
+    campaign.run(|report| {
+        reports.push(report.clone());
+        reports.len() < stop
+    })?;
+    campaign.close()?;
+    Ok(reports)
+}
+
+fn resumes(comm: &Comm) {
+    let folder = folder(comm, "resume");
+    let deck = deck(&[]);
+    let (whole, parts) = (folder.join("whole.h5"), folder.join("parts.h5"));
+    assert_eq!(run(comm, &deck, &whole, 100).unwrap().len(), 10);
+    assert_eq!(run(comm, &deck, &parts, 3).unwrap().len(), 3);
+    let open = |path: &Path| DatasetFile::open(comm, path, false).unwrap();
+    let half = open(&parts);
+    assert_eq!(half.done().unwrap(), [0, 1, 2]);
+    assert!(half.quantity("peak").unwrap()[3].is_nan());
+    half.close().unwrap();
+    assert_eq!(
+        run(comm, &deck, &parts, 100).unwrap().iter().map(|r| r.sample).collect::<Vec<_>>(),
+        [3, 4, 5, 6, 7, 8, 9]
+    );
+    assert!(run(comm, &deck, &parts, 100).unwrap().is_empty());
+    let (a, b) = (open(&whole), open(&parts));
+    assert_eq!(a.quantity("mean").unwrap(), b.quantity("mean").unwrap());
+    for sample in 0..10 {
+        let range = 0..if comm.rank() == 0 { 121 } else { 0 };
+        let field = |f: &DatasetFile| f.file().read_canonical("temperature", sample, range.clone()).unwrap();
+        assert_eq!(field(&a), field(&b));
+    }
+    a.close().unwrap();
+    b.close().unwrap();
+    // Another design or another problem is not mixed in.
+    for other in ["campaign.seed=4", "physics.heat.conductivity=7"] {
+        let error = run(comm, &self::deck(&[other]), &parts, 100).err().unwrap();
+        assert_eq!(error.exit_code(), 2, "{error}");
+    }
+    remove(comm, &folder);
+}
+
+fn failed_samples_are_recorded(comm: &Comm) {
+    let folder = folder(comm, "failed");
+    let deck = deck(&["parameters.s.range=[-9.0, 9.0]"]);
+    let path = folder.join("dataset.h5");
+    let reports = run(comm, &deck, &path, 100).unwrap();
+    let failed: Vec<usize> = reports.iter().filter(|r| r.failure.is_some()).map(|r| r.sample).collect();
+    let samples = campaign_samples(comm, &deck).unwrap();
+    let negative: Vec<usize> = (0..samples.len()).filter(|&i| samples[i][1] < 0.0).collect();
+    assert!(!negative.is_empty() && negative.len() < 10);
+    assert_eq!(failed, negative);
+    let file = DatasetFile::open(comm, &path, false).unwrap();
+    let status = file.status().unwrap();
+    assert!(status.iter().enumerate().all(|(i, s)| (*s == Status::Failed) == negative.contains(&i)));
+    file.close().unwrap();
+    assert!(run(comm, &deck, &path, 100).unwrap().is_empty());
+    remove(comm, &folder);
+}
+
+fn from_campaign_to_certified_prediction(comm: &Comm) {
+    let folder = folder(comm, "road");
+    let mut deck = deck(&[]);
+    deck.output.directory = folder.clone();
+    campaign::run(comm, &deck, &quiet()).unwrap();
+    train::run(comm, &deck, &[], &quiet()).unwrap();
+    let model = folder.join("model.h5");
+    let mut options = PredictOptions {
+        run: quiet(),
+        points: Points::LatinHypercube { samples: 6, seed: 5 },
+        modes: Some(3),
+        truth: true,
+        constraint: Some(ConstraintLevel::Conservation),
+        output: Some(folder.clone()),
+        ..PredictOptions::default()
+    };
+    predict::run(comm, &model, &options).unwrap();
+    let file = File::open(comm, &folder.join("predict.h5")).unwrap();
+    let (shape, truth) = file.read_array::<f64>("/truth/temperature").unwrap();
+    assert_eq!(shape, [6, 4]);
+    for row in truth.chunks_exact(4) {
+        let [error, relative, effectivity, repaired] = [row[0], row[1], row[2], row[3]];
+        assert!(error > 0.0 && relative < 0.2 && (1.0..10.0).contains(&effectivity), "{row:?}");
+        // The repair is an orthogonal projection in the energy: it brings the truth no farther away.
+        assert!(repaired <= error * (1.0 + 1e-9), "{row:?}");
+    }
+    let (shape, violation) = file.read_array::<f64>("/violation/heat").unwrap();
+    assert_eq!(shape, [4, 2]);
+    assert!(violation.chunks_exact(2).all(|row| row[0] > 1e-8 && row[1] < 1e-12), "{violation:?}");
+    assert_eq!(file.shape("/fields/temperature").unwrap(), [6, 121, 1]);
+    let peak = file.read_array::<f64>("/qoi/peak").unwrap().1;
+    assert!(peak.iter().all(|p| p.is_finite()));
+    file.close().unwrap();
+    // A table, and one point beyond the training, which still has a valid estimate.
+    let table = folder.join("points.csv");
+    if comm.rank() == 0 {
+        std::fs::write(&table, "s,k\n1.0,2.0\n4.0,4.5\n").unwrap();
+    }
+    comm.barrier();
+    options.constraint = None;
+    for (points, count) in [(Points::Table(table), 2), (Points::One(vec!["k=7".into(), " s = 2".into()]), 1)]
+    {
+        options.points = points;
+        predict::run(comm, &model, &options).unwrap();
+        let file = File::open(comm, &folder.join("predict.h5")).unwrap();
+        let (_, truth) = file.read_array::<f64>("/truth/temperature").unwrap();
+        assert_eq!(truth.len(), 4 * count);
+        assert!(truth.chunks_exact(4).all(|row| row[2] >= 1.0), "{truth:?}");
+        file.close().unwrap();
+    }
+    for wrong in ["kk=1", "k", "k=x", "k=inf"] {
+        options.points = Points::One(vec![wrong.into()]);
+        assert_eq!(predict::run(comm, &model, &options).unwrap_err().exit_code(), 2);
+    }
+    remove(comm, &folder);
+}
+
+/// The program itself, killed in the middle without a chance to tidy up.
+fn killed_campaign_goes_on(comm: &Comm) {
+    if comm.size() > 1 {
+        // The child starts MPI on its own.
+        return;
+    }
+    let folder = folder(comm, "killed");
+    let path = folder.join("deck.toml");
+    std::fs::write(&path, DECK.replace("cells = [10, 10]", "cells = [60, 60]")).unwrap();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.env_clear();
+        for name in ["PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        command.args(["campaign", "deck.toml", "-o", "out", "--set", "campaign.samples=200"]);
+        command.current_dir(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let dataset = folder.join("out/dataset.h5");
+    let mut child = start();
+    let begin = Instant::now();
+    while !dataset.exists() && begin.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(150));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let done = |path: &Path| {
+        let file = DatasetFile::open(comm, path, false).unwrap();
+        let (done, mean) = (file.done().unwrap(), file.quantity("mean").unwrap());
+        file.close().unwrap();
+        assert!(done.iter().all(|&i| mean[i].is_finite()));
+        (done.len(), mean)
+    };
+    let (before, kept) = done(&dataset);
+    assert!(before < 200, "the campaign ended before it was killed");
+    assert!(start().wait().unwrap().success());
+    let (after, mean) = done(&dataset);
+    assert_eq!(after, 200);
+    assert!((0..before).all(|i| kept[i] == mean[i]));
+    remove(comm, &folder);
+}
+
+fn main() -> ExitCode {
+    common::mpi_main(
+        &[1, 2, 3, 4],
+        &[
+            ("interrupted_campaign_resumes", resumes),
+            ("failed_samples_are_recorded_and_skipped", failed_samples_are_recorded),
+            ("campaign_training_and_certified_prediction", from_campaign_to_certified_prediction),
+            ("killed_campaign_goes_on", killed_campaign_goes_on),
+        ],
+    )
+}
