@@ -68,15 +68,7 @@ fn main() {
     if configuration.lines().any(|line| line.starts_with("#define PETSC_USE_64BIT_INDICES")) {
         fail("the PETSc found has 64-bit indices; Tessera needs one with 32-bit indices");
     }
-    // The list of versions at which an interface that we use changed.
-    println!("cargo::rustc-check-cfg=cfg(petsc_3_19)");
-    println!("cargo::rustc-check-cfg=cfg(petsc_3_22)");
-    if petsc.version >= (3, 19) {
-        println!("cargo::rustc-cfg=petsc_3_19");
-    }
-    if petsc.version >= (3, 22) {
-        println!("cargo::rustc-cfg=petsc_3_22");
-    }
+    // For the build script of petsc-rs, which knows what changed in which version.
     println!("cargo::metadata=version={}.{}", petsc.version.0, petsc.version.1);
 
     let mut builder = bindgen::Builder::default()

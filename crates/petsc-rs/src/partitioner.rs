@@ -93,7 +93,7 @@ impl Partitioner {
     }
 }
 
-/// The interface gained edge weights in 3.22.
+/// The interface gained edge weights in 3.21.
 ///
 /// # Safety
 /// As `PetscPartitionerPartition`.
@@ -117,7 +117,7 @@ unsafe fn partition(
             start,
             adjacency,
             weights,
-            #[cfg(petsc_3_22)]
+            #[cfg(petsc_3_21)]
             null_mut(),
             null_mut(),
             counts,
