@@ -286,6 +286,11 @@ fn faults_are_named(comm: &Comm) {
         let error = read_text(comm, name, text.as_bytes()).err().unwrap_or_else(|| panic!("accepted {name}"));
         assert!(error.to_string().contains(words), "{name}: {error}");
     }
+    for scale in [0.0, -1.0, f64::NAN] {
+        let source = MeshSource::File { path: data("triangle-msh41-ascii.msh"), scale };
+        let error = Mesh::build(comm, &source, &PartitionOptions::default()).err().unwrap();
+        assert!(error.to_string().contains("must be a positive number") && error.exit_code() == 2, "{error}");
+    }
     let missing = build(comm, PathBuf::from("no/such/mesh.msh")).err().unwrap();
     assert!(missing.to_string().contains("cannot be read"), "{missing}");
     let folder = build(comm, data("")).err().unwrap();

@@ -65,7 +65,11 @@ impl Mesh {
                 }
             },
         };
-        if let MeshSource::File { scale, .. } = source {
+        if let MeshSource::File { path, scale } = source {
+            if !(scale.is_finite() && *scale > 0.0) {
+                let message = format!("`scale` is {scale}; it must be a positive number");
+                return Err(Error::input(path.display().to_string(), message));
+            }
             raw.coordinates.iter_mut().for_each(|x| *x *= scale);
         }
         Self::from_raw(comm, raw, options)
