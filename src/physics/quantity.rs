@@ -117,7 +117,7 @@ pub fn point_value(space: &Space, components: usize, state: &[f64], point: &[f64
     let mine = if found.is_some() { comm.rank() } else { comm.size() };
     let holder = comm.min(mine as u64) as usize;
     if holder == comm.size() {
-        return Err(Error::Failed(format!("no cell of {} holds the point {point:?}", space.mesh.source)));
+        return Err(Error::input(&space.mesh.source, format!("no cell holds the point {point:?}")));
     }
     let mut values = vec![0.0; components];
     if let (Some((cell, reference)), true) = (found, holder == comm.rank()) {
