@@ -110,6 +110,11 @@ fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
     if let Some(folder) = &common.output {
         deck.output.directory = folder.clone();
     }
+    // Better said now than after hours of solving.
+    let folder = &deck.output.directory;
+    let usable = comm.rank() > 0 || folder.is_dir() || !folder.exists();
+    let fault = || deck.fault("output.directory", format!("{} is a file, not a folder", folder.display()));
+    comm.agree(if usable { Ok(()) } else { Err(fault()) })?;
     Ok(deck)
 }
 
@@ -117,8 +122,9 @@ fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
 fn report(comm: &Comm, result: Result<()>) -> u8 {
     let Err(error) = result else { return 0 };
     if comm.rank() == 0 {
-        for line in error.to_string().lines() {
-            eprintln!("error: {line}");
+        match &error {
+            Error::Input(list) => list.iter().for_each(|fault| eprintln!("error: {fault}")),
+            other => eprintln!("error: {other}"),
         }
     }
     error.exit_code() as u8

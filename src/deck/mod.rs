@@ -174,6 +174,21 @@ impl Deck {
         }
     }
 
+    /// Faults that carry a key of this deck but no file get their place.
+    pub fn locate(&self, error: Error) -> Error {
+        let Error::Input(list) = error else { return error };
+        let located = list.into_iter().flat_map(|fault| {
+            if !fault.file.is_empty() || fault.key.is_empty() {
+                return vec![fault];
+            }
+            match self.fault(&fault.key, fault.message) {
+                Error::Input(list) => list,
+                _ => Vec::new(),
+            }
+        });
+        Error::Input(located.collect())
+    }
+
     /// The mesh to build.
     pub fn mesh_source(&self) -> MeshSource {
         match (&self.mesh.block, &self.mesh.file) {

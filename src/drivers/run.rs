@@ -29,7 +29,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let fields = output::wanted(&simulation)?;
     let context = simulation.default_context();
     for stage in &mut simulation.stages {
-        solve(stage, &context, &report)?;
+        solve(stage, &context, &report).map_err(|error| deck.locate(error))?;
     }
     let quantities = report.phase("quantities", || simulation.quantities(&context))?;
     print_quantities(&simulation, &quantities, &report);

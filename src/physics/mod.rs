@@ -1,5 +1,6 @@
 //! Models: weak forms, coefficients, derived fields and quantities of interest.
 pub mod build;
+mod check;
 pub mod coefficient;
 pub mod derived;
 pub mod diffusion;

@@ -1,7 +1,7 @@
 //! One model on one space: assembles its matrix, load, residual and essential conditions.
 use super::coefficient::{Coefficients, Context, Source};
 use super::{diffusion, elasticity};
-use crate::Result;
+use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::cell_entities;
 use crate::fem::{Domain, Essential, Pattern, Rule, Space, Target, Values, assemble};
 use petsc_rs::{Matrix, Vector};
@@ -162,11 +162,15 @@ impl Problem {
     }
 
     /// The essential conditions at these parameters, ghosts included. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when a prescribed value is not finite.
     pub fn essential(&self, context: &Context) -> Result<Essential> {
         let space = &self.space;
         let components = space.components;
         let mut fixed = space.field()?;
         let mut values = space.field()?;
+        let mut fault = Ok(());
         {
             let (mut fixed, mut values) = (fixed.write()?, values.write()?);
             for condition in &self.conditions {
@@ -180,11 +184,16 @@ impl Problem {
                                 Source::Nodal(field) => field.values.borrow()[node as usize],
                                 other => other.evaluate(&arguments, 0.0),
                             };
+                            if !values[dof].is_finite() {
+                                fault =
+                                    Err(not_finite(&condition.key, values[dof], &space.point(node as usize)));
+                            }
                         }
                     }
                 }
             }
         }
+        space.mesh.comm.agree(fault)?;
         fixed.ghost_update()?;
         values.ghost_update()?;
         let (fixed, values) = (fixed.local_read()?, values.local_read()?);
@@ -194,6 +203,9 @@ impl Problem {
 
     /// Matrix and load at these parameters. Essential unknowns are eliminated symmetrically: unit
     /// diagonal, prescribed value on the right-hand side. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when a coefficient is not finite or has the wrong sign, see [`Problem::check`].
     pub fn assemble(
         &self,
         context: &Context,
@@ -202,6 +214,7 @@ impl Problem {
         load: &mut Vector,
     ) -> Result<()> {
         let coefficients = self.evaluate(context);
+        self.check(&coefficients)?;
         matrix.zero()?;
         {
             let arrays = matrix.arrays_mut()?;
@@ -394,4 +407,12 @@ impl Integral {
             }
         }
     }
+}
+
+fn not_finite(key: &str, value: f64, at: &[f64; 3]) -> Error {
+    Error::Input(vec![Diagnostic {
+        key: format!("{key}.value"),
+        message: format!("expected a finite number, found {value} at {at:?}"),
+        ..Diagnostic::default()
+    }])
 }

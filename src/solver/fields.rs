@@ -90,7 +90,12 @@ impl Simulation {
     /// [`Error::Input`] when a quantity names a field or marker that does not exist, or a point
     /// outside the mesh.
     pub fn quantities(&self, context: &Context) -> Result<Vec<f64>> {
-        self.deck.quantity.iter().map(|quantity| self.quantity(quantity, context)).collect()
+        let located = |quantity: &Quantity, error| match error {
+            Error::Input(_) => self.deck.fault(&format!("quantity.{}", quantity.name), error.to_string()),
+            other => other,
+        };
+        let list = self.deck.quantity.iter();
+        list.map(|q| self.quantity(q, context).map_err(|error| located(q, error))).collect()
     }
 
     /// The unit of a quantity of interest.

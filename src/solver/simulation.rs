@@ -113,10 +113,8 @@ impl Simulation {
 
     /// Assembles and solves every problem, each with the fields of the earlier ones. Collective.
     pub fn solve(&mut self, context: &Context) -> Result<()> {
-        for stage in &mut self.stages {
-            stage.solve(context)?;
-        }
-        Ok(())
+        let Self { deck, stages, .. } = self;
+        stages.iter_mut().try_for_each(|stage| stage.solve(context)).map_err(|error| deck.locate(error))
     }
 
     /// The space of a field.

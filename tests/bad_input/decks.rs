@@ -53,6 +53,7 @@ fn case(name: &'static str, deck: String, messages: &[&str]) -> Case {
         files: vec![("deck.toml", Content::Text(deck))],
         arguments: Vec::new(),
         ranks: 2,
+        code: 2,
         messages: messages.iter().map(|m| m.to_string()).collect(),
     }
 }
@@ -71,6 +72,7 @@ pub fn cases() -> Vec<Case> {
     list.extend(physics());
     list.extend(other_sections());
     list.extend(command_line());
+    list.extend(failures());
     list
 }
 
@@ -449,5 +451,46 @@ fn command_line() -> Vec<Case> {
                 "box: 2 cells cannot be shared by 4 ranks: use fewer ranks",
             )
         },
+    ]
+}
+
+/// Computations that cannot succeed.
+fn failures() -> Vec<Case> {
+    let fails =
+        |name, edits: &[(&str, &str)], ranks, message| Case { code: 1, ranks, ..heat(name, edits, message) };
+    let slow = "conductivity = 1.0\nsolver = { method = \"options\", petsc = \"-ksp_type cg -pc_type none\", max_iterations = 2 }";
+    vec![
+        fails(
+            "too few iterations",
+            &[("conductivity = \"1 + x\"", slow)],
+            2,
+            "heat: the linear solver stopped after 2 iterations",
+        ),
+        fails(
+            "too few iterations",
+            &[("conductivity = \"1 + x\"", slow)],
+            4,
+            "heat: the linear solver stopped after 2 iterations",
+        ),
+        heat(
+            "coefficient not a number",
+            &[("\"1 + x\"", "\"sqrt(x - 0.5)\"")],
+            "deck.toml:12:16: physics[0].conductivity: expected a positive number, found NaN at (",
+        ),
+        heat(
+            "coefficient negative somewhere",
+            &[("\"1 + x\"", "\"0.9 - x\"")],
+            "deck.toml:12:16: physics[0].conductivity: expected a positive number, found -0.0",
+        ),
+        heat(
+            "condition not a number",
+            &[("value = 0.0", "value = \"log(y - 0.5)\"")],
+            "deck.toml:16:9: physics[0].boundary[0].value: expected a finite number, found ",
+        ),
+        heat(
+            "transfer negative somewhere",
+            &[("coefficient = \"h\"", "coefficient = \"y - 0.5\"")],
+            "deck.toml:20:15: physics[0].boundary[1].coefficient: expected no negative number, found -0.",
+        ),
     ]
 }

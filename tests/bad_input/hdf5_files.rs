@@ -106,6 +106,7 @@ fn case(name: &'static str, deck: &str, file: (&'static str, Content), message: 
         files: vec![("deck.toml", Content::Text(deck.into())), file],
         arguments: Vec::new(),
         ranks: 2,
+        code: 2,
         messages: vec![message.into()],
     }
 }

@@ -50,6 +50,7 @@ fn case(name: &'static str, edits: &[(&str, &str)], message: &str) -> Case {
         ],
         arguments: Vec::new(),
         ranks: 2,
+        code: 2,
         messages: vec![message.into()],
     }
 }

@@ -1,0 +1,121 @@
+//! Coefficients that no material can have: not finite, or of the wrong sign.
+use super::problem::{Group, Integral, Model, Place, Problem};
+use crate::error::{Diagnostic, Error, Result};
+use crate::fem::Values;
+use crate::fem::functional::geometry;
+
+/// What the values of a coefficient may be.
+#[derive(Clone, Copy)]
+enum Allowed {
+    Finite,
+    NotNegative,
+    Positive,
+}
+
+impl Allowed {
+    fn holds(self, value: f64) -> bool {
+        value.is_finite()
+            && match self {
+                Self::Finite => true,
+                Self::NotNegative => value >= 0.0,
+                Self::Positive => value > 0.0,
+            }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Finite => "a finite number",
+            Self::NotNegative => "no negative number",
+            Self::Positive => "a positive number",
+        }
+    }
+}
+
+impl Problem {
+    /// Refuses coefficients (from [`Problem::evaluate`]) that are not finite or have the wrong sign. The
+    /// fault carries the deck's key, but no file. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the value and its place.
+    pub fn check(&self, coefficients: &[Vec<Vec<Values>>]) -> Result<()> {
+        let mut fault = Ok(());
+        'all: for (integral, groups) in self.integrals.iter().zip(coefficients) {
+            for (group, values) in integral.groups.iter().zip(groups) {
+                for (output, values) in values.iter().enumerate() {
+                    let (name, allowed) = self.meaning(integral.place, output);
+                    if let Some((value, place)) = self.first_bad(group, values, allowed) {
+                        fault = Err(refused(integral, name, allowed, value, &place));
+                        break 'all;
+                    }
+                }
+            }
+        }
+        self.space.mesh.comm.agree(fault)
+    }
+
+    /// The deck's key of a coefficient, and what it may be.
+    fn meaning(&self, place: Place, output: usize) -> (&'static str, Allowed) {
+        use Allowed::*;
+        let d = self.space.mesh.dimension;
+        match (self.model, place) {
+            (Model::Diffusion { anisotropic }, Place::Volume) => {
+                let entries = if anisotropic { d * d } else { 1 };
+                match output.checked_sub(entries) {
+                    None if output % (d + 1) == 0 => ("conductivity", Positive),
+                    None => ("conductivity", Finite),
+                    Some(0) => ("reaction", NotNegative),
+                    Some(_) => ("source", Finite),
+                }
+            }
+            (Model::Diffusion { .. }, Place::Boundary) => match output {
+                0 => ("flux", Finite),
+                1 => ("coefficient", NotNegative),
+                _ => ("ambient", Finite),
+            },
+            (Model::Elasticity { .. }, Place::Volume) => match output {
+                // Lame's constants; the second is positive with Young's modulus.
+                0 => ("poisson", Finite),
+                1 => ("young", Positive),
+                2 => ("temperature", Finite),
+                _ => ("body_force", Finite),
+            },
+            (Model::Elasticity { .. }, Place::Boundary) => match output {
+                0 => ("pressure", Finite),
+                1 => ("foundation", NotNegative),
+                _ => ("traction", Finite),
+            },
+        }
+    }
+
+    /// The first value that is not allowed, and where it is.
+    fn first_bad(&self, group: &Group, values: &Values, allowed: Allowed) -> Option<(f64, String)> {
+        let uniform =
+            |list: &[f64]| list.iter().copied().find(|&v| !allowed.holds(v)).map(|v| (v, String::new()));
+        let list = match values {
+            Values::Uniform(value) if group.entities.is_empty() || allowed.holds(*value) => return None,
+            Values::Uniform(value) => return uniform(&[*value]),
+            Values::ByRegion(list) => return uniform(list),
+            Values::ByPoint(list) => list,
+        };
+        let points = group.rule.weights.len();
+        for &(cell, index, _) in &group.entities {
+            let own = &list[index as usize * points..][..points];
+            if let Some(q) = own.iter().position(|&v| !allowed.holds(v)) {
+                let (_, at) = geometry(&self.space, cell as usize, &group.rule, q);
+                let at = at[..self.space.mesh.dimension].iter().map(|x| format!("{x:.6}"));
+                let number = self.space.mesh.cell_ids[cell as usize];
+                let place = format!(" at ({}) in cell {number}", at.collect::<Vec<_>>().join(", "));
+                return Some((own[q], place));
+            }
+        }
+        None
+    }
+}
+
+fn refused(integral: &Integral, name: &str, allowed: Allowed, value: f64, place: &str) -> Error {
+    Error::Input(vec![Diagnostic {
+        key: format!("{}.{name}", integral.key),
+        message: format!("expected {}, found {value}{place}", allowed.words()),
+        ..Diagnostic::default()
+    }])
+}
