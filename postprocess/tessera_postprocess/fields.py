@@ -167,7 +167,7 @@ def _distinct(count):
 
 
 # Margins in inches around the drawing: left, right (with the colour bar), bottom, top.
-FRAMED, BARE = (0.72, 1.25, 0.58, 0.42), (0.25, 1.25, 0.5, 0.42)
+FRAMED, BARE = (0.72, 1.25, 0.58, 0.42), (0.25, 1.25, 0.72, 0.42)
 
 
 def _figure_size(extent, width, framed=True):

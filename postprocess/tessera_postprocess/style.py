@@ -50,7 +50,7 @@ def scaled(largest, unit):
     if unit not in ("Pa", "m", "W", "J", "N", "s") or not np.isfinite(largest) or largest == 0:
         return 1.0, unit
     power = int(3 * np.floor(np.log10(largest) / 3))
-    power = min(max(power, -9), 9)
+    power = min(max(power, -9 if unit in ("m", "s") else 0), 9)
     if power == 0 or (unit == "s" and power > 0):
         return 1.0, unit
     return 10.0 ** -power, PREFIXES[power] + unit
@@ -63,7 +63,11 @@ def save(figure, path, small=False):
 
         figure.canvas.draw()
         image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-        image.quantize(palette=image.quantize(256)).save(path, optimize=True)
+        picture = image.quantize(palette=image.quantize(255))
+        white = (np.asarray(image) == 255).all(axis=2)       # the page stays white, not dithered
+        picture.putpalette((picture.getpalette() + [255] * 768)[: 3 * 255] + [255] * 3)
+        picture.paste(255, mask=Image.fromarray(white))
+        picture.save(path, optimize=True)
     else:
         figure.savefig(path)
     plt.close(figure)
