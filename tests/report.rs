@@ -144,13 +144,18 @@ fn the_log_of_a_file_holds_the_phases(comm: &Comm) {
     common::with_folder(comm, |folder| {
         let path = folder.join("log.h5");
         let file = File::create(comm, &path).unwrap();
-        report.write_log(&file).unwrap();
+        report.phase("output", || {
+            pause(3);
+            report.write_log(&file).unwrap();
+        });
         file.close().unwrap();
         let file = File::open(comm, &path).unwrap();
-        assert_eq!(file.texts("/log/phases", "names").unwrap(), ["mesh", "mesh/read", "total"]);
+        assert_eq!(file.texts("/log/phases", "names").unwrap(), ["mesh", "mesh/read", "output", "total"]);
         let (shape, values) = file.read_array::<f64>("/log/phases").unwrap();
-        assert_eq!(shape, [3, 5]);
+        assert_eq!(shape, [4, 5]);
         assert!(values[0] == 1.0 && values[6] >= 0.002 && values[1] >= values[6]);
+        // The phase in which the log is written counts up to then.
+        assert!(values[10] == 1.0 && values[11] >= 0.003);
         let (_, memory) = file.read_array::<f64>("/log/memory").unwrap();
         assert!(memory[0] > 1e6 && memory[0] <= memory[1] && memory[2] >= memory[1]);
         file.close().unwrap();

@@ -292,6 +292,12 @@ fn log(reader: &Reader, text: &mut String) -> Result<()> {
         }
         section(text, &table);
     }
+    if reader.exists("/log/memory")
+        && let [least, most, sum] = reader.array::<f64>("/log/memory")?.1[..]
+    {
+        let (least, most, sum) = (bytes(least), bytes(most), bytes(sum));
+        let _ = writeln!(text, "\npeak memory {least} to {most} a rank, {sum} in all");
+    }
     for warning in reader.texts("/log", "warnings")? {
         let _ = writeln!(text, "warning: {warning}");
     }
@@ -300,7 +306,7 @@ fn log(reader: &Reader, text: &mut String) -> Result<()> {
 
 /// Datasets that nothing above tells of.
 fn others(reader: &Reader, text: &mut String) -> Result<()> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 12] = [
         "/mesh/",
         "/spaces/",
         "/partition/",
@@ -310,10 +316,13 @@ fn others(reader: &Reader, text: &mut String) -> Result<()> {
         "/parameters",
         "/status",
         "/cost/",
+        "/time",
+        "/log/phases",
+        "/log/memory",
     ];
     let mut table = Table::new(&["other data", "shape", "meaning"]);
     for path in reader.datasets("/") {
-        if !KNOWN.iter().any(|k| path.starts_with(k)) && path != "/log/phases" {
+        if !KNOWN.iter().any(|k| path.starts_with(k)) {
             let shape: Vec<String> = reader.shape(&path)?.iter().map(u64::to_string).collect();
             let meaning = reader.text(&path, "meaning")?;
             table.row(&[path, shape.join(" x "), meaning]);

@@ -34,17 +34,7 @@ pub fn write_mesh(file: &File, simulation: &Simulation) -> Result<()> {
     mesh.write(file)?;
     let cells = mesh.cell_redistribution();
     file.write_partition(&cells, &mesh.cell_experts[..mesh.owned_cells])?;
-    let quadratic = simulation.stages.iter().map(|s| s.space()).find(|space| space.element.degree == 2);
-    if let Some(space) = quadratic {
-        let functions = space.element.functions();
-        let order = space.element.vtk_order();
-        let nodes: Vec<u64> = (0..mesh.owned_cells)
-            .flat_map(|cell| order.iter().map(move |&a| space.node_ids[space.nodes_of(cell)[a] as usize]))
-            .collect();
-        let points = &space.coordinates[..space.owned_nodes * mesh.dimension];
-        file.write_space(2, (&space.canonical(), points), (&cells, &nodes), mesh.dimension, functions)?;
-    }
-    Ok(())
+    simulation.stages.iter().try_for_each(|stage| stage.space().write(file))
 }
 
 /// The fields that a deck's `output.fields` names; all of them when it is left out.

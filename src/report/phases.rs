@@ -2,6 +2,7 @@
 use super::Table;
 use super::format::duration;
 use crate::parallel::Comm;
+use std::time::Instant;
 
 /// One phase over ranks.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +32,8 @@ struct Entry {
 /// The clock of one rank: a tree of phases in the order of first entry.
 pub(super) struct Clock {
     entries: Vec<Entry>,
-    /// The phases entered and not yet left, from the outermost on.
-    open: Vec<usize>,
+    /// The phases entered and not yet left, from the outermost on, with the time of entry.
+    open: Vec<(usize, Instant)>,
 }
 
 impl Clock {
@@ -41,24 +42,36 @@ impl Clock {
     }
 
     pub(super) fn enter(&mut self, name: &str) {
-        let parent = self.open.last().copied();
+        let parent = self.open.last().map(|o| o.0);
         let found = self.entries.iter().position(|e| e.parent == parent && e.name == name);
         let index = found.unwrap_or_else(|| {
             self.entries.push(Entry { name: name.into(), parent, calls: 0, seconds: 0.0 });
             self.entries.len() - 1
         });
-        self.open.push(index);
+        self.open.push((index, Instant::now()));
     }
 
-    pub(super) fn leave(&mut self, seconds: f64) {
-        if let Some(index) = self.open.pop() {
+    pub(super) fn leave(&mut self) {
+        if let Some((index, start)) = self.open.pop() {
             self.entries[index].calls += 1;
-            self.entries[index].seconds += seconds;
+            self.entries[index].seconds += start.elapsed().as_secs_f64();
         }
     }
 
+    /// Calls and seconds of a phase; one that is not yet left counts up to now.
+    fn counted(&self, index: usize) -> (u64, f64) {
+        let entry = &self.entries[index];
+        let running: Vec<f64> =
+            self.open.iter().filter(|o| o.0 == index).map(|o| o.1.elapsed().as_secs_f64()).collect();
+        (entry.calls + running.len() as u64, entry.seconds + running.iter().sum::<f64>())
+    }
+
+    fn find(&self, path: &str) -> Option<usize> {
+        (0..self.entries.len()).find(|&i| self.path(i) == path)
+    }
+
     pub(super) fn seconds(&self, path: &str) -> f64 {
-        (0..self.entries.len()).find(|&i| self.path(i) == path).map_or(0.0, |i| self.entries[i].seconds)
+        self.find(path).map_or(0.0, |i| self.counted(i).1)
     }
 
     fn path(&self, index: usize) -> String {
@@ -99,8 +112,8 @@ impl Clock {
             .split('\n')
             .filter(|path| !path.is_empty())
             .map(|path| {
-                let mine = (0..self.entries.len()).find(|&i| self.path(i) == path).map(|i| &self.entries[i]);
-                phase(path, mine.map_or(0, |e| e.calls), mine.map_or(0.0, |e| e.seconds))
+                let (calls, seconds) = self.find(path).map_or((0, 0.0), |i| self.counted(i));
+                phase(path, calls, seconds)
             })
             .collect();
         list.push(phase("total", 1, elapsed));
