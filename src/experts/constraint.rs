@@ -13,6 +13,8 @@ use std::time::Instant;
 
 /// Balances are refined until they are this small relative to the exchange, as far as round-off lets them.
 const BALANCED: f64 = 1e-14;
+/// Balances above this after refinement are a failure.
+const UNBALANCED: f64 = 1e-9;
 /// Steps of iterative refinement at most.
 const REFINEMENTS: usize = 4;
 
@@ -129,8 +131,8 @@ impl Constraint {
     /// and are afterwards) by the nearest state that satisfies the level. Collective.
     ///
     /// # Errors
-    /// [`Error::Failed`] when the prediction is not finite or the iteration of level `exact` does not
-    /// converge.
+    /// [`Error::Failed`] when the prediction is not finite, balances cannot be met, or the iteration of
+    /// level `exact` does not converge.
     pub fn apply(&mut self, system: &System, state: &mut Vector) -> Result<Report> {
         let start = Instant::now();
         let comm = self.space.mesh.comm.clone();
@@ -207,7 +209,7 @@ impl Constraint {
     ) -> Result<usize> {
         let mass = self.mass.take().map(|(_, mass)| mass);
         let comm = &self.space.mesh.comm;
-        let mut weight = Weight::new(self.options.weight, comm, &self.name, system.matrix, balance, mass)?;
+        let mut weight = Weight::new(self.options.weight, comm, &self.name, balance, mass)?;
         let mut residual = state.duplicate()?;
         system.matrix.residual(system.load, state, &mut residual)?;
         let mut violation = balance.violation(comm, &residual, exchange)?;
@@ -230,7 +232,14 @@ impl Constraint {
         if let Weight::Mass { mass, .. } = weight {
             self.mass = Some((system.essential.fixed.clone(), mass));
         }
-        Ok(iterations)
+        match violation.worst <= UNBALANCED {
+            true => Ok(iterations),
+            false => Err(Error::Failed(format!(
+                "{}: after the correction an expert is still out of balance by {:.1e} of its exchange; the matrix \
+                 may be singular, or its entries differ too much in size",
+                self.name, violation.worst
+            ))),
+        }
     }
 
     /// Keeps the mass matrix in step with the essential conditions, where one is needed. Collective.

@@ -5,7 +5,7 @@ use crate::deck::Norm;
 use crate::fem::{Essential, Space};
 use crate::parallel::Comm;
 use crate::physics::mass::mass_matrix;
-use crate::solver::{Coarse, direct, finished};
+use crate::solver::{direct, finished};
 use petsc_rs::{KrylovSolver, Matrix, Vector};
 
 /// Steps of the iteration for multipliers in the mass norm; it converges in a few dozen.
@@ -18,7 +18,7 @@ const MASS: &str = "-ksp_type cg -pc_type jacobi -ksp_rtol 1e-14 -ksp_max_it 100
 /// Corrects a state so that the balances hold, `u + W^-1 B^T (B W^-1 B^T)^-1 (b - B u)`.
 pub enum Weight {
     /// `W = K`: the correction is the Galerkin one in the coarse space, `Z (Z^T K Z)^-1 Z^T (f - K u)`.
-    Energy(Coarse),
+    Energy(KrylovSolver),
     /// `W` the mass matrix. The multipliers come from conjugate gradients, preconditioned by the same
     /// system with the diagonal of `W` in its place, which is sparse and spectrally equivalent.
     Mass {
@@ -36,7 +36,6 @@ pub struct Mass {
     /// The matrix, the identity on essential unknowns.
     pub matrix: Matrix,
     solver: KrylovSolver,
-    work: [Vector; 2],
 }
 
 impl Mass {
@@ -47,8 +46,7 @@ impl Mass {
         solver.set_prefix(&format!("{name}_mass_"))?;
         solver.set_options(MASS)?;
         solver.set_operators(&matrix, &matrix)?;
-        let (x, y) = matrix.vectors()?;
-        Ok(Self { matrix, solver, work: [x, y] })
+        Ok(Self { matrix, solver })
     }
 
     /// `y = W^-1 x`.
@@ -63,7 +61,6 @@ impl Weight {
         norm: Norm,
         comm: &Comm,
         name: &str,
-        matrix: &Matrix,
         balance: &Balance,
         mass: Option<Box<Mass>>,
     ) -> Result<Self> {
@@ -83,40 +80,38 @@ impl Weight {
                 Self::Mass { mass, nearby: direct(comm, &prefix, &system)? }
             }
             (Norm::Energy | Norm::Mass, _) => {
-                Self::Energy(Coarse::new(comm, &prefix, matrix, balance.z.duplicate(true)?)?)
+                let system = balance.z.transpose_mat_mult(balance.kz)?;
+                Self::Energy(direct(comm, &prefix, &system)?)
             }
         })
     }
 
-    /// Adds to `state` the least correction whose balances are `wanted` (`b - B u`); returns the
-    /// iterations that took. `residual` is `f - K u`. Collective.
+    /// Adds to `state` the least correction that balances the experts, where `residual` is `f - K u`;
+    /// returns the iterations that the multipliers took. Collective.
     pub fn correct(&mut self, balance: &Balance, residual: &Vector, state: &mut Vector) -> Result<usize> {
-        let mut change = residual.duplicate()?;
-        let iterations = match self {
-            Self::Energy(coarse) => {
-                coarse.correction(residual, &mut change)?;
-                1
+        let (mut wanted, _) = balance.z.vectors()?;
+        balance.z.mult_transpose(residual, &mut wanted)?;
+        let mut multiplier = wanted.duplicate()?;
+        match self {
+            Self::Energy(solver) => {
+                finished(solver.solve(&wanted, &mut multiplier)?)?;
+                balance.z.mult_add(&multiplier, state)?;
+                Ok(1)
             }
             Self::Euclidean(solver) => {
-                let (mut wanted, _) = balance.z.vectors()?;
-                let mut multiplier = wanted.duplicate()?;
-                balance.z.mult_transpose(residual, &mut wanted)?;
                 finished(solver.solve(&wanted, &mut multiplier)?)?;
-                balance.kz.mult(&multiplier, &mut change)?;
-                1
+                balance.kz.mult_add(&multiplier, state)?;
+                Ok(1)
             }
             Self::Mass { mass, nearby } => {
-                let (mut wanted, _) = balance.z.vectors()?;
-                balance.z.mult_transpose(residual, &mut wanted)?;
                 let (multiplier, iterations) = multipliers(balance, mass, nearby, wanted)?;
-                let mut right = residual.duplicate()?;
+                let (mut right, mut change) = (residual.duplicate()?, residual.duplicate()?);
                 balance.kz.mult(&multiplier, &mut right)?;
                 mass.solve(&right, &mut change)?;
-                iterations
+                state.axpy(1.0, &change)?;
+                Ok(iterations)
             }
-        };
-        state.axpy(1.0, &change)?;
-        Ok(iterations)
+        }
     }
 }
 
@@ -133,13 +128,13 @@ fn multipliers(
     finished(nearby.solve(&residual, &mut z)?)?;
     let mut direction = z.try_clone()?;
     let mut image = residual.duplicate()?;
+    let (mut right, mut change) = mass.matrix.vectors()?;
     let mut energy = residual.dot(&z)?;
     let target = MULTIPLIER_TOLERANCE * energy.max(0.0).sqrt();
     for iteration in 0..MULTIPLIER_ITERATIONS {
         if energy <= 0.0 || energy.sqrt() <= target {
             return Ok((y, iteration));
         }
-        let [mut right, mut change] = [mass.work[0].try_clone()?, mass.work[1].try_clone()?];
         balance.kz.mult(&direction, &mut right)?;
         mass.solve(&right, &mut change)?;
         balance.kz.mult_transpose(&change, &mut image)?;
