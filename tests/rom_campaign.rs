@@ -201,6 +201,11 @@ fn from_campaign_to_certified_prediction(comm: &Comm) {
         let (_, truth) = file.read_array::<f64>("/truth/temperature").unwrap();
         assert_eq!(truth.len(), 4 * count);
         assert!(truth.chunks_exact(4).all(|row| row[2] >= 1.0), "{truth:?}");
+        let values = |path: &str| file.read_array::<f64>(path).unwrap().1;
+        let (mean, exact) = (values("/qoi/mean"), values("/truth/quantities/mean"));
+        let bound = values("/estimate/quantities/mean");
+        assert!((0..count).all(|i| (mean[i] - exact[i]).abs() <= bound[i]), "{mean:?} {exact:?} {bound:?}");
+        assert!(!file.exists("/estimate/quantities/peak"));
         file.close().unwrap();
     }
     for wrong in ["kk=1", "k", "k=x", "k=inf"] {

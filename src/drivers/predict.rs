@@ -118,7 +118,8 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         }
         let repairs = report.phase("constraints", || predictor.set(&solutions, &context))?;
         let quantities = report.phase("fields", || predictor.write(number, &fields, &context))?;
-        let mut result = Prediction { solutions, repairs, quantities, seconds, truth: None };
+        let bounds = model.quantity_estimates(&solutions);
+        let mut result = Prediction { solutions, repairs, quantities, bounds, seconds, truth: None };
         if options.truth {
             result.truth = Some(report.phase("full solve", || predictor.truth(&result, &context))?);
         }

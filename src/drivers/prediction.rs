@@ -1,5 +1,4 @@
 //! What predictions leave in files and on the screen.
-use super::run::print_quantities;
 use crate::Result;
 use crate::experts::Report as Repair;
 use crate::parallel::Comm;
@@ -19,6 +18,8 @@ pub struct Prediction {
     pub repairs: Vec<Repair>,
     /// Quantities of interest of the (repaired) prediction.
     pub quantities: Vec<f64>,
+    /// Bounds of their errors before repair, for those that are linear in a solution.
+    pub bounds: Vec<Option<f64>>,
     /// Seconds of the reduced solve with its estimate.
     pub seconds: f64,
     /// The full model at the same point, if it was solved.
@@ -102,6 +103,13 @@ pub fn write_results(file: &File, simulation: &Simulation, results: &[Prediction
         let unit = simulation.quantity_unit(quantity);
         let values: Vec<f64> = results.iter().map(|r| r.quantities[i]).collect();
         file.write_quantity(&quantity.name, &unit, &format!("{:?}, predicted", quantity.kind), &values)?;
+        let bounds: Vec<f64> = results.iter().filter_map(|r| r.bounds[i]).collect();
+        if !bounds.is_empty() {
+            let path = format!("/estimate/quantities/{}", quantity.name);
+            file.write_array(&path, &[count], &bounds)?;
+            file.set(&path, "unit", unit.as_str())?;
+            file.set(&path, "meaning", "bound of the error of the quantity of interest, before repair")?;
+        }
         let values: Vec<f64> =
             results.iter().filter_map(|r| r.truth.as_ref().map(|t| t.quantities[i])).collect();
         if !values.is_empty() {
@@ -165,11 +173,7 @@ pub fn print_results(report: &Report, simulation: &Simulation, results: &[Predic
             report.line(format!("worst relative error {worst:.2e}, effectivity {least:.2} to {most:.2}"));
         }
     }
-    if let [result] = results {
-        print_quantities(simulation, &result.quantities, report);
-    } else {
-        print_statistics(report, simulation, results);
-    }
+    print_quantities(report, simulation, results);
     let online = results.iter().map(|r| r.seconds).fold(f64::INFINITY, f64::min);
     let full =
         results.iter().filter_map(|r| r.truth.as_ref().map(|t| t.seconds)).fold(f64::INFINITY, f64::min);
@@ -181,12 +185,19 @@ pub fn print_results(report: &Report, simulation: &Simulation, results: &[Predic
     report.line(format!("reduced solve with estimate {:.3} ms{gain}", 1e3 * online));
 }
 
-/// Mean, deviation and quantiles of the quantities over the predictions.
-fn print_statistics(report: &Report, simulation: &Simulation, results: &[Prediction]) {
+/// The quantities of one prediction, or their mean, deviation and quantiles over several; with the largest
+/// bound of their error.
+fn print_quantities(report: &Report, simulation: &Simulation, results: &[Prediction]) {
     if simulation.deck.quantity.is_empty() || results.is_empty() {
         return;
     }
-    let mut table = Table::new(&["quantity", "mean", "deviation", "5 %", "median", "95 %", "unit"]);
+    let single = results.len() == 1;
+    let head: &[&str] = if single {
+        &["quantity", "value", "error at most", "unit"]
+    } else {
+        &["quantity", "mean", "deviation", "5 %", "median", "95 %", "error at most", "unit"]
+    };
+    let mut table = Table::new(head);
     for (i, quantity) in simulation.deck.quantity.iter().enumerate() {
         let mut values: Vec<f64> = results.iter().map(|r| r.quantities[i]).collect();
         values.sort_by(f64::total_cmp);
@@ -196,9 +207,15 @@ fn print_statistics(report: &Report, simulation: &Simulation, results: &[Predict
             (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0)).sqrt();
         let quantile = |p: f64| values[((count - 1.0) * p).round() as usize];
         let mut row = vec![quantity.name.clone()];
-        row.extend(
-            [mean, deviation, quantile(0.05), quantile(0.5), quantile(0.95)].map(|v| format!("{v:.4e}")),
-        );
+        if single {
+            row.push(format!("{mean:.8e}"));
+        } else {
+            row.extend(
+                [mean, deviation, quantile(0.05), quantile(0.5), quantile(0.95)].map(|v| format!("{v:.4e}")),
+            );
+        }
+        let bound = results.iter().filter_map(|r| r.bounds[i]).reduce(f64::max);
+        row.push(bound.map_or("-".into(), |b| format!("{b:.1e}")));
         row.push(simulation.quantity_unit(quantity));
         table.row(&row);
     }

@@ -3,12 +3,11 @@ use super::columns::InnerProduct;
 use crate::Result;
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
-use crate::physics::coefficient::{Coefficients, Context, Output, Source};
-use crate::physics::{Model, Place, Problem};
+use crate::physics::mass::scalar_mass;
+use crate::physics::{Context, Model, Problem};
 use crate::solver::{LinearSolver, rigid_body_modes};
 use petsc_rs::{Matrix, Vector};
 use std::cell::RefCell;
-use std::rc::Rc;
 
 /// Relative residual of the solves for representers, where they are iterative: what they leave out of
 /// an error estimate must not show.
@@ -105,23 +104,13 @@ pub struct Mass {
 }
 
 impl Mass {
-    /// The product on a space: the reaction form of `diffusion` on its nodes. Collective.
-    pub fn new(space: &Rc<Space>) -> Result<Self> {
-        let scalar = Rc::new(Space::new(space.mesh.clone(), space.element.degree, 1)?);
-        let regions = scalar.mesh.region_names.len();
-        let constant = |value| vec![Source::Constant(value); regions];
-        let inputs = vec![constant(0.0), constant(1.0), constant(0.0)];
-        let coefficients =
-            Coefficients { reaction: true, inputs, outputs: (0..3).map(Output::input).collect() };
-        let names = ("mass".into(), "mass".into(), String::new());
-        let parts = vec![(Place::Volume, String::new(), coefficients, Vec::new())];
-        let problem =
-            Problem::new(names, Model::Diffusion { anisotropic: false }, scalar.clone(), parts, Vec::new())?;
-        let mut matrix = problem.new_matrix()?;
-        let mut scrap = scalar.field()?;
-        problem.assemble_term(0, &problem.evaluate(&Context::default())[0], Some(&mut matrix), &mut scrap)?;
-        matrix.assemble()?;
-        let work = RefCell::new([scrap, scalar.field()?]);
+    /// The product on a space. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn new(space: &Space) -> Result<Self> {
+        let matrix = scalar_mass(space)?;
+        let work = RefCell::new([space.field_of(1)?, space.field_of(1)?]);
         Ok(Self { matrix, components: space.components, work })
     }
 }

@@ -7,6 +7,7 @@ mod columns;
 pub mod coupling;
 pub mod eim;
 pub mod energy;
+pub mod functional;
 pub mod galerkin;
 mod model;
 pub mod offline;

@@ -3,6 +3,7 @@ use super::affine::{Expansion, Training};
 use super::columns::Columns;
 use super::coupling::Upstream;
 use super::energy::Energy;
+use super::functional::dual_norm;
 use super::galerkin::{Description, Reduced, Solution};
 use super::offline::{Basis, BasisOptions, project};
 use super::split::Split;
@@ -24,7 +25,13 @@ pub struct Model {
     pub bases: Vec<Basis>,
     /// Parameters whose energy measures residuals.
     pub reference: Vec<f64>,
+    /// For each quantity of interest that is linear in a solution: the physics, and its norm on the errors in
+    /// the reference energy.
+    pub quantities: Vec<Option<(usize, f64)>>,
 }
+
+/// Where the norms of the quantities of interest lie in a file.
+const QUANTITIES: &str = "/reduced_quantities/norms";
 
 /// What training found out, one entry a physics.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +79,7 @@ impl Model {
         options: BasisOptions,
     ) -> Result<(Self, Vec<TrainingReport>)> {
         let reference = Context { parameters: training.reference.clone(), time: 0.0 };
-        let mut model = Self { stages: Vec::new(), bases: Vec::new(), reference: training.reference.clone() };
+        let mut model = Self::empty(training.reference.clone());
         let mut energies: Vec<Energy> = Vec::new();
         let mut reports = Vec::new();
         for (index, stage) in simulation.stages.iter().enumerate() {
@@ -103,7 +110,22 @@ impl Model {
             energies.push(energy);
             reports.push(report);
         }
+        let list = &simulation.deck.quantity;
+        model.quantities = list.iter().map(|q| dual_norm(simulation, q, &energies)).collect::<Result<_>>()?;
         Ok((model, reports))
+    }
+
+    fn empty(reference: Vec<f64>) -> Self {
+        Self { stages: Vec::new(), bases: Vec::new(), reference, quantities: Vec::new() }
+    }
+
+    /// Bounds of the errors of the quantities of interest, where they are linear in a solution. Local.
+    pub fn quantity_estimates(&self, solutions: &[Solution]) -> Vec<Option<f64>> {
+        let bound = |&(stage, norm): &(usize, f64)| {
+            let solution: &Solution = &solutions[stage];
+            norm * solution.estimate / solution.coercivity.sqrt()
+        };
+        self.quantities.iter().map(|quantity| quantity.as_ref().map(bound)).collect()
     }
 
     /// Solves all physics with at most `modes` modes each. Local; the cost does not depend on the mesh.
@@ -145,6 +167,18 @@ impl Model {
     pub fn write(&self, file: &File, simulation: &Simulation) -> Result<()> {
         file.create_group("/reduced")?;
         file.set("/reduced", "reference_parameters", self.reference.clone())?;
+        let rows = self
+            .quantities
+            .iter()
+            .flat_map(|q| q.map_or([f64::NAN; 2], |(stage, norm)| [stage as f64, norm]));
+        let rows: Vec<f64> = rows.collect();
+        file.write_array(QUANTITIES, &[self.quantities.len() as u64, 2], &rows)?;
+        file.set(QUANTITIES, "columns", &["physics", "norm"][..])?;
+        file.set(
+            QUANTITIES,
+            "meaning",
+            "dual norm of each linear quantity of interest in the reference energy",
+        )?;
         for ((reduced, basis), stage) in self.stages.iter().zip(&self.bases).zip(&simulation.stages) {
             let problem = &stage.problem;
             let d = &reduced.description;
@@ -222,7 +256,14 @@ impl Model {
             Some(crate::storage::Value::Float(value)) => vec![value],
             _ => Vec::new(),
         };
-        let mut model = Self { stages: Vec::new(), bases: Vec::new(), reference };
+        let mut model = Self::empty(reference);
+        let (_, rows) = file.read_array::<f64>(QUANTITIES)?;
+        model.quantities =
+            rows.chunks_exact(2).map(|row| row[1].is_finite().then_some((row[0] as usize, row[1]))).collect();
+        let fits = |q: &Option<(usize, f64)>| q.is_none_or(|(stage, _)| stage < simulation.stages.len());
+        if model.quantities.len() != simulation.deck.quantity.len() || !model.quantities.iter().all(fits) {
+            return Err(Error::Storage(format!("{}: {QUANTITIES} does not fit the deck", file.label())));
+        }
         for stage in &simulation.stages {
             let problem = &stage.problem;
             let group = format!("/reduced/{}", problem.name);

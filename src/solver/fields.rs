@@ -206,7 +206,7 @@ impl Simulation {
     }
 
     /// The field that a quantity measures, with its problem.
-    fn measured(&self, quantity: &Quantity) -> Result<(FieldInfo, &Stage)> {
+    pub fn measured(&self, quantity: &Quantity) -> Result<(FieldInfo, &Stage)> {
         let fields = self.fields();
         let found = match (&quantity.field, &quantity.physics) {
             (Some(name), _) => fields.into_iter().find(|f| f.name == *name),
@@ -222,7 +222,11 @@ impl Simulation {
         Ok((field, stage))
     }
 
-    fn place(&self, quantity: &Quantity) -> Result<Where> {
+    /// Where a quantity is taken.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the mesh has no such marker.
+    pub fn place(&self, quantity: &Quantity) -> Result<Where> {
         let Some(marker) = quantity.marker.as_ref().and_then(|names| names.iter().next()) else {
             return Ok(Where::Everywhere);
         };
