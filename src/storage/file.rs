@@ -36,6 +36,9 @@ impl File {
     }
 
     /// Opens a file to read.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is not there, no HDF5 file, or damaged.
     pub fn open(comm: &Comm, path: &Path) -> Result<Self> {
         Self::with_mode(comm, path, OpenMode::Read, "open")
     }
@@ -49,7 +52,12 @@ impl File {
         let label = path.display().to_string();
         // MPI-IO's answers to a missing or foreign file are obscure: look first, on one rank.
         let seen = if comm.rank() == 0 { look(path, mode) } else { Ok(()) };
-        comm.agree(seen.map_err(|why| Error::Storage(format!("{label}: cannot {verb}: {why}"))))?;
+        // A file to be read is the user's input.
+        let refused = |why: String| match mode {
+            OpenMode::Read => Error::input(&label, format!("cannot {verb}: {why}")),
+            _ => Error::Storage(format!("{label}: cannot {verb}: {why}")),
+        };
+        comm.agree(seen.map_err(|why| refused(why.to_string())))?;
         let open = || -> hdf5::Result<(hdf5::File, Transfer)> {
             let file = hdf5::File::with_options()
                 .with_fapl(|list| {
@@ -63,7 +71,7 @@ impl File {
                 .open_as(path, mode)?;
             Ok((file, Transfer::new()?))
         };
-        let opened = open().map_err(|e| Error::Storage(format!("{label}: cannot {verb}: {}", message(e))));
+        let opened = open().map_err(|e| refused(message(e)));
         let (file, transfer) = comm.agree(opened)?;
         Ok(Self { comm: comm.clone(), path: path.to_path_buf(), label, file, transfer })
     }

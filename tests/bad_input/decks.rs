@@ -51,6 +51,7 @@ fn case(name: &'static str, deck: String, messages: &[&str]) -> Case {
     Case {
         name,
         files: vec![("deck.toml", Content::Text(deck))],
+        command: ["run", "deck.toml"],
         arguments: Vec::new(),
         ranks: 2,
         code: 2,

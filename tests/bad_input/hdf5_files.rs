@@ -104,6 +104,7 @@ fn case(name: &'static str, deck: &str, file: (&'static str, Content), message: 
     Case {
         name,
         files: vec![("deck.toml", Content::Text(deck.into())), file],
+        command: ["run", "deck.toml"],
         arguments: Vec::new(),
         ranks: 2,
         code: 2,

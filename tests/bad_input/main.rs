@@ -3,6 +3,7 @@
 mod decks;
 mod hdf5_files;
 mod meshes;
+mod models;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,7 +17,9 @@ struct Case {
     name: &'static str,
     /// Files to put beside each other; the deck is `deck.toml`.
     files: Vec<(&'static str, Content)>,
-    /// Words after `tessera run deck.toml --output out`.
+    /// Subcommand and file.
+    command: [&'static str; 2],
+    /// Further words.
     arguments: Vec<&'static str>,
     ranks: usize,
     /// Exit code: 2 for bad input, 1 for a computation that fails.
@@ -40,6 +43,7 @@ fn broken_input_is_refused() {
     let mut cases = decks::cases();
     cases.extend(meshes::cases());
     cases.extend(hdf5_files::cases());
+    cases.extend(models::cases());
     let distinct: HashSet<(&[String], usize)> = cases.iter().map(|c| (&c.messages[..], c.ranks)).collect();
     assert_eq!(distinct.len(), cases.len(), "two cases with the same messages");
     assert!(cases.len() >= 40);
@@ -81,7 +85,8 @@ fn run(case: &Case) -> Result<(), String> {
     let before = listing(folder.path());
     let output = Command::new("timeout")
         .args(["-k", "5", WATCHDOG, "mpirun", "-n", &case.ranks.to_string(), env!("CARGO_BIN_EXE_tessera")])
-        .args(["run", "deck.toml", "--output", "out", "--quiet"])
+        .args(case.command)
+        .args(["--output", "out", "--quiet"])
         .args(&case.arguments)
         .current_dir(folder.path())
         .env("OMPI_ALLOW_RUN_AS_ROOT", "1")

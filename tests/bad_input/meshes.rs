@@ -48,6 +48,7 @@ fn case(name: &'static str, edits: &[(&str, &str)], message: &str) -> Case {
             ("deck.toml", Content::Text(DECK.into())),
             ("mesh.msh", Content::Text(edited(MESH, edits))),
         ],
+        command: ["run", "deck.toml"],
         arguments: Vec::new(),
         ranks: 2,
         code: 2,

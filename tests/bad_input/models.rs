@@ -1,0 +1,81 @@
+//! Tables of samples, datasets and reduced models that are missing or something else.
+use super::{Case, Content};
+
+const DECK: &str = r#"mesh.box = { cell = "interval", cells = [8] }
+parameters = { h = { default = 1.0, range = [0.5, 2.0] }, k = 3 }
+
+[[physics]]
+name = "heat"
+model = "diffusion"
+source = "h"
+boundary = [{ marker = "left", value = "k" }]
+
+[campaign]
+design = "list"
+csv = "samples.csv"
+"#;
+
+fn case(name: &'static str, command: [&'static str; 2], samples: &str, message: &str) -> Case {
+    Case {
+        name,
+        files: vec![
+            ("deck.toml", Content::Text(DECK.into())),
+            ("samples.csv", Content::Text(samples.into())),
+        ],
+        command,
+        arguments: Vec::new(),
+        ranks: 2,
+        code: 2,
+        messages: vec![message.into()],
+    }
+}
+
+pub fn cases() -> Vec<Case> {
+    let (campaign, train) = (["campaign", "deck.toml"], ["train", "deck.toml"]);
+    vec![
+        Case {
+            files: vec![("deck.toml", Content::Text(DECK.into()))],
+            ..case("no table", campaign, "", "samples.csv: cannot read the samples: ")
+        },
+        case(
+            "unknown column",
+            campaign,
+            "a,h\n1,2\n",
+            "samples.csv: there is no parameter \"a\"; did you mean \"h\"?",
+        ),
+        case(
+            "row too long",
+            campaign,
+            "h\n1,2\n",
+            "samples.csv:2:1: 2 values, but the first line names 1 parameters",
+        ),
+        case("word for a number", campaign, "h\n1\nx\n", "samples.csv:3:1: `x` is no number"),
+        Case {
+            arguments: vec![
+                "--set",
+                "campaign={ design = \"random\" }",
+                "--set",
+                "parameters.h={ default = 1 }",
+            ],
+            ..case(
+                "nothing to vary",
+                campaign,
+                "",
+                "--set campaign={ design = \"random\" }: campaign: no parameter has a `range`",
+            )
+        },
+        case("no dataset", train, "", "out/dataset.h5: cannot open: "),
+        Case {
+            arguments: vec!["--dataset", "samples.csv"],
+            ranks: 4,
+            ..case("another kind of dataset", train, "h\n1\n", "samples.csv: cannot open: not an HDF5 file")
+        },
+        case("no model", ["predict", "model.h5"], "", "model.h5: cannot open: "),
+        case(
+            "another kind of model",
+            ["predict", "deck.toml"],
+            "",
+            "deck.toml: cannot open: not an HDF5 file",
+        ),
+    ]
+}
