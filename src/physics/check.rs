@@ -61,7 +61,7 @@ impl Problem {
             (Model::Diffusion { anisotropic }, Place::Volume) => {
                 let entries = if anisotropic { d * d } else { 1 };
                 match output.checked_sub(entries) {
-                    None if output % (d + 1) == 0 => ("conductivity", Positive),
+                    None if output.is_multiple_of(d + 1) => ("conductivity", Positive),
                     None => ("conductivity", Finite),
                     Some(0) => ("reaction", NotNegative),
                     Some(_) => ("source", Finite),
