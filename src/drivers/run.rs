@@ -31,6 +31,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     for stage in &mut simulation.stages {
         solve(stage, &context, &report).map_err(|error| deck.locate(error))?;
     }
+    warn_of_unused_options(&simulation, &options.petsc, &report)?;
     let quantities = report.phase("quantities", || simulation.quantities(&context))?;
     print_quantities(&simulation, &quantities, &report);
 
@@ -99,6 +100,32 @@ fn solve(stage: &mut Stage, context: &crate::physics::Context, report: &Report) 
         outcome.residual,
         outcome.seconds
     ));
+    Ok(())
+}
+
+/// Options for PETSc that the user gave and nothing asked for are mostly misspelt.
+fn warn_of_unused_options(simulation: &Simulation, command_line: &[String], report: &Report) -> Result<()> {
+    let given = |name: &str| {
+        let on_command_line = command_line.iter().any(|word| word.trim_start_matches('-') == name);
+        on_command_line
+            || simulation.stages.iter().enumerate().any(|(i, stage)| {
+                let own = name.strip_prefix(&format!("{}_", stage.problem.name)).unwrap_or(name);
+                let text = simulation.deck.solver_options(i).petsc;
+                text.split_whitespace().any(|word| word.strip_prefix('-') == Some(own))
+            })
+    };
+    for (name, value) in petsc_rs::Options::global()?.unused()? {
+        let name = name.trim_start_matches('-');
+        if given(name) {
+            let option = format!("-{name} {value}");
+            report.warn(format!(
+                "PETSc did not use the option {}: misspelt, without effect on this solver, or without the name of \
+                 a physics before it (-{}_ksp_monitor)?",
+                option.trim_end(),
+                simulation.stages[0].problem.name
+            ));
+        }
+    }
     Ok(())
 }
 
