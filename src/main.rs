@@ -5,6 +5,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Common, Predict};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::Communicator;
+use std::io::Write;
 use std::process::ExitCode;
 use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::predict::{Points, PredictOptions};
@@ -19,7 +20,10 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Schema { markdown } }) => return alone(|| drivers::schema::run(markdown)),
         Ok(Cli { command: Command::Completions { shell } }) => {
             return alone(|| {
-                clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut std::io::stdout());
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "tessera", &mut script);
+                // A reader such as `head` may go away.
+                let _ = std::io::stdout().write_all(&script);
                 Ok(())
             });
         }
