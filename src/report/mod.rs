@@ -31,6 +31,7 @@ use crate::storage::File;
 use phases::Clock;
 use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
+use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -62,7 +63,7 @@ pub struct Report {
 impl Report {
     /// Starts the clock. Local.
     pub fn new(comm: &Comm, level: Level) -> Self {
-        Self::with_output(comm, level, Box::new(std::io::stdout()), std::io::stdout().is_terminal())
+        Self::with_output(comm, level, Box::new(std::io::stdout()), is_watched())
     }
 
     /// As [`Report::new`] with another place for the output; `terminal` allows moving bars. Local.
@@ -216,4 +217,14 @@ impl Report {
     fn shows(&self) -> bool {
         self.comm.rank() == 0 && self.level >= Level::Normal
     }
+}
+
+/// Whether somebody looks at the output on a terminal. Open MPI gives processes a terminal of its own and hands
+/// on what they write, so that of the launcher decides where there is one; elsewhere nobody looks.
+fn is_watched() -> bool {
+    let launched =
+        ["OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"].iter().any(|v| std::env::var_os(v).is_some());
+    let launcher = || std::fs::read_link(format!("/proc/{}/fd/1", parent_id()));
+    let terminal = |path: PathBuf| path.starts_with("/dev/pts") || path.starts_with("/dev/tty");
+    std::io::stdout().is_terminal() && (!launched || launcher().is_ok_and(terminal))
 }
