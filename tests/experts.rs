@@ -1,112 +1,18 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
 mod common;
+#[path = "experts/schwarz.rs"]
+mod schwarz;
+#[path = "experts/setup.rs"]
+mod setup;
 
 use faer::linalg::solvers::Solve;
 use petsc_rs::{Matrix, Vector};
+use setup::*;
 use std::rc::Rc;
-use tessera::deck::{ConstraintLevel, Deck, Norm};
-use tessera::experts::{CoarseModes, Constraint, ConstraintOptions, Gating, Report, System};
-use tessera::fem::Space;
+use tessera::deck::{ConstraintLevel, Norm};
+use tessera::experts::{CoarseModes, Constraint, Gating, System};
 use tessera::parallel::Comm;
-use tessera::physics::Context;
 use tessera::physics::mass::mass_matrix;
-use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions, Simulation};
-
-/// Heat with a source, two held sides and an exchange with the surroundings.
-fn heat(cell: &str, cells: &[usize], degree: usize, experts: u32, solver: &str) -> String {
-    format!(
-        "[mesh]\nbox = {{ cell = \"{cell}\", cells = {cells:?} }}\n[partition]\nexperts = {experts}\n\
-         [solver]\nmethod = \"{solver}\"\ntolerance = 1e-13\n\
-         [[physics]]\nmodel = \"diffusion\"\ndegree = {degree}\nconductivity = \"1 + 5*x\"\nsource = \"100*x\"\n\
-         [[physics.boundary]]\nmarker = \"left\"\nvalue = \"300 + 20*y\"\n\
-         [[physics.boundary]]\nmarker = \"right\"\ncoefficient = 10.0\nambient = 400.0\n"
-    )
-}
-
-/// A block held at one side, loaded by its weight and a pressure.
-fn block(cell: &str, cells: &[usize], degree: usize, experts: u32, solver: &str) -> String {
-    let gravity = if cells.len() == 2 { "[0, -9.81]" } else { "[0, 0, -9.81]" };
-    format!(
-        "[mesh]\nbox = {{ cell = \"{cell}\", cells = {cells:?} }}\n[partition]\nexperts = {experts}\n\
-         [solver]\nmethod = \"{solver}\"\ntolerance = 1e-13\n\
-         [[physics]]\nmodel = \"elasticity\"\ndegree = {degree}\nyoung = 1e5\npoisson = 0.3\ndensity = 10.0\n\
-         body_force = {gravity}\n\
-         [[physics.boundary]]\nmarker = \"left\"\nvalue = 0.0\n\
-         [[physics.boundary]]\nmarker = \"right\"\npressure = 50.0\n"
-    )
-}
-
-fn simulation(comm: &Comm, text: &str) -> (Simulation, Context) {
-    let deck = Deck::parse(text, "test.toml", &[]).unwrap();
-    let mut simulation = Simulation::new(comm, &deck).unwrap();
-    let context = simulation.default_context();
-    simulation.stages[0].assemble(&context).unwrap();
-    (simulation, context)
-}
-
-/// The mesh divided into boxes, `per_side` along each axis, whatever the ranks.
-fn boxes(space: &Space, per_side: usize, layers: u32) -> Gating {
-    let mesh = &space.mesh;
-    let (d, corners) = (mesh.dimension, mesh.cell_type.vertices());
-    let experts: Vec<u32> = (0..mesh.local_cells())
-        .map(|cell| {
-            (0..d).fold(0, |number, axis| {
-                let sum: f64 = mesh.cell_vertices(cell).iter().map(|&v| mesh.vertex(v as usize)[axis]).sum();
-                let place = (sum / corners as f64 * per_side as f64) as usize;
-                number * per_side + place.min(per_side - 1)
-            }) as u32
-        })
-        .collect();
-    let total = per_side.pow(d as u32);
-    let ranks = mesh.comm.size();
-    let ends: Vec<u32> = (1..=ranks).map(|r| (total * r / ranks) as u32).collect();
-    Gating::with_experts(space, layers, &experts, &ends).unwrap()
-}
-
-/// A prediction that is wrong inside and on the boundary, the same on any number of ranks.
-fn prediction(space: &Space, solution: &Vector, scale: f64) -> Vector {
-    let mut state = solution.try_clone().unwrap();
-    let c = space.components;
-    for (dof, value) in state.write().unwrap().iter_mut().enumerate() {
-        let [x, y, z] = space.point(dof / c);
-        *value += scale * (3.0 * x + 5.0 * y * y + 2.0 * z + (dof % c) as f64).sin() * (7.0 * x * y).cos();
-    }
-    state
-}
-
-fn options(level: ConstraintLevel, weight: Norm, modes: CoarseModes) -> ConstraintOptions {
-    ConstraintOptions { level, weight, modes, tolerance: 1e-12, max_iterations: 500 }
-}
-
-fn size(vector: &Vector) -> f64 {
-    vector.norm(petsc_rs::Norm::Two).unwrap()
-}
-
-fn difference(a: &Vector, b: &Vector) -> f64 {
-    let mut d = a.try_clone().unwrap();
-    d.axpy(-1.0, b).unwrap();
-    size(&d) / size(b)
-}
-
-/// The repaired prediction and the report; the simulation must be assembled.
-fn repair(
-    simulation: &Simulation,
-    context: &Context,
-    gating: Gating,
-    options: ConstraintOptions,
-    from: &Vector,
-) -> (Vector, Report) {
-    let stage = &simulation.stages[0];
-    let space = stage.problem.space.clone();
-    let mut layer = Constraint::new(&stage.problem.name, space, Rc::new(gating), options);
-    let mut state = from.try_clone().unwrap();
-    let report = layer.apply(&System::of(stage, context), &mut state).unwrap();
-    // The layer can be used again.
-    let mut again = from.try_clone().unwrap();
-    layer.apply(&System::of(stage, context), &mut again).unwrap();
-    assert!(difference(&again, &state) < 1e-12);
-    (state, report)
-}
 
 fn gating_on_a_line(comm: &Comm) {
     for (degree, layers) in [(1, 1), (1, 3), (2, 1), (2, 2), (1, 25)] {
@@ -166,6 +72,14 @@ fn gating_sums_to_one(comm: &Comm) {
     assert!(error.to_string().contains("overlap"), "{error}");
 }
 
+fn energy_of_difference(matrix: &Matrix, a: &Vector, b: &Vector) -> f64 {
+    let mut d = a.try_clone().unwrap();
+    d.axpy(-1.0, b).unwrap();
+    let mut image = d.duplicate().unwrap();
+    matrix.mult(&d, &mut image).unwrap();
+    d.dot(&image).unwrap()
+}
+
 fn conservation_balances_every_expert(comm: &Comm) {
     let decks = [
         (heat("triangle", &[16, 16], 1, 1, "direct"), 1.0),
@@ -188,12 +102,21 @@ fn conservation_balances_every_expert(comm: &Comm) {
                 let gating = Gating::new(space, layers).unwrap();
                 let options =
                     options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem.model));
-                let (_, report) = repair(&simulation, &context, gating, options, &from);
+                let (state, report) = repair(&simulation, &context, gating, options, &from);
                 let what = format!("deck {number}, {weight:?}, {layers} layers: {report:?}");
                 assert!(report.worst_before > 1e-6 && report.boundary_before > 0.0, "{what}");
                 assert!(report.worst_after <= 1e-12 && report.boundary_after == 0.0, "{what}");
                 assert!(report.distance > 0.0 && report.relative_distance < 1.0, "{what}");
                 assert_eq!(report.after.len(), report.experts.len() * space.components);
+                if weight == Norm::Energy {
+                    // The repaired state is the best one in the coarse space around the prediction.
+                    let error = |state: &Vector| energy_of_difference(&stage.matrix, state, &stage.solution);
+                    let mut start = from.try_clone().unwrap();
+                    for dof in stage.essential.owned(space) {
+                        start.write().unwrap()[dof] = stage.essential.values[dof];
+                    }
+                    assert!(error(&state) < error(&start), "{what}");
+                }
             }
         }
     }
@@ -410,73 +333,6 @@ fn tiny_experts(comm: &Comm) {
     }
 }
 
-fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseModes>) -> usize {
-    let stage = &simulation.stages[0];
-    let options = simulation.deck.solver_options(0);
-    let mut solver = LinearSolver::new(&stage.problem.space, "one", &options).unwrap();
-    solver.use_experts(stage.problem.space.clone(), Rc::new(gating), SchwarzOptions { coarse });
-    solver.set_matrix(&stage.matrix).unwrap();
-    let mut x = stage.problem.space.field().unwrap();
-    let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
-    assert!(outcome.residual < 1e-12);
-    outcome.iterations
-}
-
-fn two_levels_scale(comm: &Comm) {
-    for (deck, modes) in [
-        (heat("triangle", &[48, 48], 1, 4, "schwarz"), CoarseModes::Constants),
-        (block("triangle", &[32, 32], 1, 4, "schwarz"), CoarseModes::RigidBody),
-    ] {
-        let (simulation, _) = simulation(comm, &deck);
-        let space = &simulation.stages[0].problem.space;
-        let count = |per_side, coarse| iterations(&simulation, boxes(space, per_side, 1), coarse);
-        let one = [count(2, None), count(8, None)];
-        let two = [count(2, Some(modes)), count(8, Some(modes))];
-        assert!(one[1] > one[0] + 10, "one level: {one:?}");
-        assert!(two[1] <= two[0] + 5, "two levels: {two:?}");
-        assert!(two[1] < one[1], "{one:?} {two:?}");
-    }
-}
-
-fn method_schwarz_solves_decks(comm: &Comm) {
-    for (deck, direct) in [
-        (heat("triangle", &[20, 20], 1, 9, "schwarz"), heat("triangle", &[20, 20], 1, 9, "direct")),
-        (block("tetrahedron", &[6, 4, 4], 1, 8, "schwarz"), block("tetrahedron", &[6, 4, 4], 1, 8, "direct")),
-    ] {
-        // One after the other: solvers of one name share PETSc's options.
-        let reference = {
-            let (mut theirs, context) = simulation(comm, &direct);
-            theirs.solve(&context).unwrap();
-            theirs.stages[0].solution.try_clone().unwrap()
-        };
-        let (mut ours, context) = simulation(comm, &deck);
-        for _ in 0..2 {
-            ours.solve(&context).unwrap();
-            let error = difference(&ours.stages[0].solution, &reference);
-            assert!(error < 1e-9, "{error:.1e}");
-            assert!(ours.stages[0].outcome.history.len() < 80);
-        }
-    }
-}
-
-/// The preconditioner is its own transpose, as conjugate gradients need.
-fn schwarz_is_symmetric(comm: &Comm) {
-    let (simulation, _) = simulation(comm, &block("triangle", &[10, 10], 1, 7, "direct"));
-    let stage = &simulation.stages[0];
-    let space = &stage.problem.space;
-    let gating = Gating::new(space, 1).unwrap();
-    for coarse in [None, Some(CoarseModes::RigidBody)] {
-        let mut schwarz =
-            Schwarz::new("symmetry", space, &gating, &stage.matrix, SchwarzOptions { coarse }).unwrap();
-        let (x, y) = (prediction(space, &stage.load, 1.0), prediction(space, &stage.load, 3.0));
-        let (mut mx, mut my) = (x.duplicate().unwrap(), x.duplicate().unwrap());
-        schwarz.apply(&x, &mut mx).unwrap();
-        schwarz.apply(&y, &mut my).unwrap();
-        let (a, b) = (y.dot(&mx).unwrap(), x.dot(&my).unwrap());
-        assert!((a - b).abs() < 1e-10 * a.abs() && x.dot(&mx).unwrap() > 0.0, "{a} {b}");
-    }
-}
-
 fn main() -> std::process::ExitCode {
     common::mpi_main(
         &[1, 2, 3, 4],
@@ -489,9 +345,9 @@ fn main() -> std::process::ExitCode {
             ("ranks_do_not_show", ranks_do_not_show),
             ("lower_levels_do_what_they_say", lower_levels_do_what_they_say),
             ("tiny_experts", tiny_experts),
-            ("two_levels_scale", two_levels_scale),
-            ("method_schwarz_solves_decks", method_schwarz_solves_decks),
-            ("schwarz_is_symmetric", schwarz_is_symmetric),
+            ("two_levels_scale", schwarz::two_levels_scale),
+            ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
+            ("schwarz_is_symmetric", schwarz::schwarz_is_symmetric),
         ],
     )
 }

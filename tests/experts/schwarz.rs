@@ -1,0 +1,73 @@
+//! The Schwarz method of the experts as a preconditioner.
+use super::setup::*;
+use std::rc::Rc;
+use tessera::experts::{CoarseModes, Gating};
+use tessera::parallel::Comm;
+use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions, Simulation};
+
+fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseModes>) -> usize {
+    let stage = &simulation.stages[0];
+    let options = simulation.deck.solver_options(0);
+    let mut solver = LinearSolver::new(&stage.problem.space, "one", &options).unwrap();
+    solver.use_experts(stage.problem.space.clone(), Rc::new(gating), SchwarzOptions { coarse });
+    solver.set_matrix(&stage.matrix).unwrap();
+    let mut x = stage.problem.space.field().unwrap();
+    let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
+    assert!(outcome.residual < 1e-12);
+    outcome.iterations
+}
+
+pub fn two_levels_scale(comm: &Comm) {
+    for (deck, modes) in [
+        (heat("triangle", &[48, 48], 1, 4, "schwarz"), CoarseModes::Constants),
+        (block("triangle", &[32, 32], 1, 4, "schwarz"), CoarseModes::RigidBody),
+    ] {
+        let (simulation, _) = simulation(comm, &deck);
+        let space = &simulation.stages[0].problem.space;
+        let count = |per_side, coarse| iterations(&simulation, boxes(space, per_side, 1), coarse);
+        let one = [count(2, None), count(8, None)];
+        let two = [count(2, Some(modes)), count(8, Some(modes))];
+        assert!(one[1] > one[0] + 10, "one level: {one:?}");
+        assert!(two[1] <= two[0] + 5, "two levels: {two:?}");
+        assert!(two[1] < one[1], "{one:?} {two:?}");
+    }
+}
+
+pub fn method_schwarz_solves_decks(comm: &Comm) {
+    for (deck, direct) in [
+        (heat("triangle", &[20, 20], 1, 9, "schwarz"), heat("triangle", &[20, 20], 1, 9, "direct")),
+        (block("tetrahedron", &[6, 4, 4], 1, 8, "schwarz"), block("tetrahedron", &[6, 4, 4], 1, 8, "direct")),
+    ] {
+        // One after the other: solvers of one name share PETSc's options.
+        let reference = {
+            let (mut theirs, context) = simulation(comm, &direct);
+            theirs.solve(&context).unwrap();
+            theirs.stages[0].solution.try_clone().unwrap()
+        };
+        let (mut ours, context) = simulation(comm, &deck);
+        for _ in 0..2 {
+            ours.solve(&context).unwrap();
+            let error = difference(&ours.stages[0].solution, &reference);
+            assert!(error < 1e-9, "{error:.1e}");
+            assert!(ours.stages[0].outcome.history.len() < 80);
+        }
+    }
+}
+
+/// The preconditioner is its own transpose, as conjugate gradients need.
+pub fn schwarz_is_symmetric(comm: &Comm) {
+    let (simulation, _) = simulation(comm, &block("triangle", &[10, 10], 1, 7, "direct"));
+    let stage = &simulation.stages[0];
+    let space = &stage.problem.space;
+    let gating = Gating::new(space, 1).unwrap();
+    for coarse in [None, Some(CoarseModes::RigidBody)] {
+        let mut schwarz =
+            Schwarz::new("symmetry", space, &gating, &stage.matrix, SchwarzOptions { coarse }).unwrap();
+        let (x, y) = (prediction(space, &stage.load, 1.0), prediction(space, &stage.load, 3.0));
+        let (mut mx, mut my) = (x.duplicate().unwrap(), x.duplicate().unwrap());
+        schwarz.apply(&x, &mut mx).unwrap();
+        schwarz.apply(&y, &mut my).unwrap();
+        let (a, b) = (y.dot(&mx).unwrap(), x.dot(&my).unwrap());
+        assert!((a - b).abs() < 1e-10 * a.abs() && x.dot(&mx).unwrap() > 0.0, "{a} {b}");
+    }
+}
