@@ -132,8 +132,8 @@ def estimates(results, title=None):
     line = np.array([low / 2, high * 2])
     axes.loglog(line, line, color=style.INK, linewidth=1.0, zorder=1)
     axes.loglog(line, 10 * line, color=style.GREY, linewidth=0.8, linestyle="--", zorder=1)
-    for factor, text, side in ((1, "estimate = error", "top"), (10, "10 times", "bottom")):
-        axes.annotate(text, (line[0] * 1.1, factor * line[0] * 1.1), (4, -3 if side == "top" else 5),
+    for factor, text, side in ((1, "estimate = error", "top"), (10, "10 times", "baseline")):
+        axes.annotate(text, (line[0] * 1.5, factor * line[0] * 1.5), (2, -4 if side == "top" else 5),
                       textcoords="offset points", rotation=45, rotation_mode="anchor", va=side, fontsize=7.5,
                       transform_rotates_text=True, color=style.GREY)
     axes.set(xlim=line, ylim=line, xlabel="True relative error (energy norm)", ylabel="Estimated relative error")
