@@ -43,7 +43,7 @@ demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict,
 pictures:  ## the pictures of the demo again
 	$(PLOT) field $(OUT)/run.h5 temperature --colours inferno --view=-50,22 -o $(OUT)/temperature.png
 	$(PLOT) field $(OUT)/run.h5 temperature --colours inferno --view=-50,35 --cut z=0.05 -o $(OUT)/temperature-cut.png
-	$(PLOT) field $(OUT)/run.h5 von_mises --view=-50,22 --warp displacement=20 -o $(OUT)/stress.png
+	$(PLOT) field $(OUT)/run.h5 von_mises --view=-50,22 --warp displacement=8 -o $(OUT)/stress.png
 	$(PLOT) field $(OUT)/run.h5 expert --view=-50,22 -o $(OUT)/experts.png
 	$(PLOT) qoi $(OUT)/dataset.h5 -o $(OUT)/quantities.png
 	$(PLOT) singular $(OUT)/model.h5 -o $(OUT)/singular-values.png

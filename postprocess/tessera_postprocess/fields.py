@@ -64,6 +64,8 @@ class Picture:
             self.cmap, norm = _distinct(count), BoundaryNorm(np.arange(-0.5, count), max(count, 2))
         label = style.label(text, unit)
         title = self.title if self.title is not None else result.title
+        if self.warp and self.title is None and self.warp[1] != 1:
+            title += f", {self.warp[0]} × {self.warp[1]:g}"
         if mesh.dimension == 1:
             return self._curve(mesh, values, at_cells, label, title)
         mesh.points = moved
