@@ -2,6 +2,8 @@
 //! `benches/peers/dolfinx_elasticity.py`, with the same `name value` lines.
 //!
 //! usage: mpirun -n P elasticity N tetrahedron|hexahedron DEGREE [PETSc options]
+//!
+//! Without arguments it runs both and prints the comparison (`benches/elasticity.py`).
 use mpi::traits::*;
 use std::rc::Rc;
 use std::time::Instant;
@@ -22,10 +24,9 @@ fn main() {
 fn run() -> tessera::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let [n, cell, degree, options @ ..] = &arguments[..] else {
-        println!("usage: elasticity N tetrahedron|hexahedron DEGREE [PETSc options]; `make bench` runs it");
-        return Ok(());
+        return compare();
     };
-    let universe = mpi::initialize().expect("MPI starts");
+    let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts");
     let comm = Comm::new(universe.world().duplicate());
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("first use of rayon");
@@ -77,6 +78,20 @@ fn run() -> tessera::Result<()> {
     show("residual", outcome.residual);
     show("memory", comm.sum(peak_memory()));
     Ok(())
+}
+
+/// Runs this program and its peer in turn.
+fn compare() -> tessera::Result<()> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/elasticity.py");
+    let peer = std::process::Command::new("/usr/bin/python3").args(["-c", "import dolfinx"]).output();
+    if !peer.is_ok_and(|output| output.status.success()) {
+        println!("elasticity: skipped, there is no dolfinx (Debian: apt install python3-dolfinx-real)");
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| tessera::Error::Failed(error.to_string());
+    let this = std::env::current_exe().map_err(failed)?;
+    let status = std::process::Command::new("/usr/bin/python3").arg(script).arg(this).status().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(tessera::Error::Failed("the comparison failed".into())) }
 }
 
 /// Bytes at the high-water mark of this process.
