@@ -90,7 +90,8 @@ fn compare() -> tessera::Result<()> {
     }
     let failed = |error: std::io::Error| tessera::Error::Failed(error.to_string());
     let this = std::env::current_exe().map_err(failed)?;
-    let status = std::process::Command::new("/usr/bin/python3").arg(script).arg(this).status().map_err(failed)?;
+    let status =
+        std::process::Command::new("/usr/bin/python3").arg(script).arg(this).status().map_err(failed)?;
     if status.success() { Ok(()) } else { Err(tessera::Error::Failed("the comparison failed".into())) }
 }
 
