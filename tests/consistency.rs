@@ -21,7 +21,9 @@ fn run(folder: &Path, deck: &str, ranks: usize, overrides: &[String]) -> Reader 
             ("OMPI_MCA_mpi_yield_when_idle", "1"),
             ("OMP_NUM_THREADS", "1"),
         ]);
-    overrides.iter().for_each(|o| drop(command.args(["--set", o])));
+    for o in overrides {
+        command.args(["--set", o]);
+    }
     let output = command.output().expect("mpirun starts");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{ranks} ranks: {}\n{text}\n{deck}", output.status);
