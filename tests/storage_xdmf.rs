@@ -183,7 +183,7 @@ fn exports_hold_what_the_file_holds(comm: &Comm) {
             sample: Some(0),
             output: Some(target.clone()),
         };
-        assert_eq!(export(&path, &as_vtu).unwrap(), [target.clone()]);
+        assert_eq!(export(&path, &as_vtu).unwrap(), std::slice::from_ref(&target));
         let data = std::fs::read(&target).unwrap();
         // Appended blocks, each after its length, in the order of the header: points come first, then the cells.
         let start = data.windows(7).position(|w| w == b"\"raw\">\n").unwrap() + 8;

@@ -26,7 +26,7 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
     let simulation = super::run::set_up(comm, deck, &report)?;
-    let own = vec![deck.output.directory.join(&deck.campaign.file)];
+    let own = [deck.output.directory.join(&deck.campaign.file)];
     let paths = if datasets.is_empty() { &own[..] } else { datasets };
     let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths))?;
     let count = snapshots.parameters.len();

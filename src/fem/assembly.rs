@@ -233,12 +233,12 @@ impl<F> Job<'_, F> {
             };
         }
         if Same::<D, 3>::HOLDS {
-            return match (self.cells.shape, self.cells.degree) {
+            match (self.cells.shape, self.cells.degree) {
                 (Tetrahedron, 1) => kernel::<D, C, 4, F>(self, part),
                 (Tetrahedron, _) => kernel::<D, C, 10, F>(self, part),
                 (_, 1) => kernel::<D, C, 8, F>(self, part),
                 _ => kernel::<D, C, 27, F>(self, part),
-            };
+            }
         }
     }
 }

@@ -247,7 +247,7 @@ impl Numbering {
             })
             .collect();
         let received = comm.exchange(&message);
-        let (canonical, owners, index) = Registry::new(comm, mesh, &received);
+        let (canonical, owners, index) = Registry::number(comm, mesh, &received);
 
         // Back to the askers: canonical number and owner.
         let replies: Vec<Vec<u64>> = index
@@ -303,7 +303,7 @@ impl Registry {
     /// Canonical number and owner of each distinct entity registered here, and for every message
     /// the index of each entity in it.
     #[allow(clippy::type_complexity)]
-    fn new(comm: &Comm, mesh: &Mesh, received: &[Vec<u64>]) -> (Vec<u64>, Vec<u64>, Vec<Vec<u32>>) {
+    fn number(comm: &Comm, mesh: &Mesh, received: &[Vec<u64>]) -> (Vec<u64>, Vec<u64>, Vec<Vec<u32>>) {
         // (key, source rank if an owned cell touches it, source, position)
         let mut all: Vec<(Key, u64, u32, u32)> = Vec::new();
         for (source, list) in received.iter().enumerate() {

@@ -307,8 +307,7 @@ impl Builder<'_> {
         let mine = nearest.map_or(f64::INFINITY, distance);
         let least = comm.min(mine);
         // A tenth of the mean node spacing tells a misplaced point from round-off in the mesh file.
-        let farthest =
-            (0..space.owned_nodes).map(|n| space.point(n).map(f64::abs)).flatten().fold(0.0, f64::max);
+        let farthest = (0..space.owned_nodes).flat_map(|n| space.point(n).map(f64::abs)).fold(0.0, f64::max);
         let spacing = comm.max(farthest) / (space.global_nodes as f64).powf(1.0 / self.mesh.dimension as f64);
         if least > 0.1 * spacing {
             let key = format!("boundary[{number}].point");

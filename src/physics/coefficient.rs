@@ -83,8 +83,11 @@ pub struct Output {
     /// Whether it reads the position itself.
     pub position: bool,
     /// From all inputs and the position to the value.
-    pub combine: Box<dyn Fn(&[f64], &[f64; 3]) -> f64>,
+    pub combine: Box<Combine>,
 }
+
+/// A function of all inputs and the position.
+pub type Combine = dyn Fn(&[f64], &[f64; 3]) -> f64;
 
 impl Output {
     /// The input `index`, as it is.

@@ -16,9 +16,12 @@ pub enum Where {
     Marker(u16),
 }
 
+/// A quadrature rule and entities as in [`Domain::entities`].
+pub type RuleAndEntities = (Rule, Vec<(u32, u32, u16)>);
+
 /// Quadrature rules and owned entities of a place: one group of cells, or facets by their number in
 /// the cell.
-pub fn groups(space: &Space, place: &Where, degree: usize) -> Vec<(Rule, Vec<(u32, u32, u16)>)> {
+pub fn groups(space: &Space, place: &Where, degree: usize) -> Vec<RuleAndEntities> {
     let mesh = &space.mesh;
     match place {
         Where::Everywhere => {

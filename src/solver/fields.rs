@@ -107,7 +107,7 @@ impl Simulation {
         match (quantity.kind, model) {
             (QuantityKind::Integral, _) => {
                 let power = if matches!(place, Where::Marker(_)) { dimension - 1 } else { dimension };
-                [field.unit.as_str(), &["", "m", "m2", "m3"][power]].join(" ").trim().to_string()
+                [field.unit.as_str(), ["", "m", "m2", "m3"][power]].join(" ").trim().to_string()
             }
             (QuantityKind::Flux | QuantityKind::Reaction, Model::Elasticity { .. }) => "N".into(),
             (QuantityKind::Flux | QuantityKind::Reaction, _) if field.unit == "K" => "W".into(),
