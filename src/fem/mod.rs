@@ -3,6 +3,7 @@ pub mod assembly;
 pub mod element;
 mod essential;
 pub mod functional;
+mod kernel;
 pub mod lanes;
 mod output;
 pub mod pattern;

@@ -1,0 +1,383 @@
+//! The assembly kernel: geometry, element blocks and their scatter for eight cells at a time.
+use super::Essential;
+use super::assembly::{Rule, Values};
+use super::lanes::{LANES, Lanes, dot};
+use super::pattern::{OFF_DIAGONAL, Pattern};
+use super::weak_form::{Point, Shape, WeakForm};
+use crate::mesh::CellType;
+use multiversion::multiversion;
+
+/// A thread's part of the target.
+pub(super) struct Part<'a> {
+    pub share: usize,
+    pub diagonal: &'a mut [f64],
+    pub off_diagonal: &'a mut [f64],
+    pub load: &'a mut [f64],
+}
+
+/// What the kernel needs of the mesh and the space; unlike those it can be shared by threads.
+#[derive(Clone, Copy)]
+pub(super) struct Cells<'a> {
+    pub shape: CellType,
+    pub degree: usize,
+    pub vertices: &'a [u32],
+    pub nodes: &'a [u32],
+    pub coordinates: &'a [f64],
+}
+
+/// One thread's work.
+pub(super) struct Job<'a, F> {
+    pub form: &'a F,
+    pub cells: Cells<'a>,
+    pub pattern: &'a Pattern,
+    pub rule: &'a Rule,
+    pub entities: &'a [(u32, u32, u16)],
+    pub coefficients: &'a [Values],
+    pub essential: Option<&'a Essential>,
+    pub rows: std::ops::Range<usize>,
+    pub wants_matrix: bool,
+    pub state: Option<&'a [f64]>,
+}
+
+impl<F> Job<'_, F> {
+    /// Runs the kernel of the element.
+    pub(super) fn dispatch<const D: usize, const C: usize>(&self, part: Part)
+    where
+        F: WeakForm<D, C>,
+    {
+        use CellType::*;
+        // The compiler leaves out what a constant condition excludes: only the kernels of the
+        // form's own dimension are built.
+        if Same::<D, 1>::HOLDS {
+            return match self.cells.degree {
+                1 => kernel::<D, C, 2, F>(self, part),
+                _ => kernel::<D, C, 3, F>(self, part),
+            };
+        }
+        if Same::<D, 2>::HOLDS {
+            return match (self.cells.shape, self.cells.degree) {
+                (Triangle, 1) => kernel::<D, C, 3, F>(self, part),
+                (Triangle, _) => kernel::<D, C, 6, F>(self, part),
+                (_, 1) => kernel::<D, C, 4, F>(self, part),
+                _ => kernel::<D, C, 9, F>(self, part),
+            };
+        }
+        if Same::<D, 3>::HOLDS {
+            match (self.cells.shape, self.cells.degree) {
+                (Tetrahedron, 1) => kernel::<D, C, 4, F>(self, part),
+                (Tetrahedron, _) => kernel::<D, C, 10, F>(self, part),
+                (_, 1) => kernel::<D, C, 8, F>(self, part),
+                _ => kernel::<D, C, 27, F>(self, part),
+            }
+        }
+    }
+}
+
+/// Whether two constants are equal, as a constant.
+struct Same<const A: usize, const B: usize>;
+
+impl<const A: usize, const B: usize> Same<A, B> {
+    const HOLDS: bool = A == B;
+}
+
+/// Number of coefficients that any form may have.
+const MOST_COEFFICIENTS: usize = 16;
+
+// AVX2 beside the baseline: every further version costs build time for each form and element.
+#[multiversion(targets("x86_64+avx2+fma"))]
+fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, mut part: Part) {
+    let points = job.rule.weights.len();
+    let corners = job.cells.shape.vertices();
+    let affine = job.cells.shape.is_simplex();
+    let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
+    let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
+    let mut trial = vec![[zero; N]; points];
+    let mut test = vec![[zero; N]; points];
+    let mut normals = vec![[Lanes::ZERO; D]; points];
+    let mut positions = vec![[Lanes::ZERO; D]; points];
+    let mut coefficients = vec![[Lanes::ZERO; MOST_COEFFICIENTS]; points];
+    let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
+    let mut loads = [[Lanes::ZERO; C]; N];
+    let mut scatter = vec![[[0.0; C]; C]; pairs];
+    let has_load = job.coefficients.iter().any(|c| !c.is_zero());
+
+    for batch in job.entities.chunks(LANES) {
+        // A short last batch repeats its last cell; the surplus lanes are not scattered.
+        let entity = |l: usize| batch[l.min(batch.len() - 1)];
+        let mut x = [[Lanes::ZERO; D]; 8];
+        for l in 0..LANES {
+            let cell = entity(l).0 as usize;
+            for (v, &vertex) in job.cells.vertices[cell * corners..][..corners].iter().enumerate() {
+                for d in 0..D {
+                    x[v][d].0[l] = job.cells.coordinates[vertex as usize * D + d];
+                }
+            }
+        }
+        let mut inverse = [[Lanes::ZERO; D]; D];
+        let mut determinant = Lanes::ZERO;
+        for q in 0..points {
+            if q == 0 || !affine {
+                let mut jacobian = [[Lanes::ZERO; D]; D];
+                for v in 0..corners {
+                    let slope = job.rule.geometry.gradients[q * corners + v];
+                    for i in 0..D {
+                        for j in 0..D {
+                            jacobian[i][j] += x[v][i] * slope[j];
+                        }
+                    }
+                }
+                (inverse, determinant) = invert(&jacobian);
+            }
+            for j in 0..F::COEFFICIENTS {
+                let values = &job.coefficients[j];
+                for l in 0..LANES {
+                    let (_, index, region) = entity(l);
+                    coefficients[q][j].0[l] = values.at(index as usize, region as usize, q, points);
+                }
+            }
+            if F::POSITION {
+                positions[q] = [Lanes::ZERO; D];
+                for v in 0..corners {
+                    let value = job.rule.geometry.values[q * corners + v];
+                    for d in 0..D {
+                        positions[q][d] += x[v][d] * value;
+                    }
+                }
+            }
+            let mut weight = determinant * job.rule.weights[q];
+            if let Some(reference) = &job.rule.normal {
+                let mut normal = [Lanes::ZERO; D];
+                for i in 0..D {
+                    for j in 0..D {
+                        normal[i] += inverse[j][i] * reference[j];
+                    }
+                }
+                let length = dot(&normal, &normal).sqrt();
+                normals[q] = normal.map(|n| n / length);
+                weight *= length;
+            }
+            let point = Point { coefficients: &coefficients[q], position: positions[q], normal: normals[q] };
+            weight *= job.form.measure(&point);
+            for a in 0..N {
+                let slope = job.rule.basis.gradients[q * N + a];
+                let value = job.rule.basis.values[q * N + a];
+                let mut gradient = [Lanes::ZERO; D];
+                for i in 0..D {
+                    for j in 0..D {
+                        gradient[i] += inverse[j][i] * slope[j];
+                    }
+                }
+                trial[q][a] = Shape { value: Lanes::splat(value), gradient };
+                test[q][a] = Shape { value: weight * value, gradient: gradient.map(|g| g * weight) };
+            }
+        }
+        let point =
+            |q: usize| Point { coefficients: &coefficients[q], position: positions[q], normal: normals[q] };
+        if has_load {
+            loads = [[Lanes::ZERO; C]; N];
+            for q in 0..points {
+                for a in 0..N {
+                    let value = job.form.load(&point(q), &test[q][a]);
+                    for i in 0..C {
+                        loads[a][i] += value[i];
+                    }
+                }
+            }
+        }
+        let constrained = job.essential.is_some_and(|e| (0..LANES).any(|l| e.cells[entity(l).0 as usize]));
+        if job.wants_matrix || job.state.is_some() || constrained {
+            let mut pair = 0;
+            for a in 0..N {
+                for b in (if F::SYMMETRIC { a } else { 0 })..N {
+                    let mut block = job.form.tangent(&point(0), &test[0][a], &trial[0][b]);
+                    for q in 1..points {
+                        let more = job.form.tangent(&point(q), &test[q][a], &trial[q][b]);
+                        for i in 0..C {
+                            for j in 0..C {
+                                block[i][j] += more[i][j];
+                            }
+                        }
+                    }
+                    blocks[pair] = block;
+                    pair += 1;
+                }
+            }
+        }
+        for l in 0..batch.len() {
+            let cell = batch[l].0 as usize;
+            for pair in 0..pairs {
+                for i in 0..C {
+                    for j in 0..C {
+                        scatter[pair][i][j] = blocks[pair][i][j].0[l];
+                    }
+                }
+            }
+            let essential = job.essential.filter(|e| e.cells[cell]);
+            let nodes: &[u32; N] = job.cells.nodes[cell * N..][..N].try_into().expect("a cell has N nodes");
+            for a in 0..N {
+                let node = nodes[a] as usize;
+                if !job.rows.contains(&node) {
+                    continue;
+                }
+                let row = (node - job.rows.start) * C;
+                if has_load {
+                    for i in 0..C {
+                        part.load[row + i] += loads[a][i].0[l];
+                    }
+                }
+                let block = |b: usize| -> ([[f64; C]; C], bool) {
+                    if !F::SYMMETRIC {
+                        (scatter[a * N + b], false)
+                    } else if a <= b {
+                        (scatter[packed::<N>(a, b)], false)
+                    } else {
+                        (scatter[packed::<N>(b, a)], true)
+                    }
+                };
+                if let Some(state) = job.state {
+                    for b in 0..N {
+                        let (values, transposed) = block(b);
+                        let u = &state[nodes[b] as usize * C..][..C];
+                        for i in 0..C {
+                            for j in 0..C {
+                                part.load[row + i] -=
+                                    u[j] * if transposed { values[j][i] } else { values[i][j] };
+                            }
+                        }
+                    }
+                }
+                match essential {
+                    None if job.wants_matrix => {
+                        let at = Row::<C>::new(
+                            job.pattern,
+                            &job.rows,
+                            node,
+                            &job.pattern.positions[(cell * N + a) * N..][..N],
+                        );
+                        for b in 0..N {
+                            let (values, transposed) = block(b);
+                            at.add(b, &mut part, |i, j| if transposed { values[j][i] } else { values[i][j] });
+                        }
+                    }
+                    None => {}
+                    Some(essential) => {
+                        let at = Row::<C>::new(
+                            job.pattern,
+                            &job.rows,
+                            node,
+                            &job.pattern.positions[(cell * N + a) * N..][..N],
+                        );
+                        for b in 0..N {
+                            let (values, transposed) = block(b);
+                            let value =
+                                |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
+                            let column = nodes[b] as usize * C;
+                            for i in 0..C {
+                                if essential.fixed[node * C + i] {
+                                    continue;
+                                }
+                                for j in 0..C {
+                                    if essential.fixed[column + j] {
+                                        part.load[row + i] -= value(i, j) * essential.values[column + j];
+                                    }
+                                }
+                            }
+                            if job.wants_matrix {
+                                at.add(b, &mut part, |i, j| {
+                                    if essential.fixed[node * C + i] || essential.fixed[column + j] {
+                                        0.0
+                                    } else {
+                                        value(i, j)
+                                    }
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Index of the pair `a <= b` among the pairs of `N` functions, row by row.
+#[inline(always)]
+fn packed<const N: usize>(a: usize, b: usize) -> usize {
+    a * N - a * a.saturating_sub(1) / 2 - a + b
+}
+
+/// Where the blocks of a cell's row stand in a thread's part of the CSR arrays.
+struct Row<'a, const C: usize> {
+    positions: &'a [u16],
+    diagonal: usize,
+    diagonal_length: usize,
+    off_diagonal: usize,
+    off_diagonal_length: usize,
+}
+
+impl<'a, const C: usize> Row<'a, C> {
+    #[inline(always)]
+    fn new(pattern: &Pattern, rows: &std::ops::Range<usize>, node: usize, positions: &'a [u16]) -> Self {
+        let span = |starts: &[u32]| {
+            let start = (starts[node] - starts[rows.start]) as usize * C * C;
+            (start, (starts[node + 1] - starts[node]) as usize * C)
+        };
+        let (diagonal, diagonal_length) = span(&pattern.diagonal_rows);
+        let (off_diagonal, off_diagonal_length) = span(&pattern.off_diagonal_rows);
+        Self { positions, diagonal, diagonal_length, off_diagonal, off_diagonal_length }
+    }
+
+    #[inline(always)]
+    fn add(&self, b: usize, part: &mut Part, value: impl Fn(usize, usize) -> f64) {
+        let position = self.positions[b];
+        let (array, start, length) = if position & OFF_DIAGONAL == 0 {
+            (&mut *part.diagonal, self.diagonal + position as usize * C, self.diagonal_length)
+        } else {
+            let place = (position & !OFF_DIAGONAL) as usize;
+            (&mut *part.off_diagonal, self.off_diagonal + place * C, self.off_diagonal_length)
+        };
+        for i in 0..C {
+            let entries = &mut array[start + i * length..][..C];
+            for (j, entry) in entries.iter_mut().enumerate() {
+                *entry += value(i, j);
+            }
+        }
+    }
+}
+
+/// Inverse and determinant of the Jacobian of every lane.
+#[inline(always)]
+pub(super) fn invert<const D: usize>(m: &[[Lanes; D]; D]) -> ([[Lanes; D]; D], Lanes) {
+    let one = Lanes::splat(1.0);
+    let mut inverse = [[Lanes::ZERO; D]; D];
+    let determinant;
+    match D {
+        1 => {
+            determinant = m[0][0];
+            inverse[0][0] = one / determinant;
+        }
+        2 => {
+            determinant = m[0][0] * m[1][1] - m[0][1] * m[1][0];
+            let r = one / determinant;
+            inverse[0][0] = m[1][1] * r;
+            inverse[0][1] = -m[0][1] * r;
+            inverse[1][0] = -m[1][0] * r;
+            inverse[1][1] = m[0][0] * r;
+        }
+        _ => {
+            let cofactor = |i: usize, j: usize| {
+                let (p, q) = ((i + 1) % 3, (i + 2) % 3);
+                let (r, s) = ((j + 1) % 3, (j + 2) % 3);
+                m[p][r] * m[q][s] - m[p][s] * m[q][r]
+            };
+            let first = [cofactor(0, 0), cofactor(0, 1), cofactor(0, 2)];
+            determinant = m[0][0] * first[0] + m[0][1] * first[1] + m[0][2] * first[2];
+            let r = one / determinant;
+            for i in 0..D {
+                for j in 0..D {
+                    inverse[j][i] = cofactor(i, j) * r;
+                }
+            }
+        }
+    }
+    (inverse, determinant)
+}
