@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     };
     let comm = Comm::new(universe.world().duplicate());
     abort_all_on_panic(comm.rank());
+    set_threads(&comm);
     let code = match command {
         Ok(Cli { command }) => report(&comm, with_petsc(&comm, &command)),
         Err(message) => {
@@ -57,6 +58,19 @@ fn main() -> ExitCode {
     drop(comm);
     drop(universe);
     ExitCode::from(code)
+}
+
+/// Threads of assembly and of PETSc's libraries, unless the user's environment says how many.
+fn set_threads(comm: &Comm) {
+    let share = comm.share_of_processors();
+    let given = |name: &str| std::env::var_os(name).is_some();
+    if !given("RAYON_NUM_THREADS") {
+        // Fails only when rayon has started, which nothing above does.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(share).build_global();
+    }
+    if !given("OMP_NUM_THREADS") {
+        petsc_rs::Petsc::set_library_threads(1);
+    }
 }
 
 fn with_petsc(comm: &Comm, command: &Command) -> Result<()> {

@@ -16,6 +16,14 @@ PetscErrorCode petsc_shim_log_flops(PetscLogDouble count)
   return PetscLogFlops(count);
 }
 
+/* The OpenMP runtime of PETSc's libraries (MUMPS, hypre), where they have one. */
+extern void omp_set_num_threads(int) __attribute__((weak));
+
+void petsc_shim_set_threads(int count)
+{
+  if (omp_set_num_threads) omp_set_num_threads(count);
+}
+
 PetscBool petsc_shim_bool(int value)
 {
   return value ? PETSC_TRUE : PETSC_FALSE;

@@ -7,3 +7,4 @@ MPI_Op         petsc_shim_mpi_replace(void);
 PetscErrorCode petsc_shim_attach(PetscObject object, const char *key, void *value, void (*drop)(void *));
 PetscErrorCode petsc_shim_attached(PetscObject object, const char *key, void **value);
 PetscErrorCode petsc_shim_log_flops(PetscLogDouble count);
+void           petsc_shim_set_threads(int count);

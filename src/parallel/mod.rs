@@ -28,6 +28,16 @@ impl Comm {
         &self.0
     }
 
+    /// This rank's share of the processors of its node: those it is bound to, or an equal part when the
+    /// ranks are not bound.
+    pub fn share_of_processors(&self) -> usize {
+        let mine = std::thread::available_parallelism().map_or(1, usize::from);
+        let ranks = self.0.split_shared(self.0.rank()).size() as usize;
+        let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let all = cpus.lines().filter(|line| line.starts_with("processor")).count().max(mine);
+        if mine * ranks <= all { mine } else { (all / ranks).max(1) }
+    }
+
     /// This process's number, from 0. Local.
     pub fn rank(&self) -> usize {
         self.0.rank() as usize

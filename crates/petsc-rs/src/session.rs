@@ -100,6 +100,12 @@ impl Petsc {
         (major, minor, patch)
     }
 
+    /// Threads that OpenMP regions of PETSc's libraries (MUMPS, hypre) use from now on. Local.
+    pub fn set_library_threads(count: usize) {
+        // SAFETY: stores a number in the OpenMP runtime, if one is loaded.
+        unsafe { petsc_shim_set_threads(c_int::try_from(count.max(1)).unwrap_or(1)) }
+    }
+
     /// Whether PETSc was built with an external package, by PETSc's name for it ("mumps", "hypre").
     pub fn has_package(name: &str) -> bool {
         let mut found = truth(false);
