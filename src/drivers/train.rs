@@ -6,7 +6,7 @@ use crate::parallel::Comm;
 use crate::physics::{Context, Problem};
 use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
-use crate::rom::{Algorithm, BasisOptions, Columns, Model, Training, Truncation, energy_error};
+use crate::rom::{Algorithm, BasisOptions, Columns, Model, Training, Truncation, energy_norm};
 use crate::solver::Simulation;
 use crate::storage::{DatasetFile, File, ModelFile};
 use crate::{Error, Result};
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 const SPLIT_SAMPLES: usize = 24;
 const CHECK_SAMPLES: usize = 8;
 /// Training samples that the errors by number of modes are taken over.
-const ERROR_SAMPLES: usize = 8;
+const ERROR_SAMPLES: usize = 4;
 
 /// Trains the reduced model of a deck. Collective.
 ///
@@ -184,16 +184,22 @@ fn errors(
         let mut table =
             Table::new(&["modes", "singular value", "energy left out", "estimate", "error", "effectivity"]);
         let mut rows = Vec::new();
+        let point = |sample: usize| Context { parameters: snapshots.parameters[sample].clone(), time: 0.0 };
+        let sizes: Vec<f64> = chosen
+            .iter()
+            .map(|&sample| energy_norm(problem, &point(sample), exact.column(sample)))
+            .collect::<Result<_>>()?;
         for modes in 1..=model.stages[index].description.modes {
             let (mut estimate, mut error, mut ratio) = (0.0f64, 0.0f64, f64::NAN);
-            for &sample in &chosen {
-                let context = Context { parameters: snapshots.parameters[sample].clone(), time: 0.0 };
+            for (&sample, size) in chosen.iter().zip(&sizes) {
+                let context = point(sample);
                 // The fields that it reads have all their modes.
                 let solutions =
                     model.solve_with(&inputs, &context, |i| if i == index { modes } else { most })?;
                 let solution = &solutions[index];
-                let (e, size) =
-                    energy_error(problem, &context, exact.column(sample), &model.field(index, solution))?;
+                let mut difference = model.field(index, solution);
+                difference.iter_mut().zip(exact.column(sample)).for_each(|(d, u)| *d -= u);
+                let e = energy_norm(problem, &context, &difference)?;
                 error = error.max(e / size);
                 estimate = estimate.max(solution.estimate / size);
                 ratio = ratio.max(solution.estimate / e);

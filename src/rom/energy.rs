@@ -132,21 +132,28 @@ impl InnerProduct for Mass {
     }
 }
 
-/// Energy norms, at these parameters, of a field's error and of the exact field (this rank's unknowns).
-/// Collective.
+/// Energy norm of a field (this rank's unknowns) at these parameters. Collective.
+///
+/// # Errors
+/// When PETSc fails.
+pub fn energy_norm(problem: &Problem, context: &Context, values: &[f64]) -> Result<f64> {
+    let mut field = problem.space.field()?;
+    field.write()?.copy_from_slice(values);
+    field.ghost_update()?;
+    let state = field.local_read()?;
+    Ok((2.0 * problem.energy(context, &state)?.max(0.0)).sqrt())
+}
+
+/// Energy norms of a field's error and of the exact field, as [`energy_norm`]. Collective.
+///
+/// # Errors
+/// When PETSc fails.
 pub fn energy_error(
     problem: &Problem,
     context: &Context,
     exact: &[f64],
     found: &[f64],
 ) -> Result<(f64, f64)> {
-    let mut field = problem.space.field()?;
-    let mut norm = |values: &mut dyn Iterator<Item = f64>| -> Result<f64> {
-        field.write()?.iter_mut().zip(values).for_each(|(f, v)| *f = v);
-        field.ghost_update()?;
-        let state = field.local_read()?;
-        Ok((2.0 * problem.energy(context, &state)?.max(0.0)).sqrt())
-    };
-    let error = norm(&mut exact.iter().zip(found).map(|(a, b)| a - b))?;
-    Ok((error, norm(&mut exact.iter().copied())?))
+    let difference: Vec<f64> = exact.iter().zip(found).map(|(a, b)| a - b).collect();
+    Ok((energy_norm(problem, context, &difference)?, energy_norm(problem, context, exact)?))
 }

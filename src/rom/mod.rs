@@ -19,7 +19,7 @@ pub mod theta;
 pub use affine::{Expansion, Training};
 pub use columns::{Columns, Euclidean, InnerProduct};
 pub use eim::Interpolation;
-pub use energy::{Energy, Mass, energy_error};
+pub use energy::{Energy, Mass, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};
 pub use model::{Model, TrainingReport};
 pub use offline::{Basis, BasisOptions};
