@@ -125,12 +125,13 @@ impl<'a> Campaign<'a> {
                 }
                 (Status::Done, None)
             }
-            Err(Error::Failed(message) | Error::Petsc(message)) => {
+            // Also a coefficient that these parameters make infinite or of the wrong sign.
+            Err(error @ (Error::Failed(_) | Error::Petsc(_) | Error::Input(_))) => {
                 // A diverged solution is no first guess.
                 for stage in &mut self.simulation.stages {
                     stage.solution.set(0.0)?;
                 }
-                (Status::Failed, Some(message))
+                (Status::Failed, Some(error.to_string()))
             }
             Err(other) => return Err(other),
         };

@@ -48,7 +48,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     })?;
     let dataset = campaign.dataset();
     if !failures.is_empty() {
-        dataset.file().set("/status", "failures", failures)?;
+        dataset.file().set("/status", "failures", failures.clone())?;
     }
     let status = dataset.status()?;
     let mut table = Table::new(&["quantity", "least", "mean", "largest", "unit"]);
@@ -79,7 +79,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     }
     report.finish(&[path]);
     if done == 0 {
-        return Err(crate::Error::Failed("no sample could be solved".into()));
+        let first = failures.first().map_or(String::new(), |text| format!(": {text}"));
+        return Err(crate::Error::Failed(format!("no sample could be solved{first}")));
     }
     Ok(())
 }
