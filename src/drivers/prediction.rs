@@ -170,7 +170,16 @@ pub fn print_results(report: &Report, simulation: &Simulation, results: &[Predic
             ));
         }
         if truth {
-            report.line(format!("worst relative error {worst:.2e}, effectivity {least:.2} to {most:.2}"));
+            let repaired = results
+                .iter()
+                .filter_map(|r| r.truth.as_ref().map(|t| t.repaired[index] / t.errors[index].1));
+            let repaired = match results.iter().any(|r| !r.repairs.is_empty()) {
+                true => format!(", {:.2e} after repair", repaired.fold(0.0, f64::max)),
+                false => String::new(),
+            };
+            report.line(format!(
+                "worst relative error {worst:.2e}{repaired}, effectivity {least:.2} to {most:.2}"
+            ));
         }
     }
     print_quantities(report, simulation, results);
