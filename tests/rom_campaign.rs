@@ -119,11 +119,16 @@ fn resumes(comm: &Comm) {
     );
     assert!(run(comm, &deck, &parts, 100).unwrap().is_empty());
     let (a, b) = (open(&whole), open(&parts));
-    assert_eq!(a.quantity("mean").unwrap(), b.quantity("mean").unwrap());
+    // A parallel factorisation adds up in the order in which messages come.
+    let close = |a: &[f64], b: &[f64]| {
+        assert_eq!(a.len(), b.len());
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-12 * a.abs()), "{a:?} {b:?}");
+    };
+    close(&a.quantity("mean").unwrap(), &b.quantity("mean").unwrap());
     for sample in 0..10 {
         let range = 0..if comm.rank() == 0 { 121 } else { 0 };
         let field = |f: &DatasetFile| f.file().read_canonical("temperature", sample, range.clone()).unwrap();
-        assert_eq!(field(&a), field(&b));
+        close(&field(&a), &field(&b));
     }
     a.close().unwrap();
     b.close().unwrap();
