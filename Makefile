@@ -55,7 +55,7 @@ pictures:  ## the pictures of the demo again
 
 test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints, Python
 	cargo fmt --all --check
-	cargo test --release --workspace
+	cargo test --release --workspace --no-fail-fast
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	$(PYTHON) -m pytest -q postprocess
 
