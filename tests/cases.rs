@@ -1,6 +1,9 @@
 //! The cases in `input/` through the program itself, as a user runs them, against their known answers.
+#[path = "common/mpirun.rs"]
+mod mpirun;
+
+use mpirun::mpirun;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use tessera::storage::Reader;
 
 /// A quantity of interest of a case: deck, quantity, expected value, relative tolerance.
@@ -27,18 +30,10 @@ fn input(deck: &str) -> PathBuf {
 
 /// Runs a deck on some ranks; its quantities of interest by name.
 fn run(deck: &str, ranks: usize, folder: &Path) -> Vec<(String, f64)> {
-    let output = Command::new("timeout")
-        .args(["300", "mpirun", "-n", &ranks.to_string(), env!("CARGO_BIN_EXE_tessera"), "run", "--quiet"])
+    let output = mpirun(300, ranks, env!("CARGO_BIN_EXE_tessera"))
+        .args(["run", "--quiet"])
         .arg(input(deck))
         .args(["--output".as_ref(), folder.as_os_str()])
-        .envs([
-            ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-            ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-            ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
-            ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
-            ("OMPI_MCA_mpi_yield_when_idle", "1"),
-            ("OMP_NUM_THREADS", "1"),
-        ])
         .output()
         .expect("mpirun starts");
     let text = String::from_utf8_lossy(&output.stderr);

@@ -1,26 +1,18 @@
 //! Linear fields are reproduced on irregular meshes, and files do not show how many ranks and experts
 //! made them.
+#[path = "common/mpirun.rs"]
+mod mpirun;
+
+use mpirun::mpirun;
 use std::path::Path;
-use std::process::Command;
 use tessera::storage::Reader;
 
 /// Runs a deck that lies in `folder`; the run's file.
 fn run(folder: &Path, deck: &str, ranks: usize, overrides: &[String]) -> Reader {
     let path = folder.join("deck.toml");
     std::fs::write(&path, deck).unwrap();
-    let mut command = Command::new("timeout");
-    command
-        .args(["300", "mpirun", "-n", &ranks.to_string(), env!("CARGO_BIN_EXE_tessera"), "run", "--quiet"])
-        .arg(path)
-        .args(["--output".as_ref(), folder.as_os_str()])
-        .envs([
-            ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
-            ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
-            ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
-            ("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe"),
-            ("OMPI_MCA_mpi_yield_when_idle", "1"),
-            ("OMP_NUM_THREADS", "1"),
-        ]);
+    let mut command = mpirun(300, ranks, env!("CARGO_BIN_EXE_tessera"));
+    command.args(["run", "--quiet"]).arg(path).args(["--output".as_ref(), folder.as_os_str()]);
     for o in overrides {
         command.args(["--set", o]);
     }

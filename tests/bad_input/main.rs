@@ -4,10 +4,12 @@ mod decks;
 mod hdf5_files;
 mod meshes;
 mod models;
+#[path = "../common/mpirun.rs"]
+mod mpirun;
 
+use mpirun::mpirun;
 use std::collections::HashSet;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,7 +38,7 @@ enum Content {
 }
 
 /// Seconds after which a run counts as hung.
-const WATCHDOG: &str = "60";
+const WATCHDOG: u64 = 60;
 
 #[test]
 fn broken_input_is_refused() {
@@ -83,19 +85,11 @@ fn run(case: &Case) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     }
     let before = listing(folder.path());
-    let output = Command::new("timeout")
-        .args(["-k", "5", WATCHDOG, "mpirun", "-n", &case.ranks.to_string(), env!("CARGO_BIN_EXE_tessera")])
+    let output = mpirun(WATCHDOG, case.ranks, env!("CARGO_BIN_EXE_tessera"))
         .args(case.command)
         .args(["--output", "out", "--quiet"])
         .args(&case.arguments)
         .current_dir(folder.path())
-        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .env("OMPI_MCA_rmaps_base_oversubscribe", "1")
-        .env("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-        .env("OMPI_MCA_mpi_yield_when_idle", "1")
-        .env("OMP_NUM_THREADS", "1")
-        .stdin(Stdio::null())
         .output()
         .map_err(|e| format!("cannot start mpirun: {e}"))?;
     let shown = String::from_utf8_lossy(&output.stderr);

@@ -6,12 +6,15 @@
 //! - What PETSc lists as not freed (with the options `-objects_dump -malloc_dump`) fails the run.
 //! - Words on the command line select tests whose name contains one of them; `--list` lists them.
 //! - `TESSERA_TEST_RANKS=2,4` overrides the rank counts, `TESSERA_TEST_TIMEOUT` the watchdog's seconds.
+#[path = "mpirun.rs"]
+mod mpirun;
+
 use mpi::collective::SystemOperation;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use std::io::{BufRead, BufReader, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "TESSERA_TEST_CHILD";
@@ -104,19 +107,9 @@ pub fn shows_a_leak(line: &str) -> bool {
 }
 
 fn run(ranks: usize, timeout: u64, arguments: &[String]) -> std::io::Result<std::process::Child> {
-    let executable = std::env::current_exe()?;
-    Command::new("timeout")
-        .args(["-k", "5", &timeout.to_string(), "mpirun", "-n", &ranks.to_string()])
-        .arg(executable)
+    mpirun::mpirun(timeout, ranks, std::env::current_exe()?)
         .args(arguments)
         .env(CHILD, "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .env("OMPI_MCA_rmaps_base_oversubscribe", "1")
-        .env("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-        .env("OMPI_MCA_mpi_yield_when_idle", "1")
-        .env("OMP_NUM_THREADS", "1")
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
 }
