@@ -26,7 +26,7 @@ fn run() -> tessera::Result<()> {
     let [n, cell, degree, options @ ..] = &arguments[..] else {
         return compare();
     };
-    let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts");
+    let universe = tessera::parallel::initialize().expect("MPI starts");
     let comm = Comm::new(universe.world().duplicate());
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("first use of rayon");

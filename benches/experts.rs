@@ -25,7 +25,7 @@ fn run() -> tessera::Result<()> {
     let side = arguments.first().copied().unwrap_or(16);
     let most = arguments.get(1).copied().unwrap_or(256) as u32;
     // PT-Scotch calls MPI from several threads.
-    let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts");
+    let universe = tessera::parallel::initialize().expect("MPI starts");
     let comm = Comm::new(universe.world().duplicate());
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("first use of rayon");

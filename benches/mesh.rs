@@ -46,7 +46,7 @@ fn run(ranks: &str, parts: u64, stage: &str) {
 }
 
 fn start(work: impl FnOnce(&Comm)) {
-    let universe = mpi::initialize().expect("MPI starts once");
+    let universe = tessera::parallel::initialize().expect("MPI starts once");
     let world = universe.world();
     let _petsc = petsc_rs::Petsc::initialize(&world, &[]).expect("PETSc starts");
     work(&Comm::new(world.duplicate()));

@@ -67,7 +67,7 @@ fn main() {
 
 fn run() -> tessera::Result<()> {
     let options: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench" && a != "--").collect();
-    let universe = mpi::initialize().expect("MPI starts");
+    let universe = tessera::parallel::initialize().expect("MPI starts");
     let comm = Comm::new(universe.world().duplicate());
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &options)?;
     let report = Report::new(&comm, Level::Normal);

@@ -39,7 +39,7 @@ fn main() {
 
 /// Writes and reads a field of `nodes` nodes and three components both ways, with and without waiting for the disk.
 fn measure(nodes: u64, directory: &Path) {
-    let universe = mpi::initialize().expect("MPI starts once");
+    let universe = tessera::parallel::initialize().expect("MPI starts once");
     let comm = Comm::new(universe.world().duplicate());
     let path = directory.join("tessera-bandwidth.h5");
     let range = block(nodes, comm.size(), comm.rank());

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
-use tessera::parallel::Comm;
+use tessera::parallel::{self, Comm};
 use tessera::{Error, Result};
 
 fn main() -> ExitCode {
@@ -36,8 +36,7 @@ fn main() -> ExitCode {
         }
         other => other,
     };
-    // PT-Scotch calls MPI from several threads.
-    let Some((universe, _)) = mpi::initialize_with_threading(mpi::Threading::Multiple) else {
+    let Some(universe) = parallel::initialize() else {
         eprintln!("error: MPI cannot be started");
         return ExitCode::FAILURE;
     };

@@ -6,12 +6,21 @@ mod redistribution;
 pub use redistribution::Redistribution;
 
 use crate::error::{Diagnostic, Error, Result};
+use mpi::Threading;
 use mpi::collective::SystemOperation;
 use mpi::datatype::{Partition, PartitionMut};
+use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use std::ops::Range;
 use std::rc::Rc;
+
+/// Starts MPI so that all of its libraries may use it; `None` when it runs already.
+///
+/// PT-Scotch calls MPI from several threads and can hang below `MPI_THREAD_MULTIPLE`.
+pub fn initialize() -> Option<Universe> {
+    mpi::initialize_with_threading(Threading::Multiple).map(|(universe, _)| universe)
+}
 
 /// A communicator that can be kept by whoever needs it.
 #[derive(Clone)]
