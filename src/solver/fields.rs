@@ -79,12 +79,7 @@ impl Simulation {
     pub fn field_values(&self, field: &FieldInfo, context: &Context) -> Result<Vector> {
         let stage = &self.stages[field.stage];
         match &field.derived {
-            None => {
-                // A copy holds the owned values only.
-                let mut copy = stage.solution.try_clone()?;
-                copy.ghost_update()?;
-                Ok(copy)
-            }
+            None => Ok(stage.solution.try_clone()?),
             Some(derived) => stage.problem.derive(derived, context, &stage.solution.local_read()?),
         }
     }

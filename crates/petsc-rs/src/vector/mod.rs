@@ -110,13 +110,17 @@ impl Vector {
         Ok(copy)
     }
 
-    /// A copy of layout and values (ghosts by [`Vector::ghost_update`]).
+    /// A copy of layout and values, ghosts as they are.
     ///
     /// # Errors
     /// When PETSc fails.
     pub fn try_clone(&self) -> Result<Self> {
         let mut copy = self.duplicate()?;
         copy.copy_from(self)?;
+        // PETSc copies the own entries only. Without ghosts there is no local form.
+        if let Ok(from) = self.local_read() {
+            copy.local_write()?.copy_from_slice(&from);
+        }
         Ok(copy)
     }
 

@@ -55,6 +55,7 @@ fn ghosted_vector(comm: &SimpleCommunicator) {
                 assert_eq!(local[6 + 3 * g + c], (3 * block as usize + c) as f64);
             }
         }
+        assert_eq!(local[..], v.try_clone().unwrap().local_read().unwrap()[..]);
     }
     v.set(0.0).unwrap();
     v.local_write().unwrap().iter_mut().for_each(|x| *x = 1.0);
