@@ -246,52 +246,27 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                         }
                     }
                 }
-                match essential {
-                    None if job.wants_matrix => {
-                        let at = Row::<C>::new(
-                            job.pattern,
-                            &job.rows,
-                            node,
-                            &job.pattern.positions[(cell * N + a) * N..][..N],
-                        );
-                        for b in 0..N {
-                            let (values, transposed) = block(b);
-                            at.add(b, &mut part, |i, j| if transposed { values[j][i] } else { values[i][j] });
+                if !job.wants_matrix && essential.is_none() {
+                    continue;
+                }
+                let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
+                let at = Row::<C>::new(job.pattern, &job.rows, node, positions);
+                for b in 0..N {
+                    let (values, transposed) = block(b);
+                    let value = |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
+                    let Some(essential) = essential else {
+                        at.add(b, &mut part, value);
+                        continue;
+                    };
+                    let column = nodes[b] as usize * C;
+                    for i in (0..C).filter(|i| !essential.fixed[node * C + i]) {
+                        for j in (0..C).filter(|j| essential.fixed[column + j]) {
+                            part.load[row + i] -= value(i, j) * essential.values[column + j];
                         }
                     }
-                    None => {}
-                    Some(essential) => {
-                        let at = Row::<C>::new(
-                            job.pattern,
-                            &job.rows,
-                            node,
-                            &job.pattern.positions[(cell * N + a) * N..][..N],
-                        );
-                        for b in 0..N {
-                            let (values, transposed) = block(b);
-                            let value =
-                                |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
-                            let column = nodes[b] as usize * C;
-                            for i in 0..C {
-                                if essential.fixed[node * C + i] {
-                                    continue;
-                                }
-                                for j in 0..C {
-                                    if essential.fixed[column + j] {
-                                        part.load[row + i] -= value(i, j) * essential.values[column + j];
-                                    }
-                                }
-                            }
-                            if job.wants_matrix {
-                                at.add(b, &mut part, |i, j| {
-                                    if essential.fixed[node * C + i] || essential.fixed[column + j] {
-                                        0.0
-                                    } else {
-                                        value(i, j)
-                                    }
-                                });
-                            }
-                        }
+                    if job.wants_matrix {
+                        let fixed = |i, j| essential.fixed[node * C + i] || essential.fixed[column + j];
+                        at.add(b, &mut part, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
                     }
                 }
             }

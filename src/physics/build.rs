@@ -10,6 +10,7 @@ use crate::deck::{
 use crate::fem::Space;
 use crate::mesh::Mesh;
 use crate::{Error, Result};
+use indexmap::IndexMap;
 use std::rc::Rc;
 
 /// Fields of earlier problems, by the problem's name.
@@ -173,20 +174,9 @@ impl Builder<'_> {
         let names = &self.mesh.region_names;
         match coefficient {
             Coefficient::Uniform(tensor) => Ok(vec![self.isotropic(key, tensor)?; names.len()]),
-            Coefficient::Regions(table) => names
-                .iter()
-                .map(|name| {
-                    self.isotropic(
-                        key,
-                        table.get(name).or_else(|| table.get("default")).ok_or_else(|| {
-                            self.fault(
-                                key,
-                                format!("no value for the region \"{name}\" of the mesh, and no `default`"),
-                            )
-                        })?,
-                    )
-                })
-                .collect(),
+            Coefficient::Regions(table) => {
+                names.iter().map(|name| self.isotropic(key, self.of_region(key, table, name)?)).collect()
+            }
             Coefficient::Physics(source) => {
                 let field =
                     self.inputs.iter().find(|(name, _)| *name == source.physics).ok_or_else(|| {
@@ -214,6 +204,18 @@ impl Builder<'_> {
         }
     }
 
+    /// A table's entry for a region of the mesh.
+    fn of_region<'a>(
+        &self,
+        key: &str,
+        table: &'a IndexMap<String, Tensor>,
+        name: &str,
+    ) -> Result<&'a Tensor> {
+        table.get(name).or_else(|| table.get("default")).ok_or_else(|| {
+            self.fault(key, format!("no value for the region \"{name}\" of the mesh, and no `default`"))
+        })
+    }
+
     /// The entries of a tensor, row by row, each with one source for each region.
     fn tensor(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Vec<Source>>> {
         let d = self.mesh.dimension;
@@ -222,14 +224,7 @@ impl Builder<'_> {
         for name in names {
             let tensor = match coefficient {
                 Coefficient::Uniform(tensor) => tensor,
-                Coefficient::Regions(table) => {
-                    table.get(name).or_else(|| table.get("default")).ok_or_else(|| {
-                        self.fault(
-                            key,
-                            format!("no value for the region \"{name}\" of the mesh, and no `default`"),
-                        )
-                    })?
-                }
+                Coefficient::Regions(table) => self.of_region(key, table, name)?,
                 _ => return Err(self.fault(key, "a tensor cannot come from a file".into())),
             };
             let wrong =

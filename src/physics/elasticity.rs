@@ -36,7 +36,7 @@ impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Solid<AXISYMME
 
     #[inline(always)]
     fn measure(&self, point: &Point<D>) -> Lanes {
-        if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
+        circumference::<D, AXISYMMETRIC>(point)
     }
 
     #[inline(always)]
@@ -71,6 +71,12 @@ impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Solid<AXISYMME
     }
 }
 
+/// Length of the circle that a point stands for in a body of revolution; 1 otherwise.
+#[inline(always)]
+fn circumference<const D: usize, const AXISYMMETRIC: bool>(point: &Point<D>) -> Lanes {
+    if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
+}
+
 /// Boundary form. Coefficients: pressure `p` (Pa, compression positive), foundation `k` (Pa/m) and
 /// the traction (Pa, one a dimension).
 pub struct Surface<const AXISYMMETRIC: bool>;
@@ -81,7 +87,7 @@ impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Surface<AXISYM
 
     #[inline(always)]
     fn measure(&self, point: &Point<D>) -> Lanes {
-        if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
+        circumference::<D, AXISYMMETRIC>(point)
     }
 
     #[inline(always)]
