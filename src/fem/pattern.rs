@@ -1,5 +1,6 @@
 //! The sparsity of a space, and where every cell's blocks stand in it.
 use super::Space;
+use petsc_rs::Csr;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -98,34 +99,43 @@ impl Pattern {
         start * c * c + (i * length + place) * c + i
     }
 
-    /// Row pointers and global columns of the owned unknowns' rows, as PETSc's preallocation takes them.
-    pub fn expand(&self, space: &Space) -> (Vec<i32>, Vec<i32>) {
+    /// The diagonal and the off-diagonal part of a zero matrix of the owned unknowns' rows, as
+    /// [`petsc_rs::Matrix::from_parts`] takes them.
+    pub fn expand(&self, space: &Space) -> [Csr; 2] {
         let c = space.components;
-        let mut row_pointers = Vec::with_capacity(space.owned_dofs() + 1);
-        row_pointers.push(0i32);
-        let mut columns = Vec::with_capacity(self.columns.len() * c * c);
+        let blocks = [&self.diagonal_rows, &self.off_diagonal_rows];
+        let mut parts = blocks.map(|rows| Csr {
+            row_ptr: Vec::with_capacity(space.owned_dofs() + 1),
+            columns: Vec::with_capacity(*rows.last().unwrap_or(&0) as usize * c * c),
+            // Fresh pages from the system, so that the first assembly touches them where it needs them.
+            values: vec![0.0; *rows.last().unwrap_or(&0) as usize * c * c],
+        });
         let ghost = |node: u32| space.ghosts[node as usize - space.owned_nodes];
         let mut start = 0;
+        parts.iter_mut().for_each(|part| part.row_ptr.push(0));
         for row in 0..space.owned_nodes {
-            let own = (self.diagonal_rows[row + 1] - self.diagonal_rows[row]) as usize;
-            let others = (self.off_diagonal_rows[row + 1] - self.off_diagonal_rows[row]) as usize;
+            let [own, others] = blocks.map(|rows| (rows[row + 1] - rows[row]) as usize);
             let (diagonal, off_diagonal) = self.columns[start..start + own + others].split_at(own);
-            // Ghosts stand in the order of their numbers: those of lower ranks, then of higher ones.
-            let lower = off_diagonal.partition_point(|&node| (ghost(node) as u64) < space.first);
-            for _ in 0..c {
-                let numbers = off_diagonal[..lower]
-                    .iter()
-                    .map(|&node| ghost(node))
-                    .chain(diagonal.iter().map(|&node| (space.first + u64::from(node)) as i32))
-                    .chain(off_diagonal[lower..].iter().map(|&node| ghost(node)));
-                for number in numbers {
-                    columns.extend((0..c as i32).map(|j| number * c as i32 + j));
-                }
-                row_pointers.push(columns.len() as i32);
-            }
+            let [own_part, other_part] = &mut parts;
+            append(own_part, c, diagonal.iter().map(|&node| node as i32));
+            append(other_part, c, off_diagonal.iter().map(|&node| ghost(node)));
             start += own + others;
         }
-        (row_pointers, columns)
+        parts
+    }
+}
+
+/// Appends the `c` rows of a node with these column nodes.
+fn append(part: &mut Csr, c: usize, nodes: impl Iterator<Item = i32>) {
+    let start = part.columns.len();
+    for node in nodes {
+        part.columns.extend((0..c as i32).map(|j| node * c as i32 + j));
+    }
+    let end = part.columns.len();
+    part.row_ptr.push(end as i32);
+    for _ in 1..c {
+        part.columns.extend_from_within(start..end);
+        part.row_ptr.push(part.columns.len() as i32);
     }
 }
 

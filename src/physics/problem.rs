@@ -150,15 +150,9 @@ impl Problem {
 
     /// A zero matrix with the sparsity of the space. Collective.
     pub fn new_matrix(&self) -> Result<Matrix> {
-        let (row_pointers, columns) = self.pattern.expand(&self.space);
-        let components = self.space.components;
-        Ok(Matrix::from_csr(
-            self.space.mesh.comm.mpi(),
-            components,
-            &row_pointers,
-            &columns,
-            self.space.owned_dofs(),
-        )?)
+        let [diagonal, off_diagonal] = self.pattern.expand(&self.space);
+        let (comm, owned) = (self.space.mesh.comm.mpi(), self.space.owned_dofs());
+        Ok(Matrix::from_parts(comm, self.space.components, owned, diagonal, off_diagonal)?)
     }
 
     /// The essential conditions at these parameters, ghosts included. Collective.

@@ -16,10 +16,10 @@ const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 60_000, 15_000];
 const DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps";
 
 /// Conjugate gradients with smoothed aggregation for vector problems. On elasticity cubes of 206,763
-/// unknowns a second aggressive level and a drop tolerance of 0.04 take about two thirds of the time of
-/// PETSc's usual settings (see `docs/performance.md`).
+/// unknowns a second aggressive level, a drop tolerance of 0.04 and W cycles (the coarse levels are small)
+/// take about two thirds of the time of PETSc's usual settings (see `docs/performance.md`).
 const AMG: &str = "-ksp_type cg -pc_type gamg -pc_gamg_threshold 0.04 -pc_gamg_aggressive_coarsening 2 \
-    -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi";
+    -pc_mg_cycle_type w -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi";
 
 /// Classical algebraic multigrid for scalar problems (De Sterck, Yang, Heys, SIAM J. Matrix Anal. 27
 /// (2006): PMIS-like coarsening with extended interpolation).

@@ -147,15 +147,15 @@ pub(crate) fn int(value: usize) -> Result<crate::Int> {
 
 /// The verdict of all ranks on their arguments: an error on one is an error on every rank, so that nobody
 /// enters the communication that follows alone. Collective.
-pub(crate) fn agree(comm: MPI_Comm, mine: Result<()>) -> Result<()> {
+pub(crate) fn agree<T>(comm: MPI_Comm, mine: Result<T>) -> Result<T> {
     let (send, mut any) = (i32::from(mine.is_err()), 0i32);
     // SAFETY: one integer in, one out.
     unsafe {
         MPI_Allreduce((&raw const send).cast(), (&raw mut any).cast(), 1, RSMPI_INT32_T, RSMPI_MAX, comm)
     };
-    mine?;
+    let mine = mine?;
     match any {
-        0 => Ok(()),
+        0 => Ok(mine),
         _ => Err(Error::argument("another rank was given wrong arguments")),
     }
 }

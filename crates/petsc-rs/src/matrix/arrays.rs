@@ -44,7 +44,7 @@ impl Matrix {
     }
 
     /// The sequential matrices of own and other columns; the second is null on one rank.
-    fn aij_blocks(&self) -> Result<[Mat; 2]> {
+    pub(super) fn aij_blocks(&self) -> Result<[Mat; 2]> {
         let mut is = truth(false);
         petsc!(PetscObjectTypeCompare(self.raw as PetscObject, c"mpiaij".as_ptr(), &mut is))?;
         if is == truth(true) {

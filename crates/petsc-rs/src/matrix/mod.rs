@@ -2,16 +2,17 @@
 mod algebra;
 mod arrays;
 mod coo;
+mod csr;
 mod nest;
 mod null_space;
 mod shell;
 
 pub use arrays::{AijArrays, DenseArray};
+pub use csr::Csr;
 
 use crate::error::{Error, Result};
-use crate::session::{agree, int, name, ranks, truth};
+use crate::session::{int, name, ranks, truth};
 use crate::{IndexSet, Int, Vector};
-use mpi::collective::SystemOperation;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use petsc_sys::*;
@@ -39,69 +40,6 @@ pub enum MatrixOption {
 }
 
 impl Matrix {
-    /// Sparse matrix (AIJ) with an exact pattern, values zero: row `i` of this rank has the global columns
-    /// `columns[row_ptr[i]..row_ptr[i + 1]]` in ascending order. `columns_local` is this rank's share of
-    /// the columns (the layout of the vectors it multiplies); `block` is the block size of rows, and of
-    /// columns where it divides them.
-    ///
-    /// # Errors
-    /// When the arrays do not fit together on some rank (all ranks get an error then), or PETSc fails.
-    pub fn from_csr(
-        comm: &SimpleCommunicator,
-        block: usize,
-        row_ptr: &[Int],
-        columns: &[Int],
-        columns_local: usize,
-    ) -> Result<Self> {
-        agree(comm.as_raw(), fits(comm, block, row_ptr, columns, columns_local))?;
-        let rows = row_ptr.len() - 1;
-        let matrix = Self::sized(comm, rows, columns_local)?;
-        let column_block = if columns_local.is_multiple_of(block) { block } else { 1 };
-        petsc!(MatSetType(matrix.raw, c"aij".as_ptr()))?;
-        petsc!(MatSetBlockSizes(matrix.raw, int(block)?, int(column_block)?))?;
-        // Without columns the pointer must still not be null: PETSc would take it for "no pattern given".
-        let columns = if columns.is_empty() { [0 as Int].as_ptr() } else { columns.as_ptr() };
-        petsc!(MatSeqAIJSetPreallocationCSR(matrix.raw, row_ptr.as_ptr(), columns, null()))?;
-        petsc!(MatMPIAIJSetPreallocationCSR(matrix.raw, row_ptr.as_ptr(), columns, null()))?;
-        Ok(matrix)
-    }
-
-    /// As [`Matrix::from_csr`], with values.
-    ///
-    /// # Errors
-    /// As there, and when `values` is not as long as `columns`.
-    pub fn from_csr_values(
-        comm: &SimpleCommunicator,
-        block: usize,
-        row_ptr: &[Int],
-        columns: &[Int],
-        values: &[f64],
-        columns_local: usize,
-    ) -> Result<Self> {
-        let fits = match values.len() == columns.len() {
-            true => Ok(()),
-            false => Err(Error::argument("as many values as columns are needed")),
-        };
-        agree(comm.as_raw(), fits)?;
-        let mut matrix = Self::from_csr(comm, block, row_ptr, columns, columns_local)?;
-        let own = matrix.column_range();
-        {
-            let arrays = matrix.arrays_mut()?;
-            let (mut d, mut o) = (0, 0);
-            for (&column, &value) in columns.iter().zip(values) {
-                if own.contains(&(column as usize)) {
-                    arrays.diagonal[d] = value;
-                    d += 1;
-                } else {
-                    arrays.off_diagonal[o] = value;
-                    o += 1;
-                }
-            }
-        }
-        matrix.assemble()?;
-        Ok(matrix)
-    }
-
     /// Dense matrix, values zero; `rows_local` rows on this rank, `columns` columns over all ranks.
     ///
     /// # Errors
@@ -297,37 +235,5 @@ impl Matrix {
             MatrixOption::KeepNonzeroPattern => MatOption_MAT_KEEP_NONZERO_PATTERN,
         };
         petsc!(MatSetOption(self.raw, option, truth(value)))
-    }
-}
-
-/// Whether the arrays given to [`Matrix::from_csr`] fit together.
-fn fits(
-    comm: &SimpleCommunicator,
-    block: usize,
-    row_ptr: &[Int],
-    columns: &[Int],
-    columns_local: usize,
-) -> Result<()> {
-    // First, because every rank takes part.
-    let mut all_columns = 0;
-    comm.all_reduce_into(&columns_local, &mut all_columns, SystemOperation::sum());
-    let Some(rows) = row_ptr.len().checked_sub(1) else {
-        return Err(Error::argument("row_ptr needs one entry more than there are rows"));
-    };
-    if row_ptr[0] != 0
-        || row_ptr.windows(2).any(|w| w[1] < w[0])
-        || row_ptr[rows] as usize != columns.len()
-        || block == 0
-        || rows % block != 0
-    {
-        return Err(Error::argument("row_ptr, columns and block do not fit together"));
-    }
-    let ascending = |row: &[Int]| row.windows(2).all(|w| w[0] < w[1]);
-    if !row_ptr.windows(2).all(|w| ascending(&columns[w[0] as usize..w[1] as usize])) {
-        return Err(Error::argument("the columns of a row are not ascending"));
-    }
-    match columns.iter().find(|&&c| c < 0 || c as usize >= all_columns) {
-        Some(c) => Err(Error::argument(format!("column {c} of {all_columns} does not exist"))),
-        None => Ok(()),
     }
 }
