@@ -119,7 +119,7 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let (model, _) = Model::train(&simulation, &training, &parameters, find, basis)?;
     let offline = start.elapsed().as_secs_f64();
     let unseen = design_samples(deck, &Design::LatinHypercube { samples: REPETITIONS, seed: 9 })?;
-    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &s.problem as &dyn Inputs).collect();
+    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
     let mut times = Vec::with_capacity(REPETITIONS);
     for parameters in &unseen {
         let context = context(parameters);

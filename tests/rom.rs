@@ -126,7 +126,7 @@ fn train(simulation: &mut Simulation, parameters: &[Vec<f64>], options: BasisOpt
 }
 
 fn predict(model: &Model, simulation: &Simulation, parameters: &[f64], modes: usize) -> Vec<Solution> {
-    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &s.problem as &dyn Inputs).collect();
+    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
     model.solve(&inputs, &context(parameters), modes).unwrap()
 }
 
@@ -157,13 +157,13 @@ fn reassembles(comm: &Comm) {
                 matrix.assemble().unwrap();
                 let size = matrix.norm(petsc_rs::Norm::Frobenius).unwrap();
                 for (theta, term) in &expansion.matrices {
-                    matrix.axpy(-theta.value(problem, &context), term, true).unwrap();
+                    matrix.axpy(-theta.value(&**problem, &context), term, true).unwrap();
                 }
                 let left = matrix.norm(petsc_rs::Norm::Frobenius).unwrap();
                 assert!(left <= 1e-12 * size, "{} matrix: {left:e} of {size:e}", problem.name);
                 let size = load.norm(petsc_rs::Norm::Two).unwrap();
                 for (theta, term) in &expansion.loads {
-                    load.axpy(-theta.value(problem, &context), term).unwrap();
+                    load.axpy(-theta.value(&**problem, &context), term).unwrap();
                 }
                 if let Some(above) = above {
                     let basis = Columns::new(comm, above.problem.space.owned_dofs());
@@ -179,7 +179,7 @@ fn reassembles(comm: &Comm) {
                     for term in &expansion.coupled {
                         let values =
                             tessera::rom::coupling::load(problem, term, &upstream, &temperature).unwrap();
-                        let factor = term.theta.value(problem, &context);
+                        let factor = term.theta.value(&**problem, &context);
                         for (l, v) in load.write().unwrap().iter_mut().zip(values) {
                             *l -= factor * v;
                         }

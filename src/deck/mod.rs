@@ -7,6 +7,7 @@
 //! (expressions, references, physical signs). The markers are checked once the mesh is there.
 mod document;
 mod expression;
+mod models;
 mod physics;
 mod reference;
 mod schema;
@@ -16,6 +17,9 @@ mod validate;
 mod value;
 
 pub use expression::{COORDINATES, Expression, ExpressionError};
+pub use models::{
+    AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, StefanLaw,
+};
 pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
 pub use reference::reference;
 pub use schema::schema;
@@ -53,6 +57,12 @@ pub struct Deck {
     /// The models, solved in this order; a later one may use an earlier one's field.
     #[schemars(length(min = 1))]
     pub physics: Vec<Physics>,
+    /// Integration in time; a deck without it is steady.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<TimeSection>,
+    /// Initial values; a field without one starts from zero.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub initial: Vec<Initial>,
     /// Linear solver.
     #[serde(default)]
     pub solver: SolverOptions,

@@ -1,4 +1,5 @@
 //! `[[physics]]`: the models a deck solves and their boundary conditions.
+use super::models::{AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium};
 use super::sections::SolverOptions;
 use super::value::{Coefficient, Essential, Names, Scalar};
 use schemars::JsonSchema;
@@ -7,12 +8,24 @@ use serde::{Deserialize, Serialize};
 /// One model, solved in the deck's order.
 #[allow(clippy::large_enum_variant)] // A deck has a handful of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "model", rename_all = "lowercase")]
+#[serde(tag = "model", rename_all = "snake_case")]
 pub enum Physics {
     /// -div(K grad u) + c u = f: heat conduction, Darcy flow, Poisson's equation.
     Diffusion(Diffusion),
     /// Small-strain linear elasticity with thermal strain.
     Elasticity(Elasticity),
+    /// Transport by a given velocity.
+    AdvectionDiffusion(AdvectionDiffusion),
+    /// Burgers' equation.
+    Burgers(Burgers),
+    /// Diffusion retarded by sorption.
+    DiffusionSorption(DiffusionSorption),
+    /// The porous medium equation and Stefan's problem.
+    PorousMedium(PorousMedium),
+    /// Incompressible flow.
+    NavierStokes(NavierStokes),
+    /// Time-harmonic waves.
+    Helmholtz(Helmholtz),
 }
 
 /// -div(conductivity grad u) + reaction u = source.
@@ -44,6 +57,10 @@ pub struct Diffusion {
     #[serde(default = "no_coefficient")]
     #[schemars(extend("x-unit" = "W/(m3 K)"))]
     pub reaction: Coefficient,
+    /// Capacity of runs with `[time]`: density times specific heat; 1 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "J/(m3 K)"))]
+    pub capacity: Option<Coefficient>,
     /// Boundary conditions; a facet without one has no flux.
     #[serde(default)]
     pub boundary: Vec<Boundary>,
@@ -177,6 +194,14 @@ pub struct Boundary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-unit" = "Pa/m"))]
     pub foundation: Option<Scalar>,
+    /// Helmholtz: wave number of an absorbing boundary, du/dn - i k u = incoming.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "1/m"))]
+    pub absorbing: Option<Scalar>,
+    /// Helmholtz: real and imaginary part of what an absorbing boundary sends in, with `absorbing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 2), extend("x-unit" = "1/m"))]
+    pub incoming: Option<Vec<Scalar>>,
 }
 
 /// What a boundary entry imposes.
@@ -199,6 +224,13 @@ pub enum Condition<'a> {
     Pressure(&'a Scalar),
     /// Stiffness along the normal.
     Foundation(&'a Scalar),
+    /// Absorbing boundary.
+    Absorbing {
+        /// Wave number.
+        wave_number: &'a Scalar,
+        /// Real and imaginary part of what comes in.
+        incoming: Option<&'a [Scalar]>,
+    },
 }
 
 impl Boundary {
@@ -214,6 +246,8 @@ impl Boundary {
             Condition::Traction(traction)
         } else if let Some(pressure) = &self.pressure {
             Condition::Pressure(pressure)
+        } else if let Some(wave_number) = &self.absorbing {
+            Condition::Absorbing { wave_number, incoming: self.incoming.as_deref() }
         } else {
             Condition::Foundation(self.foundation.as_ref()?)
         })
@@ -228,6 +262,12 @@ macro_rules! common {
                 match self {
                     Self::Diffusion(model) => &model.$name,
                     Self::Elasticity(model) => &model.$name,
+                    Self::AdvectionDiffusion(model) => &model.$name,
+                    Self::Burgers(model) => &model.$name,
+                    Self::DiffusionSorption(model) => &model.$name,
+                    Self::PorousMedium(model) => &model.$name,
+                    Self::NavierStokes(model) => &model.$name,
+                    Self::Helmholtz(model) => &model.$name,
                 }
             })*
         }
@@ -253,6 +293,12 @@ impl Physics {
         match self {
             Self::Diffusion(model) => model.degree,
             Self::Elasticity(model) => model.degree,
+            Self::AdvectionDiffusion(model) => model.degree,
+            Self::Burgers(model) => model.degree,
+            Self::DiffusionSorption(model) => model.degree,
+            Self::PorousMedium(model) => model.degree,
+            Self::NavierStokes(model) => model.degree,
+            Self::Helmholtz(model) => model.degree,
         }
     }
 
@@ -261,6 +307,39 @@ impl Physics {
         match self {
             Self::Diffusion(_) => "diffusion",
             Self::Elasticity(_) => "elasticity",
+            Self::AdvectionDiffusion(_) => "advection_diffusion",
+            Self::Burgers(_) => "burgers",
+            Self::DiffusionSorption(_) => "diffusion_sorption",
+            Self::PorousMedium(_) => "porous_medium",
+            Self::NavierStokes(_) => "navier_stokes",
+            Self::Helmholtz(_) => "helmholtz",
+        }
+    }
+
+    /// Expressions and vectors of the model that are no [`Coefficient`], with their keys.
+    pub fn scalars(&self) -> Vec<(String, &Scalar)> {
+        fn entries<'a>(key: &str, values: &'a [Scalar]) -> Vec<(String, &'a Scalar)> {
+            values.iter().enumerate().map(|(i, value)| (format!("{key}[{i}]"), value)).collect()
+        }
+        match self {
+            Self::AdvectionDiffusion(m) => entries("velocity", &m.velocity),
+            Self::Burgers(m) => entries("source", m.source.as_deref().unwrap_or_default()),
+            Self::NavierStokes(m) => entries("body_force", m.body_force.as_deref().unwrap_or_default()),
+            Self::DiffusionSorption(m) => {
+                vec![
+                    ("porosity".into(), &m.porosity),
+                    ("density".into(), &m.density),
+                    ("partition".into(), &m.partition),
+                ]
+            }
+            Self::PorousMedium(m) => {
+                let law = m.stefan.iter().flat_map(|s| {
+                    [("below", &s.below), ("above", &s.above), ("threshold", &s.threshold)]
+                        .map(|(key, value)| (format!("stefan.{key}"), value))
+                });
+                m.exponent.iter().map(|e| ("exponent".into(), e)).chain(law).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -269,6 +348,8 @@ impl Physics {
         match self {
             Self::Diffusion(_) => &["flux"],
             Self::Elasticity(_) => &["stress", "strain", "von_mises"],
+            Self::NavierStokes(_) => &["pressure"],
+            _ => &[],
         }
     }
 
@@ -277,6 +358,7 @@ impl Physics {
     pub fn field_components(&self, field: &str, dimension: usize) -> usize {
         // A derived field may carry the solution's name before its own.
         match field.rsplit('_').next() {
+            _ if field == self.field() && self.model() == "navier_stokes" => dimension,
             _ if field == self.field() => self.components(dimension),
             Some("flux") => dimension,
             Some("stress" | "strain") => 6,
@@ -288,8 +370,25 @@ impl Physics {
     pub fn coefficients(&self) -> Vec<(&'static str, &Coefficient)> {
         match self {
             Self::Diffusion(m) => {
-                vec![("conductivity", &m.conductivity), ("source", &m.source), ("reaction", &m.reaction)]
+                let mut list =
+                    vec![("conductivity", &m.conductivity), ("source", &m.source), ("reaction", &m.reaction)];
+                list.extend(m.capacity.as_ref().map(|capacity| ("capacity", capacity)));
+                list
             }
+            Self::AdvectionDiffusion(m) => {
+                vec![("diffusivity", &m.diffusivity), ("reaction", &m.reaction), ("source", &m.source)]
+            }
+            Self::Burgers(m) => vec![("viscosity", &m.viscosity)],
+            Self::DiffusionSorption(m) => {
+                vec![("diffusivity", &m.diffusivity), ("exponent", &m.exponent)]
+            }
+            Self::PorousMedium(m) => vec![("source", &m.source)],
+            Self::NavierStokes(m) => vec![("density", &m.density), ("viscosity", &m.viscosity)],
+            Self::Helmholtz(m) => vec![
+                ("wave_number", &m.wave_number),
+                ("source", &m.source),
+                ("source_imaginary", &m.source_imaginary),
+            ],
             Self::Elasticity(m) => [
                 ("young", Some(&m.young)),
                 ("poisson", Some(&m.poisson)),
@@ -307,8 +406,10 @@ impl Physics {
     /// Number of components of the solution on a mesh of the given dimension.
     pub fn components(&self, dimension: usize) -> usize {
         match self {
-            Self::Diffusion(_) => 1,
-            Self::Elasticity(_) => dimension,
+            Self::Elasticity(_) | Self::Burgers(_) => dimension,
+            Self::NavierStokes(_) => dimension + 1,
+            Self::Helmholtz(_) => 2,
+            _ => 1,
         }
     }
 }

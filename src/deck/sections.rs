@@ -157,6 +157,69 @@ pub enum SolverMethod {
     Options,
 }
 
+/// Integration in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeSection {
+    /// Last time.
+    #[schemars(extend("x-unit" = "s"))]
+    pub end: f64,
+    /// First time.
+    #[serde(default)]
+    #[schemars(extend("x-unit" = "s"))]
+    pub start: f64,
+    /// Length of a step; with a tolerance only of the first.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
+    pub step: f64,
+    /// Method.
+    #[serde(default)]
+    pub scheme: TimeScheme,
+    /// Relative local error of a step; without one all steps have one length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub tolerance: Option<f64>,
+    /// Longest step; a tenth of the whole time if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
+    pub longest: Option<f64>,
+    /// Shortest step: below it the run fails; a millionth of `step` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
+    pub shortest: Option<f64>,
+    /// Times that a step must end at, such as those where loads change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-unit" = "s"))]
+    pub stops: Vec<f64>,
+}
+
+/// Methods of integration in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeScheme {
+    /// Implicit Euler, order 1; monotone.
+    Bdf1,
+    /// Backward differences of variable step, order 2.
+    #[default]
+    Bdf2,
+    /// Trapezoidal rule, order 2; keeps energy.
+    CrankNicolson,
+    /// Runge-Kutta method of Alexander, order 2, L-stable.
+    Sdirk2,
+    /// Runge-Kutta method of Alexander, order 3, L-stable.
+    Sdirk3,
+}
+
+/// The initial value of a field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Initial {
+    /// The solution; the only physics' if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// A number or an expression; a list for a vector field.
+    pub value: ScalarOrVector,
+}
+
 /// What a run writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -170,11 +233,14 @@ pub struct OutputSection {
     pub fields: Option<Vec<String>>,
     /// Whether to write an XDMF file for ParaView beside it.
     pub xdmf: bool,
+    /// Runs in time: number of equal intervals after each of which fields are written (besides the start).
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub frames: usize,
 }
 
 impl Default for OutputSection {
     fn default() -> Self {
-        Self { directory: "out".into(), file: "run.h5".into(), fields: None, xdmf: true }
+        Self { directory: "out".into(), file: "run.h5".into(), fields: None, xdmf: true, frames: 10 }
     }
 }
 

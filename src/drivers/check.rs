@@ -49,7 +49,7 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     }
     report.table(&table);
     for stage in &simulation.stages {
-        report.detail(format!("solver of {}: {}", stage.problem.name, stage.solver.options));
+        report.detail(format!("solver of {}: {}", stage.problem.name, stage.solver.options()));
     }
     let names = |list: Vec<String>| if list.is_empty() { "none".into() } else { list.join(", ") };
     let fields = simulation.fields().into_iter().map(|field| field.name).collect();
@@ -83,6 +83,9 @@ fn convergence(comm: &Comm, deck: &Deck, levels: u32, report: &Report) -> Result
             deck.exact.iter().filter_map(own).any(|(physics, _)| physics == i)
         })
         .collect();
+    if deck.time.is_some() {
+        return Err(deck.fault("time", "--convergence refines steady problems only"));
+    }
     if stages.is_empty() {
         return Err(deck.fault("exact", "--convergence needs an [[exact]] solution"));
     }
@@ -93,7 +96,9 @@ fn convergence(comm: &Comm, deck: &Deck, levels: u32, report: &Report) -> Result
         let context = simulation.default_context();
         simulation.solve(&context)?;
         for (list, &stage) in errors.iter_mut().zip(&stages) {
-            let (l2, h1) = simulation.error_norms(stage, &context)?;
+            let field = simulation.fields().into_iter().find(|f| f.stage == stage);
+            let field = field.expect("every problem has a solution");
+            let (l2, h1) = simulation.error_norms(&field, &context)?;
             let unknowns = simulation.stages[stage].space().global_dofs();
             list.push(Errors { cells: simulation.mesh.global_cells, unknowns, l2, h1 });
         }

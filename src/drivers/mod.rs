@@ -1,6 +1,7 @@
 //! One driver a subcommand: it strings the parts together and holds no numerics.
 pub mod campaign;
 pub mod check;
+pub mod evolve;
 pub mod export;
 pub mod info;
 pub mod output;

@@ -162,7 +162,7 @@ fn constraints(simulation: &Simulation, level: ConstraintLevel, weight: Norm) ->
 impl Predictor<'_> {
     fn solve(&self, context: &Context, modes: usize) -> Result<Vec<Solution>> {
         let inputs: Vec<&dyn Inputs> =
-            self.simulation.stages.iter().map(|s| &s.problem as &dyn Inputs).collect();
+            self.simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
         self.model.solve(&inputs, context, modes)
     }
 

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
-use crate::solver::{Simulation, Stage};
+use crate::solver::{Simulation, Stage, StageSolver};
 use crate::storage::{ResultFile, Schema, write_xdmf};
 
 /// How to run.
@@ -26,6 +26,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
     let mut simulation = set_up(comm, deck, &report)?;
+    if let Some(time) = &deck.time {
+        return super::evolve::evolve(&mut simulation, time, options, &report);
+    }
     let fields = output::wanted(&simulation)?;
     let context = simulation.default_context();
     for stage in &mut simulation.stages {
@@ -78,16 +81,20 @@ pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
             problem.name,
             space.global_dofs(),
             space.element.degree,
-            if stage.solver.options.is_empty() { "PETSc's defaults" } else { &stage.solver.options }
+            if stage.solver.options().is_empty() { "PETSc's defaults" } else { stage.solver.options() }
         ));
     }
     Ok(simulation)
 }
 
-fn solve(stage: &mut Stage, context: &crate::physics::Context, report: &Report) -> Result<()> {
-    report.phase("assembly", || stage.assemble(context))?;
-    report.phase("preconditioner", || stage.prepare())?;
-    report.phase("solve", || stage.solve_assembled())?;
+pub(super) fn solve(stage: &mut Stage, context: &crate::physics::Context, report: &Report) -> Result<()> {
+    if matches!(stage.solver, StageSolver::Newton(_)) {
+        report.phase("newton", || stage.solve(context))?;
+    } else {
+        report.phase("assembly", || stage.assemble(context))?;
+        report.phase("preconditioner", || stage.prepare())?;
+        report.phase("solve", || stage.solve_assembled())?;
+    }
     let outcome = &stage.outcome;
     for (iteration, norm) in outcome.history.iter().enumerate() {
         report.detail(format!("    {iteration:5}  {norm:.6e}"));
@@ -104,7 +111,11 @@ fn solve(stage: &mut Stage, context: &crate::physics::Context, report: &Report) 
 }
 
 /// Options for PETSc that the user gave and nothing asked for are mostly misspelt.
-fn warn_of_unused_options(simulation: &Simulation, command_line: &[String], report: &Report) -> Result<()> {
+pub(super) fn warn_of_unused_options(
+    simulation: &Simulation,
+    command_line: &[String],
+    report: &Report,
+) -> Result<()> {
     let given = |name: &str| {
         let on_command_line = command_line.iter().any(|word| word.trim_start_matches('-') == name);
         on_command_line

@@ -173,7 +173,7 @@ fn errors(
     model: &Model,
     snapshots: &Snapshots,
 ) -> Result<()> {
-    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &s.problem as &dyn Inputs).collect();
+    let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
     let count = snapshots.parameters.len();
     let chosen: Vec<usize> = (0..count).step_by(count.div_ceil(ERROR_SAMPLES)).collect();
     let most = model.stages.iter().map(|s| s.description.modes).max().unwrap_or(0);

@@ -4,8 +4,9 @@
 //! same with its rows and its ghost cells. So nothing is sent, nothing is locked, and the element
 //! blocks go from registers to their place in the matrix, which was found once for the mesh (see
 //! [`Pattern`]).
+use super::batch::Cells;
 use super::element::{Element, FacetRule, Tabulation};
-use super::kernel::{Cells, Job, Part};
+use super::kernel::{Job, Part};
 use super::pattern::Pattern;
 use super::quadrature::Quadrature;
 use super::weak_form::WeakForm;
@@ -63,6 +64,11 @@ impl Rule {
         Self::new(element, Quadrature::new(element.cell, degree), None)
     }
 
+    /// The vertices of cells, see [`Quadrature::vertices`].
+    pub fn vertices(element: &Element) -> Self {
+        Self::new(element, Quadrature::vertices(element.cell), None)
+    }
+
     /// The rule of that degree on facet number `facet` of the cells.
     pub fn facet(element: &Element, facet: usize, degree: usize) -> Self {
         let rule = FacetRule::new(element.cell, facet, degree);
@@ -112,6 +118,25 @@ pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
 ) {
     debug_assert_eq!(coefficients.len(), F::COEFFICIENTS);
     let wants_matrix = target.matrix.is_some();
+    let state = target.state;
+    by_share(C, space, pattern, domain, target, |cells, entities, rows, part| {
+        let rule = domain.rule;
+        let job =
+            Job { form, cells, pattern, rule, entities, coefficients, essential, rows, wants_matrix, state };
+        job.dispatch(part);
+    });
+}
+
+/// Calls `run(cells, entities, rows, part of the target)` for every thread's share of the rows.
+pub(super) fn by_share(
+    components: usize,
+    space: &Space,
+    pattern: &Pattern,
+    domain: &Domain,
+    target: &mut Target,
+    run: impl Fn(Cells, &[(u32, u32, u16)], std::ops::Range<usize>, Part) + Sync,
+) {
+    let wants_matrix = target.matrix.is_some();
     let mut parts = Vec::with_capacity(pattern.shares.len());
     let (mut diagonal, mut off_diagonal) = match &mut target.matrix {
         Some((d, o)) => (&mut **d, &mut **o),
@@ -119,7 +144,8 @@ pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
     };
     let mut load = &mut *target.load;
     for (share, s) in pattern.shares.iter().enumerate() {
-        let count = |rows: &[u32]| (rows[s.rows.end] - rows[s.rows.start]) as usize * C * C;
+        let block = components * components;
+        let count = |rows: &[u32]| (rows[s.rows.end] - rows[s.rows.start]) as usize * block;
         let (d, o) = if wants_matrix {
             (count(&pattern.diagonal_rows), count(&pattern.off_diagonal_rows))
         } else {
@@ -130,7 +156,7 @@ pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
         let off_part;
         (off_part, off_diagonal) = off_diagonal.split_at_mut(o);
         let load_part;
-        (load_part, load) = load.split_at_mut(s.rows.len() * C);
+        (load_part, load) = load.split_at_mut(s.rows.len() * components);
         parts.push(Part { share, diagonal: part, off_diagonal: off_part, load: load_part });
     }
     let cells = Cells {
@@ -140,35 +166,19 @@ pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
         nodes: &space.cell_nodes,
         coordinates: &space.mesh.coordinates,
     };
-    let (rule, entities) = (domain.rule, domain.entities);
-    let state = target.state;
-    let run = |part: Part| {
+    let entities = domain.entities;
+    let one = |part: Part| {
         let share = &pattern.shares[part.share];
-        let mine: Vec<(u32, u32, u16)>;
-        let entities = if entities.len() == share.cells.len() && pattern.shares.len() == 1 {
-            entities
+        if entities.len() == share.cells.len() && pattern.shares.len() == 1 {
+            run(cells, entities, share.rows.clone(), part);
         } else {
-            mine = within(entities, &share.cells);
-            &mine
-        };
-        let job = Job {
-            form,
-            cells,
-            pattern,
-            rule,
-            entities,
-            coefficients,
-            essential,
-            rows: share.rows.clone(),
-            wants_matrix,
-            state,
-        };
-        job.dispatch(part);
+            run(cells, &within(entities, &share.cells), share.rows.clone(), part);
+        }
     };
     if parts.len() == 1 {
-        parts.into_iter().for_each(run);
+        parts.into_iter().for_each(one);
     } else {
-        parts.into_par_iter().for_each(run);
+        parts.into_par_iter().for_each(one);
     }
 }
 

@@ -1,9 +1,10 @@
-//! The assembly kernel: geometry, element blocks and their scatter for eight cells at a time.
+//! The assembly kernel of linear forms: element blocks and their scatter for eight cells at a time.
 use super::Essential;
 use super::assembly::{Rule, Values};
-use super::lanes::{LANES, Lanes, dot};
+use super::batch::{Batch, Cells};
+use super::lanes::{LANES, Lanes};
 use super::pattern::{OFF_DIAGONAL, Pattern};
-use super::weak_form::{Point, Shape, WeakForm};
+use super::weak_form::WeakForm;
 use crate::mesh::CellType;
 use multiversion::multiversion;
 
@@ -13,16 +14,6 @@ pub(super) struct Part<'a> {
     pub diagonal: &'a mut [f64],
     pub off_diagonal: &'a mut [f64],
     pub load: &'a mut [f64],
-}
-
-/// What the kernel needs of the mesh and the space; unlike those it can be shared by threads.
-#[derive(Clone, Copy)]
-pub(super) struct Cells<'a> {
-    pub shape: CellType,
-    pub degree: usize,
-    pub vertices: &'a [u32],
-    pub nodes: &'a [u32],
-    pub coordinates: &'a [f64],
 }
 
 /// One thread's work.
@@ -74,28 +65,18 @@ impl<F> Job<'_, F> {
 }
 
 /// Whether two constants are equal, as a constant.
-struct Same<const A: usize, const B: usize>;
+pub(super) struct Same<const A: usize, const B: usize>;
 
 impl<const A: usize, const B: usize> Same<A, B> {
-    const HOLDS: bool = A == B;
+    pub(super) const HOLDS: bool = A == B;
 }
-
-/// Number of coefficients that any form may have.
-const MOST_COEFFICIENTS: usize = 16;
 
 // AVX2 beside the baseline: every further version costs build time for each form and element.
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, mut part: Part) {
     let points = job.rule.weights.len();
-    let corners = job.cells.shape.vertices();
-    let affine = job.cells.shape.is_simplex();
     let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
-    let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
-    let mut trial = vec![[zero; N]; points];
-    let mut test = vec![[zero; N]; points];
-    let mut normals = vec![[Lanes::ZERO; D]; points];
-    let mut positions = vec![[Lanes::ZERO; D]; points];
-    let mut coefficients = vec![[Lanes::ZERO; MOST_COEFFICIENTS]; points];
+    let mut at = Batch::<D, N>::new(points, F::POSITION);
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
     let mut loads = [[Lanes::ZERO; C]; N];
     let mut scatter = vec![[[0.0; C]; C]; pairs];
@@ -104,75 +85,11 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
     for batch in job.entities.chunks(LANES) {
         // A short last batch repeats its last cell; the surplus lanes are not scattered.
         let entity = |l: usize| batch[l.min(batch.len() - 1)];
-        let mut x = [[Lanes::ZERO; D]; 8];
-        for l in 0..LANES {
-            let cell = entity(l).0 as usize;
-            for (v, &vertex) in job.cells.vertices[cell * corners..][..corners].iter().enumerate() {
-                for d in 0..D {
-                    x[v][d].0[l] = job.cells.coordinates[vertex as usize * D + d];
-                }
-            }
-        }
-        let mut inverse = [[Lanes::ZERO; D]; D];
-        let mut determinant = Lanes::ZERO;
-        for q in 0..points {
-            if q == 0 || !affine {
-                let mut jacobian = [[Lanes::ZERO; D]; D];
-                for v in 0..corners {
-                    let slope = job.rule.geometry.gradients[q * corners + v];
-                    for i in 0..D {
-                        for j in 0..D {
-                            jacobian[i][j] += x[v][i] * slope[j];
-                        }
-                    }
-                }
-                (inverse, determinant) = invert(&jacobian);
-            }
-            for j in 0..F::COEFFICIENTS {
-                let values = &job.coefficients[j];
-                for l in 0..LANES {
-                    let (_, index, region) = entity(l);
-                    coefficients[q][j].0[l] = values.at(index as usize, region as usize, q, points);
-                }
-            }
-            if F::POSITION {
-                positions[q] = [Lanes::ZERO; D];
-                for v in 0..corners {
-                    let value = job.rule.geometry.values[q * corners + v];
-                    for d in 0..D {
-                        positions[q][d] += x[v][d] * value;
-                    }
-                }
-            }
-            let mut weight = determinant * job.rule.weights[q];
-            if let Some(reference) = &job.rule.normal {
-                let mut normal = [Lanes::ZERO; D];
-                for i in 0..D {
-                    for j in 0..D {
-                        normal[i] += inverse[j][i] * reference[j];
-                    }
-                }
-                let length = dot(&normal, &normal).sqrt();
-                normals[q] = normal.map(|n| n / length);
-                weight *= length;
-            }
-            let point = Point { coefficients: &coefficients[q], position: positions[q], normal: normals[q] };
-            weight *= job.form.measure(&point);
-            for a in 0..N {
-                let slope = job.rule.basis.gradients[q * N + a];
-                let value = job.rule.basis.values[q * N + a];
-                let mut gradient = [Lanes::ZERO; D];
-                for i in 0..D {
-                    for j in 0..D {
-                        gradient[i] += inverse[j][i] * slope[j];
-                    }
-                }
-                trial[q][a] = Shape { value: Lanes::splat(value), gradient };
-                test[q][a] = Shape { value: weight * value, gradient: gradient.map(|g| g * weight) };
-            }
-        }
-        let point =
-            |q: usize| Point { coefficients: &coefficients[q], position: positions[q], normal: normals[q] };
+        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |point| {
+            job.form.measure(point)
+        });
+        let point = |q: usize| at.point(q);
+        let (test, trial) = (&at.test, &at.trial);
         if has_load {
             loads = [[Lanes::ZERO; C]; N];
             for q in 0..points {
@@ -250,12 +167,12 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                     continue;
                 }
                 let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
-                let at = Row::<C>::new(job.pattern, &job.rows, node, positions);
+                let place = Row::<C>::new(job.pattern, &job.rows, node, positions);
                 for b in 0..N {
                     let (values, transposed) = block(b);
                     let value = |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
                     let Some(essential) = essential else {
-                        at.add(b, &mut part, value);
+                        place.add(b, &mut part, value);
                         continue;
                     };
                     let column = nodes[b] as usize * C;
@@ -266,7 +183,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                     }
                     if job.wants_matrix {
                         let fixed = |i, j| essential.fixed[node * C + i] || essential.fixed[column + j];
-                        at.add(b, &mut part, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
+                        place.add(b, &mut part, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
                     }
                 }
             }
@@ -281,7 +198,7 @@ fn packed<const N: usize>(a: usize, b: usize) -> usize {
 }
 
 /// Where the blocks of a cell's row stand in a thread's part of the CSR arrays.
-struct Row<'a, const C: usize> {
+pub(super) struct Row<'a, const C: usize> {
     positions: &'a [u16],
     diagonal: usize,
     diagonal_length: usize,
@@ -291,7 +208,12 @@ struct Row<'a, const C: usize> {
 
 impl<'a, const C: usize> Row<'a, C> {
     #[inline(always)]
-    fn new(pattern: &Pattern, rows: &std::ops::Range<usize>, node: usize, positions: &'a [u16]) -> Self {
+    pub(super) fn new(
+        pattern: &Pattern,
+        rows: &std::ops::Range<usize>,
+        node: usize,
+        positions: &'a [u16],
+    ) -> Self {
         let span = |starts: &[u32]| {
             let start = (starts[node] - starts[rows.start]) as usize * C * C;
             (start, (starts[node + 1] - starts[node]) as usize * C)
@@ -302,7 +224,7 @@ impl<'a, const C: usize> Row<'a, C> {
     }
 
     #[inline(always)]
-    fn add(&self, b: usize, part: &mut Part, value: impl Fn(usize, usize) -> f64) {
+    pub(super) fn add(&self, b: usize, part: &mut Part, value: impl Fn(usize, usize) -> f64) {
         let position = self.positions[b];
         let (array, start, length) = if position & OFF_DIAGONAL == 0 {
             (&mut *part.diagonal, self.diagonal + position as usize * C, self.diagonal_length)
@@ -317,42 +239,4 @@ impl<'a, const C: usize> Row<'a, C> {
             }
         }
     }
-}
-
-/// Inverse and determinant of the Jacobian of every lane.
-#[inline(always)]
-pub(super) fn invert<const D: usize>(m: &[[Lanes; D]; D]) -> ([[Lanes; D]; D], Lanes) {
-    let one = Lanes::splat(1.0);
-    let mut inverse = [[Lanes::ZERO; D]; D];
-    let determinant;
-    match D {
-        1 => {
-            determinant = m[0][0];
-            inverse[0][0] = one / determinant;
-        }
-        2 => {
-            determinant = m[0][0] * m[1][1] - m[0][1] * m[1][0];
-            let r = one / determinant;
-            inverse[0][0] = m[1][1] * r;
-            inverse[0][1] = -m[0][1] * r;
-            inverse[1][0] = -m[1][0] * r;
-            inverse[1][1] = m[0][0] * r;
-        }
-        _ => {
-            let cofactor = |i: usize, j: usize| {
-                let (p, q) = ((i + 1) % 3, (i + 2) % 3);
-                let (r, s) = ((j + 1) % 3, (j + 2) % 3);
-                m[p][r] * m[q][s] - m[p][s] * m[q][r]
-            };
-            let first = [cofactor(0, 0), cofactor(0, 1), cofactor(0, 2)];
-            determinant = m[0][0] * first[0] + m[0][1] * first[1] + m[0][2] * first[2];
-            let r = one / determinant;
-            for i in 0..D {
-                for j in 0..D {
-                    inverse[j][i] = cofactor(i, j) * r;
-                }
-            }
-        }
-    }
-    (inverse, determinant)
 }

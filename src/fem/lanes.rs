@@ -47,6 +47,12 @@ impl Lanes {
         self.map(f64::sqrt)
     }
 
+    /// Any function of every lane.
+    #[inline(always)]
+    pub fn apply(self, f: impl Fn(f64) -> f64) -> Self {
+        self.map(f)
+    }
+
     /// Absolute value of every lane.
     #[inline(always)]
     pub fn abs(self) -> Self {

@@ -1,7 +1,10 @@
 //! Finite elements: reference elements, quadrature, spaces, assembly, conditions, functionals.
 pub mod assembly;
+mod batch;
 pub mod element;
 mod essential;
+pub mod form;
+mod form_kernel;
 pub mod functional;
 mod kernel;
 pub mod lanes;
@@ -14,6 +17,7 @@ pub mod weak_form;
 pub use assembly::{Domain, Rule, Target, Values, assemble};
 pub use element::Element;
 pub use essential::Essential;
+pub use form_kernel::{Parts, assemble_form};
 pub use pattern::Pattern;
 pub use quadrature::Quadrature;
 pub use space::Space;

@@ -90,6 +90,11 @@ impl Space {
         self.node_ids.len()
     }
 
+    /// Whether a local node is a vertex of the mesh.
+    pub fn is_vertex(&self, node: usize) -> bool {
+        self.node_ids[node] < self.mesh.global_vertices
+    }
+
     /// Nodes of a local cell.
     pub fn nodes_of(&self, cell: usize) -> &[u32] {
         let n = self.element.functions();

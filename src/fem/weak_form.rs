@@ -18,6 +18,8 @@ pub struct Point<'a, const D: usize> {
     pub position: [Lanes; D],
     /// Outward unit normal (on facets only).
     pub normal: [Lanes; D],
+    /// Gradients of the reference coordinates, `[reference coordinate][coordinate]`, 1/m: the cell's size.
+    pub inverse: [[Lanes; D]; D],
 }
 
 /// A bilinear and a linear form in `D` dimensions for `C` unknowns at a node, written per pair of

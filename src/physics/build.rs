@@ -24,21 +24,23 @@ pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Resu
     let physics = &deck.physics[index];
     let builder = Builder { deck, physics, mesh, inputs, variables: deck.variables() };
     match physics {
-        Physics::Diffusion(model) => builder.diffusion(model),
+        Physics::Diffusion(model) if deck.time.is_none() => builder.diffusion(model),
         Physics::Elasticity(model) => builder.elasticity(model),
+        other => builder.equation(other),
     }
 }
 
-struct Builder<'a> {
+/// What building one problem needs.
+pub(super) struct Builder<'a> {
     deck: &'a Deck,
-    physics: &'a Physics,
-    mesh: &'a Rc<Mesh>,
+    pub(super) physics: &'a Physics,
+    pub(super) mesh: &'a Rc<Mesh>,
     inputs: Inputs<'a>,
     /// Names that expressions may use.
     variables: Vec<String>,
 }
 
-type Parts = Vec<(Place, String, Coefficients, Vec<u32>)>;
+pub(super) type Parts = Vec<(Place, String, Coefficients, Vec<u32>)>;
 
 impl Builder<'_> {
     fn diffusion(&self, physics: &Diffusion) -> Result<Problem> {
@@ -151,17 +153,17 @@ impl Builder<'_> {
         self.finish(Model::Elasticity { axisymmetric, reduction }, space, parts)
     }
 
-    fn finish(&self, model: Model, space: Rc<Space>, parts: Parts) -> Result<Problem> {
+    pub(super) fn finish(&self, model: Model, space: Rc<Space>, parts: Parts) -> Result<Problem> {
         let conditions = self.conditions(&space)?;
         let names = (self.physics.name().into(), self.physics.field().into(), self.physics.unit().into());
         Problem::new(names, model, space, parts, conditions)
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         format!("physics.{}", self.physics.name())
     }
 
-    fn boundary_key(&self, number: usize) -> String {
+    pub(super) fn boundary_key(&self, number: usize) -> String {
         format!("physics.{}.boundary[{number}]", self.physics.name())
     }
 
@@ -170,7 +172,7 @@ impl Builder<'_> {
     }
 
     /// One source for each region of the mesh.
-    fn regions(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Source>> {
+    pub(super) fn regions(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Source>> {
         let names = &self.mesh.region_names;
         match coefficient {
             Coefficient::Uniform(tensor) => Ok(vec![self.isotropic(key, tensor)?; names.len()]),
@@ -217,7 +219,7 @@ impl Builder<'_> {
     }
 
     /// The entries of a tensor, row by row, each with one source for each region.
-    fn tensor(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Vec<Source>>> {
+    pub(super) fn tensor(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Vec<Source>>> {
         let d = self.mesh.dimension;
         let names = &self.mesh.region_names;
         let mut entries = vec![Vec::with_capacity(names.len()); d * d];
@@ -246,7 +248,7 @@ impl Builder<'_> {
         Ok(entries)
     }
 
-    fn scalar(&self, scalar: &Scalar) -> Result<Source> {
+    pub(super) fn scalar(&self, scalar: &Scalar) -> Result<Source> {
         Ok(match scalar {
             Scalar::Number(value) => Source::Constant(*value),
             Scalar::Expression(text) => {
@@ -261,7 +263,7 @@ impl Builder<'_> {
     }
 
     /// Indices of the mesh's facets that carry a boundary's markers, ascending.
-    fn facets(&self, boundary: &Boundary) -> Vec<u32> {
+    pub(super) fn facets(&self, boundary: &Boundary) -> Vec<u32> {
         let facets = &self.mesh.facets;
         let names = boundary.marker.iter().flat_map(|names| names.iter());
         let markers: Vec<u16> = names.filter_map(|name| facets.marker(name)).collect();
@@ -313,9 +315,9 @@ impl Builder<'_> {
     }
 }
 
-const ZERO: Source = Source::Constant(0.0);
+pub(super) const ZERO: Source = Source::Constant(0.0);
 
-fn is_tensor(coefficient: &Coefficient) -> bool {
+pub(super) fn is_tensor(coefficient: &Coefficient) -> bool {
     let tensor = |t: &Tensor| !matches!(t, Tensor::Isotropic(_));
     match coefficient {
         Coefficient::Uniform(value) => tensor(value),

@@ -1,4 +1,5 @@
 //! Coefficients that no material can have: not finite, or of the wrong sign.
+use super::Equation;
 use super::problem::{Group, Integral, Model, Place, Problem};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::Values;
@@ -83,6 +84,47 @@ impl Problem {
                 0 => ("pressure", Finite),
                 1 => ("foundation", NotNegative),
                 _ => ("traction", Finite),
+            },
+            (Model::Equation(equation), Place::Volume) => match (equation, output) {
+                (Equation::TransientDiffusion { anisotropic }, _) => {
+                    let entries = if anisotropic { d * d } else { 1 };
+                    match output.checked_sub(entries) {
+                        None if output.is_multiple_of(d + 1) => ("conductivity", Positive),
+                        None => ("conductivity", Finite),
+                        Some(0) => ("reaction", NotNegative),
+                        Some(1) => ("source", Finite),
+                        Some(_) => ("capacity", Positive),
+                    }
+                }
+                (Equation::AdvectionDiffusion, 0) => ("diffusivity", NotNegative),
+                (Equation::AdvectionDiffusion, i) if i <= d => ("velocity", Finite),
+                (Equation::AdvectionDiffusion, i) if i == d + 1 => ("reaction", NotNegative),
+                (Equation::Burgers, 0) => ("viscosity", Positive),
+                (Equation::DiffusionSorption, 0) => ("diffusivity", Positive),
+                (Equation::DiffusionSorption, 1) => ("sorption", NotNegative),
+                (Equation::DiffusionSorption, _) => ("exponent", Positive),
+                (Equation::PorousMedium, 0) => ("exponent", NotNegative),
+                (Equation::Stefan, 0) => ("conductivity_below", NotNegative),
+                (Equation::Stefan, 1) => ("conductivity_above", Positive),
+                (Equation::Stefan, 2) => ("threshold", Finite),
+                (Equation::NavierStokes, 0) => ("density", Positive),
+                (Equation::NavierStokes, 1) => ("viscosity", Positive),
+                (Equation::NavierStokes, _) => ("body_force", Finite),
+                (Equation::Helmholtz, 0) => ("wave_number", NotNegative),
+                _ => ("source", Finite),
+            },
+            (Model::Equation(Equation::NavierStokes), Place::Boundary) => match output {
+                0 => ("pressure", Finite),
+                _ => ("traction", Finite),
+            },
+            (Model::Equation(Equation::Helmholtz), Place::Boundary) => match output {
+                0 => ("absorbing", NotNegative),
+                _ => ("flux", Finite),
+            },
+            (Model::Equation(_), Place::Boundary) => match output {
+                0 => ("flux", Finite),
+                1 => ("coefficient", NotNegative),
+                _ => ("ambient", Finite),
             },
         }
     }

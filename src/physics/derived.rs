@@ -4,6 +4,7 @@
 //! the node, weighted with the cells' volumes (Zienkiewicz and Taylor, vol. 1, section 13.3: simple
 //! averaging). At the interface of two materials that average has no physical meaning; refine there
 //! or look at the cells of one side.
+use super::Equation;
 use super::coefficient::Context;
 use super::elasticity::Reduction;
 use super::problem::{Model, Problem};
@@ -32,13 +33,14 @@ const TENSOR: &[&str] = &["xx", "xy", "xz", "yy", "yz", "zz"];
 /// The fields that a model can derive in `dimension` dimensions.
 pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
     match model {
-        Model::Diffusion { .. } => vec![Derived {
+        Model::Diffusion { .. } | Model::Equation(Equation::TransientDiffusion { .. }) => vec![Derived {
             name: "flux",
             components: dimension,
             component_names: &["x", "y", "z"][..dimension],
             unit: "",
             meaning: "flux -K grad u (W/m2 for heat, m/s for Darcy flow)",
         }],
+        Model::Equation(_) => Vec::new(),
         Model::Elasticity { .. } => vec![
             Derived {
                 name: "stress",
@@ -125,7 +127,11 @@ impl Problem {
         let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
         let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
         match self.model {
-            Model::Diffusion { anisotropic } => {
+            Model::Equation(Equation::NavierStokes) => {
+                result[..dimension].copy_from_slice(&sample.value[..dimension]);
+            }
+            Model::Diffusion { anisotropic }
+            | Model::Equation(Equation::TransientDiffusion { anisotropic }) => {
                 for i in 0..dimension {
                     result[i] = if anisotropic {
                         -(0..dimension).map(|j| k(i * dimension + j) * sample.gradient[0][j]).sum::<f64>()
@@ -133,6 +139,10 @@ impl Problem {
                         -k(0) * sample.gradient[0][i]
                     };
                 }
+            }
+            // The first coefficient is a diffusivity.
+            Model::Equation(_) => {
+                (0..dimension).for_each(|i| result[i] = -k(0) * sample.gradient[0][i]);
             }
             Model::Elasticity { axisymmetric, reduction } => {
                 let (lambda, mu, held_back) = (k(0), k(1), k(2));

@@ -1,9 +1,10 @@
 //! One model on one space: assembles its matrix, load, residual and essential conditions.
 use super::coefficient::{Coefficients, Context, Source};
+use super::equation::Equation;
 use super::{diffusion, elasticity};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::cell_entities;
-use crate::fem::{Domain, Essential, Pattern, Rule, Space, Target, Values, assemble};
+use crate::fem::{Domain, Essential, Parts, Pattern, Rule, Space, Target, Values, assemble};
 use petsc_rs::{Matrix, Vector};
 use std::rc::Rc;
 
@@ -22,6 +23,18 @@ pub enum Model {
         /// How Lame's constants follow from Young's modulus.
         reduction: elasticity::Reduction,
     },
+    /// A nonlinear or time-dependent model.
+    Equation(Equation),
+}
+
+impl Model {
+    /// The equation of a nonlinear or time-dependent model.
+    pub fn equation(self) -> Option<Equation> {
+        match self {
+            Self::Equation(equation) => Some(equation),
+            _ => None,
+        }
+    }
 }
 
 /// Which form an integral evaluates.
@@ -124,6 +137,8 @@ macro_rules! by_dimension {
             (Model::Elasticity { .. }, Place::Boundary, 1) => $call!(elasticity::Surface::<false>, 1, 1),
             (Model::Elasticity { .. }, Place::Boundary, 2) => $call!(elasticity::Surface::<false>, 2, 2),
             (Model::Elasticity { .. }, Place::Boundary, _) => $call!(elasticity::Surface::<false>, 3, 3),
+            // Assembled by `Problem::form`.
+            (Model::Equation(_), _, _) => {}
         }
     };
 }
@@ -142,7 +157,7 @@ impl Problem {
         let integrals = parts
             .into_iter()
             .map(|(place, key, coefficients, facets)| {
-                Integral::new(&space, place, key, coefficients, &facets)
+                Integral::new(&space, model, place, key, coefficients, &facets)
             })
             .collect();
         Ok(Self { name, field, unit, model, space, integrals, conditions, pattern })
@@ -187,12 +202,27 @@ impl Problem {
                 }
             }
         }
+        self.fix_unused(&mut fixed, &mut values)?;
         space.mesh.comm.agree(fault)?;
         fixed.ghost_update()?;
         values.ghost_update()?;
         let (fixed, values) = (fixed.local_read()?, values.local_read()?);
         let list = (0..fixed.len()).filter(|&dof| fixed[dof] != 0.0).map(|dof| (dof, values[dof]));
         Ok(Essential::new(space, list))
+    }
+
+    /// Components of degree 1 have no unknowns at the inner nodes of cells of degree 2: those are fixed.
+    fn fix_unused(&self, fixed: &mut Vector, values: &mut Vector) -> Result<()> {
+        let (Some(equation), space) = (self.model.equation(), &self.space) else { return Ok(()) };
+        let c = space.components;
+        let linear = (0..c).filter(|&i| equation.is_linear(i, space.mesh.dimension));
+        for i in linear {
+            let (mut fixed, mut values) = (fixed.write()?, values.write()?);
+            for node in (0..space.owned_nodes).filter(|&n| !space.is_vertex(n)) {
+                (fixed[node * c + i], values[node * c + i]) = (1.0, 0.0);
+            }
+        }
+        Ok(())
     }
 
     /// Matrix and load at these parameters. Essential unknowns are eliminated symmetrically: unit
@@ -255,6 +285,11 @@ impl Problem {
     /// The residual `f - K u` of a state, without elimination and without a matrix: on essential
     /// unknowns it is minus the reaction. `state` holds all local unknowns, ghosts updated. Local.
     pub fn residual(&self, context: &Context, state: &[f64], residual: &mut Vector) -> Result<()> {
+        if let Some(equation) = self.model.equation() {
+            let parts = Parts { storage: 0.0, residual: 1.0 };
+            self.form(equation, &self.evaluate(context), state, parts, residual)?;
+            return Ok(residual.scale(-1.0)?);
+        }
         self.apply(&self.evaluate(context), state, residual)
     }
 
@@ -275,6 +310,15 @@ impl Problem {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// Where the diagonal entry of an owned unknown stands among the diagonal part's values.
+    pub(super) fn diagonal_entry(&self, dof: usize) -> usize {
+        self.pattern.diagonal_entry(&self.space, dof)
     }
 
     /// Adds one integral with coefficients of the caller's choice to matrix and load, eliminating
@@ -312,6 +356,7 @@ impl Problem {
             (Model::Diffusion { .. }, Place::Boundary) => output == 1,
             (Model::Elasticity { .. }, Place::Volume) => output < 2,
             (Model::Elasticity { .. }, Place::Boundary) => output == 1,
+            (Model::Equation(_), _) => false,
         }
     }
 
@@ -363,19 +408,35 @@ impl Problem {
 }
 
 impl Integral {
-    fn new(space: &Space, place: Place, key: String, coefficients: Coefficients, facets: &[u32]) -> Self {
+    fn new(
+        space: &Space,
+        model: Model,
+        place: Place,
+        key: String,
+        coefficients: Coefficients,
+        facets: &[u32],
+    ) -> Self {
         let p = space.element.degree;
+        let equation = model.equation();
         let varies = coefficients.any_varies_in_space();
         match place {
             Place::Volume => {
                 // Constant coefficients: the stiffness of P1 needs degree 0, its load degree 1; a
                 // reaction or a varying coefficient needs 2p to keep the order of the element.
                 let tensor = !space.mesh.cell_type.is_simplex();
-                let degree =
-                    if varies || coefficients.reaction || tensor { 2 * p } else { p.max(2 * (p - 1)) };
+                let degree = match equation {
+                    Some(equation) => equation.quadrature_degree(p) + usize::from(varies),
+                    None if varies || coefficients.reaction || tensor => 2 * p,
+                    None => p.max(2 * (p - 1)),
+                };
+                let lumped = equation.is_some_and(Equation::is_lumped) && p == 1;
+                let rule = match lumped {
+                    true => Rule::vertices(&space.element),
+                    false => Rule::cells(&space.element, degree),
+                };
                 let entities = cell_entities(space, 0..space.mesh.cell_ids.len());
                 let count = entities.len();
-                let groups = vec![Group { rule: Rule::cells(&space.element, degree), entities }];
+                let groups = vec![Group { rule, entities }];
                 Self { place, key, groups, entities: count, coefficients, degree }
             }
             Place::Boundary => {

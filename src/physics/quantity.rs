@@ -143,7 +143,7 @@ impl Problem {
         let space = &self.space;
         let dimension = space.mesh.dimension;
         let degree = 2 * space.element.degree;
-        let width = if matches!(self.model, Model::Diffusion { .. }) { dimension } else { 6 };
+        let width = if matches!(self.model, Model::Elasticity { .. }) { 6 } else { dimension };
         let mut sum = 0.0;
         let mut local = vec![0.0; width];
         for (rule, entities) in groups(space, place, degree) {
@@ -155,7 +155,9 @@ impl Problem {
                 let n = &sample.normal;
                 sum += sample.weight
                     * match self.model {
-                        Model::Diffusion { .. } => (0..dimension).map(|i| local[i] * n[i]).sum::<f64>(),
+                        Model::Diffusion { .. } | Model::Equation(_) => {
+                            (0..dimension).map(|i| local[i] * n[i]).sum::<f64>()
+                        }
                         Model::Elasticity { .. } => {
                             const ROW: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
                             (0..3).map(|j| local[ROW[component][j]] * n[j]).sum()
@@ -213,6 +215,7 @@ impl Problem {
     pub fn error_norms(
         &self,
         state: &[f64],
+        components: std::ops::Range<usize>,
         exact: impl Fn(&[f64; 3]) -> Vec<f64>,
         gradient: impl Fn(&[f64; 3]) -> Vec<[f64; 3]>,
     ) -> (f64, f64) {
@@ -221,7 +224,7 @@ impl Problem {
         let l2 = integrate(&self.space, state, &Where::Everywhere, degree, |sample| {
             let (u, g) = (exact(&sample.position), gradient(&sample.position));
             let mut square = 0.0;
-            for (c, value) in sample.value.iter().enumerate() {
+            for (c, value) in sample.value.iter().enumerate().filter(|(c, _)| components.contains(c)) {
                 square += (value - u[c]).powi(2);
                 for d in 0..self.space.mesh.dimension {
                     seminorm += sample.weight * (sample.gradient[c][d] - g[c][d]).powi(2);

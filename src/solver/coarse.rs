@@ -20,7 +20,9 @@ impl CoarseModes {
     /// Those of a model: what it leaves alone in the middle of the body.
     pub fn of(model: &Model) -> Self {
         match model {
-            Model::Diffusion { .. } | Model::Elasticity { axisymmetric: true, .. } => Self::Constants,
+            Model::Diffusion { .. } | Model::Equation(_) | Model::Elasticity { axisymmetric: true, .. } => {
+                Self::Constants
+            }
             Model::Elasticity { .. } => Self::RigidBody,
         }
     }

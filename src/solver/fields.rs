@@ -3,7 +3,7 @@ use super::simulation::{Simulation, Stage};
 use crate::deck::{Quantity, QuantityKind, Scalar, ScalarOrVector};
 use crate::physics::derived::{self, Derived};
 use crate::physics::quantity::{Where, extrema, integrate, point_value};
-use crate::physics::{Context, Model};
+use crate::physics::{Context, Equation, Model};
 use crate::{Error, Result, deck};
 use petsc_rs::Vector;
 
@@ -14,8 +14,10 @@ pub struct FieldInfo {
     pub name: String,
     /// Which problem it belongs to.
     pub stage: usize,
-    /// How it follows from the solution; `None` for the solution itself.
+    /// How it follows from the solution; `None` for components of the solution itself.
     pub derived: Option<Derived>,
+    /// First component of the solution, where nothing is derived.
+    pub first: usize,
     /// Values at a node.
     pub components: usize,
     /// Unit.
@@ -51,13 +53,28 @@ impl Simulation {
         let mut list = Vec::new();
         for (index, stage) in self.stages.iter().enumerate() {
             let problem = &stage.problem;
+            // The last component of a flow is a field of its own.
+            let flow = problem.model.equation() == Some(Equation::NavierStokes);
+            let components = problem.space.components - usize::from(flow);
             list.push(FieldInfo {
                 name: problem.field.clone(),
                 stage: index,
                 derived: None,
-                components: problem.space.components,
+                first: 0,
+                components,
                 unit: problem.unit.clone(),
             });
+            if flow {
+                let flows = self.stages.iter().filter(|s| s.problem.model == problem.model).count();
+                list.push(FieldInfo {
+                    name: if flows == 1 { "pressure".into() } else { format!("{}_pressure", problem.field) },
+                    stage: index,
+                    derived: None,
+                    first: components,
+                    components: 1,
+                    unit: "Pa".into(),
+                });
+            }
             for derived in &available[index] {
                 let owners = available.iter().flatten().filter(|d| d.name == derived.name).count();
                 list.push(FieldInfo {
@@ -67,6 +84,7 @@ impl Simulation {
                     },
                     stage: index,
                     components: derived.components,
+                    first: 0,
                     unit: derived.unit.into(),
                     derived: Some(derived.clone()),
                 });
@@ -79,7 +97,19 @@ impl Simulation {
     pub fn field_values(&self, field: &FieldInfo, context: &Context) -> Result<Vector> {
         let stage = &self.stages[field.stage];
         match &field.derived {
-            None => Ok(stage.solution.try_clone()?),
+            None if field.components == stage.problem.space.components => Ok(stage.solution.try_clone()?),
+            None => {
+                let (c, width) = (stage.problem.space.components, field.components);
+                let mut part = stage.problem.space.field_of(width)?;
+                {
+                    let all = stage.solution.local_read()?;
+                    let mut values = part.local_write()?;
+                    for (target, source) in values.chunks_exact_mut(width).zip(all.chunks_exact(c)) {
+                        target.copy_from_slice(&source[field.first..][..width]);
+                    }
+                }
+                Ok(part)
+            }
             Some(derived) => stage.problem.derive(derived, context, &stage.solution.local_read()?),
         }
     }
@@ -135,7 +165,7 @@ impl Simulation {
             }
             QuantityKind::Energy => return problem.energy(context, &solution),
             QuantityKind::L2Error | QuantityKind::H1Error => {
-                let (l2, h1) = self.error_norms(field.stage, context)?;
+                let (l2, h1) = self.error_norms(&field, context)?;
                 return Ok(if quantity.kind == QuantityKind::L2Error { l2 } else { h1 });
             }
             _ => {}
@@ -163,18 +193,19 @@ impl Simulation {
         }
     }
 
-    /// L2 norm and H1 seminorm of the error of a problem whose solution the deck knows. Collective.
+    /// L2 norm and H1 seminorm of the error of a field of which the deck knows the solution. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] when the deck has no `[[exact]]` for it.
-    pub fn error_norms(&self, stage: usize, context: &Context) -> Result<(f64, f64)> {
+    pub fn error_norms(&self, field: &FieldInfo, context: &Context) -> Result<(f64, f64)> {
+        let stage = field.stage;
         let problem = &self.stages[stage].problem;
         let exact = self.deck.exact.iter().find(|exact| match &exact.field {
-            Some(field) => *field == problem.field,
+            Some(name) => *name == field.name,
             None => self.stages.len() == 1,
         });
         let exact = exact.ok_or_else(|| {
-            Error::input("", format!("there is no [[exact]] solution for the field \"{}\"", problem.field))
+            Error::input("", format!("there is no [[exact]] solution for the field \"{}\"", field.name))
         })?;
         let list: Vec<&Scalar> = match &exact.value {
             ScalarOrVector::Scalar(value) => vec![value],
@@ -192,15 +223,20 @@ impl Simulation {
         let derivatives: Vec<Vec<deck::Expression>> =
             functions.iter().map(|f| (0..3).map(|d| f.derivative(d)).collect()).collect();
         let state = self.stages[stage].solution.local_read()?;
+        // An entry for a field lists its own components, one without a name all of the solution.
+        let skipped = if exact.field.is_some() { field.first } else { 0 };
         Ok(problem.error_norms(
             &state,
+            field.first..field.first + field.components,
             |x| {
                 let arguments = context.arguments(x);
-                functions.iter().map(|f| f.eval(&arguments)).collect()
+                let values = functions.iter().map(|f| f.eval(&arguments));
+                std::iter::repeat_n(0.0, skipped).chain(values).collect()
             },
             |x| {
                 let arguments = context.arguments(x);
-                derivatives.iter().map(|row| std::array::from_fn(|d| row[d].eval(&arguments))).collect()
+                let rows = derivatives.iter().map(|row| std::array::from_fn(|d| row[d].eval(&arguments)));
+                std::iter::repeat_n([0.0; 3], skipped).chain(rows).collect()
             },
         ))
     }
@@ -210,9 +246,9 @@ impl Simulation {
         let fields = self.fields();
         let found = match (&quantity.field, &quantity.physics) {
             (Some(name), _) => fields.into_iter().find(|f| f.name == *name),
-            (None, Some(name)) => {
-                fields.into_iter().find(|f| f.derived.is_none() && self.stages[f.stage].problem.name == *name)
-            }
+            (None, Some(name)) => fields
+                .into_iter()
+                .find(|f| f.derived.is_none() && f.first == 0 && self.stages[f.stage].problem.name == *name),
             (None, None) => fields.into_iter().next(),
         };
         let field = found.ok_or_else(|| {

@@ -3,13 +3,17 @@ mod coarse;
 mod fields;
 mod gating;
 mod linear;
+mod newton;
 mod schwarz;
 mod simulation;
+mod time;
 
 pub use coarse::{Coarse, CoarseModes, coarse_space};
 pub(crate) use coarse::{direct, finished};
 pub use fields::FieldInfo;
 pub use gating::Gating;
 pub use linear::{LinearSolver, Outcome, rigid_body_modes};
+pub use newton::{NewtonOutcome, NewtonSolver};
 pub use schwarz::{Schwarz, SchwarzOptions};
-pub use simulation::{Simulation, Stage};
+pub use simulation::{Simulation, Stage, StageSolver};
+pub use time::{StepControl, TimeIntegrator, Trial};

@@ -2,9 +2,10 @@
 use super::coarse::CoarseModes;
 use super::gating::Gating;
 use super::linear::{LinearSolver, Outcome, rigid_body_modes};
+use super::newton::NewtonSolver;
 use super::schwarz::SchwarzOptions;
-use crate::deck::{Deck, SolverMethod};
-use crate::fem::{Essential, Space};
+use crate::deck::{Deck, Expression, Scalar, ScalarOrVector, SolverMethod};
+use crate::fem::{Essential, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
 use crate::physics::coefficient::NodalField;
@@ -15,10 +16,28 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+/// What solves a problem.
+pub enum StageSolver {
+    /// One linear system.
+    Linear(LinearSolver),
+    /// A nonlinear system, or one in each time step.
+    Newton(Box<NewtonSolver>),
+}
+
+impl StageSolver {
+    /// The PETSc options that define it.
+    pub fn options(&self) -> &str {
+        match self {
+            Self::Linear(solver) => &solver.options,
+            Self::Newton(solver) => &solver.options,
+        }
+    }
+}
+
 /// One problem with its system, its solver and its solution.
 pub struct Stage {
     /// The discrete problem.
-    pub problem: Problem,
+    pub problem: Rc<Problem>,
     /// Its matrix; essential unknowns eliminated.
     pub matrix: Matrix,
     /// Its load.
@@ -28,7 +47,7 @@ pub struct Stage {
     /// The solution; ghosts are up to date after [`Simulation::solve`].
     pub solution: Vector,
     /// The solver.
-    pub solver: LinearSolver,
+    pub solver: StageSolver,
     /// The solution as input of later problems (scalar fields only).
     pub input: Option<Rc<NodalField>>,
     /// How the last solve went.
@@ -69,17 +88,25 @@ impl Simulation {
                 .iter()
                 .filter_map(|s| s.input.clone().map(|field| (s.problem.name.clone(), field)))
                 .collect();
-            let problem = build::build(deck, index, &mesh, &inputs)?;
+            let problem = Rc::new(build::build(deck, index, &mesh, &inputs)?);
             let matrix = problem.new_matrix()?;
             let load = problem.space.field()?;
             let solution = problem.space.field()?;
             let options = deck.solver_options(index);
-            let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
-            if options.method == SolverMethod::Schwarz {
-                let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
-                let coarse = Some(CoarseModes::of(&problem.model));
-                solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
-            }
+            let solver = match problem.model.equation() {
+                Some(equation) => {
+                    StageSolver::Newton(Box::new(NewtonSolver::new(&problem, equation, &matrix, &options)?))
+                }
+                None => {
+                    let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
+                    if options.method == SolverMethod::Schwarz {
+                        let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
+                        let coarse = Some(CoarseModes::of(&problem.model));
+                        solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
+                    }
+                    StageSolver::Linear(solver)
+                }
+            };
             let input = (problem.space.components == 1).then(|| {
                 let values = RefCell::new(vec![0.0; problem.space.local_nodes()]);
                 Rc::new(NodalField { space: problem.space.clone(), values })
@@ -117,6 +144,50 @@ impl Simulation {
         stages.iter_mut().try_for_each(|stage| stage.solve(context)).map_err(|error| deck.locate(error))
     }
 
+    /// Sets the solutions that evolve in time to the deck's initial values at the start. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when an initial value is not finite.
+    pub fn set_initial(&mut self, context: &Context) -> Result<()> {
+        let variables = self.deck.variables();
+        for (number, initial) in self.deck.initial.iter().enumerate() {
+            let Some((index, _)) = self.deck.field_of(initial.field.as_deref(), None) else { continue };
+            let stage = &mut self.stages[index];
+            let list: Vec<&Scalar> = match &initial.value {
+                ScalarOrVector::Scalar(value) => vec![value],
+                ScalarOrVector::Vector(values) => values.iter().collect(),
+            };
+            let functions = list
+                .into_iter()
+                .map(|scalar| match scalar {
+                    Scalar::Number(value) => Expression::parse(&format!("{value:e}"), &variables),
+                    Scalar::Expression(text) => Expression::parse(text, &variables),
+                })
+                .collect::<std::result::Result<Vec<_>, _>>()
+                .map_err(|error| Error::input("", format!("initial[{number}].value: {error}")))?;
+            let space = stage.problem.space.clone();
+            let mut finite = true;
+            {
+                let mut values = stage.solution.write()?;
+                for node in 0..space.owned_nodes {
+                    let arguments = context.arguments(&space.point(node));
+                    for (i, function) in functions.iter().enumerate().take(space.components) {
+                        let value = function.eval(&arguments);
+                        finite &= value.is_finite();
+                        values[node * space.components + i] = value;
+                    }
+                }
+            }
+            let key = format!("initial[{number}].value");
+            let fault = self.deck.fault(&key, "the initial value is not finite somewhere");
+            self.mesh.comm.agree(if finite { Ok(()) } else { Err(fault) })?;
+            let stage = &mut self.stages[index];
+            stage.solution.ghost_update()?;
+            stage.publish()?;
+        }
+        Ok(())
+    }
+
     /// The space of a field.
     pub fn stage(&self, field: &str) -> Option<&Stage> {
         self.stages.iter().find(|s| s.problem.field == field || s.problem.name == field)
@@ -136,6 +207,24 @@ impl Stage {
 
     /// Assembles and solves, and passes the solution on. Collective.
     pub fn solve(&mut self, context: &Context) -> Result<()> {
+        if let StageSolver::Newton(newton) = &mut self.solver {
+            let start = Instant::now();
+            let steady = Parts { storage: 0.0, residual: 1.0 };
+            let outcome = newton.solve(context, steady, None, &mut self.solution)?;
+            if let Some(failure) = outcome.failure {
+                return Err(Error::Failed(failure));
+            }
+            self.essential = newton.essential();
+            let first = outcome.history.first().copied().unwrap_or(1.0);
+            let last = outcome.history.last().copied().unwrap_or(0.0);
+            self.outcome = Outcome {
+                iterations: outcome.iterations,
+                residual: last / first.max(f64::MIN_POSITIVE),
+                history: outcome.history,
+                seconds: start.elapsed().as_secs_f64(),
+            };
+            return self.publish();
+        }
         self.assemble(context)?;
         self.prepare()?;
         self.solve_assembled()
@@ -143,13 +232,15 @@ impl Stage {
 
     /// Builds the preconditioner of the assembled matrix. Collective.
     pub fn prepare(&mut self) -> Result<()> {
-        self.preparation_seconds = self.solver.set_matrix(&self.matrix)?;
+        let StageSolver::Linear(solver) = &mut self.solver else { return Ok(()) };
+        self.preparation_seconds = solver.set_matrix(&self.matrix)?;
         Ok(())
     }
 
     /// Solves the assembled system with the prepared preconditioner, and passes the solution on. Collective.
     pub fn solve_assembled(&mut self) -> Result<()> {
-        self.outcome = self.solver.solve(&self.matrix, &self.load, &self.essential, &mut self.solution)?;
+        let StageSolver::Linear(solver) = &mut self.solver else { return Ok(()) };
+        self.outcome = solver.solve(&self.matrix, &self.load, &self.essential, &mut self.solution)?;
         self.outcome.seconds += std::mem::take(&mut self.preparation_seconds);
         self.publish()
     }
@@ -161,6 +252,16 @@ impl Stage {
             input.values.borrow_mut().copy_from_slice(&self.solution.local_read()?);
         }
         Ok(())
+    }
+
+    /// Goes back to the newest accepted step. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn restore(&mut self, integrator: &super::time::TimeIntegrator) -> Result<()> {
+        self.solution.copy_from(integrator.solution())?;
+        self.solution.ghost_update()?;
+        self.publish()
     }
 
     /// The space.
@@ -184,6 +285,7 @@ impl Stage {
             Model::Elasticity { .. } => {
                 "nothing holds the body: give a boundary a `value` (displacement) or a `foundation`"
             }
+            Model::Equation(_) => return Ok(()),
         };
         Err(Error::input("", format!("physics `{}`: {what}", self.problem.name)))
     }

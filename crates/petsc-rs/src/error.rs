@@ -28,6 +28,11 @@ pub struct Error {
 
 impl Error {
     /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
+    /// An error of the caller's own, for closures that PETSc calls.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self { code: USER, message: message.into(), traceback: Vec::new() }
+    }
+
     pub(crate) fn argument(message: impl Into<String>) -> Self {
         Self { code: ARG_WRONG, message: message.into(), traceback: Vec::new() }
     }

@@ -1,6 +1,8 @@
 //! `[[physics]]`: conditions, references to earlier models, signs of material data.
 use super::super::spelling::{did_you_mean, either};
-use super::super::{Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Scalar, Tensor};
+use super::super::{
+    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Scalar, ScalarOrVector, Tensor,
+};
 use super::{Checker, each_name};
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +25,71 @@ fn poisson(value: f64) -> Option<&'static str> {
     (value <= -1.0 || value >= 0.5).then_some("a Poisson's ratio above -1 and below 0.5")
 }
 
+fn fraction(value: f64) -> Option<&'static str> {
+    (value <= 0.0 || value >= 1.0).then_some("a number between 0 and 1")
+}
+
 impl Checker<'_> {
+    /// Models that only evolve, and those that take exactly one law.
+    fn needs_time(&mut self, p: usize, physics: &Physics) {
+        let key = format!("physics[{p}]");
+        match (physics.model(), &self.deck.time) {
+            ("diffusion_sorption" | "porous_medium", None) => {
+                self.add(&key, format!("{} needs a section [time]", physics.model()));
+            }
+            ("helmholtz", Some(_)) => self.add(&key, "helmholtz is steady: leave [time] out"),
+            _ => {}
+        }
+        match physics {
+            Physics::PorousMedium(m) if m.exponent.is_some() == m.stefan.is_some() => {
+                self.add(&key, "porous_medium needs either `exponent` or `stefan`");
+            }
+            Physics::Diffusion(m) if m.capacity.is_some() && self.deck.time.is_none() => {
+                self.add(&format!("{key}.capacity"), "only a run with [time] has a capacity");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn time(&mut self) {
+        let deck = self.deck;
+        if let Some(time) = &deck.time {
+            if time.end <= time.start {
+                self.add(
+                    "time.end",
+                    format!("expected a time after the start {}, found {}", time.start, time.end),
+                );
+            }
+            for (i, &stop) in time.stops.iter().enumerate() {
+                if stop <= time.start || stop > time.end {
+                    self.add(&format!("time.stops[{i}]"), format!("{stop} is not between start and end"));
+                }
+            }
+        } else if !deck.initial.is_empty() {
+            self.add("initial", "initial values belong to runs with a section [time]");
+        }
+        for (i, initial) in deck.initial.iter().enumerate() {
+            let key = format!("initial[{i}]");
+            let Some((physics, _)) = self.field(&key, initial.field.as_deref(), None) else { continue };
+            let list: Vec<&Scalar> = match &initial.value {
+                ScalarOrVector::Scalar(value) => vec![value],
+                ScalarOrVector::Vector(values) => values.iter().collect(),
+            };
+            for (j, scalar) in list.iter().enumerate() {
+                let place =
+                    if list.len() == 1 { format!("{key}.value") } else { format!("{key}.value[{j}]") };
+                self.scalar(&place, scalar);
+            }
+            if let Some(block) = &deck.mesh.block {
+                let components = deck.physics[physics].components(block.cell.dimension());
+                if list.len() > components {
+                    let message = format!("expected {components} values, found {}", list.len());
+                    self.add(&format!("{key}.value"), message);
+                }
+            }
+        }
+    }
+
     pub(super) fn physics(&mut self) {
         let deck = self.deck;
         let (mut names, mut fields) = (HashSet::new(), HashSet::new());
@@ -42,8 +108,9 @@ impl Checker<'_> {
             }
             for (name, coefficient) in physics.coefficients() {
                 let sign: Sign = match name {
-                    "conductivity" | "young" => positive,
-                    "reaction" | "density" => not_negative,
+                    "conductivity" | "young" | "viscosity" | "capacity" | "exponent" => positive,
+                    "density" if physics.model() == "navier_stokes" => positive,
+                    "reaction" | "density" | "diffusivity" | "wave_number" => not_negative,
                     "poisson" => poisson,
                     _ => any,
                 };
@@ -52,6 +119,16 @@ impl Checker<'_> {
             if let Physics::Elasticity(model) = physics {
                 self.elasticity(p, model);
             }
+            for (name, scalar) in physics.scalars() {
+                let sign: Sign = match name.as_str() {
+                    "density" | "stefan.above" => positive,
+                    "porosity" => fraction,
+                    "partition" | "exponent" | "stefan.below" => not_negative,
+                    _ => any,
+                };
+                self.signed(&key(&name), scalar, sign);
+            }
+            self.needs_time(p, physics);
             if let Some(solver) = physics.solver() {
                 self.petsc(&key("solver.petsc"), solver);
             }
@@ -200,6 +277,7 @@ impl Checker<'_> {
                 ("ambient", &boundary.ambient, any),
                 ("pressure", &boundary.pressure, any),
                 ("foundation", &boundary.foundation, not_negative),
+                ("absorbing", &boundary.absorbing, not_negative),
             ] {
                 if let Some(scalar) = scalar {
                     self.signed(&format!("{key}.{name}"), scalar, sign);
@@ -207,6 +285,9 @@ impl Checker<'_> {
             }
             for (i, scalar) in boundary.traction.iter().flatten().enumerate() {
                 self.scalar(&format!("{key}.traction[{i}]"), scalar);
+            }
+            for (i, scalar) in boundary.incoming.iter().flatten().enumerate() {
+                self.scalar(&format!("{key}.incoming[{i}]"), scalar);
             }
             let components = match &boundary.value {
                 Some(value) => self.essential(&format!("{key}.value"), physics, value),
@@ -238,6 +319,9 @@ impl Checker<'_> {
         if physics.boundary().iter().any(held) {
             return;
         }
+        if self.deck.time.is_some() && physics.model() != "elasticity" {
+            return;
+        }
         let message = match physics {
             Physics::Diffusion(model) if model.reaction == Coefficient::from(0.0) => {
                 "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and \
@@ -246,7 +330,11 @@ impl Checker<'_> {
             Physics::Elasticity(_) => {
                 "nothing holds the body: give a boundary a `value` (displacement) or a `foundation`"
             }
-            Physics::Diffusion(_) => return,
+            Physics::AdvectionDiffusion(model) if model.reaction == Coefficient::from(0.0) => {
+                "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and \
+                 `ambient`, or the material a `reaction`"
+            }
+            _ => return,
         };
         self.add(&format!("physics[{p}]"), message);
     }
@@ -259,6 +347,7 @@ impl Checker<'_> {
             ("traction", boundary.traction.is_some()),
             ("pressure", boundary.pressure.is_some()),
             ("foundation", boundary.foundation.is_some()),
+            ("absorbing", boundary.absorbing.is_some()),
         ]
         .iter()
         .filter(|(_, given)| *given)
@@ -267,10 +356,17 @@ impl Checker<'_> {
         let known: &[&str] = match physics {
             Physics::Diffusion(_) => &["value", "flux", "coefficient"],
             Physics::Elasticity(_) => &["value", "traction", "pressure", "foundation"],
+            Physics::NavierStokes(_) => &["value", "traction", "pressure"],
+            Physics::Burgers(_) => &["value"],
+            Physics::Helmholtz(_) => &["value", "absorbing"],
+            _ => &["value", "flux", "coefficient"],
         };
         for name in given.iter().filter(|name| !known.contains(name)) {
             let message = format!("no condition of {}; it knows {}", physics.model(), either(known));
             self.add(&format!("{key}.{name}"), message);
+        }
+        if boundary.incoming.is_some() && boundary.absorbing.is_none() {
+            self.add(key, "missing key `absorbing`: the wave number of the boundary, with `incoming`");
         }
         match (boundary.coefficient.is_some(), boundary.ambient.is_some()) {
             (true, false) => self.add(key, "missing key `ambient`: the value around, with `coefficient`"),
@@ -295,7 +391,7 @@ impl Checker<'_> {
                 self.scalar(key, scalar);
                 vec![None]
             }
-            Essential::Components(list) if physics.model() == "diffusion" => {
+            Essential::Components(list) if physics.components(2) == 1 => {
                 self.add(key, format!("expected a number or an expression, found a list of {}", list.len()));
                 Vec::new()
             }
@@ -344,11 +440,28 @@ impl Checker<'_> {
                     self.length(&format!("{key}.traction"), traction.len(), dimension);
                 }
                 if let Some(Essential::Components(list)) = &boundary.value {
-                    self.length(&format!("{key}.value"), list.len(), physics.components(dimension));
+                    let components = physics.components(dimension);
+                    // The pressure of a flow is rarely prescribed and may be left out.
+                    let flow = physics.model() == "navier_stokes" && list.len() + 1 == components;
+                    if !flow {
+                        self.length(&format!("{key}.value"), list.len(), components);
+                    }
                 }
             }
             if let Physics::Elasticity(model) = physics {
                 self.elasticity_dimension(&key, model, dimension);
+            }
+            let vector = match physics {
+                Physics::AdvectionDiffusion(m) => Some(("velocity", &m.velocity)),
+                Physics::Burgers(m) => m.source.as_ref().map(|list| ("source", list)),
+                Physics::NavierStokes(m) => m.body_force.as_ref().map(|list| ("body_force", list)),
+                _ => None,
+            };
+            if let Some((name, list)) = vector {
+                self.length(&format!("{key}.{name}"), list.len(), dimension);
+            }
+            if physics.model() == "navier_stokes" && dimension == 1 {
+                self.add(&key, "flow needs a mesh in 2 or 3 dimensions; this one has 1");
             }
         }
     }

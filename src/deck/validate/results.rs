@@ -19,7 +19,10 @@ impl Checker<'_> {
             let target =
                 self.field(&format!("quantity[{i}]"), quantity.field.as_deref(), quantity.physics.as_deref());
             if let Some((physics, field)) = target {
-                let primary = deck.physics[physics].field() == field;
+                // The pressure of a flow is part of its solution.
+                let part = deck.physics[physics].model() == "navier_stokes"
+                    && matches!(kind, K::L2Error | K::H1Error);
+                let primary = deck.physics[physics].field() == field || part;
                 if matches!(kind, K::Flux | K::Reaction | K::Energy | K::L2Error | K::H1Error) && !primary {
                     let message = format!("this kind needs a solution, not the derived field \"{field}\"");
                     self.add(&key("field"), message);

@@ -1,0 +1,163 @@
+//! From the deck's nonlinear and time-dependent models to a [`Problem`].
+use super::Equation;
+use super::build::{Builder, Parts, ZERO};
+use super::coefficient::{Coefficients, Output, Source};
+use super::problem::{Model, Place, Problem};
+use crate::Result;
+use crate::deck::{self, Coefficient, Diffusion, Physics, Scalar};
+use crate::fem::Space;
+use std::rc::Rc;
+
+impl Builder<'_> {
+    /// The problem of any model but steady diffusion and elasticity.
+    pub(super) fn equation(&self, physics: &Physics) -> Result<Problem> {
+        let dimension = self.mesh.dimension;
+        let regions = |key: &str, coefficient: &Coefficient| self.regions(key, coefficient);
+        let (equation, inputs, outputs) = match physics {
+            Physics::AdvectionDiffusion(m) => {
+                let mut inputs = vec![regions("diffusivity", &m.diffusivity)?];
+                inputs.extend(self.vector(Some(&m.velocity))?);
+                inputs.extend([regions("reaction", &m.reaction)?, regions("source", &m.source)?]);
+                (Equation::AdvectionDiffusion, inputs, None)
+            }
+            Physics::Burgers(m) => {
+                let mut inputs = vec![regions("viscosity", &m.viscosity)?];
+                inputs.extend(self.vector(m.source.as_deref())?);
+                (Equation::Burgers, inputs, None)
+            }
+            Physics::DiffusionSorption(m) => {
+                let inputs = vec![
+                    regions("diffusivity", &m.diffusivity)?,
+                    regions("exponent", &m.exponent)?,
+                    self.everywhere(&m.porosity)?,
+                    self.everywhere(&m.density)?,
+                    self.everywhere(&m.partition)?,
+                ];
+                let outputs = vec![
+                    Output::input(0),
+                    Output::of(&[2, 3, 4], |v| (1.0 - v[2]) / v[2] * v[3] * v[4]),
+                    Output::input(1),
+                ];
+                (Equation::DiffusionSorption, inputs, Some(outputs))
+            }
+            Physics::PorousMedium(m) => match &m.stefan {
+                Some(law) => {
+                    let inputs = vec![
+                        self.everywhere(&law.below)?,
+                        self.everywhere(&law.above)?,
+                        self.everywhere(&law.threshold)?,
+                        regions("source", &m.source)?,
+                    ];
+                    (Equation::Stefan, inputs, None)
+                }
+                None => {
+                    let one = Scalar::Number(1.0);
+                    let exponent = self.everywhere(m.exponent.as_ref().unwrap_or(&one))?;
+                    (Equation::PorousMedium, vec![exponent, regions("source", &m.source)?], None)
+                }
+            },
+            Physics::NavierStokes(m) => {
+                let mut inputs = vec![regions("density", &m.density)?, regions("viscosity", &m.viscosity)?];
+                inputs.extend(self.vector(m.body_force.as_deref())?);
+                (Equation::NavierStokes, inputs, None)
+            }
+            Physics::Helmholtz(m) => {
+                let inputs = vec![
+                    regions("wave_number", &m.wave_number)?,
+                    regions("source", &m.source)?,
+                    regions("source_imaginary", &m.source_imaginary)?,
+                ];
+                (Equation::Helmholtz, inputs, None)
+            }
+            Physics::Diffusion(m) => return self.transient_diffusion(m),
+            Physics::Elasticity(_) => unreachable!("elasticity is no equation of this kind"),
+        };
+        let outputs = outputs.unwrap_or_else(|| (0..inputs.len()).map(Output::input).collect());
+        let volume = Coefficients { reaction: true, inputs, outputs };
+        self.finish_equation(equation, physics.components(dimension), volume)
+    }
+
+    fn transient_diffusion(&self, physics: &Diffusion) -> Result<Problem> {
+        let anisotropic = super::build::is_tensor(&physics.conductivity);
+        let mut inputs = match anisotropic {
+            true => self.tensor("conductivity", &physics.conductivity)?,
+            false => vec![self.regions("conductivity", &physics.conductivity)?],
+        };
+        let one = Coefficient::from(1.0);
+        inputs.extend([
+            self.regions("reaction", &physics.reaction)?,
+            self.regions("source", &physics.source)?,
+            self.regions("capacity", physics.capacity.as_ref().unwrap_or(&one))?,
+        ]);
+        let outputs = (0..inputs.len()).map(Output::input).collect();
+        let volume = Coefficients { reaction: true, inputs, outputs };
+        self.finish_equation(Equation::TransientDiffusion { anisotropic }, 1, volume)
+    }
+
+    fn finish_equation(
+        &self,
+        equation: Equation,
+        components: usize,
+        volume: Coefficients,
+    ) -> Result<Problem> {
+        let space = Rc::new(Space::new(self.mesh.clone(), self.physics.degree(), components)?);
+        let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
+        for (number, boundary) in self.physics.boundary().iter().enumerate() {
+            let Some(coefficients) = self.natural(boundary)? else { continue };
+            parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
+        }
+        self.finish(Model::Equation(equation), space, parts)
+    }
+
+    /// The coefficients of a natural condition; `None` for an essential one.
+    fn natural(&self, boundary: &deck::Boundary) -> Result<Option<Coefficients>> {
+        let dimension = self.mesh.dimension;
+        let Some(condition) = boundary.condition() else { return Ok(None) };
+        let (inputs, robin) = match condition {
+            deck::Condition::Essential(_) => return Ok(None),
+            deck::Condition::Flux(value) => (vec![self.scalar(value)?, ZERO, ZERO], true),
+            deck::Condition::Robin { coefficient, ambient } => {
+                (vec![ZERO, self.scalar(coefficient)?, self.scalar(ambient)?], true)
+            }
+            deck::Condition::Absorbing { wave_number, incoming } => {
+                let mut inputs = vec![self.scalar(wave_number)?];
+                for i in 0..2 {
+                    inputs.push(incoming.map_or(Ok(ZERO), |list| self.scalar(&list[i]))?);
+                }
+                (inputs, false)
+            }
+            deck::Condition::Pressure(value) => {
+                let mut inputs = vec![ZERO; dimension + 1];
+                inputs[0] = self.scalar(value)?;
+                (inputs, false)
+            }
+            deck::Condition::Traction(list) => {
+                let mut inputs = vec![ZERO];
+                for i in 0..dimension {
+                    inputs.push(list.get(i).map_or(Ok(ZERO), |value| self.scalar(value))?);
+                }
+                (inputs, false)
+            }
+            deck::Condition::Foundation(_) => return Ok(None),
+        };
+        let outputs = match robin {
+            true => vec![Output::input(0), Output::input(1), Output::of(&[1, 2], |v| v[1] * v[2])],
+            false => (0..inputs.len()).map(Output::input).collect(),
+        };
+        let inputs = inputs.into_iter().map(|source| vec![source]).collect();
+        Ok(Some(Coefficients { reaction: true, inputs, outputs }))
+    }
+
+    /// A scalar that is the same in every region.
+    fn everywhere(&self, scalar: &Scalar) -> Result<Vec<Source>> {
+        Ok(vec![self.scalar(scalar)?; self.mesh.region_names.len()])
+    }
+
+    /// The components of a vector, zero where there is none.
+    fn vector(&self, list: Option<&[Scalar]>) -> Result<Vec<Vec<Source>>> {
+        let zero = Scalar::Number(0.0);
+        (0..self.mesh.dimension)
+            .map(|d| self.everywhere(list.and_then(|list| list.get(d)).unwrap_or(&zero)))
+            .collect()
+    }
+}

@@ -1,0 +1,64 @@
+//! `diffusion_sorption`: diffusion retarded by sorption after Freundlich, as in PDEBench (Takamoto et al.,
+//! NeurIPS 2022, section D.2).
+//!
+//! `R(u) du/dt = D lap u` with `R = 1 + (1 - phi)/phi rho_s k n u^(n - 1)`, solved as a conservation law:
+//! `d/dt (u + beta u^n) = div(D grad u)` with `beta = (1 - phi)/phi rho_s k`, whose storage is conserved
+//! exactly. As there, `u` is shifted by 1e-6 inside the power, which keeps the slope finite at zero.
+use crate::fem::form::{Density, Form, State};
+use crate::fem::lanes::Lanes;
+use crate::fem::weak_form::{Point, Shape};
+
+/// Coefficients: diffusivity `D` (m2/s), sorption factor `beta`, Freundlich exponent `n`.
+pub struct DiffusionSorption;
+
+/// Shift of the concentration in the power.
+const SHIFT: f64 = 1e-6;
+
+/// `u + beta ((u + s)^n - s^n)` and its derivative; below zero it goes on along the tangent.
+#[inline(always)]
+fn stored(u: f64, beta: f64, n: f64) -> (f64, f64) {
+    let shifted = u.max(0.0) + SHIFT;
+    let power = shifted.powf(n);
+    let slope = 1.0 + beta * n * power / shifted;
+    (u.max(0.0) + beta * (power - SHIFT.powf(n)) + slope * u.min(0.0), slope)
+}
+
+#[inline(always)]
+fn lanes<const D: usize>(point: &Point<D>, u: Lanes) -> (Lanes, Lanes) {
+    let (beta, n) = (point.coefficients[1], point.coefficients[2]);
+    let (mut value, mut slope) = (Lanes::ZERO, Lanes::ZERO);
+    for l in 0..u.0.len() {
+        (value.0[l], slope.0[l]) = stored(u.0[l], beta.0[l], n.0[l]);
+    }
+    (value, slope)
+}
+
+impl<const D: usize> Form<D, 1> for DiffusionSorption {
+    const COEFFICIENTS: usize = 3;
+
+    #[inline(always)]
+    fn storage(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
+        Density { source: [lanes(point, state.value[0]).0], ..Density::ZERO }
+    }
+
+    #[inline(always)]
+    fn storage_slope(
+        &self,
+        point: &Point<D>,
+        state: &State<D, 1>,
+        trial: &Shape<D>,
+        _j: usize,
+    ) -> Density<D, 1> {
+        Density { source: [lanes(point, state.value[0]).1 * trial.value], ..Density::ZERO }
+    }
+
+    #[inline(always)]
+    fn residual(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
+        Density { flux: [state.gradient[0].map(|g| point.coefficients[0] * g)], ..Density::ZERO }
+    }
+
+    #[inline(always)]
+    fn slope(&self, point: &Point<D>, _: &State<D, 1>, trial: &Shape<D>, _j: usize) -> Density<D, 1> {
+        Density { flux: [trial.gradient.map(|g| point.coefficients[0] * g)], ..Density::ZERO }
+    }
+}

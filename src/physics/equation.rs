@@ -1,0 +1,254 @@
+//! Models whose form is nonlinear or depends on time: `d/dt storage(u) + residual(u) = 0`.
+use super::problem::{Place, Problem};
+use super::{
+    advection_diffusion, burgers, diffusion_sorption, helmholtz, navier_stokes, porous_medium,
+    transient_diffusion,
+};
+use crate::Result;
+use crate::fem::functional::nodal_rule;
+use crate::fem::{Domain, Essential, Parts, Target, Values, assemble_form};
+use petsc_rs::{Matrix, Vector};
+
+/// Which forms a problem is made of, see the module of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Equation {
+    /// [`transient_diffusion`].
+    TransientDiffusion {
+        /// Whether the conductivity is a tensor.
+        anisotropic: bool,
+    },
+    /// [`advection_diffusion`].
+    AdvectionDiffusion,
+    /// [`burgers`].
+    Burgers,
+    /// [`diffusion_sorption`].
+    DiffusionSorption,
+    /// [`porous_medium::PowerLaw`].
+    PorousMedium,
+    /// [`porous_medium::Stefan`].
+    Stefan,
+    /// [`navier_stokes`].
+    NavierStokes,
+    /// [`helmholtz`].
+    Helmholtz,
+}
+
+/// Calls `$call!(volume form, boundary form, dimension, components)` for an equation in a dimension.
+macro_rules! forms {
+    ($equation:expr, $dimension:expr, $call:ident) => {
+        match ($equation, $dimension) {
+            (Equation::TransientDiffusion { anisotropic: false }, d) => {
+                forms!(@scalar d, $call, transient_diffusion::TransientDiffusion::<false>)
+            }
+            (Equation::TransientDiffusion { anisotropic: true }, d) => {
+                forms!(@scalar d, $call, transient_diffusion::TransientDiffusion::<true>)
+            }
+            (Equation::AdvectionDiffusion, d) => {
+                forms!(@scalar d, $call, advection_diffusion::AdvectionDiffusion)
+            }
+            (Equation::DiffusionSorption, d) => {
+                forms!(@scalar d, $call, diffusion_sorption::DiffusionSorption)
+            }
+            (Equation::PorousMedium, d) => forms!(@scalar d, $call, porous_medium::PowerLaw),
+            (Equation::Stefan, d) => forms!(@scalar d, $call, porous_medium::Stefan),
+            (Equation::Burgers, 1) => {
+                $call!(burgers::Burgers, transient_diffusion::ScalarSurface, 1, 1)
+            }
+            (Equation::Burgers, 2) => $call!(burgers::Burgers, burgers::Natural, 2, 2),
+            (Equation::Burgers, _) => $call!(burgers::Burgers, burgers::Natural, 3, 3),
+            (Equation::Helmholtz, 1) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 1, 2),
+            (Equation::Helmholtz, 2) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 2, 2),
+            (Equation::Helmholtz, _) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 3, 2),
+            (Equation::NavierStokes, 3) => {
+                $call!(navier_stokes::NavierStokes, navier_stokes::Traction, 3, 4)
+            }
+            (Equation::NavierStokes, _) => {
+                $call!(navier_stokes::NavierStokes, navier_stokes::Traction, 2, 3)
+            }
+        }
+    };
+    (@scalar $d:expr, $call:ident, $form:expr) => {
+        match $d {
+            1 => $call!($form, transient_diffusion::ScalarSurface, 1, 1),
+            2 => $call!($form, transient_diffusion::ScalarSurface, 2, 1),
+            _ => $call!($form, transient_diffusion::ScalarSurface, 3, 1),
+        }
+    };
+}
+
+impl Equation {
+    /// Whether component `i` is interpolated with degree 1 in `dimension` dimensions.
+    pub fn is_linear(self, i: usize, dimension: usize) -> bool {
+        self == Self::NavierStokes && i == dimension
+    }
+
+    /// Whether quadrature is at the vertices, for a monotone scheme of degree 1.
+    pub fn is_lumped(self) -> bool {
+        matches!(self, Self::PorousMedium | Self::Stefan | Self::DiffusionSorption)
+    }
+
+    /// Whether the tangent is symmetric and positive definite.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Self::TransientDiffusion { .. } | Self::DiffusionSorption)
+    }
+
+    /// Whether the form is linear in the state.
+    pub fn is_linear_form(self) -> bool {
+        matches!(self, Self::TransientDiffusion { .. } | Self::AdvectionDiffusion | Self::Helmholtz)
+    }
+
+    /// Whether the model has a time derivative.
+    pub fn evolves(self) -> bool {
+        self != Self::Helmholtz
+    }
+
+    /// Degree of quadrature that integrates the form's products exactly for elements of degree `p`.
+    pub fn quadrature_degree(self, p: usize) -> usize {
+        match self {
+            Self::Burgers | Self::NavierStokes => 3 * p - 1,
+            _ => 2 * p,
+        }
+    }
+}
+
+/// Coefficients by integral, group and coefficient, as from [`Problem::evaluate`].
+pub type Evaluated = [Vec<Vec<Values>>];
+
+impl Problem {
+    /// `parts.storage * storage(u) + parts.residual * residual(u)` tested with every basis function, without
+    /// essential conditions, into `result`. `state` holds all local unknowns, ghosts updated. Local.
+    pub fn form(
+        &self,
+        equation: Equation,
+        coefficients: &Evaluated,
+        state: &[f64],
+        parts: Parts,
+        result: &mut Vector,
+    ) -> Result<()> {
+        let mut values = result.write()?;
+        values.fill(0.0);
+        let mut target = Target { matrix: None, load: &mut values, state: Some(state) };
+        self.add_forms(equation, coefficients, None, parts, &mut target);
+        Ok(())
+    }
+
+    /// The derivative of [`Problem::form`], unit rows and columns at essential unknowns. Collective.
+    pub fn tangent(
+        &self,
+        equation: Equation,
+        coefficients: &Evaluated,
+        state: &[f64],
+        parts: Parts,
+        essential: &Essential,
+        matrix: &mut Matrix,
+    ) -> Result<()> {
+        matrix.zero()?;
+        {
+            let arrays = matrix.arrays_mut()?;
+            // The kernel computes the residual on the way; it is not wanted here.
+            let mut unused = vec![0.0; self.space.owned_dofs()];
+            let mut target = Target {
+                matrix: Some((arrays.diagonal, arrays.off_diagonal)),
+                load: &mut unused,
+                state: Some(state),
+            };
+            self.add_forms(equation, coefficients, Some(essential), parts, &mut target);
+            let (diagonal, _) = target.matrix.expect("set above");
+            for dof in essential.owned(&self.space) {
+                diagonal[self.diagonal_entry(dof)] = 1.0;
+            }
+        }
+        matrix.assemble()?;
+        Ok(())
+    }
+
+    /// Gives components of degree 1 their interpolated values at the inner nodes of cells of degree 2, where
+    /// they have no unknowns: whoever reads the state finds the same field. Collective.
+    pub fn fill_unused(&self, equation: Equation, state: &mut Vector) -> Result<()> {
+        let space = &self.space;
+        let c = space.components;
+        let linear: Vec<usize> = (0..c).filter(|&i| equation.is_linear(i, space.mesh.dimension)).collect();
+        if linear.is_empty() || space.element.degree == 1 {
+            return Ok(());
+        }
+        {
+            let vertices = nodal_rule(&space.element).geometry;
+            let corners = space.mesh.cell_type.vertices();
+            let mut values = state.local_write()?;
+            for cell in 0..space.mesh.local_cells() {
+                let nodes = space.nodes_of(cell);
+                for (a, &node) in nodes.iter().enumerate().skip(corners) {
+                    for &i in &linear {
+                        values[node as usize * c + i] = (0..corners)
+                            .map(|v| vertices.values[a * corners + v] * values[nodes[v] as usize * c + i])
+                            .sum();
+                    }
+                }
+            }
+        }
+        Ok(state.ghost_update()?)
+    }
+
+    fn add_forms(
+        &self,
+        equation: Equation,
+        coefficients: &Evaluated,
+        essential: Option<&Essential>,
+        parts: Parts,
+        target: &mut Target,
+    ) {
+        for (integral, groups) in self.integrals.iter().zip(coefficients) {
+            for (group, coefficients) in integral.groups.iter().zip(groups) {
+                self.add_form(
+                    equation,
+                    integral.place,
+                    &group.domain(),
+                    coefficients,
+                    essential,
+                    parts,
+                    target,
+                );
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // What one integral needs.
+    fn add_form(
+        &self,
+        equation: Equation,
+        place: Place,
+        domain: &Domain,
+        coefficients: &[Values],
+        essential: Option<&Essential>,
+        parts: Parts,
+        target: &mut Target,
+    ) {
+        macro_rules! call {
+            ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
+                match place {
+                    Place::Volume => assemble_form::<$d, $c, _>(
+                        &$volume,
+                        &self.space,
+                        self.pattern(),
+                        domain,
+                        coefficients,
+                        essential,
+                        parts,
+                        target,
+                    ),
+                    Place::Boundary => assemble_form::<$d, $c, _>(
+                        &$boundary,
+                        &self.space,
+                        self.pattern(),
+                        domain,
+                        coefficients,
+                        essential,
+                        parts,
+                        target,
+                    ),
+                }
+            };
+        }
+        forms!(equation, self.space.mesh.dimension, call)
+    }
+}

@@ -1,0 +1,54 @@
+//! `helmholtz`: time-harmonic waves, `-lap u - k^2 u = f` for a complex amplitude u.
+//!
+//! The components are real and imaginary part. On an absorbing boundary `du/dn - i k u = g`, which lets
+//! plane waves of normal incidence out (time factor `exp(-i omega t)`) and sends in those that g drives.
+use crate::fem::form::{Density, Form, State};
+use crate::fem::weak_form::{Point, Shape};
+
+/// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).
+pub struct Helmholtz;
+
+/// Boundary form. Coefficients: wave number of the absorbing condition (1/m; 0 for none), incoming `g` or
+/// normal derivative (real and imaginary part).
+pub struct Absorbing;
+
+impl<const D: usize> Form<D, 2> for Helmholtz {
+    const COEFFICIENTS: usize = 3;
+
+    #[inline(always)]
+    fn residual(&self, point: &Point<D>, state: &State<D, 2>) -> Density<D, 2> {
+        let k = point.coefficients;
+        let square = k[0] * k[0];
+        Density {
+            source: std::array::from_fn(|i| -(square * state.value[i]) - k[1 + i]),
+            flux: state.gradient,
+        }
+    }
+
+    #[inline(always)]
+    fn slope(&self, point: &Point<D>, _: &State<D, 2>, trial: &Shape<D>, j: usize) -> Density<D, 2> {
+        let k = point.coefficients[0];
+        let mut density = Density::ZERO;
+        density.source[j] = -(k * k * trial.value);
+        density.flux[j] = trial.gradient;
+        density
+    }
+}
+
+impl<const D: usize> Form<D, 2> for Absorbing {
+    const COEFFICIENTS: usize = 3;
+
+    #[inline(always)]
+    fn residual(&self, point: &Point<D>, state: &State<D, 2>) -> Density<D, 2> {
+        let k = point.coefficients;
+        Density { source: [k[0] * state.value[1] - k[1], -(k[0] * state.value[0]) - k[2]], ..Density::ZERO }
+    }
+
+    #[inline(always)]
+    fn slope(&self, point: &Point<D>, _: &State<D, 2>, trial: &Shape<D>, j: usize) -> Density<D, 2> {
+        let k = point.coefficients[0];
+        let mut density = Density::ZERO;
+        density.source[1 - j] = if j == 1 { k * trial.value } else { -(k * trial.value) };
+        density
+    }
+}

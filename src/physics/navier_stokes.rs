@@ -1,0 +1,116 @@
+//! `navier_stokes`: incompressible flow with Taylor-Hood elements.
+//!
+//! `rho (du/dt + u . grad u) - div(mu grad u) + grad p = f`, `div u = 0`; velocity of degree 2, pressure of
+//! degree 1 (Taylor and Hood, Computers and Fluids 1 (1973)). A boundary without a condition is the usual
+//! "do nothing" outflow `mu du/dn = p n` (Heywood, Rannacher, Turek, IJNMF 22 (1996)). The components are
+//! the velocities and then the pressure; the continuity equation is negated, which makes Stokes' problem
+//! symmetric.
+use crate::fem::form::{Density, Form, State};
+use crate::fem::lanes::{Lanes, dot};
+use crate::fem::weak_form::{Point, Shape};
+
+/// Volume form. Coefficients: density `rho` (kg/m3), viscosity `mu` (Pa s), body force `f` (`D` entries, N/m3).
+pub struct NavierStokes;
+
+/// Traction on a boundary. Coefficients: pressure against the outer normal (Pa), traction (`D` entries, Pa).
+pub struct Traction;
+
+// One implementation for two and three dimensions: a constant of a type cannot be `D + 1`.
+macro_rules! in_dimension {
+    ($d:literal, $c:literal) => {
+        impl Form<$d, $c> for NavierStokes {
+            const COEFFICIENTS: usize = $d + 2;
+            const LINEAR: [bool; $c] = {
+                let mut linear = [false; $c];
+                linear[$d] = true;
+                linear
+            };
+
+            #[inline(always)]
+            fn storage(&self, point: &Point<$d>, state: &State<$d, $c>) -> Density<$d, $c> {
+                let mut density = Density::ZERO;
+                for i in 0..$d {
+                    density.source[i] = point.coefficients[0] * state.value[i];
+                }
+                density
+            }
+
+            #[inline(always)]
+            fn storage_slope(
+                &self,
+                point: &Point<$d>,
+                _: &State<$d, $c>,
+                trial: &Shape<$d>,
+                j: usize,
+            ) -> Density<$d, $c> {
+                let mut density = Density::ZERO;
+                if j < $d {
+                    density.source[j] = point.coefficients[0] * trial.value;
+                }
+                density
+            }
+
+            #[inline(always)]
+            fn residual(&self, point: &Point<$d>, state: &State<$d, $c>) -> Density<$d, $c> {
+                let k = point.coefficients;
+                let u: [Lanes; $d] = std::array::from_fn(|i| state.value[i]);
+                let mut density = Density::ZERO;
+                for i in 0..$d {
+                    density.source[i] = k[0] * dot(&u, &state.gradient[i]) - k[2 + i];
+                    density.flux[i] = state.gradient[i].map(|g| k[1] * g);
+                    density.flux[i][i] += -state.value[$d];
+                    density.source[$d] += -state.gradient[i][i];
+                }
+                density
+            }
+
+            #[inline(always)]
+            fn slope(
+                &self,
+                point: &Point<$d>,
+                state: &State<$d, $c>,
+                trial: &Shape<$d>,
+                j: usize,
+            ) -> Density<$d, $c> {
+                let k = point.coefficients;
+                let mut density = Density::ZERO;
+                if j == $d {
+                    for i in 0..$d {
+                        density.flux[i][i] = -trial.value;
+                    }
+                    return density;
+                }
+                let u: [Lanes; $d] = std::array::from_fn(|i| state.value[i]);
+                for i in 0..$d {
+                    density.source[i] = k[0] * state.gradient[i][j] * trial.value;
+                }
+                density.source[j] += k[0] * dot(&u, &trial.gradient);
+                density.flux[j] = trial.gradient.map(|g| k[1] * g);
+                density.source[$d] = -trial.gradient[j];
+                density
+            }
+        }
+
+        impl Form<$d, $c> for Traction {
+            const COEFFICIENTS: usize = $d + 1;
+
+            #[inline(always)]
+            fn residual(&self, point: &Point<$d>, _: &State<$d, $c>) -> Density<$d, $c> {
+                let k = point.coefficients;
+                let mut density = Density::ZERO;
+                for i in 0..$d {
+                    density.source[i] = k[0] * point.normal[i] - k[1 + i];
+                }
+                density
+            }
+
+            #[inline(always)]
+            fn slope(&self, _: &Point<$d>, _: &State<$d, $c>, _: &Shape<$d>, _j: usize) -> Density<$d, $c> {
+                Density::ZERO
+            }
+        }
+    };
+}
+
+in_dimension!(2, 3);
+in_dimension!(3, 4);

@@ -1,0 +1,326 @@
+//! Nonlinear systems by PETSc's Newton method with exact tangents.
+use crate::deck::{SolverMethod, SolverOptions};
+use crate::fem::{Essential, Parts, Space, Values};
+use crate::physics::{Context, Equation, Problem};
+use crate::{Error, Result};
+use petsc_rs::{Matrix, NonlinearReason, NonlinearSolver, Options, Vector};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation.
+const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
+
+const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps";
+
+/// The linear solver need not be more exact than Newton's model (Eisenstat and Walker, SIAM J. Sci. Comput.
+/// 17 (1996), choice 2).
+const INEXACT: &str = "-snes_ksp_ew -snes_ksp_ew_rtolmax 0.1";
+
+/// How a nonlinear solve went.
+#[derive(Debug, Clone, Default)]
+pub struct NewtonOutcome {
+    /// Newton iterations.
+    pub iterations: usize,
+    /// Linear iterations of all of them.
+    pub linear_iterations: usize,
+    /// Residual norms from the first guess on.
+    pub history: Vec<f64>,
+    /// Why it failed, in words; `None` when it converged.
+    pub failure: Option<String>,
+}
+
+/// Solves `parts.storage * storage(u) + parts.residual * residual(u) + offset = 0` for the free unknowns.
+pub struct NewtonSolver {
+    solver: NonlinearSolver,
+    system: Rc<System>,
+    added: Vec<String>,
+    name: String,
+    /// The PETSc options that define it.
+    pub options: String,
+    tolerance: f64,
+    max_iterations: usize,
+    /// Largest residual of a first guess so far: what later ones are compared with.
+    reference: f64,
+    history: Rc<RefCell<Vec<f64>>>,
+}
+
+struct System {
+    problem: Rc<Problem>,
+    equation: Equation,
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    coefficients: Vec<Vec<Vec<Values>>>,
+    essential: Essential,
+    parts: Parts,
+    offset: Option<Vector>,
+    state: Vector,
+    /// Factors and fixed unknowns for which the tangent of a linear form stands in the matrix.
+    assembled: Option<(Parts, Vec<bool>)>,
+}
+
+impl System {
+    /// The residual at `x`; zero on essential unknowns when `free`.
+    fn residual(&self, x: &Vector, free: bool, result: &mut Vector) -> Result<()> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.state.copy_from(x)?;
+        inner.state.ghost_update()?;
+        let state = inner.state.local_read()?;
+        self.problem.form(self.equation, &inner.coefficients, &state, inner.parts, result)?;
+        if let Some(offset) = &inner.offset {
+            result.axpy(1.0, offset)?;
+        }
+        if free {
+            let mut values = result.write()?;
+            for dof in inner.essential.owned(&self.problem.space) {
+                values[dof] = 0.0;
+            }
+        }
+        Ok(())
+    }
+
+    fn tangent(&self, x: &Vector, matrix: &mut Matrix) -> Result<()> {
+        let inner = &mut *self.inner.borrow_mut();
+        if self.equation.is_linear_form() {
+            let key = (inner.parts, inner.essential.fixed.clone());
+            if inner.assembled.as_ref() == Some(&key) {
+                return Ok(());
+            }
+            inner.assembled = Some(key);
+        }
+        inner.state.copy_from(x)?;
+        inner.state.ghost_update()?;
+        let state = inner.state.local_read()?;
+        let (coefficients, essential) = (&inner.coefficients, &inner.essential);
+        self.problem.tangent(self.equation, coefficients, &state, inner.parts, essential, matrix)
+    }
+}
+
+impl NewtonSolver {
+    /// A solver for `problem` with its `matrix`; the problem's `name` is the prefix of its options (`-<name>_snes_...`,
+    /// `-<name>_ksp_...`). Collective.
+    ///
+    /// # Errors
+    /// When PETSc refuses an option.
+    pub fn new(
+        problem: &Rc<Problem>,
+        equation: Equation,
+        matrix: &Matrix,
+        options: &SolverOptions,
+    ) -> Result<Self> {
+        let space = &problem.space;
+        let chosen = petsc_options(space, equation, options);
+        let mut solver = NonlinearSolver::new(space.mesh.comm.mpi())?;
+        solver.set_prefix(&format!("{}_", problem.name))?;
+        let system = Rc::new(System {
+            problem: problem.clone(),
+            equation,
+            inner: RefCell::new(Inner {
+                coefficients: Vec::new(),
+                essential: Essential::new(space, []),
+                parts: Parts { storage: 0.0, residual: 1.0 },
+                offset: None,
+                state: space.field()?,
+                assembled: None,
+            }),
+        });
+        let outside = |error: Error| petsc_rs::Error::user(error.to_string());
+        let this = system.clone();
+        solver.set_residual(&space.field()?, move |x, f| this.residual(x, true, f).map_err(outside))?;
+        let this = system.clone();
+        solver.set_jacobian(matrix, matrix, move |x, p| this.tangent(x, p).map_err(outside))?;
+        let history = Rc::new(RefCell::new(Vec::new()));
+        let record = history.clone();
+        solver.set_monitor(move |_, norm| record.borrow_mut().push(norm))?;
+        let added = solver.set_options(&chosen)?;
+        Ok(Self {
+            solver,
+            system,
+            added,
+            name: problem.name.clone(),
+            options: chosen,
+            tolerance: options.tolerance,
+            max_iterations: 25,
+            reference: 0.0,
+            history,
+        })
+    }
+
+    /// Solves from the first guess in `solution`, whose ghosts are up to date afterwards. A solve that does
+    /// not converge is no error: look at [`NewtonOutcome::failure`]. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for coefficients that no material can have.
+    pub fn solve(
+        &mut self,
+        context: &Context,
+        parts: Parts,
+        offset: Option<Vector>,
+        solution: &mut Vector,
+    ) -> Result<NewtonOutcome> {
+        self.set_time(context)?;
+        {
+            let inner = &mut *self.system.inner.borrow_mut();
+            (inner.parts, inner.offset) = (parts, offset);
+        }
+        self.impose(solution)?;
+        let mut first = self.system.problem.space.field()?;
+        self.system.residual(solution, true, &mut first)?;
+        let norm = first.norm(petsc_rs::Norm::Two)?;
+        if !norm.is_finite() {
+            let failure = Some(self.explain_nan(&first)?);
+            return Ok(NewtonOutcome { failure, ..NewtonOutcome::default() });
+        }
+        self.reference = self.reference.max(norm);
+        // A guess that is nearly right needs no full reduction of its own residual.
+        let floor = (self.tolerance * 1e-3 * self.reference).max(f64::MIN_POSITIVE);
+        self.solver.set_tolerances(self.tolerance, floor, 1e-14, self.max_iterations)?;
+        self.history.borrow_mut().clear();
+        let convergence = self.solver.solve(None, solution)?;
+        solution.ghost_update()?;
+        let failure = match convergence.reason.converged() {
+            true => None,
+            false => Some(self.explain(convergence.reason, solution)?),
+        };
+        self.system.problem.fill_unused(self.system.equation, solution)?;
+        Ok(NewtonOutcome {
+            iterations: convergence.iterations,
+            linear_iterations: convergence.linear_iterations,
+            history: self.history.borrow().clone(),
+            failure,
+        })
+    }
+
+    /// Sets the essential unknowns of a state to their values at the last [`NewtonSolver::set_time`].
+    /// Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn impose(&self, state: &mut Vector) -> Result<()> {
+        let (inner, space) = (self.system.inner.borrow(), &self.system.problem.space);
+        let used = |dof: &usize| {
+            let c = space.components;
+            space.is_vertex(dof / c) || !self.system.equation.is_linear(dof % c, space.mesh.dimension)
+        };
+        {
+            let mut values = state.write()?;
+            for dof in inner.essential.owned(space).filter(used) {
+                values[dof] = inner.essential.values[dof];
+            }
+        }
+        Ok(state.ghost_update()?)
+    }
+
+    /// Coefficients and essential conditions at a time and parameters. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for coefficients that no material can have.
+    pub fn set_time(&mut self, context: &Context) -> Result<()> {
+        let problem = &self.system.problem;
+        let coefficients = problem.evaluate(context);
+        problem.check(&coefficients)?;
+        let essential = problem.essential(context)?;
+        let inner = &mut *self.system.inner.borrow_mut();
+        // The matrix of a linear form holds unless coefficients changed, on any rank.
+        let changed = u8::from(coefficients != inner.coefficients);
+        if problem.space.mesh.comm.max(changed) == 1 {
+            inner.assembled = None;
+        }
+        (inner.coefficients, inner.essential) = (coefficients, essential);
+        Ok(())
+    }
+
+    /// Parts of the form at a state, with the coefficients of the last [`NewtonSolver::set_time`] or solve;
+    /// essential unknowns are not treated. Collective.
+    pub fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
+        let mut result = self.system.problem.space.field()?;
+        let inner = self.system.inner.borrow();
+        let state = state.local_read()?;
+        self.system.problem.form(self.system.equation, &inner.coefficients, &state, parts, &mut result)?;
+        Ok(result)
+    }
+
+    /// The ranks.
+    pub fn comm(&self) -> &crate::parallel::Comm {
+        &self.system.problem.space.mesh.comm
+    }
+
+    /// The essential conditions of the last solve.
+    pub fn essential(&self) -> Essential {
+        self.system.inner.borrow().essential.clone()
+    }
+
+    fn explain(&self, reason: NonlinearReason, solution: &Vector) -> Result<String> {
+        let mut residual = self.system.problem.space.field()?;
+        self.system.residual(solution, true, &mut residual)?;
+        if !residual.norm(petsc_rs::Norm::Two)?.is_finite() {
+            return self.explain_nan(&residual);
+        }
+        let history = self.history.borrow();
+        let last: Vec<String> = history.iter().rev().take(4).rev().map(|r| format!("{r:.2e}")).collect();
+        Ok(format!(
+            "{}: Newton's method failed ({reason}) after {} iterations; last residuals {}",
+            self.name,
+            history.len().saturating_sub(1),
+            last.join(", ")
+        ))
+    }
+
+    /// Where the first number that is none stands.
+    fn explain_nan(&self, residual: &Vector) -> Result<String> {
+        let space = &self.system.problem.space;
+        let values = residual.read()?;
+        let mine = values.iter().position(|v| !v.is_finite());
+        let comm = &space.mesh.comm;
+        let holder = comm.min(if mine.is_some() { comm.rank() as u64 } else { u64::MAX });
+        let mut at = vec![0.0; 4];
+        if let (Some(dof), true) = (mine, holder == comm.rank() as u64) {
+            at[..3].copy_from_slice(&space.point(dof / space.components));
+            at[3] = (dof % space.components) as f64;
+        }
+        comm.sum_into(&mut at);
+        Ok(format!(
+            "{}: the residual of component {} is not a number at ({:.6}, {:.6}, {:.6}) on rank {holder}",
+            self.name, at[3], at[0], at[1], at[2]
+        ))
+    }
+}
+
+impl Drop for NewtonSolver {
+    fn drop(&mut self) {
+        if let Ok(mut options) = Options::global() {
+            self.added.iter().for_each(|option| drop(options.clear(option)));
+        }
+    }
+}
+
+/// The deck's options, then our defaults: the first mention wins.
+fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> String {
+    let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
+    let direct = match options.method {
+        SolverMethod::Direct => true,
+        SolverMethod::Auto => small || matches!(equation, Equation::Helmholtz | Equation::NavierStokes),
+        _ => false,
+    };
+    let scalar = space.components == 1;
+    let krylov = match (options.method, direct) {
+        (SolverMethod::Options, _) => "",
+        (_, true) => DIRECT,
+        _ if equation.is_symmetric() => "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg",
+        _ if scalar => "-ksp_type gmres -pc_type hypre -pc_hypre_type boomeramg",
+        _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
+    };
+    let accuracy = match (direct || options.method == SolverMethod::Options, equation.is_linear_form()) {
+        (true, _) => String::new(),
+        (_, true) => format!("-ksp_rtol {:e}", 0.1 * options.tolerance),
+        _ => INEXACT.to_string(),
+    };
+    let iterations = if direct { String::new() } else { format!("-ksp_max_it {}", options.max_iterations) };
+    [options.petsc.as_str(), krylov, &accuracy, &iterations, "-snes_linesearch_type bt"]
+        .iter()
+        .filter(|s| !s.is_empty())
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
