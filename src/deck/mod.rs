@@ -19,6 +19,7 @@ mod value;
 pub use expression::{COORDINATES, Expression, ExpressionError};
 pub use models::{
     AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, StefanLaw,
+    Viscoplasticity,
 };
 pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
 pub use reference::reference;
@@ -26,7 +27,8 @@ pub use schema::schema;
 pub use sections::*;
 pub use spelling::{did_you_mean, either, nearest};
 pub use value::{
-    Coefficient, Essential, FREE, FileField, Names, Parameter, PhysicsField, Scalar, ScalarOrVector, Tensor,
+    Coefficient, Essential, FREE, FileField, Names, Parameter, PhysicsField, Property, PropertyTable, Scalar,
+    ScalarOrVector, Tensor,
 };
 
 use crate::mesh::{BoxSource, CellType, MeshSource, PartitionOptions};

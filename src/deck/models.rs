@@ -1,7 +1,7 @@
 //! The nonlinear and time-dependent models of `[[physics]]`.
-use super::physics::Boundary;
+use super::physics::{Boundary, Plane, Rotation};
 use super::sections::SolverOptions;
-use super::value::{Coefficient, Scalar};
+use super::value::{Coefficient, Property, Scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -228,6 +228,106 @@ pub struct Helmholtz {
     pub solver: Option<SolverOptions>,
 }
 
+/// Small strains of a metal that creeps and yields: Norton's flow with kinematic hardening after Armstrong and
+/// Frederick and isotropic hardening after Voce. Integrated by implicit Euler.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Viscoplasticity {
+    /// Name by which the deck refers to this physics.
+    #[serde(default = "text_viscoplasticity")]
+    pub name: String,
+    /// Name of the solution.
+    #[serde(default = "text_displacement")]
+    pub field: String,
+    /// Unit of the solution.
+    #[serde(default = "text_m")]
+    pub unit: String,
+    /// Polynomial degree of the elements.
+    #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 2))]
+    pub degree: usize,
+    /// Young's modulus.
+    #[schemars(extend("x-unit" = "Pa"))]
+    pub young: Property,
+    /// Poisson's ratio, above -1 and below 0.5.
+    pub poisson: Property,
+    /// Stress R0 from which it flows.
+    #[schemars(extend("x-unit" = "Pa"))]
+    pub yield_stress: Property,
+    /// Drag stress K of Norton's law.
+    #[schemars(extend("x-unit" = "Pa s^(1/n)"))]
+    pub drag_stress: Property,
+    /// Exponent n of Norton's law, at least 1.
+    #[schemars(extend("x-unit" = "1"))]
+    pub rate_exponent: Property,
+    /// Modulus C of kinematic hardening.
+    #[serde(default = "no_property")]
+    #[schemars(extend("x-unit" = "Pa"))]
+    pub kinematic_modulus: Property,
+    /// Recall gamma of kinematic hardening (Armstrong and Frederick).
+    #[serde(default = "no_property")]
+    #[schemars(extend("x-unit" = "1"))]
+    pub dynamic_recovery: Property,
+    /// Saturation Q of isotropic hardening (Voce).
+    #[serde(default = "no_property")]
+    #[schemars(extend("x-unit" = "Pa"))]
+    pub isotropic_saturation: Property,
+    /// Speed b at which isotropic hardening saturates.
+    #[serde(default = "no_property")]
+    #[schemars(extend("x-unit" = "1"))]
+    pub isotropic_rate: Property,
+    /// Secant coefficient of thermal expansion.
+    #[serde(default = "no_property")]
+    #[schemars(extend("x-unit" = "1/K"))]
+    pub expansion: Property,
+    /// Temperature; zero if left out.
+    #[serde(default = "no_coefficient")]
+    #[schemars(extend("x-unit" = "K"))]
+    pub temperature: Coefficient,
+    /// Temperature without thermal strain.
+    #[serde(default = "no_coefficient")]
+    #[schemars(extend("x-unit" = "K"))]
+    pub reference_temperature: Coefficient,
+    /// Density, for rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "kg/m3"))]
+    pub density: Option<Coefficient>,
+    /// Force for each volume, one entry a dimension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "N/m3"))]
+    pub body_force: Option<Vec<Scalar>>,
+    /// Centrifugal load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// What a two-dimensional mesh stands for, "strain" (the default) or "axisymmetric".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plane: Option<Plane>,
+    /// Boundary conditions; a facet without one is free of traction.
+    #[serde(default)]
+    pub boundary: Vec<Boundary>,
+    /// Overrides of `[solver]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver: Option<SolverOptions>,
+}
+
+impl Viscoplasticity {
+    /// The properties with their keys.
+    pub fn properties(&self) -> [(&'static str, &Property); 10] {
+        [
+            ("young", &self.young),
+            ("poisson", &self.poisson),
+            ("yield_stress", &self.yield_stress),
+            ("drag_stress", &self.drag_stress),
+            ("rate_exponent", &self.rate_exponent),
+            ("kinematic_modulus", &self.kinematic_modulus),
+            ("dynamic_recovery", &self.dynamic_recovery),
+            ("isotropic_saturation", &self.isotropic_saturation),
+            ("isotropic_rate", &self.isotropic_rate),
+            ("expansion", &self.expansion),
+        ]
+    }
+}
+
 /// A conductivity that jumps where the solution reaches a threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -280,6 +380,22 @@ fn text_navier_stokes() -> String {
 
 fn text_helmholtz() -> String {
     "helmholtz".into()
+}
+
+fn text_viscoplasticity() -> String {
+    "viscoplasticity".into()
+}
+
+fn text_displacement() -> String {
+    "displacement".into()
+}
+
+fn text_m() -> String {
+    "m".into()
+}
+
+fn no_property() -> Property {
+    0.0.into()
 }
 
 fn one() -> usize {

@@ -1,7 +1,9 @@
 //! `[[physics]]`: the models a deck solves and their boundary conditions.
-use super::models::{AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium};
+use super::models::{
+    AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, Viscoplasticity,
+};
 use super::sections::SolverOptions;
-use super::value::{Coefficient, Essential, Names, Scalar};
+use super::value::{Coefficient, Essential, Names, Property, Scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,8 @@ pub enum Physics {
     NavierStokes(NavierStokes),
     /// Time-harmonic waves.
     Helmholtz(Helmholtz),
+    /// Creep and plasticity of metals.
+    Viscoplasticity(Viscoplasticity),
 }
 
 /// -div(conductivity grad u) + reaction u = source.
@@ -268,6 +272,7 @@ macro_rules! common {
                     Self::PorousMedium(model) => &model.$name,
                     Self::NavierStokes(model) => &model.$name,
                     Self::Helmholtz(model) => &model.$name,
+                    Self::Viscoplasticity(model) => &model.$name,
                 }
             })*
         }
@@ -299,6 +304,7 @@ impl Physics {
             Self::PorousMedium(model) => model.degree,
             Self::NavierStokes(model) => model.degree,
             Self::Helmholtz(model) => model.degree,
+            Self::Viscoplasticity(model) => model.degree,
         }
     }
 
@@ -313,6 +319,7 @@ impl Physics {
             Self::PorousMedium(_) => "porous_medium",
             Self::NavierStokes(_) => "navier_stokes",
             Self::Helmholtz(_) => "helmholtz",
+            Self::Viscoplasticity(_) => "viscoplasticity",
         }
     }
 
@@ -325,6 +332,16 @@ impl Physics {
             Self::AdvectionDiffusion(m) => entries("velocity", &m.velocity),
             Self::Burgers(m) => entries("source", m.source.as_deref().unwrap_or_default()),
             Self::NavierStokes(m) => entries("body_force", m.body_force.as_deref().unwrap_or_default()),
+            Self::Viscoplasticity(m) => {
+                let mut list = entries("body_force", m.body_force.as_deref().unwrap_or_default());
+                for (key, property) in m.properties() {
+                    if let Property::Scalar(scalar) = property {
+                        list.push((key.into(), scalar));
+                    }
+                }
+                list.extend(m.rotation.iter().map(|r| ("rotation.speed".into(), &r.speed)));
+                list
+            }
             Self::DiffusionSorption(m) => {
                 vec![
                     ("porosity".into(), &m.porosity),
@@ -349,6 +366,9 @@ impl Physics {
             Self::Diffusion(_) => &["flux"],
             Self::Elasticity(_) => &["stress", "strain", "von_mises"],
             Self::NavierStokes(_) => &["pressure"],
+            Self::Viscoplasticity(_) => {
+                &["stress", "von_mises", "plastic_strain", "accumulated_plastic_strain"]
+            }
             _ => &[],
         }
     }
@@ -361,7 +381,8 @@ impl Physics {
             _ if field == self.field() && self.model() == "navier_stokes" => dimension,
             _ if field == self.field() => self.components(dimension),
             Some("flux") => dimension,
-            Some("stress" | "strain") => 6,
+            Some("stress") => 6,
+            Some("strain") if !field.ends_with("accumulated_plastic_strain") => 6,
             _ => 1,
         }
     }
@@ -383,6 +404,14 @@ impl Physics {
                 vec![("diffusivity", &m.diffusivity), ("exponent", &m.exponent)]
             }
             Self::PorousMedium(m) => vec![("source", &m.source)],
+            Self::Viscoplasticity(m) => {
+                let mut list = vec![
+                    ("temperature", &m.temperature),
+                    ("reference_temperature", &m.reference_temperature),
+                ];
+                list.extend(m.density.as_ref().map(|density| ("density", density)));
+                list
+            }
             Self::NavierStokes(m) => vec![("density", &m.density), ("viscosity", &m.viscosity)],
             Self::Helmholtz(m) => vec![
                 ("wave_number", &m.wave_number),
@@ -406,7 +435,7 @@ impl Physics {
     /// Number of components of the solution on a mesh of the given dimension.
     pub fn components(&self, dimension: usize) -> usize {
         match self {
-            Self::Elasticity(_) | Self::Burgers(_) => dimension,
+            Self::Elasticity(_) | Self::Burgers(_) | Self::Viscoplasticity(_) => dimension,
             Self::NavierStokes(_) => dimension + 1,
             Self::Helmholtz(_) => 2,
             _ => 1,

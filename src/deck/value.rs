@@ -57,6 +57,48 @@ impl From<f64> for Coefficient {
     }
 }
 
+/// A material property: a number, an expression, or a table over the temperature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Property {
+    /// A number or an expression.
+    Scalar(Scalar),
+    /// Linear between the entries; a temperature outside the table is an error.
+    Table(PropertyTable),
+}
+
+impl From<f64> for Property {
+    fn from(value: f64) -> Self {
+        Self::Scalar(value.into())
+    }
+}
+
+/// Values at ascending temperatures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PropertyTable {
+    /// Temperatures, ascending.
+    #[schemars(length(min = 2), extend("x-unit" = "K"))]
+    pub temperature: Vec<f64>,
+    /// One value a temperature.
+    #[schemars(length(min = 2))]
+    pub value: Vec<f64>,
+}
+
+impl PropertyTable {
+    /// The value at a temperature by linear interpolation; not a number outside the table.
+    pub fn at(&self, temperature: f64) -> f64 {
+        let (t, v) = (&self.temperature, &self.value);
+        let above = t.partition_point(|&entry| entry < temperature);
+        match above {
+            0 if t.first() == Some(&temperature) => v[0],
+            0 => f64::NAN,
+            i if i == t.len() => f64::NAN,
+            i => v[i - 1] + (v[i] - v[i - 1]) * (temperature - t[i - 1]) / (t[i] - t[i - 1]),
+        }
+    }
+}
+
 /// A field from an HDF5 file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

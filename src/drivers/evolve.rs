@@ -1,9 +1,9 @@
 //! A run in time: steps, frames of fields, quantities of interest, balances.
 use super::output;
 use super::run::{RunOptions, print_quantities, solve, warn_of_unused_options};
-use crate::deck::TimeSection;
+use crate::deck::{TimeScheme, TimeSection};
 use crate::parallel::Redistribution;
-use crate::physics::Context;
+use crate::physics::{Context, Equation};
 use crate::report::Report;
 use crate::solver::{FieldInfo, Simulation, StageSolver, StepControl, TimeIntegrator, Trial};
 use crate::storage::{ResultFile, Schema, write_xdmf};
@@ -49,7 +49,9 @@ pub fn evolve(
     let mut evolving = Vec::new();
     for (stage, s) in simulation.stages.iter_mut().enumerate() {
         if let StageSolver::Newton(newton) = &mut s.solver {
-            let integrator = TimeIntegrator::new(time.scheme, newton, &context, &s.solution)
+            let history = s.problem.model.equation().is_some_and(Equation::has_history);
+            let scheme = if history { TimeScheme::Bdf1 } else { time.scheme };
+            let integrator = TimeIntegrator::new(scheme, newton, &context, &s.solution)
                 .map_err(|error| deck.locate(error))?;
             s.essential = newton.essential();
             s.restore(&integrator)?;

@@ -127,6 +127,17 @@ pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
     });
 }
 
+/// What kernels need of a space.
+pub(super) fn cells(space: &Space) -> Cells<'_> {
+    Cells {
+        shape: space.mesh.cell_type,
+        degree: space.element.degree,
+        vertices: &space.mesh.cells,
+        nodes: &space.cell_nodes,
+        coordinates: &space.mesh.coordinates,
+    }
+}
+
 /// Calls `run(cells, entities, rows, part of the target)` for every thread's share of the rows.
 pub(super) fn by_share(
     components: usize,
@@ -159,13 +170,7 @@ pub(super) fn by_share(
         (load_part, load) = load.split_at_mut(s.rows.len() * components);
         parts.push(Part { share, diagonal: part, off_diagonal: off_part, load: load_part });
     }
-    let cells = Cells {
-        shape: space.mesh.cell_type,
-        degree: space.element.degree,
-        vertices: &space.mesh.cells,
-        nodes: &space.cell_nodes,
-        coordinates: &space.mesh.coordinates,
-    };
+    let cells = cells(space);
     let entities = domain.entities;
     let one = |part: Part| {
         let share = &pattern.shares[part.share];

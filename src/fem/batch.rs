@@ -30,6 +30,12 @@ pub(super) struct Batch<const D: usize, const N: usize> {
     positions: Vec<[Lanes; D]>,
     normals: Vec<[Lanes; D]>,
     inverses: Vec<[[Lanes; D]; D]>,
+    /// Internal variables, `[point, variable]`.
+    pub history: Vec<Lanes>,
+    /// What the form keeps, `[point, number]`.
+    pub local: Vec<Lanes>,
+    /// See [`Point::rate`].
+    pub rate: f64,
 }
 
 impl<const D: usize, const N: usize> Batch<D, N> {
@@ -44,16 +50,23 @@ impl<const D: usize, const N: usize> Batch<D, N> {
             positions: vec![[Lanes::ZERO; D]; points],
             normals: vec![[Lanes::ZERO; D]; points],
             inverses: vec![[[Lanes::ZERO; D]; D]; points],
+            history: Vec::new(),
+            local: Vec::new(),
+            rate: 0.0,
         }
     }
 
     #[inline(always)]
     pub(super) fn point(&self, q: usize) -> Point<'_, D> {
+        let points = self.weights.len();
         Point {
             coefficients: &self.coefficients[q],
             position: self.positions[q],
             normal: self.normals[q],
             inverse: self.inverses[q],
+            history: &self.history[q * (self.history.len() / points)..][..self.history.len() / points],
+            local: &self.local[q * (self.local.len() / points)..][..self.local.len() / points],
+            rate: self.rate,
         }
     }
 

@@ -56,6 +56,26 @@ pub trait Form<const D: usize, const C: usize>: Sync {
     /// Whether gradients are those of the interpolated [`Form::potential`] instead of the field's own.
     const POTENTIAL: bool = false;
 
+    /// Internal variables at a quadrature point.
+    const HISTORY: usize = 0;
+    /// Numbers that [`Form::prepare`] keeps at a quadrature point.
+    const LOCAL: usize = 0;
+
+    /// Factor of the measure, such as `2 pi r` for axisymmetric problems.
+    #[inline(always)]
+    fn measure(&self, _point: &Point<D>) -> Lanes {
+        Lanes::splat(1.0)
+    }
+
+    /// Computes once at a point what residual and slope read from [`Point::local`]: the integration of
+    /// internal variables over the step.
+    #[inline(always)]
+    fn prepare(&self, _point: &Point<D>, _state: &State<D, C>, _local: &mut [Lanes]) {}
+
+    /// The internal variables at the end of the step; `point.local` is prepared.
+    #[inline(always)]
+    fn update(&self, _point: &Point<D>, _state: &State<D, C>, _next: &mut [Lanes]) {}
+
     /// A function of a nodal value and its derivative, for fluxes that are the gradient of such a function
     /// (Kirchhoff's transformation): interpolated at the nodes it keeps a scheme monotone.
     #[inline(always)]

@@ -8,6 +8,18 @@ use super::weak_form::Shape;
 use super::{Essential, Pattern, Space};
 use crate::mesh::CellType;
 use multiversion::multiversion;
+use rayon::prelude::*;
+
+/// Internal variables of a form at the quadrature points of the local cells.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Numbers at a point.
+    pub width: usize,
+    /// Points in a cell.
+    pub points: usize,
+    /// `[cell, point, variable]`, cells of the ghost layer included.
+    pub values: Vec<f64>,
+}
 
 /// Factors of the two parts of a form.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,10 +40,37 @@ struct Job<'a, F> {
     essential: Option<&'a Essential>,
     rows: std::ops::Range<usize>,
     state: &'a [f64],
+    history: Option<&'a History>,
     parts: Parts,
     wants_matrix: bool,
 }
 
+/// Calls the function for the element of a job; only those of the form's own dimension are built.
+macro_rules! dispatch {
+    ($job:expr, $d:ident, $c:ident, $f:ident, $function:ident($($argument:expr),*)) => {{
+        use CellType::*;
+        if Same::<$d, 1>::HOLDS {
+            match $job.cells.degree {
+                1 => $function::<$d, $c, 2, $f>($($argument),*),
+                _ => $function::<$d, $c, 3, $f>($($argument),*),
+            }
+        } else if Same::<$d, 2>::HOLDS {
+            match ($job.cells.shape, $job.cells.degree) {
+                (Triangle, 1) => $function::<$d, $c, 3, $f>($($argument),*),
+                (Triangle, _) => $function::<$d, $c, 6, $f>($($argument),*),
+                (_, 1) => $function::<$d, $c, 4, $f>($($argument),*),
+                _ => $function::<$d, $c, 9, $f>($($argument),*),
+            }
+        } else if Same::<$d, 3>::HOLDS {
+            match ($job.cells.shape, $job.cells.degree) {
+                (Tetrahedron, 1) => $function::<$d, $c, 4, $f>($($argument),*),
+                (Tetrahedron, _) => $function::<$d, $c, 10, $f>($($argument),*),
+                (_, 1) => $function::<$d, $c, 8, $f>($($argument),*),
+                _ => $function::<$d, $c, 27, $f>($($argument),*),
+            }
+        }
+    }};
+}
 /// Adds `parts.storage * storage + parts.residual * residual` at `target.state` to the load of the target,
 /// and the derivative to its matrix, leaving out rows and columns of unknowns in `essential`. Local.
 ///
@@ -45,6 +84,7 @@ pub fn assemble_form<const D: usize, const C: usize, F: Form<D, C>>(
     domain: &Domain,
     coefficients: &[Values],
     essential: Option<&Essential>,
+    history: Option<&History>,
     parts: Parts,
     target: &mut Target,
 ) {
@@ -63,43 +103,12 @@ pub fn assemble_form<const D: usize, const C: usize, F: Form<D, C>>(
             essential,
             rows,
             state,
+            history,
             parts,
             wants_matrix,
         };
-        job.dispatch::<D, C>(part);
+        dispatch!(job, D, C, F, kernel(&job, part));
     });
-}
-
-impl<F> Job<'_, F> {
-    fn dispatch<const D: usize, const C: usize>(&self, part: Part)
-    where
-        F: Form<D, C>,
-    {
-        use CellType::*;
-        // As for linear forms: only the kernels of the form's own dimension are built.
-        if Same::<D, 1>::HOLDS {
-            return match self.cells.degree {
-                1 => kernel::<D, C, 2, F>(self, part),
-                _ => kernel::<D, C, 3, F>(self, part),
-            };
-        }
-        if Same::<D, 2>::HOLDS {
-            return match (self.cells.shape, self.cells.degree) {
-                (Triangle, 1) => kernel::<D, C, 3, F>(self, part),
-                (Triangle, _) => kernel::<D, C, 6, F>(self, part),
-                (_, 1) => kernel::<D, C, 4, F>(self, part),
-                _ => kernel::<D, C, 9, F>(self, part),
-            };
-        }
-        if Same::<D, 3>::HOLDS {
-            match (self.cells.shape, self.cells.degree) {
-                (Tetrahedron, 1) => kernel::<D, C, 4, F>(self, part),
-                (Tetrahedron, _) => kernel::<D, C, 10, F>(self, part),
-                (_, 1) => kernel::<D, C, 8, F>(self, part),
-                _ => kernel::<D, C, 27, F>(self, part),
-            }
-        }
-    }
 }
 
 #[multiversion(targets("x86_64+avx2+fma"))]
@@ -108,6 +117,10 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
     let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
     let mut at = Batch::<D, N>::new(points, F::POSITION);
+    at.rate = job.parts.storage;
+    at.history = vec![Lanes::ZERO; points * F::HISTORY];
+    at.local = vec![Lanes::ZERO; points * F::LOCAL];
+    let mut local = [Lanes::ZERO; MOST_LOCAL];
     // The basis of degree 1, for the components that have it.
     let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
     let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
@@ -116,43 +129,21 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
 
     for batch in job.entities.chunks(LANES) {
         let entity = |l: usize| batch[l.min(batch.len() - 1)];
-        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |_| Lanes::splat(1.0));
+        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |p| job.form.measure(p));
         if mixed {
             tabulate_linear(job, &at, &mut linear);
         }
+        if let Some(history) = job.history {
+            load_history(history, entity, &mut at.history);
+        }
+        let factors = evaluate_state::<D, C, N, F>(job, entity, &at, &linear, &mut states);
+        if F::LOCAL > 0 {
+            for (q, state) in states.iter().enumerate() {
+                job.form.prepare(&at.point(q), state, &mut local[..F::LOCAL]);
+                at.local[q * F::LOCAL..][..F::LOCAL].copy_from_slice(&local[..F::LOCAL]);
+            }
+        }
         let trial = |q: usize, a: usize, i: usize| if is_linear(i) { &linear[q][a] } else { &at.trial[q][a] };
-
-        let mut values = [[Lanes::ZERO; C]; N];
-        for l in 0..LANES {
-            let nodes = &job.cells.nodes[entity(l).0 as usize * N..][..N];
-            for (value, &node) in values.iter_mut().zip(nodes) {
-                for i in 0..C {
-                    value[i].0[l] = job.state[node as usize * C + i];
-                }
-            }
-        }
-        let mut potentials = values;
-        let mut factors = [[Lanes::splat(1.0); C]; N];
-        if F::POTENTIAL {
-            let point = at.point(0);
-            for a in 0..N {
-                for i in 0..C {
-                    (potentials[a][i], factors[a][i]) = job.form.potential(&point, values[a][i]);
-                }
-            }
-        }
-        for (q, state) in states.iter_mut().enumerate() {
-            *state = State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] };
-            for a in 0..N {
-                for i in 0..C {
-                    let shape = trial(q, a, i);
-                    state.value[i] += values[a][i] * shape.value;
-                    for d in 0..D {
-                        state.gradient[i][d] += potentials[a][i] * shape.gradient[d];
-                    }
-                }
-            }
-        }
 
         let mut loads = [[Lanes::ZERO; C]; N];
         for (q, state) in states.iter().enumerate() {
@@ -204,6 +195,140 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
         }
         for (l, &(cell, ..)) in batch.iter().enumerate() {
             scatter(job, cell as usize, l, &loads, &blocks, &mut part);
+        }
+    }
+}
+
+/// More numbers than any form keeps at a point.
+const MOST_LOCAL: usize = 32;
+
+/// Internal variables of the lanes' cells.
+#[inline(always)]
+fn load_history(history: &History, entity: impl Fn(usize) -> (u32, u32, u16), target: &mut [Lanes]) {
+    let size = history.points * history.width;
+    for l in 0..LANES {
+        let own = &history.values[entity(l).0 as usize * size..][..size];
+        for (target, value) in target.iter_mut().zip(own) {
+            target.0[l] = *value;
+        }
+    }
+}
+
+/// The state at the quadrature points; returns the slopes of the nodal potentials.
+#[inline(always)]
+fn evaluate_state<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
+    job: &Job<F>,
+    entity: impl Fn(usize) -> (u32, u32, u16),
+    at: &Batch<D, N>,
+    linear: &[[Shape<D>; N]],
+    states: &mut [State<D, C>],
+) -> [[Lanes; C]; N] {
+    let mixed = !linear.is_empty();
+    let mut values = [[Lanes::ZERO; C]; N];
+    for l in 0..LANES {
+        let nodes = &job.cells.nodes[entity(l).0 as usize * N..][..N];
+        for (value, &node) in values.iter_mut().zip(nodes) {
+            for i in 0..C {
+                value[i].0[l] = job.state[node as usize * C + i];
+            }
+        }
+    }
+    let mut potentials = values;
+    let mut factors = [[Lanes::splat(1.0); C]; N];
+    if F::POTENTIAL {
+        let point = at.point(0);
+        for a in 0..N {
+            for i in 0..C {
+                (potentials[a][i], factors[a][i]) = job.form.potential(&point, values[a][i]);
+            }
+        }
+    }
+    for (q, state) in states.iter_mut().enumerate() {
+        *state = State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] };
+        for a in 0..N {
+            for i in 0..C {
+                let shape = if mixed && F::LINEAR[i] { &linear[q][a] } else { &at.trial[q][a] };
+                state.value[i] += values[a][i] * shape.value;
+                for d in 0..D {
+                    state.gradient[i][d] += potentials[a][i] * shape.gradient[d];
+                }
+            }
+        }
+    }
+    factors
+}
+
+/// The internal variables at the end of a step: `next` takes what [`Form::update`] gives at `state`. Local.
+pub fn update_history<const D: usize, const C: usize, F: Form<D, C>>(
+    form: &F,
+    space: &Space,
+    domain: &Domain,
+    coefficients: &[Values],
+    (history, next): (&History, &mut History),
+    rate: f64,
+    state: &[f64],
+) {
+    if F::HISTORY == 0 {
+        return;
+    }
+    let cells = super::assembly::cells(space);
+    let (rule, size) = (domain.rule, history.points * history.width);
+    // Whole batches to a thread, so that each writes its own part of `next`.
+    let batches = domain.entities.par_chunks(64 * LANES);
+    batches.zip(next.values.par_chunks_mut(64 * LANES * size)).for_each(|(entities, next)| {
+        let empty = Pattern::default();
+        let job = Job {
+            form,
+            cells,
+            pattern: &empty,
+            rule,
+            entities,
+            coefficients,
+            essential: None,
+            rows: 0..0,
+            state,
+            history: Some(history),
+            parts: Parts { storage: rate, residual: 1.0 },
+            wants_matrix: false,
+        };
+        dispatch!(job, D, C, F, update(&job, next));
+    });
+}
+
+#[multiversion(targets("x86_64+avx2+fma"))]
+fn update<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &Job<F>, next: &mut [f64]) {
+    let points = job.rule.weights.len();
+    let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
+    let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
+    let mut at = Batch::<D, N>::new(points, F::POSITION);
+    at.rate = job.parts.storage;
+    at.history = vec![Lanes::ZERO; points * F::HISTORY];
+    at.local = vec![Lanes::ZERO; points * F::LOCAL];
+    let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
+    let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
+    let mut local = [Lanes::ZERO; MOST_LOCAL];
+    for (number, batch) in job.entities.chunks(LANES).enumerate() {
+        let entity = |l: usize| batch[l.min(batch.len() - 1)];
+        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |p| job.form.measure(p));
+        if mixed {
+            tabulate_linear(job, &at, &mut linear);
+        }
+        if let Some(history) = job.history {
+            load_history(history, entity, &mut at.history);
+        }
+        evaluate_state::<D, C, N, F>(job, entity, &at, &linear, &mut states);
+        for (q, state) in states.iter().enumerate() {
+            job.form.prepare(&at.point(q), state, &mut local[..F::LOCAL]);
+            at.local[q * F::LOCAL..][..F::LOCAL].copy_from_slice(&local[..F::LOCAL]);
+            let mut result = [Lanes::ZERO; MOST_LOCAL];
+            job.form.update(&at.point(q), state, &mut result[..F::HISTORY]);
+            for (l, _) in batch.iter().enumerate() {
+                let cell = number * LANES + l;
+                let target = &mut next[(cell * points + q) * F::HISTORY..][..F::HISTORY];
+                for (target, value) in target.iter_mut().zip(&result) {
+                    *target = value.0[l];
+                }
+            }
         }
     }
 }

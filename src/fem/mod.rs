@@ -17,7 +17,7 @@ pub mod weak_form;
 pub use assembly::{Domain, Rule, Target, Values, assemble};
 pub use element::Element;
 pub use essential::Essential;
-pub use form_kernel::{Parts, assemble_form};
+pub use form_kernel::{History, Parts, assemble_form, update_history};
 pub use pattern::Pattern;
 pub use quadrature::Quadrature;
 pub use space::Space;

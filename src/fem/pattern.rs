@@ -9,6 +9,7 @@ pub const OFF_DIAGONAL: u16 = 0x8000;
 
 /// Node-level sparsity of the owned rows, split as PETSc splits an AIJ matrix: own columns (the
 /// diagonal part) and ghost columns (the off-diagonal part), both ascending inside a row.
+#[derive(Default)]
 pub struct Pattern {
     /// Start of each owned node's row in the diagonal part, in blocks; one more entry than rows.
     pub diagonal_rows: Vec<u32>,

@@ -20,6 +20,12 @@ pub struct Point<'a, const D: usize> {
     pub normal: [Lanes; D],
     /// Gradients of the reference coordinates, `[reference coordinate][coordinate]`, 1/m: the cell's size.
     pub inverse: [[Lanes; D]; D],
+    /// Internal variables at the last time step, in the form's order.
+    pub history: &'a [Lanes],
+    /// What [`Form::prepare`](super::form::Form::prepare) computed here.
+    pub local: &'a [Lanes],
+    /// Factor of the storage, which is 1 over the step for implicit Euler; 0 for steady problems.
+    pub rate: f64,
 }
 
 /// A bilinear and a linear form in `D` dimensions for `C` unknowns at a node, written per pair of

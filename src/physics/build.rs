@@ -1,11 +1,12 @@
 //! From the deck's `[[physics]]` to a [`Problem`].
-use super::coefficient::{Coefficients, NodalField, Output, Source};
+use super::coefficient::{Coefficients, Combine, NodalField, Output, Source};
 use super::elasticity::{Reduction, lame, thermal_modulus};
 use super::file_field;
 use super::problem::{Condition, Model, Place, Problem};
 use super::quantity::facet_nodes;
 use crate::deck::{
-    self, Boundary, Coefficient, Deck, Diffusion, Elasticity, Expression, Physics, Plane, Scalar, Tensor,
+    self, Boundary, Coefficient, Deck, Diffusion, Elasticity, Expression, Physics, Plane, Rotation, Scalar,
+    Tensor,
 };
 use crate::fem::Space;
 use crate::mesh::Mesh;
@@ -28,6 +29,22 @@ pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Resu
         Physics::Elasticity(model) => builder.elasticity(model),
         other => builder.equation(other),
     }
+}
+
+/// Component `d` of a body force and the centrifugal load `rho omega^2 r`, with r the vector from the axis;
+/// `inputs` says which are density, angular speed and body force.
+pub(super) fn centrifugal(
+    rotation: &Rotation,
+    axisymmetric: bool,
+    d: usize,
+    [density, speed, body]: [usize; 3],
+) -> Box<Combine> {
+    let axis = unit(&rotation.axis, axisymmetric);
+    let origin = pad(&rotation.origin);
+    Box::new(move |v, x| {
+        let along: f64 = (0..3).map(|i| (x[i] - origin[i]) * axis[i]).sum();
+        v[body] + v[density] * v[speed] * v[speed] * (x[d] - origin[d] - along * axis[d])
+    })
 }
 
 /// What building one problem needs.
@@ -118,14 +135,8 @@ impl Builder<'_> {
             outputs.push(match &physics.rotation {
                 None => Output::input(BODY + d),
                 Some(rotation) => {
-                    let axis = unit(&rotation.axis, axisymmetric);
-                    let origin = pad(&rotation.origin);
-                    // rho omega^2 r, with r the vector from the axis.
-                    let force = move |v: &[f64], x: &[f64; 3]| {
-                        let along: f64 = (0..3).map(|i| (x[i] - origin[i]) * axis[i]).sum();
-                        v[BODY + d] + v[2] * v[6] * v[6] * (x[d] - origin[d] - along * axis[d])
-                    };
-                    Output { uses: vec![2, 6, BODY + d], position: true, combine: Box::new(force) }
+                    let force = centrifugal(rotation, axisymmetric, d, [2, 6, BODY + d]);
+                    Output { uses: vec![2, 6, BODY + d], position: true, combine: force }
                 }
             });
         }

@@ -1,10 +1,12 @@
 //! From the deck's nonlinear and time-dependent models to a [`Problem`].
 use super::Equation;
-use super::build::{Builder, Parts, ZERO};
+use super::build::{Builder, Parts, ZERO, centrifugal};
 use super::coefficient::{Coefficients, Output, Source};
 use super::problem::{Model, Place, Problem};
 use crate::Result;
-use crate::deck::{self, Coefficient, Diffusion, Physics, Scalar};
+use crate::deck::{
+    self, Coefficient, Diffusion, Physics, Plane, Property, PropertyTable, Scalar, Viscoplasticity,
+};
 use crate::fem::Space;
 use std::rc::Rc;
 
@@ -69,6 +71,7 @@ impl Builder<'_> {
                 ];
                 (Equation::Helmholtz, inputs, None)
             }
+            Physics::Viscoplasticity(m) => return self.viscoplasticity(m),
             Physics::Diffusion(m) => return self.transient_diffusion(m),
             Physics::Elasticity(_) => unreachable!("elasticity is no equation of this kind"),
         };
@@ -94,6 +97,62 @@ impl Builder<'_> {
         self.finish_equation(Equation::TransientDiffusion { anisotropic }, 1, volume)
     }
 
+    fn viscoplasticity(&self, physics: &Viscoplasticity) -> Result<Problem> {
+        let dimension = self.mesh.dimension;
+        let zero = Coefficient::from(0.0);
+        // Inputs: temperature, reference, density, speed, body force, then the properties.
+        const BODY: usize = 4;
+        let mut inputs = vec![
+            self.regions("temperature", &physics.temperature)?,
+            self.regions("reference_temperature", &physics.reference_temperature)?,
+            self.regions("density", physics.density.as_ref().unwrap_or(&zero))?,
+            self.everywhere(physics.rotation.as_ref().map_or(&Scalar::Number(0.0), |r| &r.speed))?,
+        ];
+        inputs.extend(self.vector(physics.body_force.as_deref())?);
+        let mut lookups: Vec<(usize, Option<PropertyTable>)> = Vec::new();
+        for (_, property) in physics.properties() {
+            lookups.push(match property {
+                Property::Scalar(scalar) => {
+                    inputs.push(self.everywhere(scalar)?);
+                    (inputs.len() - 1, None)
+                }
+                Property::Table(table) => (0, Some(table.clone())),
+            });
+        }
+        // The value of property `i`, from the temperature or as it is.
+        let value = |i: usize| {
+            let (input, table) = lookups[i].clone();
+            let read = move |v: &[f64]| table.as_ref().map_or(v[input], |table| table.at(v[0]));
+            (input, read)
+        };
+        let (young, poisson, expansion) = (value(0), value(1), value(9));
+        let (e, nu) = (value(0).1, value(1).1);
+        let (e2, nu2) = (value(0).1, value(1).1);
+        let uses = [young.0, poisson.0];
+        let (a, all) = (expansion.1, [0, 1, young.0, poisson.0, expansion.0]);
+        let mut outputs = vec![
+            Output::of(&uses, move |v| young.1(v) / (3.0 * (1.0 - 2.0 * poisson.1(v)))),
+            Output::of(&uses, move |v| e(v) / (2.0 * (1.0 + nu(v)))),
+            Output::of(&all, move |v| e2(v) / (1.0 - 2.0 * nu2(v)) * a(v) * (v[0] - v[1])),
+        ];
+        for i in 2..9 {
+            let (input, read) = value(i);
+            outputs.push(Output::of(&[input], read));
+        }
+        let axisymmetric = dimension == 2 && physics.plane == Some(Plane::Axisymmetric);
+        for d in 0..dimension {
+            outputs.push(match &physics.rotation {
+                None => Output::input(BODY + d),
+                Some(rotation) => {
+                    let force = centrifugal(rotation, axisymmetric, d, [2, 3, BODY + d]);
+                    Output { uses: vec![2, 3, BODY + d], position: true, combine: force }
+                }
+            });
+        }
+        let volume = Coefficients { reaction: true, inputs, outputs };
+        self.finish_equation(Equation::Viscoplasticity { axisymmetric }, dimension, volume)
+    }
+
     fn finish_equation(
         &self,
         equation: Equation,
@@ -103,15 +162,17 @@ impl Builder<'_> {
         let space = Rc::new(Space::new(self.mesh.clone(), self.physics.degree(), components)?);
         let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
         for (number, boundary) in self.physics.boundary().iter().enumerate() {
-            let Some(coefficients) = self.natural(boundary)? else { continue };
+            let Some(coefficients) = self.natural(equation, boundary)? else { continue };
             parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
         }
         self.finish(Model::Equation(equation), space, parts)
     }
 
     /// The coefficients of a natural condition; `None` for an essential one.
-    fn natural(&self, boundary: &deck::Boundary) -> Result<Option<Coefficients>> {
+    fn natural(&self, equation: Equation, boundary: &deck::Boundary) -> Result<Option<Coefficients>> {
         let dimension = self.mesh.dimension;
+        // A solid has an elastic foundation between pressure and traction.
+        let solid = usize::from(equation.has_history());
         let Some(condition) = boundary.condition() else { return Ok(None) };
         let (inputs, robin) = match condition {
             deck::Condition::Essential(_) => return Ok(None),
@@ -127,18 +188,22 @@ impl Builder<'_> {
                 (inputs, false)
             }
             deck::Condition::Pressure(value) => {
-                let mut inputs = vec![ZERO; dimension + 1];
+                let mut inputs = vec![ZERO; dimension + 1 + solid];
                 inputs[0] = self.scalar(value)?;
                 (inputs, false)
             }
             deck::Condition::Traction(list) => {
-                let mut inputs = vec![ZERO];
+                let mut inputs = vec![ZERO; 1 + solid];
                 for i in 0..dimension {
                     inputs.push(list.get(i).map_or(Ok(ZERO), |value| self.scalar(value))?);
                 }
                 (inputs, false)
             }
-            deck::Condition::Foundation(_) => return Ok(None),
+            deck::Condition::Foundation(value) => {
+                let mut inputs = vec![ZERO; dimension + 2];
+                inputs[1] = self.scalar(value)?;
+                (inputs, false)
+            }
         };
         let outputs = match robin {
             true => vec![Output::input(0), Output::input(1), Output::of(&[1, 2], |v| v[1] * v[2])],

@@ -110,8 +110,26 @@ impl Problem {
                 (Equation::NavierStokes, 0) => ("density", Positive),
                 (Equation::NavierStokes, 1) => ("viscosity", Positive),
                 (Equation::NavierStokes, _) => ("body_force", Finite),
+                (Equation::Viscoplasticity { .. }, i) => match i {
+                    0 => ("poisson", Positive),
+                    1 => ("young", Positive),
+                    2 => ("temperature", Finite),
+                    3 => ("yield_stress", NotNegative),
+                    4 => ("drag_stress", Positive),
+                    5 => ("rate_exponent", Positive),
+                    6 => ("kinematic_modulus", NotNegative),
+                    7 => ("dynamic_recovery", NotNegative),
+                    8 => ("isotropic_saturation", Finite),
+                    9 => ("isotropic_rate", NotNegative),
+                    _ => ("body_force", Finite),
+                },
                 (Equation::Helmholtz, 0) => ("wave_number", NotNegative),
                 _ => ("source", Finite),
+            },
+            (Model::Equation(Equation::Viscoplasticity { .. }), Place::Boundary) => match output {
+                0 => ("pressure", Finite),
+                1 => ("foundation", NotNegative),
+                _ => ("traction", Finite),
             },
             (Model::Equation(Equation::NavierStokes), Place::Boundary) => match output {
                 0 => ("pressure", Finite),
@@ -157,7 +175,13 @@ impl Problem {
 fn refused(integral: &Integral, name: &str, allowed: Allowed, value: f64, place: &str) -> Error {
     Error::Input(vec![Diagnostic {
         key: format!("{}.{name}", integral.key),
-        message: format!("expected {}, found {value}{place}", allowed.words()),
+        message: match value.is_nan() {
+            true => format!(
+                "expected {}, found none{place}: an expression without a value, or a temperature outside a table",
+                allowed.words()
+            ),
+            false => format!("expected {}, found {value}{place}", allowed.words()),
+        },
         ..Diagnostic::default()
     }])
 }

@@ -28,7 +28,7 @@ pub struct Derived {
     pub meaning: &'static str,
 }
 
-const TENSOR: &[&str] = &["xx", "xy", "xz", "yy", "yz", "zz"];
+pub(super) const TENSOR: &[&str] = &["xx", "xy", "xz", "yy", "yz", "zz"];
 
 /// The fields that a model can derive in `dimension` dimensions.
 pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
@@ -40,6 +40,7 @@ pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
             unit: "",
             meaning: "flux -K grad u (W/m2 for heat, m/s for Darcy flow)",
         }],
+        Model::Equation(equation) if equation.has_history() => super::internal::available(),
         Model::Equation(_) => Vec::new(),
         Model::Elasticity { .. } => vec![
             Derived {

@@ -2,11 +2,12 @@
 use super::problem::{Place, Problem};
 use super::{
     advection_diffusion, burgers, diffusion_sorption, helmholtz, navier_stokes, porous_medium,
-    transient_diffusion,
+    transient_diffusion, viscoplasticity,
 };
 use crate::Result;
+use crate::fem::form::Form;
 use crate::fem::functional::nodal_rule;
-use crate::fem::{Domain, Essential, Parts, Target, Values, assemble_form};
+use crate::fem::{Domain, Essential, History, Parts, Target, Values, assemble_form, update_history};
 use petsc_rs::{Matrix, Vector};
 
 /// Which forms a problem is made of, see the module of that name.
@@ -31,6 +32,11 @@ pub enum Equation {
     NavierStokes,
     /// [`helmholtz`].
     Helmholtz,
+    /// [`viscoplasticity`].
+    Viscoplasticity {
+        /// Whether the first coordinate is a radius.
+        axisymmetric: bool,
+    },
 }
 
 /// Calls `$call!(volume form, boundary form, dimension, components)` for an equation in a dimension.
@@ -59,6 +65,18 @@ macro_rules! forms {
             (Equation::Helmholtz, 1) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 1, 2),
             (Equation::Helmholtz, 2) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 2, 2),
             (Equation::Helmholtz, _) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 3, 2),
+            (Equation::Viscoplasticity { .. }, 1) => {
+                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 1, 1)
+            }
+            (Equation::Viscoplasticity { axisymmetric: true }, _) => {
+                $call!(viscoplasticity::Viscoplasticity::<true>, viscoplasticity::Surface::<true>, 2, 2)
+            }
+            (Equation::Viscoplasticity { .. }, 2) => {
+                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 2, 2)
+            }
+            (Equation::Viscoplasticity { .. }, _) => {
+                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 3, 3)
+            }
             (Equation::NavierStokes, 3) => {
                 $call!(navier_stokes::NavierStokes, navier_stokes::Traction, 3, 4)
             }
@@ -97,6 +115,11 @@ impl Equation {
         matches!(self, Self::TransientDiffusion { .. } | Self::AdvectionDiffusion | Self::Helmholtz)
     }
 
+    /// Whether internal variables are integrated by implicit Euler.
+    pub fn has_history(self) -> bool {
+        matches!(self, Self::Viscoplasticity { .. })
+    }
+
     /// Whether the model has a time derivative.
     pub fn evolves(self) -> bool {
         self != Self::Helmholtz
@@ -111,6 +134,10 @@ impl Equation {
     }
 }
 
+fn width_of<const D: usize, const C: usize, F: Form<D, C>>(_: &F) -> usize {
+    F::HISTORY
+}
+
 /// Coefficients by integral, group and coefficient, as from [`Problem::evaluate`].
 pub type Evaluated = [Vec<Vec<Values>>];
 
@@ -122,13 +149,14 @@ impl Problem {
         equation: Equation,
         coefficients: &Evaluated,
         state: &[f64],
+        history: Option<&History>,
         parts: Parts,
         result: &mut Vector,
     ) -> Result<()> {
         let mut values = result.write()?;
         values.fill(0.0);
         let mut target = Target { matrix: None, load: &mut values, state: Some(state) };
-        self.add_forms(equation, coefficients, None, parts, &mut target);
+        self.add_forms(equation, coefficients, None, history, parts, &mut target);
         Ok(())
     }
 
@@ -138,6 +166,7 @@ impl Problem {
         equation: Equation,
         coefficients: &Evaluated,
         state: &[f64],
+        history: Option<&History>,
         parts: Parts,
         essential: &Essential,
         matrix: &mut Matrix,
@@ -152,7 +181,7 @@ impl Problem {
                 load: &mut unused,
                 state: Some(state),
             };
-            self.add_forms(equation, coefficients, Some(essential), parts, &mut target);
+            self.add_forms(equation, coefficients, Some(essential), history, parts, &mut target);
             let (diagonal, _) = target.matrix.expect("set above");
             for dof in essential.owned(&self.space) {
                 diagonal[self.diagonal_entry(dof)] = 1.0;
@@ -160,6 +189,48 @@ impl Problem {
         }
         matrix.assemble()?;
         Ok(())
+    }
+
+    /// Room for the internal variables of the volume form, all zero; `None` for models without any.
+    pub fn new_history(&self, equation: Equation) -> Option<History> {
+        macro_rules! width {
+            ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
+                width_of::<$d, $c, _>(&$volume)
+            };
+        }
+        let width = forms!(equation, self.space.mesh.dimension, width);
+        let points = self.integrals[0].groups[0].rule.weights.len();
+        let values = vec![0.0; self.space.mesh.local_cells() * points * width];
+        (width > 0).then_some(History { width, points, values })
+    }
+
+    /// The internal variables at the end of a step from `history` to the solution `state`; `rate` is 1 over
+    /// the step. Local.
+    pub fn next_history(
+        &self,
+        equation: Equation,
+        coefficients: &Evaluated,
+        state: &[f64],
+        history: &History,
+        rate: f64,
+    ) -> History {
+        let mut next = history.clone();
+        let (space, group) = (&self.space, &self.integrals[0].groups[0]);
+        macro_rules! call {
+            ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
+                update_history::<$d, $c, _>(
+                    &$volume,
+                    space,
+                    &group.domain(),
+                    &coefficients[0][0],
+                    (history, &mut next),
+                    rate,
+                    state,
+                )
+            };
+        }
+        forms!(equation, space.mesh.dimension, call);
+        next
     }
 
     /// Gives components of degree 1 their interpolated values at the inner nodes of cells of degree 2, where
@@ -194,6 +265,7 @@ impl Problem {
         equation: Equation,
         coefficients: &Evaluated,
         essential: Option<&Essential>,
+        history: Option<&History>,
         parts: Parts,
         target: &mut Target,
     ) {
@@ -205,6 +277,7 @@ impl Problem {
                     &group.domain(),
                     coefficients,
                     essential,
+                    history,
                     parts,
                     target,
                 );
@@ -220,6 +293,7 @@ impl Problem {
         domain: &Domain,
         coefficients: &[Values],
         essential: Option<&Essential>,
+        history: Option<&History>,
         parts: Parts,
         target: &mut Target,
     ) {
@@ -233,6 +307,7 @@ impl Problem {
                         domain,
                         coefficients,
                         essential,
+                        history,
                         parts,
                         target,
                     ),
@@ -243,6 +318,7 @@ impl Problem {
                         domain,
                         coefficients,
                         essential,
+                        history,
                         parts,
                         target,
                     ),

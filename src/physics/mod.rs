@@ -12,12 +12,14 @@ pub mod elasticity;
 pub mod equation;
 mod file_field;
 pub mod helmholtz;
+mod internal;
 pub mod mass;
 pub mod navier_stokes;
 pub mod porous_medium;
 mod problem;
 pub mod quantity;
 pub mod transient_diffusion;
+pub mod viscoplasticity;
 
 pub use coefficient::Context;
 pub use equation::Equation;

@@ -287,7 +287,7 @@ impl Problem {
     pub fn residual(&self, context: &Context, state: &[f64], residual: &mut Vector) -> Result<()> {
         if let Some(equation) = self.model.equation() {
             let parts = Parts { storage: 0.0, residual: 1.0 };
-            self.form(equation, &self.evaluate(context), state, parts, residual)?;
+            self.form(equation, &self.evaluate(context), state, None, parts, residual)?;
             return Ok(residual.scale(-1.0)?);
         }
         self.apply(&self.evaluate(context), state, residual)

@@ -110,8 +110,16 @@ impl Simulation {
                 }
                 Ok(part)
             }
-            Some(derived) => stage.problem.derive(derived, context, &stage.solution.local_read()?),
+            Some(derived) => match stage.solver.history() {
+                Some(history) => stage.problem.derive_internal(derived, &history),
+                None => self.derived_values(field.stage, derived, context),
+            },
         }
+    }
+
+    fn derived_values(&self, stage: usize, derived: &Derived, context: &Context) -> Result<Vector> {
+        let stage = &self.stages[stage];
+        stage.problem.derive(derived, context, &stage.solution.local_read()?)
     }
 
     /// The deck's quantities of interest for the present solutions, in its order. Collective.

@@ -1,6 +1,6 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use crate::deck::{SolverMethod, SolverOptions};
-use crate::fem::{Essential, Parts, Space, Values};
+use crate::fem::{Essential, History, Parts, Space, Values};
 use crate::physics::{Context, Equation, Problem};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, NonlinearReason, NonlinearSolver, Options, Vector};
@@ -56,6 +56,8 @@ struct Inner {
     parts: Parts,
     offset: Option<Vector>,
     state: Vector,
+    /// Internal variables at the last accepted step.
+    history: Option<History>,
     /// Factors and fixed unknowns for which the tangent of a linear form stands in the matrix.
     assembled: Option<(Parts, Vec<bool>)>,
 }
@@ -67,7 +69,8 @@ impl System {
         inner.state.copy_from(x)?;
         inner.state.ghost_update()?;
         let state = inner.state.local_read()?;
-        self.problem.form(self.equation, &inner.coefficients, &state, inner.parts, result)?;
+        let history = inner.history.as_ref();
+        self.problem.form(self.equation, &inner.coefficients, &state, history, inner.parts, result)?;
         if let Some(offset) = &inner.offset {
             result.axpy(1.0, offset)?;
         }
@@ -93,7 +96,8 @@ impl System {
         inner.state.ghost_update()?;
         let state = inner.state.local_read()?;
         let (coefficients, essential) = (&inner.coefficients, &inner.essential);
-        self.problem.tangent(self.equation, coefficients, &state, inner.parts, essential, matrix)
+        let (equation, history) = (self.equation, inner.history.as_ref());
+        self.problem.tangent(equation, coefficients, &state, history, inner.parts, essential, matrix)
     }
 }
 
@@ -122,6 +126,7 @@ impl NewtonSolver {
                 parts: Parts { storage: 0.0, residual: 1.0 },
                 offset: None,
                 state: space.field()?,
+                history: problem.new_history(equation),
                 assembled: None,
             }),
         });
@@ -237,8 +242,30 @@ impl NewtonSolver {
         let mut result = self.system.problem.space.field()?;
         let inner = self.system.inner.borrow();
         let state = state.local_read()?;
-        self.system.problem.form(self.system.equation, &inner.coefficients, &state, parts, &mut result)?;
+        let (problem, history) = (&self.system.problem, inner.history.as_ref());
+        problem.form(self.system.equation, &inner.coefficients, &state, history, parts, &mut result)?;
         Ok(result)
+    }
+
+    /// Takes the internal variables at the end of the step whose solution is `state`, found with the last
+    /// parts. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn commit(&self, state: &Vector) -> Result<()> {
+        let inner = &mut *self.system.inner.borrow_mut();
+        let Some(history) = &inner.history else { return Ok(()) };
+        let problem = &self.system.problem;
+        let state = state.local_read()?;
+        let rate = inner.parts.storage;
+        let next = problem.next_history(self.system.equation, &inner.coefficients, &state, history, rate);
+        inner.history = Some(next);
+        Ok(())
+    }
+
+    /// The internal variables at the last accepted step, if the model has any.
+    pub fn history(&self) -> Option<History> {
+        self.system.inner.borrow().history.clone()
     }
 
     /// The ranks.
@@ -308,6 +335,10 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
         (SolverMethod::Options, _) => "",
         (_, true) => DIRECT,
         _ if equation.is_symmetric() => "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg",
+        _ if equation.has_history() => {
+            "-ksp_type gmres -ksp_gmres_restart 100 -pc_type gamg -pc_gamg_threshold 0.02 \
+             -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi"
+        }
         _ if scalar => "-ksp_type gmres -pc_type hypre -pc_hypre_type boomeramg",
         _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
     };

@@ -9,7 +9,7 @@ use crate::fem::{Essential, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
 use crate::physics::coefficient::NodalField;
-use crate::physics::{Context, Model, Place, Problem, build};
+use crate::physics::{Context, Equation, Model, Place, Problem, build};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::cell::RefCell;
@@ -25,6 +25,14 @@ pub enum StageSolver {
 }
 
 impl StageSolver {
+    /// Internal variables at the last accepted step, if the model has any.
+    pub fn history(&self) -> Option<crate::fem::History> {
+        match self {
+            Self::Linear(_) => None,
+            Self::Newton(solver) => solver.history(),
+        }
+    }
+
     /// The PETSc options that define it.
     pub fn options(&self) -> &str {
         match self {
@@ -125,6 +133,10 @@ impl Simulation {
                 preparation_seconds: 0.0,
             };
             if let Model::Elasticity { axisymmetric, .. } = stage.problem.model {
+                let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
+                stage.matrix.set_near_null_space(modes)?;
+            }
+            if let Model::Equation(Equation::Viscoplasticity { axisymmetric }) = stage.problem.model {
                 let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
                 stage.matrix.set_near_null_space(modes)?;
             }

@@ -148,6 +148,7 @@ impl TimeIntegrator {
     /// When PETSc fails.
     pub fn accept(&mut self, newton: &NewtonSolver, trial: &Trial, dt: f64) -> Result<()> {
         let time = self.time() + dt;
+        newton.commit(&trial.solution)?;
         self.storages.push_front(newton.evaluate(STORAGE, &trial.solution)?);
         self.storages.truncate(2);
         if self.scheme == TimeScheme::CrankNicolson {

@@ -1,7 +1,8 @@
 //! `[[physics]]`: conditions, references to earlier models, signs of material data.
 use super::super::spelling::{did_you_mean, either};
 use super::super::{
-    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Scalar, ScalarOrVector, Tensor,
+    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Property, Scalar, ScalarOrVector,
+    Tensor,
 };
 use super::{Checker, each_name};
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,10 @@ fn poisson(value: f64) -> Option<&'static str> {
     (value <= -1.0 || value >= 0.5).then_some("a Poisson's ratio above -1 and below 0.5")
 }
 
+fn at_least_one(value: f64) -> Option<&'static str> {
+    (value < 1.0).then_some("a number from 1 on")
+}
+
 fn fraction(value: f64) -> Option<&'static str> {
     (value <= 0.0 || value >= 1.0).then_some("a number between 0 and 1")
 }
@@ -34,11 +39,30 @@ impl Checker<'_> {
     fn needs_time(&mut self, p: usize, physics: &Physics) {
         let key = format!("physics[{p}]");
         match (physics.model(), &self.deck.time) {
-            ("diffusion_sorption" | "porous_medium", None) => {
+            ("diffusion_sorption" | "porous_medium" | "viscoplasticity", None) => {
                 self.add(&key, format!("{} needs a section [time]", physics.model()));
             }
             ("helmholtz", Some(_)) => self.add(&key, "helmholtz is steady: leave [time] out"),
             _ => {}
+        }
+        if let Physics::Viscoplasticity(m) = physics {
+            for (name, property) in m.properties() {
+                let Property::Table(table) = property else { continue };
+                let key = format!("{key}.{name}");
+                if table.temperature.len() != table.value.len() {
+                    let (t, v) = (table.temperature.len(), table.value.len());
+                    self.add(&key, format!("{t} temperatures but {v} values"));
+                }
+                if table.temperature.windows(2).any(|w| w[1] <= w[0]) {
+                    self.add(&format!("{key}.temperature"), "the temperatures are not ascending");
+                }
+            }
+            if m.rotation.is_some() && m.density.is_none() {
+                self.add(&format!("{key}.rotation"), "a centrifugal load needs the `density`");
+            }
+            if m.plane == Some(Plane::Stress) {
+                self.add(&format!("{key}.plane"), "viscoplasticity knows \"strain\" and \"axisymmetric\"");
+            }
         }
         match physics {
             Physics::PorousMedium(m) if m.exponent.is_some() == m.stefan.is_some() => {
@@ -121,6 +145,12 @@ impl Checker<'_> {
             }
             for (name, scalar) in physics.scalars() {
                 let sign: Sign = match name.as_str() {
+                    "poisson" => poisson,
+                    "young" | "drag_stress" => positive,
+                    "rate_exponent" => at_least_one,
+                    "yield_stress" | "kinematic_modulus" | "dynamic_recovery" | "isotropic_rate" => {
+                        not_negative
+                    }
                     "density" | "stefan.above" => positive,
                     "porosity" => fraction,
                     "partition" | "exponent" | "stefan.below" => not_negative,
@@ -356,6 +386,7 @@ impl Checker<'_> {
         let known: &[&str] = match physics {
             Physics::Diffusion(_) => &["value", "flux", "coefficient"],
             Physics::Elasticity(_) => &["value", "traction", "pressure", "foundation"],
+            Physics::Viscoplasticity(_) => &["value", "traction", "pressure", "foundation"],
             Physics::NavierStokes(_) => &["value", "traction", "pressure"],
             Physics::Burgers(_) => &["value"],
             Physics::Helmholtz(_) => &["value", "absorbing"],
@@ -454,6 +485,7 @@ impl Checker<'_> {
             let vector = match physics {
                 Physics::AdvectionDiffusion(m) => Some(("velocity", &m.velocity)),
                 Physics::Burgers(m) => m.source.as_ref().map(|list| ("source", list)),
+                Physics::Viscoplasticity(m) => m.body_force.as_ref().map(|list| ("body_force", list)),
                 Physics::NavierStokes(m) => m.body_force.as_ref().map(|list| ("body_force", list)),
                 _ => None,
             };

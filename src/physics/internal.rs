@@ -1,0 +1,80 @@
+//! Fields from internal variables: from quadrature points to nodes.
+use super::derived::{Derived, TENSOR, von_mises};
+use super::problem::Problem;
+use super::viscoplasticity::{ACCUMULATED, PLASTIC, STRESS};
+use crate::Result;
+use crate::fem::{History, Rule};
+use faer::{Mat, linalg::solvers::SolveLstsq};
+use petsc_rs::Vector;
+
+/// The fields that a model with internal variables shows.
+pub fn available() -> Vec<Derived> {
+    let tensor =
+        |name, unit, meaning| Derived { name, components: 6, component_names: TENSOR, unit, meaning };
+    let scalar = |name, unit, meaning| Derived { name, components: 1, component_names: &[], unit, meaning };
+    vec![
+        tensor("stress", "Pa", "Cauchy stress (axisymmetric: zz is the hoop component, yy the axial one)"),
+        scalar("von_mises", "Pa", "equivalent stress of von Mises, from the averaged stress"),
+        tensor("plastic_strain", "1", "plastic strain"),
+        scalar("accumulated_plastic_strain", "1", "accumulated plastic strain p"),
+    ]
+}
+
+impl Problem {
+    /// Nodal values of a field of [`available`]: in every cell a linear function fitted to the values at the
+    /// quadrature points, averaged over the cells of a node. Collective.
+    pub fn derive_internal(&self, field: &Derived, history: &History) -> Result<Vector> {
+        let (first, width) = match field.name {
+            "stress" | "von_mises" => (STRESS, 6),
+            "plastic_strain" => (PLASTIC, 6),
+            _ => (ACCUMULATED, 1),
+        };
+        let space = &self.space;
+        let fit = to_nodes(&self.integrals[0].groups[0].rule, &space.element.nodes, space.mesh.dimension);
+        let mut sums = vec![0.0; space.owned_nodes * width];
+        let mut counts = vec![0.0f64; space.owned_nodes];
+        for cell in 0..space.mesh.local_cells() {
+            let values = &history.values[cell * history.points * history.width..];
+            for (a, &node) in space.nodes_of(cell).iter().enumerate() {
+                let node = node as usize;
+                if node >= space.owned_nodes {
+                    continue;
+                }
+                counts[node] += 1.0;
+                for (i, sum) in sums[node * width..][..width].iter_mut().enumerate() {
+                    *sum += (0..history.points)
+                        .map(|q| fit[(a, q)] * values[q * history.width + first + i])
+                        .sum::<f64>();
+                }
+            }
+        }
+        let mut result = space.field_of(field.components)?;
+        {
+            let mut values = result.write()?;
+            for (node, &count) in counts.iter().enumerate() {
+                let mean: Vec<f64> = sums[node * width..][..width].iter().map(|s| s / count).collect();
+                match field.name {
+                    "von_mises" => values[node] = von_mises(&mean),
+                    // The fit may undershoot what never falls below zero.
+                    "accumulated_plastic_strain" => values[node] = mean[0].max(0.0),
+                    _ => values[node * width..][..width].copy_from_slice(&mean),
+                }
+            }
+        }
+        result.ghost_update()?;
+        Ok(result)
+    }
+}
+
+/// The matrix `[node, quadrature point]` that fits a linear function to values at the points by least
+/// squares and evaluates it at the nodes of the reference cell.
+fn to_nodes(rule: &Rule, nodes: &[[f64; 3]], dimension: usize) -> Mat<f64> {
+    let points = &rule.points;
+    let basis = |x: &[f64; 3], j: usize| if j == 0 { 1.0 } else { x[j - 1] };
+    // With a single point the fit is its value.
+    let terms = if points.len() > dimension { dimension + 1 } else { 1 };
+    let at_points = Mat::from_fn(points.len(), terms, |q, j| basis(&points[q], j));
+    let at_nodes = Mat::from_fn(nodes.len(), terms, |a, j| basis(&nodes[a], j));
+    let identity = Mat::<f64>::identity(points.len(), points.len());
+    at_nodes * at_points.qr().solve_lstsq(identity)
+}
