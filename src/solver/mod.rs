@@ -3,6 +3,8 @@ mod coarse;
 mod fields;
 mod gating;
 mod linear;
+mod options;
+mod p_multigrid;
 mod schwarz;
 mod simulation;
 
@@ -11,5 +13,6 @@ pub(crate) use coarse::{direct, finished};
 pub use fields::FieldInfo;
 pub use gating::Gating;
 pub use linear::{LinearSolver, Outcome, rigid_body_modes};
+pub use p_multigrid::PMultigrid;
 pub use schwarz::{Schwarz, SchwarzOptions};
 pub use simulation::{Simulation, Stage};
