@@ -131,7 +131,8 @@ pub struct SolverOptions {
     /// Most iterations before the solve counts as failed.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub max_iterations: usize,
-    /// Further PETSc options for these solves, such as "-ksp_monitor -pc_gamg_threshold 0.02".
+    /// Further PETSc options for these solves, such as "-ksp_monitor -pc_gamg_threshold 0.02"; they win over
+    /// ours, which the log shows.
     pub petsc: String,
 }
 
@@ -145,11 +146,11 @@ impl Default for SolverOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SolverMethod {
-    /// Direct for small problems, otherwise conjugate gradients with algebraic multigrid.
+    /// Direct for small problems, otherwise as `"amg"`.
     Auto,
     /// Sparse Cholesky or LU factorisation.
     Direct,
-    /// Conjugate gradients with algebraic multigrid.
+    /// Conjugate gradients with algebraic multigrid, below p-multigrid for vector fields of degree 2.
     Amg,
     /// Conjugate gradients with the two-level Schwarz method of the experts.
     Schwarz,

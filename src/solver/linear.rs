@@ -1,5 +1,7 @@
 //! Linear systems by PETSc's Krylov methods: defaults by problem, and a diagnosis when they fail.
 use super::gating::Gating;
+use super::options::OwnOptions;
+use super::p_multigrid::PMultigrid;
 use super::schwarz::{Schwarz, SchwarzOptions};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
@@ -13,13 +15,27 @@ use std::time::Instant;
 /// to us: a sparse Cholesky factorisation is then as fast as any iteration, and exact.
 const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 60_000, 15_000];
 
-const DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps";
+/// MUMPS gets room for more fill than it expects: small distributed matrices need it now and then.
+const DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps \
+    -mat_mumps_icntl_14 100";
 
 /// Conjugate gradients with smoothed aggregation for vector problems. On elasticity cubes of 206,763
 /// unknowns a second aggressive level, a drop tolerance of 0.04 and W cycles (the coarse levels are small)
 /// take about two thirds of the time of PETSc's usual settings (see `docs/performance.md`).
 const AMG: &str = "-ksp_type cg -pc_type gamg -pc_gamg_threshold 0.04 -pc_gamg_aggressive_coarsening 2 \
-    -pc_mg_cycle_type w -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi";
+    -pc_gamg_reuse_interpolation false -pc_mg_cycle_type w -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi";
+
+/// For vector problems of degree 2: conjugate gradients with p-multigrid (see [`super::p_multigrid`]), one
+/// Chebyshev step before and after two cycles of the method above on the coarse level: the coarse level is
+/// so much smaller that its second cycle costs less than the iterations it saves. The coarse interpolation
+/// follows the values of the matrix: one kept from very different values (PETSc's default) has been seen to make
+/// the preconditioner indefinite, and a new one takes a few per cent of a solve.
+const P_MULTIGRID: &str = "-ksp_type cg -pc_type mg -pc_mg_levels 2 -mg_levels_ksp_type chebyshev \
+    -mg_levels_ksp_max_it 1 -mg_levels_esteig_ksp_type cg -mg_levels_pc_type jacobi \
+    -mg_coarse_ksp_type richardson -mg_coarse_ksp_max_it 2 -mg_coarse_ksp_norm_type none \
+    -mg_coarse_pc_type gamg -mg_coarse_pc_gamg_threshold 0.04 -mg_coarse_pc_gamg_aggressive_coarsening 2 \
+    -mg_coarse_pc_gamg_reuse_interpolation false -mg_coarse_pc_mg_cycle_type w \
+    -mg_coarse_mg_levels_ksp_type chebyshev -mg_coarse_mg_levels_pc_type jacobi";
 
 /// Classical algebraic multigrid for scalar problems (De Sterck, Yang, Heys, SIAM J. Matrix Anal. 27
 /// (2006): PMIS-like coarsening with extended interpolation).
@@ -42,8 +58,7 @@ pub struct Outcome {
 /// A Krylov solver with its preconditioner, kept for as long as the sparsity stays.
 pub struct LinearSolver {
     krylov: KrylovSolver,
-    /// Entries of PETSc's options database that belong to this solver.
-    added: Vec<String>,
+    own: OwnOptions,
     comm: Comm,
     name: String,
     /// The PETSc options that define it, as a user could write them.
@@ -51,6 +66,8 @@ pub struct LinearSolver {
     tolerance: f64,
     max_iterations: usize,
     experts: Option<Experts>,
+    /// The coarse level, while the default for degree 2 is in use.
+    p_multigrid: Option<PMultigrid>,
 }
 
 /// What the Schwarz method needs besides the matrix.
@@ -58,15 +75,6 @@ struct Experts {
     space: Rc<Space>,
     gating: Rc<Gating>,
     options: SchwarzOptions,
-}
-
-impl Drop for LinearSolver {
-    fn drop(&mut self) {
-        // A later solver of the same name must find only what the user set.
-        if let Ok(mut options) = Options::global() {
-            self.added.iter().for_each(|option| drop(options.clear(option)));
-        }
-    }
 }
 
 impl LinearSolver {
@@ -77,36 +85,42 @@ impl LinearSolver {
     /// When PETSc refuses an option.
     pub fn new(space: &Space, name: &str, options: &SolverOptions) -> Result<Self> {
         let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
-        let amg = if space.components == 1 { AMG_SCALAR } else { AMG };
-        let (base, iterative) = match options.method {
-            SolverMethod::Direct => (DIRECT, false),
-            SolverMethod::Auto if small => (DIRECT, false),
-            SolverMethod::Options => ("", true),
-            _ => (amg, true),
-        };
-        // The norm is that of the true residual, whatever the preconditioner.
-        let norm = if iterative { "-ksp_norm_type unpreconditioned" } else { "" };
-        // The first mention of an option wins: the deck's stand before our defaults.
-        let chosen = [options.petsc.as_str(), base, norm]
-            .iter()
-            .filter(|s| !s.is_empty())
-            .copied()
-            .collect::<Vec<_>>()
-            .join(" ");
         let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_"))?;
-        let added = krylov.set_options(&chosen)?;
+        let (mut base, mut chosen) = ("", String::new());
+        let own = OwnOptions::new(&mut krylov, || {
+            let asked = asked_preconditioner(name, &options.petsc)?;
+            let amg = match (space.components, space.element.degree) {
+                (1, _) => AMG_SCALAR,
+                (_, 2) if asked.is_none_or(|kind| kind == "mg") => P_MULTIGRID,
+                _ => AMG,
+            };
+            base = match options.method {
+                SolverMethod::Direct => DIRECT,
+                SolverMethod::Auto if small => DIRECT,
+                SolverMethod::Options => "",
+                _ => amg,
+            };
+            // The norm is that of the true residual, whatever the preconditioner.
+            let norm = if base == DIRECT { "" } else { "-ksp_norm_type unpreconditioned" };
+            // The first mention of an option wins: the deck's stand before our defaults.
+            let parts = [options.petsc.as_str(), base, norm];
+            chosen = parts.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
+            Ok(chosen.clone())
+        })?;
         krylov.set_initial_guess_nonzero(krylov.kind() != "preonly")?;
         krylov.keep_history(options.max_iterations + 1)?;
+        let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
             krylov,
-            added,
+            own,
             comm: space.mesh.comm.clone(),
             name: name.into(),
             options: chosen,
             tolerance: options.tolerance,
             max_iterations: options.max_iterations,
             experts: None,
+            p_multigrid,
         })
     }
 
@@ -115,6 +129,7 @@ impl LinearSolver {
     pub fn use_experts(&mut self, space: Rc<Space>, gating: Rc<Gating>, options: SchwarzOptions) {
         self.options = "-ksp_type cg -pc_type shell".into();
         self.experts = Some(Experts { space, gating, options });
+        self.p_multigrid = None;
     }
 
     /// The PETSc solver, to set a preconditioner of one's own.
@@ -128,11 +143,17 @@ impl LinearSolver {
     /// When the preconditioner cannot be built (a zero pivot, a matrix that is not positive definite).
     pub fn set_matrix(&mut self, matrix: &Matrix) -> Result<f64> {
         let start = Instant::now();
+        self.own.activate()?;
         self.krylov.set_operators(matrix, matrix)?;
         if let Some(Experts { space, gating, options }) = &self.experts {
             Schwarz::new(&self.name, space, gating, matrix, *options)
                 .and_then(|schwarz| schwarz.attach(&self.krylov))
                 .map_err(|error| self.explain_setup(&error))?;
+        }
+        if let Some(multigrid) = &mut self.p_multigrid
+            && self.krylov.preconditioner()?.kind() == "mg"
+        {
+            multigrid.attach(&self.krylov, matrix).map_err(|error| self.explain_setup(&error))?;
         }
         self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
         Ok(start.elapsed().as_secs_f64())
@@ -151,6 +172,7 @@ impl LinearSolver {
         solution: &mut Vector,
     ) -> Result<Outcome> {
         let start = Instant::now();
+        self.own.activate()?;
         {
             let mut values = solution.write()?;
             for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
@@ -234,6 +256,14 @@ impl LinearSolver {
             self.name, self.options
         ))
     }
+}
+
+/// The preconditioner that the command line or the deck asks for.
+fn asked_preconditioner(name: &str, petsc: &str) -> petsc_rs::Result<Option<String>> {
+    let mut words = petsc.split_whitespace();
+    let deck = words.find(|word| word.eq_ignore_ascii_case("-pc_type")).and_then(|_| words.next());
+    let command_line = Options::global()?.get(&format!("-{name}_pc_type"))?;
+    Ok(command_line.or(deck.map(String::from)))
 }
 
 /// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.

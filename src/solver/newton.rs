@@ -10,7 +10,7 @@ use std::rc::Rc;
 /// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation.
 const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
 
-const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps";
+const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps -mat_mumps_icntl_14 100";
 
 /// The linear solver need not be more exact than Newton's model (Eisenstat and Walker, SIAM J. Sci. Comput.
 /// 17 (1996), choice 2).

@@ -93,7 +93,7 @@ impl Schwarz {
 ///
 /// # Errors
 /// When PETSc fails.
-fn coupled(matrix: &Matrix) -> Result<Vec<bool>> {
+pub(super) fn coupled(matrix: &Matrix) -> Result<Vec<bool>> {
     // A row with nothing beside the diagonal maps any x_i to exactly d_i x_i. Entries of irrational
     // ratio keep other rows from doing so by chance.
     let (mut x, mut y) = matrix.vectors()?;

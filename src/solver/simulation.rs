@@ -25,6 +25,14 @@ pub enum StageSolver {
 }
 
 impl StageSolver {
+    /// The linear solver, where there is one.
+    pub fn linear(&mut self) -> Option<&mut LinearSolver> {
+        match self {
+            Self::Linear(solver) => Some(solver),
+            Self::Newton(_) => None,
+        }
+    }
+
     /// Internal variables at the last accepted step, if the model has any.
     pub fn history(&self) -> Option<crate::fem::History> {
         match self {

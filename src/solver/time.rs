@@ -345,7 +345,11 @@ impl StepControl {
     /// Judges a step of length `dt` and sets the next length. Hairer and Wanner, *Solving Ordinary
     /// Differential Equations II*, section IV.8.
     pub fn accepts(&mut self, error: Option<f64>, dt: f64) -> bool {
-        let (Some(tolerance), Some(error)) = (self.tolerance, error) else { return true };
+        let (Some(tolerance), Some(error)) = (self.tolerance, error) else {
+            // Back to the full length after a cut.
+            self.step = (2.0 * dt).max(self.step).min(self.longest);
+            return true;
+        };
         let ratio = error / tolerance;
         let factor = 0.9 * ratio.max(1e-10).powf(-1.0 / (self.order + 1) as f64);
         let accepted = ratio <= 1.0;

@@ -195,11 +195,44 @@ impl Preconditioner {
         Ok(solver)
     }
 
+    /// Multigrid whose levels are there ([`Preconditioner::mg_two_level`] or `-pc_mg_levels`): the matrix of a
+    /// level above 0, for smoothing and residuals, and the interpolation to it from the level below, whose
+    /// transpose restricts. They may be replaced later.
+    ///
+    /// # Errors
+    /// When there is no such level.
+    pub fn mg_set_level(&mut self, level: usize, matrix: &Matrix, interpolation: &Matrix) -> Result<()> {
+        if level == 0 {
+            return Err(Error::argument("nothing interpolates to the coarsest level"));
+        }
+        self.mg_smoother(level)?.set_operators(matrix, matrix)?;
+        // At the first set-up PETSc keeps what it takes for residual and restriction, so that a second matrix
+        // or interpolation must be told to each of them.
+        petsc!(PCMGSetResidual(self.raw, int(level)?, None, matrix.raw))?;
+        petsc!(PCMGSetInterpolation(self.raw, int(level)?, interpolation.raw))?;
+        petsc!(PCMGSetRestriction(self.raw, int(level)?, interpolation.raw))
+    }
+
+    /// PETSc looks neither at the kind nor at the number of levels.
+    fn mg_check(&self, level: usize) -> Result<()> {
+        let mut levels = 0;
+        if ["mg", "gamg"].contains(&self.kind().as_str()) {
+            petsc!(PCMGGetLevels(self.raw, &mut levels))?;
+        }
+        match level < levels as usize {
+            true => Ok(()),
+            false => {
+                Err(Error::argument(format!("level {level} of {levels} multigrid levels does not exist")))
+            }
+        }
+    }
+
     /// Multigrid: the solver of the coarsest level (0).
     ///
     /// # Errors
     /// Before the levels are set.
     pub fn mg_coarse_solver(&self) -> Result<KrylovSolver> {
+        self.mg_check(0)?;
         let mut raw = null_mut();
         petsc!(PCMGGetCoarseSolve(self.raw, &mut raw))?;
         KrylovSolver::share(raw)
@@ -210,6 +243,7 @@ impl Preconditioner {
     /// # Errors
     /// When there is no such level.
     pub fn mg_smoother(&self, level: usize) -> Result<KrylovSolver> {
+        self.mg_check(level)?;
         let mut raw = null_mut();
         petsc!(PCMGGetSmoother(self.raw, int(level)?, &mut raw))?;
         KrylovSolver::share(raw)

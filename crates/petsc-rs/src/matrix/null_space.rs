@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::session::{int, truth};
 use crate::vector::Norm;
 use petsc_sys::*;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::vec::Vec;
 
 impl Matrix {
@@ -17,6 +17,23 @@ impl Matrix {
     pub fn set_near_null_space(&mut self, vectors: Vec<Vector>) -> Result<()> {
         let space = self.null_space(vectors)?;
         petsc!(MatSetNearNullSpace(self.raw, space.raw))
+    }
+
+    /// The vectors of [`Matrix::set_near_null_space`], orthonormal; none when there are none. Treat them
+    /// as read-only: the matrix owns them.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn near_null_space(&self) -> Result<Vec<Vector>> {
+        let mut space = null_mut();
+        petsc!(MatGetNearNullSpace(self.raw, &mut space))?;
+        if space.is_null() {
+            return Ok(Vec::new());
+        }
+        let (mut constant, mut count, mut list) = (truth(false), 0, null());
+        petsc!(MatNullSpaceGetVecs(space, &mut constant, &mut count, &mut list))?;
+        // SAFETY: PETSc lends `count` handles.
+        (0..count as usize).map(|i| Vector::share(unsafe { *list.add(i) })).collect()
     }
 
     /// States the null space of a singular matrix, as in [`Matrix::set_near_null_space`]; solvers remove it.

@@ -212,7 +212,12 @@ fn near_null_space(comm: &SimpleCommunicator) {
     x.set(1.0).unwrap();
     let mut twice = x.try_clone().unwrap();
     twice.scale(2.0).unwrap();
+    assert!(a.near_null_space().unwrap().is_empty());
     a.set_near_null_space(vec![x, twice, y]).unwrap();
+    let modes = a.near_null_space().unwrap();
+    assert_eq!(modes.len(), 1);
+    assert!((modes[0].norm(Norm::Two).unwrap() - 1.0).abs() < 1e-14);
+    drop(modes);
     let (mut x, mut b) = a.vectors().unwrap();
     b.set(1.0).unwrap();
     let mut solver = KrylovSolver::new(comm).unwrap();

@@ -7,6 +7,7 @@ use petsc_rs::*;
 pub const TESTS: &[Test] = &[
     ("many_subdomains_and_coarse_space", many_subdomains_and_coarse_space),
     ("schwarz_is_symmetric", schwarz_is_symmetric),
+    ("multigrid_with_operators_of_ones_own", multigrid_with_operators_of_ones_own),
 ];
 
 /// Points along each side of the grid, and of each square subdomain.
@@ -200,4 +201,44 @@ fn schwarz_is_symmetric(comm: &SimpleCommunicator) {
         assert_eq!(symmetric, method != "restricted", "{method}: {left} against {right}");
         assert!(mx.dot(&x).unwrap() > 0.0 && my.dot(&y).unwrap() > 0.0, "{method}");
     }
+}
+
+/// Levels from the options and a coarse matrix of the caller's do what PETSc's own Galerkin product does,
+/// also after the matrix has changed.
+fn multigrid_with_operators_of_ones_own(comm: &SimpleCommunicator) {
+    let grid = Grid::new(comm);
+    let mut a = grid.matrix();
+    let p = grid.coarse_space();
+    let mut coarse = a.ptap(&p).unwrap();
+    let options = "-ksp_type cg -ksp_rtol 1e-10 -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi \
+         -mg_coarse_ksp_type preonly -mg_coarse_pc_type redundant";
+    let mut ours = KrylovSolver::new(comm).unwrap();
+    ours.set_options(&format!("-pc_type mg -pc_mg_levels 2 {options}")).unwrap();
+    let (mut x, mut b) = a.vectors().unwrap();
+    b.set(1.0).unwrap();
+    for shift in [0.0, 1.0] {
+        // Another matrix, not only other values.
+        a = a.duplicate(true).unwrap();
+        let mut d = b.duplicate().unwrap();
+        d.set(shift).unwrap();
+        a.add_diagonal(&d).unwrap();
+        coarse.ptap_again(&a, &p).unwrap();
+        let mut theirs = KrylovSolver::new(comm).unwrap();
+        theirs.preconditioner().unwrap().mg_two_level(&p, TwoLevel::Multiplicative).unwrap();
+        theirs.set_options(options).unwrap();
+        let mut pc = ours.preconditioner().unwrap();
+        pc.mg_set_level(1, &a, &p).unwrap();
+        pc.mg_coarse_solver().unwrap().set_operators(&coarse, &coarse).unwrap();
+        let [theirs, ours] = [&mut theirs, &mut ours].map(|solver| {
+            solver.set_operators(&a, &a).unwrap();
+            let outcome = solver.solve(&b, &mut x).unwrap();
+            assert!(outcome.reason.converged(), "{outcome:?}");
+            outcome.iterations
+        });
+        assert_eq!(theirs, ours);
+    }
+    let mut pc = ours.preconditioner().unwrap();
+    assert!(pc.mg_set_level(0, &a, &p).is_err() && pc.mg_set_level(2, &a, &p).is_err());
+    pc.set_type("jacobi").unwrap();
+    assert!(pc.mg_set_level(1, &a, &p).is_err() && pc.mg_coarse_solver().is_err());
 }
