@@ -190,7 +190,8 @@ fn options_of_the_user_win(comm: &Comm) {
     let context = one.default_context();
     one.solve(&context).unwrap();
     other.solve(&context).unwrap();
-    let kinds = [&mut one, &mut other].map(|s| s.stages[0].solver.linear().unwrap().krylov().preconditioner().unwrap().kind());
+    let kinds = [&mut one, &mut other]
+        .map(|s| s.stages[0].solver.linear().unwrap().krylov().preconditioner().unwrap().kind());
     assert_eq!(kinds, ["mg", "cholesky"]);
     drop((one, other));
 

@@ -56,6 +56,8 @@ pub trait Form<const D: usize, const C: usize>: Sync {
     /// Whether gradients are those of the interpolated [`Form::potential`] instead of the field's own.
     const POTENTIAL: bool = false;
 
+    /// Degrees of the elements that the model allows; no others are compiled.
+    const DEGREES: [bool; 2] = [true, true];
     /// Internal variables at a quadrature point.
     const HISTORY: usize = 0;
     /// Numbers that [`Form::prepare`] keeps at a quadrature point.

@@ -45,32 +45,38 @@ struct Job<'a, F> {
     wants_matrix: bool,
 }
 
-/// Calls the function for the element of a job; only those of the form's own dimension are built.
+/// Calls the function for the element of a job; only those of the form's own dimension and degrees are built.
 macro_rules! dispatch {
     ($job:expr, $d:ident, $c:ident, $f:ident, $function:ident($($argument:expr),*)) => {{
         use CellType::*;
-        if Same::<$d, 1>::HOLDS {
-            match $job.cells.degree {
-                1 => $function::<$d, $c, 2, $f>($($argument),*),
-                _ => $function::<$d, $c, 3, $f>($($argument),*),
+        let simplex = matches!($job.cells.shape, Interval | Triangle | Tetrahedron);
+        macro_rules! call {
+            ($n:literal) => {
+                $function::<$d, $c, $n, $f>($($argument),*)
+            };
+        }
+        if $job.cells.degree == 1 {
+            if $f::DEGREES[0] {
+                if Same::<$d, 1>::HOLDS {
+                    call!(2)
+                } else if Same::<$d, 2>::HOLDS {
+                    if simplex { call!(3) } else { call!(4) }
+                } else if Same::<$d, 3>::HOLDS {
+                    if simplex { call!(4) } else { call!(8) }
+                }
             }
-        } else if Same::<$d, 2>::HOLDS {
-            match ($job.cells.shape, $job.cells.degree) {
-                (Triangle, 1) => $function::<$d, $c, 3, $f>($($argument),*),
-                (Triangle, _) => $function::<$d, $c, 6, $f>($($argument),*),
-                (_, 1) => $function::<$d, $c, 4, $f>($($argument),*),
-                _ => $function::<$d, $c, 9, $f>($($argument),*),
-            }
-        } else if Same::<$d, 3>::HOLDS {
-            match ($job.cells.shape, $job.cells.degree) {
-                (Tetrahedron, 1) => $function::<$d, $c, 4, $f>($($argument),*),
-                (Tetrahedron, _) => $function::<$d, $c, 10, $f>($($argument),*),
-                (_, 1) => $function::<$d, $c, 8, $f>($($argument),*),
-                _ => $function::<$d, $c, 27, $f>($($argument),*),
+        } else if $f::DEGREES[1] {
+            if Same::<$d, 1>::HOLDS {
+                call!(3)
+            } else if Same::<$d, 2>::HOLDS {
+                if simplex { call!(6) } else { call!(9) }
+            } else if Same::<$d, 3>::HOLDS {
+                if simplex { call!(10) } else { call!(27) }
             }
         }
     }};
 }
+
 /// Adds `parts.storage * storage + parts.residual * residual` at `target.state` to the load of the target,
 /// and the derivative to its matrix, leaving out rows and columns of unknowns in `essential`. Local.
 ///

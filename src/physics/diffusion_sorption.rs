@@ -35,6 +35,7 @@ fn lanes<const D: usize>(point: &Point<D>, u: Lanes) -> (Lanes, Lanes) {
 
 impl<const D: usize> Form<D, 1> for DiffusionSorption {
     const COEFFICIENTS: usize = 3;
+    const DEGREES: [bool; 2] = [true, false];
 
     #[inline(always)]
     fn storage(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {

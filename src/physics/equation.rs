@@ -65,17 +65,14 @@ macro_rules! forms {
             (Equation::Helmholtz, 1) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 1, 2),
             (Equation::Helmholtz, 2) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 2, 2),
             (Equation::Helmholtz, _) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 3, 2),
-            (Equation::Viscoplasticity { .. }, 1) => {
-                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 1, 1)
-            }
             (Equation::Viscoplasticity { axisymmetric: true }, _) => {
                 $call!(viscoplasticity::Viscoplasticity::<true>, viscoplasticity::Surface::<true>, 2, 2)
             }
-            (Equation::Viscoplasticity { .. }, 2) => {
-                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 2, 2)
+            (Equation::Viscoplasticity { .. }, 3) => {
+                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 3, 3)
             }
             (Equation::Viscoplasticity { .. }, _) => {
-                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 3, 3)
+                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 2, 2)
             }
             (Equation::NavierStokes, 3) => {
                 $call!(navier_stokes::NavierStokes, navier_stokes::Traction, 3, 4)

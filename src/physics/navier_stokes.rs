@@ -20,6 +20,7 @@ macro_rules! in_dimension {
     ($d:literal, $c:literal) => {
         impl Form<$d, $c> for NavierStokes {
             const COEFFICIENTS: usize = $d + 2;
+            const DEGREES: [bool; 2] = [false, true];
             const LINEAR: [bool; $c] = {
                 let mut linear = [false; $c];
                 linear[$d] = true;
@@ -93,6 +94,7 @@ macro_rules! in_dimension {
 
         impl Form<$d, $c> for Traction {
             const COEFFICIENTS: usize = $d + 1;
+            const DEGREES: [bool; 2] = [false, true];
 
             #[inline(always)]
             fn residual(&self, point: &Point<$d>, _: &State<$d, $c>) -> Density<$d, $c> {

@@ -19,6 +19,7 @@ macro_rules! degenerate {
         impl<const D: usize> Form<D, 1> for $form {
             const COEFFICIENTS: usize = $coefficients;
             const POTENTIAL: bool = true;
+            const DEGREES: [bool; 2] = [true, false];
 
             #[inline(always)]
             $potential

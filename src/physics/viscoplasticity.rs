@@ -126,20 +126,17 @@ impl Flow {
         let mut y = high;
         for _ in 0..100 {
             let (value, slope) = self.residual(y);
-            if value > 0.0 {
-                low = y
-            } else {
-                high = y
-            }
-            let mut next = y - value / slope;
-            if !(next > low && next < high) {
-                next = 0.5 * (low + high);
-            }
-            if (next - y).abs() <= 1e-15 * y || value.abs() <= 1e-15 * overstress {
-                y = next;
+            let step = value / slope;
+            if step.abs() <= 1e-15 * y {
                 break;
             }
-            y = next;
+            if value > 0.0 {
+                low = y;
+            } else {
+                high = y;
+            }
+            let next = y - step;
+            y = if next > low && next < high { next } else { 0.5 * (low + high) };
         }
         y.powf(self.exponent) / self.rate
     }

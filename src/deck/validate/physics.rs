@@ -492,8 +492,10 @@ impl Checker<'_> {
             if let Some((name, list)) = vector {
                 self.length(&format!("{key}.{name}"), list.len(), dimension);
             }
-            if physics.model() == "navier_stokes" && dimension == 1 {
-                self.add(&key, "flow needs a mesh in 2 or 3 dimensions; this one has 1");
+            if matches!(physics.model(), "navier_stokes" | "viscoplasticity") && dimension == 1 {
+                let message =
+                    format!("{} needs a mesh in 2 or 3 dimensions; this one has 1", physics.model());
+                self.add(&key, message);
             }
         }
     }
