@@ -60,6 +60,14 @@ impl Checker<'_> {
                     format!("expected a time after the start {}, found {}", time.start, time.end),
                 );
             }
+            if let (Some(shortest), Some(longest)) = (time.shortest, time.longest)
+                && shortest > longest
+            {
+                self.add("time.shortest", format!("longer than the longest step, {longest}"));
+            }
+            if time.shortest.is_some_and(|shortest| shortest > time.step) {
+                self.add("time.shortest", format!("longer than the first step, {}", time.step));
+            }
             for (i, &stop) in time.stops.iter().enumerate() {
                 if stop <= time.start || stop > time.end {
                     self.add(&format!("time.stops[{i}]"), format!("{stop} is not between start and end"));
@@ -68,9 +76,20 @@ impl Checker<'_> {
         } else if !deck.initial.is_empty() {
             self.add("initial", "initial values belong to runs with a section [time]");
         }
+        let mut seen = HashSet::new();
         for (i, initial) in deck.initial.iter().enumerate() {
             let key = format!("initial[{i}]");
-            let Some((physics, _)) = self.field(&key, initial.field.as_deref(), None) else { continue };
+            let Some((physics, field)) = self.field(&key, initial.field.as_deref(), None) else { continue };
+            let model = deck.physics[physics].model();
+            if deck.physics[physics].field() != field {
+                let message = format!("\"{field}\" is a derived field; give that of the solution");
+                self.add(&format!("{key}.field"), message);
+            } else if ["elasticity", "helmholtz"].contains(&model) {
+                self.add(&key, format!("{model} is steady: it has no initial value"));
+            }
+            if !seen.insert(field.clone()) {
+                self.add(&key, format!("a second initial value for \"{field}\""));
+            }
             let list: Vec<&Scalar> = match &initial.value {
                 ScalarOrVector::Scalar(value) => vec![value],
                 ScalarOrVector::Vector(values) => values.iter().collect(),
@@ -109,6 +128,7 @@ impl Checker<'_> {
             for (name, coefficient) in physics.coefficients() {
                 let sign: Sign = match name {
                     "conductivity" | "young" | "viscosity" | "capacity" | "exponent" => positive,
+                    "diffusivity" if physics.model() == "diffusion_sorption" => positive,
                     "density" if physics.model() == "navier_stokes" => positive,
                     "reaction" | "density" | "diffusivity" | "wave_number" => not_negative,
                     "poisson" => poisson,
@@ -178,7 +198,7 @@ impl Checker<'_> {
             Coefficient::Physics(source) => {
                 let earlier: Vec<&str> = self.deck.physics[..p]
                     .iter()
-                    .filter(|q| q.model() == "diffusion")
+                    .filter(|q| q.components(2) == 1)
                     .map(|q| q.name())
                     .collect();
                 let name = source.physics.as_str();
