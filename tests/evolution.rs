@@ -18,8 +18,8 @@ use tessera::parallel::Comm;
 
 type Test = fn(&Comm);
 
-/// On one rank and on several: models must not notice.
-const EVERYWHERE: &[common::Test] = &[
+/// `ranks` compares numbers of ranks; in the others each rank takes its share of the cases.
+const TESTS: &[common::Test] = &[
     ("ranks", setup::ranks as Test),
     ("time_orders", schemes::time_orders as Test),
     ("variable_steps", schemes::variable_steps as Test),
@@ -44,5 +44,5 @@ const EVERYWHERE: &[common::Test] = &[
 ];
 
 fn main() -> std::process::ExitCode {
-    common::mpi_main(&[2], EVERYWHERE)
+    common::mpi_main(&[4], TESTS)
 }

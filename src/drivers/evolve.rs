@@ -67,7 +67,7 @@ pub fn evolve(
     stops.sort_by(f64::total_cmp);
     let mut control = StepControl {
         tolerance: time.tolerance,
-        order: time.scheme.order(),
+        order: time.scheme.order_of_estimate(),
         shortest: time.shortest.unwrap_or(1e-6 * time.step),
         longest: time.longest.unwrap_or(match time.tolerance {
             Some(_) => (time.end - time.start) / 10.0,

@@ -59,6 +59,15 @@ impl TimeScheme {
             Self::Sdirk3 => 3,
         }
     }
+
+    /// Order of the less accurate of the two formulas whose difference estimates the local error: it goes with the
+    /// power one higher of the step.
+    pub fn order_of_estimate(self) -> usize {
+        match self {
+            Self::Bdf1 | Self::Sdirk2 => 1,
+            Self::Bdf2 | Self::CrankNicolson | Self::Sdirk3 => 2,
+        }
+    }
 }
 
 /// An attempted step.
@@ -159,20 +168,29 @@ impl TimeIntegrator {
         self.rest = None;
     }
 
+    /// Estimates are relative to the solution: while there is none they say nothing.
+    fn starts_from_nothing(&self) -> Result<bool> {
+        Ok(self.solution().norm(petsc_rs::Norm::Two)? == 0.0)
+    }
+
     /// Attempts a step of length `dt`; `context` gives the parameters. Nothing changes until
     /// [`TimeIntegrator::accept`]. Collective.
     ///
     /// # Errors
     /// See [`NewtonSolver::solve`].
     pub fn attempt(&self, newton: &mut NewtonSolver, context: &Context, dt: f64) -> Result<Trial> {
-        match self.scheme {
+        let mut trial = match self.scheme {
             TimeScheme::Bdf1 => self.multistep(newton, context, dt),
             TimeScheme::Sdirk2 => self.sdirk(&SDIRK2, newton, context, dt),
             TimeScheme::Sdirk3 => self.sdirk(&SDIRK3, newton, context, dt),
             // One step of the same order gives the others their past and consistent algebraic unknowns.
             _ if self.solutions.len() < 2 => self.sdirk(&SDIRK2, newton, context, dt),
             _ => self.multistep(newton, context, dt),
+        }?;
+        if self.starts_from_nothing()? {
+            trial.error = None;
         }
+        Ok(trial)
     }
 
     /// Makes an attempted step of length `dt` the newest. Collective.
@@ -364,7 +382,7 @@ fn relative(difference: &Vector, solution: &Vector) -> Result<f64> {
 pub struct StepControl {
     /// Relative local error aimed at; `None` for steps of one length.
     pub tolerance: Option<f64>,
-    /// Order of the scheme; the error of a step goes with the power one higher.
+    /// See [`TimeScheme::order_of_estimate`].
     pub order: usize,
     /// Shortest step, s: below it the run fails.
     pub shortest: f64,
@@ -399,7 +417,12 @@ impl StepControl {
     /// Judges a step of length `dt` and sets the next length. Hairer and Wanner, *Solving Ordinary
     /// Differential Equations II*, section IV.8.
     pub fn accepts(&mut self, error: Option<f64>, dt: f64) -> bool {
-        let (Some(tolerance), Some(error)) = (self.tolerance, error) else { return true };
+        let Some(tolerance) = self.tolerance else {
+            // After a failed solve, back to the length asked for.
+            self.step = (2.0 * self.step).min(self.longest);
+            return true;
+        };
+        let Some(error) = error else { return true };
         let ratio = error / tolerance;
         let factor = 0.9 * ratio.max(1e-10).powf(-1.0 / (self.order + 1) as f64);
         let accepted = ratio <= 1.0;

@@ -1,5 +1,5 @@
 //! The porous medium equation and Stefan's problem: solutions with fronts.
-use super::setup::{list, mesh, order, say, simulate};
+use super::setup::{list, mesh, say, share, simulate};
 use std::f64::consts::PI;
 use tessera::parallel::Comm;
 
@@ -52,8 +52,9 @@ fn reach(points: &[f64], dimension: usize, values: &[f64]) -> f64 {
     far.map(|(p, _)| p.iter().map(|x| x * x).sum::<f64>().sqrt()).fold(0.0, f64::max)
 }
 
-pub fn barenblatt(comm: &Comm) {
-    for m in [1.0, 2.0, 3.0] {
+pub fn barenblatt(world: &Comm) {
+    let (comm, cases) = share(world, [1.0, 2.0, 3.0]);
+    for m in cases {
         let exact = Barenblatt::new(m, 1.0);
         let (start, end) = (0.5, 2.0);
         let mut errors = Vec::new();
@@ -65,7 +66,7 @@ pub fn barenblatt(comm: &Comm) {
                 (end - start) / n as f64,
                 exact.formula("x^2", start)
             );
-            let run = simulate(comm, &text);
+            let run = simulate(&comm, &text);
             let mean = |f: &dyn Fn(f64, f64) -> f64| {
                 run.points.iter().zip(run.end()).map(|(&x, &u)| f(x, u)).sum::<f64>() * 8.0 / n as f64
             };
@@ -79,22 +80,24 @@ pub fn barenblatt(comm: &Comm) {
                 "m = {m}, n = {n}: front {found}, not {front}"
             );
         }
-        say(comm, format!("m = {m}: L1 errors {}, order {:.2}", list(&errors), order(&errors)));
-        // Implicit Euler and a front: first order.
-        assert!(order(&errors) > 0.85, "m = {m}: {errors:?}");
+        // Implicit Euler and a front that enters a cell now and then: first order over two refinements.
+        let found = 0.5 * (errors[0] / errors[2]).log2();
+        say(&comm, format!("m = {m}: L1 errors {}, order {found:.2}", list(&errors)));
+        assert!(found > 0.85, "m = {m}: {errors:?}");
     }
 }
 
-pub fn barenblatt_in_the_plane(comm: &Comm) {
+pub fn barenblatt_in_the_plane(world: &Comm) {
+    let (comm, cases) = share(world, ["triangle", "quadrilateral"]);
     let exact = Barenblatt::new(2.0, 2.0);
-    for cell in ["triangle", "quadrilateral"] {
+    for cell in cases {
         let text = format!(
             "{}[time]\nstart = 0.5\nend = 1\nstep = 0.025\nscheme = \"bdf1\"\n[output]\nframes = 1\n\
              [[physics]]\nmodel = \"porous_medium\"\nexponent = 2\n[[initial]]\nvalue = \"{}\"\n",
             mesh(cell, 40, -2.5, 2.5),
             exact.formula("(x^2 + y^2)", 0.5)
         );
-        let run = simulate(comm, &text);
+        let run = simulate(&comm, &text);
         let least = run.end().iter().fold(f64::MAX, |l, &v| l.min(v));
         let error: f64 = run
             .points
@@ -103,7 +106,10 @@ pub fn barenblatt_in_the_plane(comm: &Comm) {
             .map(|(p, u)| (u - exact.value(p[0] * p[0] + p[1] * p[1], 1.0)).abs() / 256.0)
             .sum();
         let (found, front) = (reach(&run.points, 2, run.end()), exact.front(1.0));
-        say(comm, format!("{cell}: L1 error {error:.1e}, front {found:.3} of {front:.3}, least {least:.1e}"));
+        say(
+            &comm,
+            format!("{cell}: L1 error {error:.1e}, front {found:.3} of {front:.3}, least {least:.1e}"),
+        );
         assert!(
             least >= -1e-14 && run.worst_balance() < 1e-12,
             "{cell}: {least:e}, {:e}",
@@ -148,9 +154,10 @@ fn front(below: f64, above: f64, threshold: f64) -> f64 {
     0.5 * (low + high)
 }
 
-pub fn stefan(comm: &Comm) {
+pub fn stefan(world: &Comm) {
+    let (comm, cases) = share(world, [0.0, 0.01, 0.2]);
     let (end, threshold, above) = (0.1, 0.5, 1.0);
-    for below in [0.0, 0.01, 0.2] {
+    for below in cases {
         let exact = 2.0 * front(below, above, threshold) * (above * end).sqrt();
         let positions: Vec<f64> = [50, 100, 200]
             .map(|n| {
@@ -162,7 +169,7 @@ pub fn stefan(comm: &Comm) {
                     mesh("interval", n, 0.0, 1.0),
                     end / n as f64
                 );
-                let run = simulate(comm, &text);
+                let run = simulate(&comm, &text);
                 let bounds = run.end().iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v), h.max(v)));
                 assert!(bounds.0 >= -1e-12 && bounds.1 <= 1.0 + 1e-12, "below = {below}: {bounds:?}");
                 assert!(run.worst_balance() < 1e-11, "below = {below}: {:e}", run.worst_balance());
@@ -170,7 +177,7 @@ pub fn stefan(comm: &Comm) {
                 behind.map(|(x, _)| *x).fold(0.0, f64::max)
             })
             .to_vec();
-        say(comm, format!("k_min = {below}: fronts {positions:.3?}, exactly {exact:.4}"));
+        say(&comm, format!("k_min = {below}: fronts {positions:.3?}, exactly {exact:.4}"));
         for (n, position) in [50.0, 100.0, 200.0].iter().zip(&positions) {
             assert!((position - exact).abs() < 1.5 / n, "k_min = {below}, n = {n}: {position}, not {exact}");
         }

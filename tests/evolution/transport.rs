@@ -1,16 +1,20 @@
 //! Advection-diffusion and Burgers' equation.
-use super::setup::{exact, mesh, order, say, simulate};
+use super::setup::{exact, mesh, order, say, share, simulate};
 use std::f64::consts::PI;
 use tessera::parallel::Comm;
 
 /// A smooth solution of the steady equation with reaction, transport dominant on the coarse meshes and not.
-pub fn advection_orders(comm: &Comm) {
-    for (degree, sizes, k, least) in [
-        (1, [8, 16, 32], 1.0, 1.9),
-        (2, [8, 16, 32], 1.0, 2.9),
-        (1, [16, 32, 64], 1e-6, 1.9),
-        (2, [8, 16, 32], 1e-6, 2.5),
-    ] {
+pub fn advection_orders(world: &Comm) {
+    let (comm, cases) = share(
+        world,
+        [
+            (1, [8, 16, 32], 1.0, 1.9),
+            (2, [8, 16, 32], 1.0, 2.9),
+            (1, [16, 32, 64], 1e-6, 1.9),
+            (2, [8, 16, 32], 1e-6, 2.5),
+        ],
+    );
+    for (degree, sizes, k, least) in cases {
         // u = sin(2 x + y): b . grad u = (2 b_x + b_y) cos, -lap u = 5 u.
         let errors: Vec<f64> = sizes
             .map(|n| {
@@ -23,11 +27,11 @@ pub fn advection_orders(comm: &Comm) {
                     mesh("triangle", n, 0.0, 1.0),
                     exact("\"sin(2*x+y)\"")
                 );
-                simulate(comm, &text).last("l2")
+                simulate(&comm, &text).last("l2")
             })
             .to_vec();
         say(
-            comm,
+            &comm,
             format!("degree {degree}, k = {k:.0e}: error {:.2e}, order {:.2}", errors[2], order(&errors)),
         );
         assert!(order(&errors) > least, "degree {degree}, k = {k}: {errors:?}");
@@ -52,8 +56,9 @@ pub fn boundary_layer(comm: &Comm) {
 }
 
 /// A hill turns once and comes back: its mass and most of its height.
-pub fn rotating_hill(comm: &Comm) {
-    for (degree, n, height) in [(1, 48, 0.85), (2, 24, 0.9)] {
+pub fn rotating_hill(world: &Comm) {
+    let (comm, cases) = share(world, [(1, 48, 0.85), (2, 24, 0.9)]);
+    for (degree, n, height) in cases {
         let text = format!(
             "{}[time]\nend = {:?}\nstep = {:?}\nscheme = \"crank_nicolson\"\n[output]\nframes = 1\n[[physics]]\n\
              model = \"advection_diffusion\"\ndegree = {degree}\ndiffusivity = 0\nvelocity = [\"-y\", \"x\"]\n\
@@ -65,10 +70,10 @@ pub fn rotating_hill(comm: &Comm) {
             2.0 * PI,
             2.0 * PI / 120.0
         );
-        let run = simulate(comm, &text);
+        let run = simulate(&comm, &text);
         let (mass, peak, least) = (&run.quantities["mass"], run.last("peak"), run.last("least"));
         let lost = (mass[1] / mass[0] - 1.0).abs();
-        say(comm, format!("hill, degree {degree}: mass off {lost:.1e}, peak {peak:.3}, least {least:.3}"));
+        say(&comm, format!("hill, degree {degree}: mass off {lost:.1e}, peak {peak:.3}, least {least:.3}"));
         assert!(lost < 2e-3, "mass {mass:?}");
         assert!(peak > height && peak < 1.02 && least > -0.03, "peak {peak}, least {least}");
     }
@@ -110,12 +115,13 @@ fn burgers_errors(comm: &Comm, degree: usize, n: usize, steps: usize) -> [f64; 2
     })
 }
 
-pub fn burgers(comm: &Comm) {
-    for (degree, sizes) in [(1, [64, 128, 256]), (2, [32, 64, 128])] {
-        let errors: Vec<[f64; 2]> = sizes.map(|n| burgers_errors(comm, degree, n, n)).to_vec();
+pub fn burgers(world: &Comm) {
+    let (comm, cases) = share(world, [(1, [64, 128, 256]), (2, [32, 64, 128])]);
+    for (degree, sizes) in cases {
+        let errors: Vec<[f64; 2]> = sizes.map(|n| burgers_errors(&comm, degree, n, n)).to_vec();
         for (k, what) in ["before the front", "with the front"].iter().enumerate() {
             let own: Vec<f64> = errors.iter().map(|e| e[k]).collect();
-            say(comm, format!("degree {degree}, {what}: error {:.2e}, order {:.2}", own[2], order(&own)));
+            say(&comm, format!("degree {degree}, {what}: error {:.2e}, order {:.2}", own[2], order(&own)));
             assert!(order(&own) > degree as f64 + 0.75, "degree {degree} {what}: {own:?}");
         }
     }

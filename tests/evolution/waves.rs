@@ -1,13 +1,14 @@
 //! Helmholtz' equation.
-use super::setup::{exact, list, mesh, order, say, simulate};
+use super::setup::{exact, list, mesh, order, say, share, simulate};
 use tessera::parallel::Comm;
 
 /// `u = sin(k x + y) + i cos(x y)` with its sources, essential on two sides, absorbing on two.
-pub fn orders(comm: &Comm) {
+pub fn orders(world: &Comm) {
     let k = 4.0;
-    for (cell, degree, sizes) in
-        [("triangle", 1, [16, 32, 64]), ("triangle", 2, [8, 16, 32]), ("quadrilateral", 2, [8, 16, 32])]
-    {
+    let cases =
+        [("triangle", 1, [16, 32, 64]), ("triangle", 2, [8, 16, 32]), ("quadrilateral", 2, [8, 16, 32])];
+    let (comm, cases) = share(world, cases);
+    for (cell, degree, sizes) in cases {
         let errors: Vec<f64> = sizes
             .map(|n| {
                 let (re, im) = (format!("sin({k}*x+y)"), "cos(x*y)".to_string());
@@ -25,11 +26,11 @@ pub fn orders(comm: &Comm) {
                     side(&format!("cos({k}*x+y)"), "(-x*sin(x*y))"),
                     exact(&format!("[\"{re}\", \"{im}\"]"))
                 );
-                simulate(comm, &text).last("l2")
+                simulate(&comm, &text).last("l2")
             })
             .to_vec();
         let (found, expected) = (order(&errors), degree as f64 + 1.0);
-        say(comm, format!("{cell} degree {degree}: error {:.2e}, order {found:.2}", errors[2]));
+        say(&comm, format!("{cell} degree {degree}: error {:.2e}, order {found:.2}", errors[2]));
         assert!((found - expected).abs() < 0.25, "{cell} degree {degree}: {errors:?}");
     }
 }
