@@ -82,7 +82,7 @@ def profiles(result, name, title=None, component=0, count=7, colours="viridis"):
     mesh = result.mesh(info["degree"])
     if mesh.dimension != 1:
         raise FileError(f"{result.path}: profiles are for meshes in one dimension; draw a `field`")
-    times = result.dataset("/times")
+    times = result.dataset("/time")
     chosen = np.unique(np.linspace(0, len(times) - 1, min(count, len(times))).round().astype(int))
     order = np.argsort(mesh.points[:, 0])
     figure, axes = plt.subplots(figsize=(5.8, 3.6), layout="constrained")

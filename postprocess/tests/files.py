@@ -105,7 +105,7 @@ def write_evolution(path, steps=12):
         times = np.linspace(0, 1, 5)
         dataset = file.create_dataset("fields/linear", data=values * np.exp(-times)[:, None, None])
         dataset.attrs.update(unit="K", location="node", degree=1)
-        file["times"] = times
+        file["time"] = times
         file.create_dataset("qoi/mean", data=np.exp(-times)).attrs["unit"] = "K"
         end = np.linspace(0, 1, steps + 1)[1:]
         one = np.ones(steps)

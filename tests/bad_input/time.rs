@@ -271,7 +271,7 @@ fn a_step_that_fails_keeps_what_went_before() {
             assert_eq!(output.status.code(), Some(code), "{shown}");
             assert_eq!(shown.matches(words).count(), 1, "{shown}");
             let file = tessera::storage::Reader::open(&folder.path().join("out/run.h5")).unwrap();
-            let times: Vec<f64> = file.array("/times").unwrap().1;
+            let times: Vec<f64> = file.array("/time").unwrap().1;
             assert_eq!(times.len(), 5, "frames until t = 0.4: {times:?}");
             assert!((times[4] - 0.4).abs() < 1e-12);
             let means: Vec<f64> = file.array("/qoi/mean").unwrap().1;
