@@ -6,6 +6,7 @@ mod linear;
 mod newton;
 mod schwarz;
 mod simulation;
+mod step_control;
 mod time;
 
 pub use coarse::{Coarse, CoarseModes, coarse_space};
@@ -16,4 +17,5 @@ pub use linear::{LinearSolver, Outcome, rigid_body_modes};
 pub use newton::{NewtonOutcome, NewtonSolver};
 pub use schwarz::{Schwarz, SchwarzOptions};
 pub use simulation::{Simulation, Stage, StageSolver};
-pub use time::{StepControl, TimeIntegrator, Trial};
+pub use step_control::StepControl;
+pub use time::{Flow, TimeIntegrator, Trial};

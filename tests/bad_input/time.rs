@@ -163,12 +163,12 @@ fn models() -> Vec<Case> {
         model(
             "power law and Stefan's",
             "model = \"porous_medium\"\nexponent = 2\nstefan = { below = 0, above = 1, threshold = 0.5 }",
-            "deck.toml:8:1: physics[0]: porous_medium needs either `exponent` or `stefan`",
+            "deck.toml:8:1: physics[0]: `exponent` and `stefan` exclude each other",
         ),
         model(
             "no law at all",
             "model = \"porous_medium\"\n",
-            "deck.toml:8:1: physics[0]: porous_medium needs either `exponent` or `stefan`",
+            "deck.toml:8:1: physics[0]: porous_medium needs `exponent` or `stefan`",
         ),
         model(
             "Stefan's conductivity negative",
