@@ -76,6 +76,15 @@ def _parser():
                        help="degrees, default -60,25 (write --view=-60,25)")
     field.add_argument("--width", type=float, default=6.4, help="of the picture in inches, default 6.4")
 
+    profiles = command("profiles", "a field in 1D at several times of a run", many=False)
+    profiles.add_argument("name", metavar="FIELD", help="see `tessera info`")
+    profiles.add_argument("--count", type=int, default=7, metavar="N", help="number of times, default 7")
+    profiles.add_argument("--component", type=int, default=0, help="its number, from 0")
+    profiles.add_argument("--colours", default="viridis", help="a colour map of matplotlib")
+    command("steps", "length, iterations and errors of the steps of a run in time")
+    history = command("history", "quantities of interest against time")
+    history.add_argument("--column", action="append", default=[],
+                         help="only this quantity, or a column of the log such as `conserved`; may be repeated")
     qoi = command("qoi", "quantities of interest of a dataset against its parameters", many=False)
     qoi.add_argument("--quantity", action="append", default=[], help="only this one; may be repeated")
     qoi.add_argument("--parameter", action="append", default=[], help="only this one; may be repeated")
@@ -91,7 +100,7 @@ def _parser():
 
 
 def _draw(arguments, results):
-    from . import charts
+    from . import charts, evolution
     from .fields import Picture
 
     title = arguments.title
@@ -100,6 +109,13 @@ def _draw(arguments, results):
         picture = Picture(step=a.step, component=a.component, colours=a.colours, limits=a.limits, title=title,
                           mesh=a.mesh, warp=a.warp, cut=a.cut, view=a.view, contours=a.contours, width=a.width)
         return picture.draw(results[0], a.name)
+    if arguments.command == "profiles":
+        a = arguments
+        return evolution.profiles(results[0], a.name, title, a.component, a.count, a.colours)
+    if arguments.command == "steps":
+        return evolution.steps(results, title)
+    if arguments.command == "history":
+        return evolution.history(results, title, arguments.column)
     if arguments.command == "qoi":
         return charts.quantities(results, title, arguments.quantity, arguments.parameter)
     if arguments.command == "scaling":

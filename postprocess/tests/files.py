@@ -96,6 +96,27 @@ def write_run(path, cell_type, n=3, degree=1):
     return path
 
 
+def write_evolution(path, steps=12):
+    """A run in time on an interval: a decaying field and the log of its steps."""
+    write_run(path, "interval", n=8)
+    with h5py.File(path, "a") as file:
+        values = file["fields/linear"][0]
+        del file["fields/linear"]
+        times = np.linspace(0, 1, 5)
+        dataset = file.create_dataset("fields/linear", data=values * np.exp(-times)[:, None, None])
+        dataset.attrs.update(unit="K", location="node", degree=1)
+        file["time"] = times
+        file.create_dataset("qoi/mean", data=np.exp(-times)).attrs["unit"] = "K"
+        end = np.linspace(0, 1, steps + 1)[1:]
+        one = np.ones(steps)
+        columns = {"time": end, "length": one / steps, "newton": 2 * one, "linear": 9 * one, "error": 1e-5 * one,
+                   "conserved": np.exp(-end), "supplied": 0 * one, "inflow": -np.exp(-end), "imbalance": 0 * one,
+                   "mean": np.exp(-end)}
+        columns["error"][0] = np.nan
+        table(file, "log/steps", list(columns), list(columns.values()))
+    return path
+
+
 def write_phases(file, ranks):
     names = ["mesh", "mesh/read", "heat", "total"]
     mean = np.array([2.0, 1.5, 3.0, 5.0]) / ranks

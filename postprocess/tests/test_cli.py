@@ -2,7 +2,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_dataset, write_model, write_phases, write_prediction, write_run
+from files import write_dataset, write_evolution, write_model, write_phases, write_prediction, write_run
 
 from tessera_postprocess.cli import main
 
@@ -66,6 +66,16 @@ def test_charts(tmp_path):
     plot(tmp_path, "scaling", *runs)
 
 
+def test_runs_in_time(tmp_path):
+    run = write_evolution(tmp_path / "run.h5")
+    plot(tmp_path, "steps", run)
+    plot(tmp_path, "steps", run, run)
+    plot(tmp_path, "history", run)
+    plot(tmp_path, "history", run, run, "--column", "conserved", "--column", "mean")
+    few, many = (plot(tmp_path, "profiles", run, "linear", "--count", count) for count in (2, 5))
+    assert few.shape != many.shape or (np.abs(few - many).max(axis=2) > 0.1).mean() > 0.005
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["field", "none.h5", "linear"], ["none.h5", "no such file"]),
     (["field", "run.h5", "linaer"], ["linaer", "displacement, linear"]),
@@ -78,6 +88,9 @@ def test_charts(tmp_path):
     (["qoi", "dataset.h5", "--parameter", "g"], ["no parameter g", "h_gas"]),
     (["singular", "run.h5"], ["singular_values"]),
     (["modes", "run.h5"], ["nothing in /training", "tessera-run"]),
+    (["steps", "run.h5"], ["/log/steps", "[time]"]),
+    (["history", "time.h5", "--column", "peak"], ["no column peak", "mean"]),
+    (["profiles", "run.h5", "linear"], ["one dimension"]),
     (["timing", "model.h5"], ["/log/phases"]),
     (["scaling", "run.h5"], ["two different"]),
     (["field", "text.h5", "linear"], ["text.h5", "no HDF5"]),
@@ -85,6 +98,7 @@ def test_charts(tmp_path):
 def test_mistakes_are_named(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     write_run("run.h5", "triangle")
+    write_evolution("time.h5")
     write_dataset("dataset.h5")
     write_model("model.h5")
     (tmp_path / "text.h5").write_text("nothing")

@@ -42,6 +42,9 @@ impl<'a> Campaign<'a> {
         provenance: &Provenance,
         (samples, named): (&'a [Vec<f64>], &Samples),
     ) -> Result<Self> {
+        if simulation.deck.time.is_some() {
+            return Err(simulation.deck.fault("time", "a campaign solves steady problems: leave [time] out"));
+        }
         let comm = simulation.mesh.comm.clone();
         let plans: Vec<Redistribution> =
             simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();

@@ -187,7 +187,7 @@ pub struct TimeSection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
     pub shortest: Option<f64>,
-    /// Times that a step must end at, such as those where loads change.
+    /// Times that a step must end at and the next starts anew from, such as those where loads jump.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-unit" = "s"))]
     pub stops: Vec<f64>,

@@ -18,7 +18,11 @@ struct Step {
     linear: usize,
     error: f64,
     conserved: f64,
-    outflow: f64,
+    /// What came in through essential boundaries, a second.
+    supplied: f64,
+    /// What came in otherwise, a second.
+    inflow: f64,
+    /// What the change of `conserved` lacks.
     imbalance: f64,
     quantities: Vec<f64>,
 }
@@ -65,7 +69,7 @@ pub fn evolve(
     stops.sort_by(f64::total_cmp);
     let mut control = StepControl {
         tolerance: time.tolerance,
-        order: time.scheme.order(),
+        order: time.scheme.order_of_estimate(),
         shortest: time.shortest.unwrap_or(1e-6 * time.step),
         longest: time.longest.unwrap_or(match time.tolerance {
             Some(_) => (time.end - time.start) / 10.0,
@@ -91,7 +95,8 @@ pub fn evolve(
     let mut steps: Vec<Step> = Vec::new();
     let mut frame_values: Vec<Vec<f64>> = Vec::new();
     let mut written = 0;
-    let mut failure = None;
+    let mut failure: Option<String> = None;
+    let mut fault = None;
     let save = |simulation: &mut Simulation, frame: usize, context: &Context| -> Result<Vec<f64>> {
         for stage in &mut simulation.stages {
             if matches!(stage.solver, StageSolver::Linear(_)) {
@@ -108,11 +113,20 @@ pub fn evolve(
         "step", "time", "length", "newton", "linear", "error", "conserved", "imbalance"
     ));
     let mut rejected = 0;
-    while context.time < time.end - 1e-9 * time.step && failure.is_none() {
+    while context.time < time.end - 1e-9 * time.step && failure.is_none() && fault.is_none() {
         let dt = control.next(context.time, &stops);
         let outcome =
             report.phase("steps", || advance(simulation, &mut evolving, &context, dt, &mut control));
-        match outcome.map_err(|error| deck.locate(error))? {
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            // All ranks agree on bad input, so they can finish the file together.
+            Err(error @ Error::Input(_)) => {
+                fault = Some(deck.locate(error));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        match outcome {
             Advance::Rejected if control.is_shortest(dt) => {
                 failure = Some(format!(
                     "a step of {dt:.3e} s, the shortest allowed, is not accurate to time.tolerance"
@@ -153,6 +167,11 @@ pub fn evolve(
                     step.imbalance
                 ));
                 steps.push(step);
+                if time.stops.iter().any(|&stop| (context.time - stop).abs() <= 1e-9 * time.step.max(dt)) {
+                    evolving.iter_mut().for_each(|problem| problem.integrator.restart());
+                    // Without a past there may be no estimate of the error either.
+                    control.step = control.step.min(time.step);
+                }
             }
         }
     }
@@ -188,6 +207,9 @@ pub fn evolve(
         Ok(())
     })?;
     report.finish(&names);
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
     match failure {
         Some(why) => Err(Error::Failed(format!(
             "{why}. {} holds everything up to t = {:.6e} s",
@@ -241,15 +263,18 @@ fn advance(
         return Ok(Advance::Rejected);
     }
     step.error = error.unwrap_or(f64::NAN);
+    let first = evolving_first(simulation);
     for (problem, trial) in evolving.iter_mut().zip(&trials) {
         let stage = &mut simulation.stages[problem.stage];
         let StageSolver::Newton(newton) = &stage.solver else { continue };
+        let before = problem.integrator.conserved()?;
         problem.integrator.accept(newton, trial, dt)?;
         stage.essential = newton.essential();
         stage.solution.ghost_update()?;
-        if problem.stage == evolving_first(simulation) {
+        if problem.stage == first {
             step.conserved = problem.integrator.conserved()?;
-            (step.outflow, step.imbalance) = (trial.supplied, trial.imbalance);
+            (step.supplied, step.inflow) = (trial.flow.supplied, trial.flow.natural);
+            step.imbalance = step.conserved - before - dt * trial.flow.total();
         }
     }
     Ok(Advance::Accepted(step))
@@ -278,7 +303,7 @@ fn write_frame(
 /// `/log/steps`: one row a step.
 fn write_steps(file: &ResultFile, simulation: &Simulation, steps: &[Step]) -> Result<()> {
     let mut columns: Vec<String> =
-        ["time", "length", "newton", "linear", "error", "conserved", "outflow", "imbalance"]
+        ["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance"]
             .map(String::from)
             .to_vec();
     columns.extend(simulation.deck.quantity.iter().map(|q| q.name.clone()));
@@ -292,7 +317,8 @@ fn write_steps(file: &ResultFile, simulation: &Simulation, steps: &[Step]) -> Re
                 s.linear as f64,
                 s.error,
                 s.conserved,
-                s.outflow,
+                s.supplied,
+                s.inflow,
                 s.imbalance,
             ];
             own.into_iter().chain(s.quantities.iter().copied())
@@ -300,7 +326,7 @@ fn write_steps(file: &ResultFile, simulation: &Simulation, steps: &[Step]) -> Re
         .collect();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let meaning = "accepted time steps: end and length (s), iterations, estimated relative local error, \
-                   integral of what is conserved, its outflow through essential boundaries (per s), error of \
-                   the balance, quantities of interest";
+                   integral of what is conserved, what came in (per s, mean of the step) through essential \
+                   boundaries and through natural ones and sources, error of that balance, quantities of interest";
     file.write_log("steps", "", meaning, &columns, &values)
 }

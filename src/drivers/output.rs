@@ -2,7 +2,7 @@
 use crate::Result;
 use crate::deck::Deck;
 use crate::parallel::Redistribution;
-use crate::physics::Context;
+use crate::physics::{Context, Equation};
 use crate::solver::{FieldInfo, Simulation};
 use crate::storage::{Field, File, Provenance, Samples};
 use crate::{Error, deck};
@@ -59,10 +59,12 @@ pub fn wanted(simulation: &Simulation) -> Result<Vec<FieldInfo>> {
 /// A field as files describe it.
 pub fn describe(simulation: &Simulation, field: &FieldInfo, plan: &Redistribution) -> Field {
     let problem = &simulation.stages[field.stage].problem;
+    let complex = problem.model.equation() == Some(Equation::Helmholtz) && field.derived.is_none();
+    let names = if complex { vec!["real", "imaginary"] } else { field.component_names() };
     Field::nodes(&field.name, &field.unit, field.components, problem.space.element.degree, plan)
         .meaning(field.meaning())
         .physics(&problem.name)
-        .component_names(&field.component_names())
+        .component_names(&names)
 }
 
 /// Computes fields from the present solutions and writes them as one step. Collective.

@@ -75,6 +75,12 @@ impl Rule {
         Self::new(element, rule.quadrature, Some(rule.normal))
     }
 
+    /// The vertices of facet number `facet` of the cells.
+    pub fn facet_vertices(element: &Element, facet: usize) -> Self {
+        let rule = FacetRule::vertices(element.cell, facet);
+        Self::new(element, rule.quadrature, Some(rule.normal))
+    }
+
     fn new(element: &Element, quadrature: Quadrature, normal: Option<[f64; 3]>) -> Self {
         Self {
             basis: element.tabulate(&quadrature.points),

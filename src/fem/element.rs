@@ -248,15 +248,24 @@ pub struct FacetRule {
 impl FacetRule {
     /// The rule of that degree on facet `facet`.
     pub fn new(cell: CellType, facet: usize, degree: usize) -> Self {
+        Self::of(cell, facet, |shape| Quadrature::new(shape, degree))
+    }
+
+    /// The rule with the points at the vertices of facet `facet`, see [`Quadrature::vertices`].
+    pub fn vertices(cell: CellType, facet: usize) -> Self {
+        Self::of(cell, facet, Quadrature::vertices)
+    }
+
+    fn of(cell: CellType, facet: usize, rule: impl Fn(CellType) -> Quadrature) -> Self {
         let vertices = cell.reference_vertices();
         let corners: Vec<[f64; 3]> =
             cell.facet_vertices(facet).iter().map(|&v| vertices[v as usize]).collect();
         let origin = corners[0];
         let base = match cell {
             CellType::Interval => Quadrature::point(),
-            CellType::Triangle | CellType::Quadrilateral => Quadrature::new(CellType::Interval, degree),
-            CellType::Tetrahedron => Quadrature::new(CellType::Triangle, degree),
-            CellType::Hexahedron => Quadrature::new(CellType::Quadrilateral, degree),
+            CellType::Triangle | CellType::Quadrilateral => rule(CellType::Interval),
+            CellType::Tetrahedron => rule(CellType::Triangle),
+            CellType::Hexahedron => rule(CellType::Quadrilateral),
         };
         let first = corners.get(1).map_or([0.0; 3], |c| subtract(c, &origin));
         // The last vertex of a triangle or quadrilateral is the other neighbour of the first.

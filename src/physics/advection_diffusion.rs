@@ -3,8 +3,11 @@
 //! `du/dt + b . grad u - div(k grad u) + c u = f`, stabilised along the streamlines (SUPG: Brooks and
 //! Hughes, CMAME 32 (1982)): the test function v becomes `v + tau b . grad v`, in the storage as well, so
 //! that the method stays consistent in time. Second derivatives of u inside a cell are left out of the
-//! stabilisation; they vanish for degree 1. `tau` is Shakib's, CMAME 89 (1991), eq. 3.56:
-//! `tau = (b . G b + 9 k^2 G : G)^(-1/2)` with the metric `G = 4 J^-T J^-1` of the cells.
+//! stabilisation; they vanish for degree 1. `tau = h/(2 |b|) (1 - 1/Pe)` where the cell Peclet number
+//! `Pe = |b| h/(2 k)` is above 1, otherwise zero (Elman, Silvester, Wathen, *Finite Elements and Fast
+//! Iterative Solvers*, 2nd ed. (2014), eq. 6.44): the least that keeps P1 free of oscillations in one
+//! dimension, and nothing where the mesh resolves the solution, so that P2 keeps its order. The length h
+//! along b comes from the metric `G = 4 J^-T J^-1` of the cell: `2 |b|/h = (b . G b)^(1/2)`.
 use crate::fem::form::{Density, Form, State};
 use crate::fem::lanes::{Lanes, dot};
 use crate::fem::weak_form::{Point, Shape};
@@ -22,17 +25,16 @@ impl AdvectionDiffusion {
     #[inline(always)]
     fn stabilisation<const D: usize>(point: &Point<D>) -> [Lanes; D] {
         let (k, b) = (point.coefficients[0], Self::velocity(point));
-        let mut along = Lanes::splat(f64::MIN_POSITIVE);
-        let mut size = Lanes::ZERO;
+        // Tiny numbers keep a fluid at rest and a body without diffusion from dividing by zero.
+        let mut along = Lanes::splat(1e-200);
         for row in &point.inverse {
             let part = dot(row, &b);
-            along += part * part;
-            for other in &point.inverse {
-                let entry = dot(row, other);
-                size += entry * entry;
-            }
+            along += part * part * 4.0;
         }
-        let tau = Lanes::splat(1.0) / (along * 4.0 + k * k * size * (9.0 * 16.0)).sqrt();
+        let rate = along.sqrt();
+        // 1/Pe = k (2 |b|/h) / |b|^2
+        let inverse = k * rate / (dot(&b, &b) + Lanes::splat(1e-200));
+        let tau = (Lanes::splat(1.0) - inverse).apply(|x| x.max(0.0)) / rate;
         b.map(|entry| entry * tau)
     }
 }

@@ -141,9 +141,15 @@ impl Problem {
                     };
                 }
             }
-            // The first coefficient is a diffusivity.
-            Model::Equation(_) => {
-                (0..dimension).for_each(|i| result[i] = -k(0) * sample.gradient[0][i]);
+            Model::Equation(equation) => {
+                let u = sample.value[0];
+                let conductivity = match equation {
+                    Equation::PorousMedium => u.abs().powf(k(0)),
+                    Equation::Stefan => k(usize::from(u >= k(2))),
+                    // The first coefficient is a diffusivity.
+                    _ => k(0),
+                };
+                (0..dimension).for_each(|i| result[i] = -conductivity * sample.gradient[0][i]);
             }
             Model::Elasticity { axisymmetric, reduction } => {
                 let (lambda, mu, held_back) = (k(0), k(1), k(2));

@@ -419,6 +419,7 @@ impl Integral {
         let p = space.element.degree;
         let equation = model.equation();
         let varies = coefficients.any_varies_in_space();
+        let lumped = equation.is_some_and(Equation::is_lumped) && p == 1;
         match place {
             Place::Volume => {
                 // Constant coefficients: the stiffness of P1 needs degree 0, its load degree 1; a
@@ -429,7 +430,6 @@ impl Integral {
                     None if varies || coefficients.reaction || tensor => 2 * p,
                     None => p.max(2 * (p - 1)),
                 };
-                let lumped = equation.is_some_and(Equation::is_lumped) && p == 1;
                 let rule = match lumped {
                     true => Rule::vertices(&space.element),
                     false => Rule::cells(&space.element, degree),
@@ -454,7 +454,10 @@ impl Integral {
                     })
                     .filter(|(_, entities)| !entities.is_empty())
                     .map(|(local, entities)| Group {
-                        rule: Rule::facet(&space.element, local, degree),
+                        rule: match lumped {
+                            true => Rule::facet_vertices(&space.element, local),
+                            false => Rule::facet(&space.element, local, degree),
+                        },
                         entities,
                     })
                     .collect();

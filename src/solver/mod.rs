@@ -8,6 +8,7 @@ mod options;
 mod p_multigrid;
 mod schwarz;
 mod simulation;
+mod step_control;
 mod time;
 
 pub use coarse::{Coarse, CoarseModes, coarse_space};
@@ -19,4 +20,5 @@ pub use newton::{NewtonOutcome, NewtonSolver};
 pub use p_multigrid::PMultigrid;
 pub use schwarz::{Schwarz, SchwarzOptions};
 pub use simulation::{Simulation, Stage, StageSolver};
-pub use time::{StepControl, TimeIntegrator, Trial};
+pub use step_control::StepControl;
+pub use time::{Flow, TimeIntegrator, Trial};

@@ -59,6 +59,15 @@ impl TimeScheme {
             Self::Sdirk3 => 3,
         }
     }
+
+    /// Order of the less accurate of the two formulas whose difference estimates the local error: it goes with the
+    /// power one higher of the step.
+    pub fn order_of_estimate(self) -> usize {
+        match self {
+            Self::Bdf1 | Self::Sdirk2 => 1,
+            Self::Bdf2 | Self::CrankNicolson | Self::Sdirk3 => 2,
+        }
+    }
 }
 
 /// An attempted step.
@@ -70,10 +79,32 @@ pub struct Trial {
     pub error: Option<f64>,
     /// What the Newton solves needed, added up.
     pub newton: NewtonOutcome,
-    /// What flows out through essential boundaries, in conserved units a second (of the last stage).
+    /// What came in during the step.
+    pub flow: Flow,
+}
+
+/// What comes into the domain, in conserved units a second on average over a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Flow {
+    /// Through essential boundaries.
     pub supplied: f64,
-    /// What the equations of the free rows lack, times the step: the balance's error.
-    pub imbalance: f64,
+    /// Through natural boundaries and from sources.
+    pub natural: f64,
+}
+
+impl Flow {
+    /// All of it.
+    pub fn total(self) -> f64 {
+        self.supplied + self.natural
+    }
+
+    /// `factor * (self + weight * other)`.
+    fn combine(self, factor: f64, weight: f64, other: Self) -> Self {
+        Self {
+            supplied: factor * (self.supplied + weight * other.supplied),
+            natural: factor * (self.natural + weight * other.natural),
+        }
+    }
 }
 
 /// The state of the time integration: solutions and storages of the last steps, newest first.
@@ -83,6 +114,8 @@ pub struct TimeIntegrator {
     storages: VecDeque<Vector>,
     /// `F` at the newest solution, for Crank-Nicolson.
     rest: Option<Vector>,
+    /// What came in during the newest step.
+    flow: Flow,
 }
 
 const STORAGE: Parts = Parts { storage: 1.0, residual: 0.0 };
@@ -108,6 +141,7 @@ impl TimeIntegrator {
             solutions: VecDeque::from([(context.time, initial)]),
             storages: VecDeque::from([storage]),
             rest: None,
+            flow: Flow::default(),
         })
     }
 
@@ -126,20 +160,37 @@ impl TimeIntegrator {
         Ok(self.storages[0].sum()?)
     }
 
+    /// Forgets the steps before the newest: the next one starts anew, as after a jump of the loads, which no
+    /// formula through earlier steps may look across.
+    pub fn restart(&mut self) {
+        self.solutions.truncate(1);
+        self.storages.truncate(1);
+        self.rest = None;
+    }
+
+    /// Estimates are relative to the solution: while there is none they say nothing.
+    fn starts_from_nothing(&self) -> Result<bool> {
+        Ok(self.solution().norm(petsc_rs::Norm::Two)? == 0.0)
+    }
+
     /// Attempts a step of length `dt`; `context` gives the parameters. Nothing changes until
     /// [`TimeIntegrator::accept`]. Collective.
     ///
     /// # Errors
     /// See [`NewtonSolver::solve`].
     pub fn attempt(&self, newton: &mut NewtonSolver, context: &Context, dt: f64) -> Result<Trial> {
-        match self.scheme {
+        let mut trial = match self.scheme {
             TimeScheme::Bdf1 => self.multistep(newton, context, dt),
             TimeScheme::Sdirk2 => self.sdirk(&SDIRK2, newton, context, dt),
             TimeScheme::Sdirk3 => self.sdirk(&SDIRK3, newton, context, dt),
             // One step of the same order gives the others their past and consistent algebraic unknowns.
             _ if self.solutions.len() < 2 => self.sdirk(&SDIRK2, newton, context, dt),
             _ => self.multistep(newton, context, dt),
+        }?;
+        if self.starts_from_nothing()? {
+            trial.error = None;
         }
+        Ok(trial)
     }
 
     /// Makes an attempted step of length `dt` the newest. Collective.
@@ -156,6 +207,7 @@ impl TimeIntegrator {
         }
         self.solutions.push_front((time, trial.solution.try_clone()?));
         self.solutions.truncate(3);
+        self.flow = trial.flow;
         Ok(())
     }
 
@@ -166,7 +218,7 @@ impl TimeIntegrator {
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
         let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
-        let (supplied, imbalance) = balance(newton, parts, &offset, &solution)?;
+        let flow = self.multistep_flow(dt, supply(newton, parts, &offset, &solution)?, newton, &solution)?;
         let error = match self.error_constant(dt) {
             Some(constant) if outcome.failure.is_none() => {
                 let mut difference = solution.try_clone()?;
@@ -175,7 +227,30 @@ impl TimeIntegrator {
             }
             _ => None,
         };
-        Ok(Trial { solution, error, newton: outcome, supplied, imbalance: imbalance / sigma })
+        Ok(Trial { solution, error, newton: outcome, flow })
+    }
+
+    /// The mean flow over a step that satisfies the formula with the residual `supplied` on essential rows.
+    /// Formulas are linear in storages, so they hold for what came in as they hold for what is stored.
+    fn multistep_flow(
+        &self,
+        dt: f64,
+        supplied: f64,
+        newton: &NewtonSolver,
+        solution: &Vector,
+    ) -> Result<Flow> {
+        let now = Flow { supplied, natural: -newton.evaluate(REST, solution)?.sum()? };
+        Ok(match (self.scheme, &self.rest, self.storages.len()) {
+            (TimeScheme::CrankNicolson, Some(rest), _) => {
+                now.combine(0.5, 1.0, Flow { supplied: 0.0, natural: -rest.sum()? })
+            }
+            (TimeScheme::Bdf2, _, 2) => {
+                // With mean flows q over steps of ratio r: (1 + 2 r) q_1 - r q_0 = (1 + r) F.
+                let r = dt / (self.time() - self.solutions[1].0);
+                now.combine((1.0 + r) / (1.0 + 2.0 * r), r / (1.0 + r), self.flow)
+            }
+            _ => now,
+        })
     }
 
     /// `sigma` and offset of the multistep formula.
@@ -252,7 +327,7 @@ impl TimeIntegrator {
         // Slopes of u itself, for the estimate.
         let mut slopes: Vec<Vector> = Vec::new();
         let mut solution = first.try_clone()?;
-        let (mut supplied, mut imbalance) = (0.0, 0.0);
+        let mut flow = Flow::default();
         for stage in 0..method.lower.len() {
             let mut offset = self.storages[0].try_clone()?;
             offset.scale(-sigma)?;
@@ -267,11 +342,11 @@ impl TimeIntegrator {
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
-            (supplied, imbalance) = balance(newton, parts, &offset, &solution)?;
             if total.failure.is_some() {
-                return Ok(Trial { solution, error: None, newton: total, supplied, imbalance });
+                return Ok(Trial { solution, error: None, newton: total, flow });
             }
             rests.push(newton.evaluate(REST, &solution)?);
+            flow.supplied = method.gamma * supply(newton, parts, &offset, &solution)?;
             let mut slope = solution.try_clone()?;
             slope.axpy(-1.0, &base)?;
             slope.scale(sigma)?;
@@ -282,87 +357,23 @@ impl TimeIntegrator {
         for (j, slope) in slopes.iter().enumerate() {
             let weight = if j == last { method.gamma } else { method.lower[last][j] };
             difference.axpy(dt * (weight - method.embedded[j]), slope)?;
+            flow.natural -= weight * rests[j].sum()?;
         }
         let error = Some(relative(&difference, &solution)?);
-        Ok(Trial { solution, error, newton: total, supplied, imbalance: imbalance / sigma })
+        Ok(Trial { solution, error, newton: total, flow })
     }
 }
 
-/// Sums of the full residual over essential rows and over free rows.
-fn balance(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<(f64, f64)> {
+/// Sum of the full residual over essential rows: what their conditions supply.
+fn supply(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<f64> {
     let mut full = newton.evaluate(parts, solution)?;
     full.axpy(1.0, offset)?;
     let essential = newton.essential();
-    let (mut fixed, mut free) = (0.0, 0.0);
-    for (value, &is_fixed) in full.read()?.iter().zip(&essential.fixed) {
-        *if is_fixed { &mut fixed } else { &mut free } += value;
-    }
-    Ok((newton.comm().sum(fixed), newton.comm().sum(free)))
+    let fixed = full.read()?.iter().zip(&essential.fixed).filter(|(_, fixed)| **fixed).map(|(v, _)| v).sum();
+    Ok(newton.comm().sum(fixed))
 }
 
 fn relative(difference: &Vector, solution: &Vector) -> Result<f64> {
     let scale = solution.norm(petsc_rs::Norm::Two)?.max(f64::MIN_POSITIVE.sqrt());
     Ok(difference.norm(petsc_rs::Norm::Two)? / scale)
-}
-
-/// Chooses steps so that the estimated local error stays below a tolerance, and meets given times exactly.
-#[derive(Debug, Clone)]
-pub struct StepControl {
-    /// Relative local error aimed at; `None` for steps of one length.
-    pub tolerance: Option<f64>,
-    /// Order of the scheme; the error of a step goes with the power one higher.
-    pub order: usize,
-    /// Shortest step, s: below it the run fails.
-    pub shortest: f64,
-    /// Longest step, s.
-    pub longest: f64,
-    /// The step that accuracy asks for, s.
-    pub step: f64,
-}
-
-impl StepControl {
-    /// The next step from `time`, so that no time of the ascending list `stops` is passed over.
-    pub fn next(&self, time: f64, stops: &[f64]) -> f64 {
-        let step = self.step.min(self.longest);
-        let slack = 1e-9 * step;
-        let Some(stop) = stops.iter().find(|&&stop| stop > time + slack) else { return step };
-        let left = stop - time;
-        if left <= step + slack {
-            left
-        } else if left < 2.0 * step && self.tolerance.is_some() {
-            // Two equal steps rather than a long and a short one.
-            left / 2.0
-        } else {
-            step
-        }
-    }
-
-    /// Whether a step of this length may still be shortened.
-    pub fn is_shortest(&self, dt: f64) -> bool {
-        dt <= self.shortest * (1.0 + 1e-9)
-    }
-
-    /// Judges a step of length `dt` and sets the next length. Hairer and Wanner, *Solving Ordinary
-    /// Differential Equations II*, section IV.8.
-    pub fn accepts(&mut self, error: Option<f64>, dt: f64) -> bool {
-        let (Some(tolerance), Some(error)) = (self.tolerance, error) else {
-            // Back to the full length after a cut.
-            self.step = (2.0 * dt).max(self.step).min(self.longest);
-            return true;
-        };
-        let ratio = error / tolerance;
-        let factor = 0.9 * ratio.max(1e-10).powf(-1.0 / (self.order + 1) as f64);
-        let accepted = ratio <= 1.0;
-        // A step cut short by a stop does not make the step forget its length.
-        if !accepted || dt > 0.5 * self.step || factor < 1.0 {
-            self.step = (dt * factor.clamp(0.2, 2.0)).clamp(self.shortest, self.longest);
-        }
-        accepted
-    }
-
-    /// Shortens the step after a failed solve; `false` when it is too short already.
-    pub fn cut(&mut self, dt: f64) -> bool {
-        self.step = dt / 4.0;
-        self.step >= self.shortest
-    }
 }

@@ -6,6 +6,7 @@ mod meshes;
 mod models;
 #[path = "../common/mpirun.rs"]
 mod mpirun;
+mod time;
 
 use mpirun::mpirun;
 use std::collections::HashSet;
@@ -46,6 +47,7 @@ fn broken_input_is_refused() {
     cases.extend(meshes::cases());
     cases.extend(hdf5_files::cases());
     cases.extend(models::cases());
+    cases.extend(time::cases());
     let distinct: HashSet<(&[String], usize)> = cases.iter().map(|c| (&c.messages[..], c.ranks)).collect();
     assert_eq!(distinct.len(), cases.len(), "two cases with the same messages");
     assert!(cases.len() >= 40);

@@ -2,6 +2,7 @@
 mod markers;
 mod physics;
 mod results;
+mod time;
 
 use super::document::Fault;
 use super::spelling::{did_you_mean, either};

@@ -1,8 +1,8 @@
 //! `[[physics]]`: conditions, references to earlier models, signs of material data.
 use super::super::spelling::{did_you_mean, either};
 use super::super::{
-    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Property, Scalar, ScalarOrVector,
-    Tensor,
+    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Property, Scalar, Tensor,
+    Viscoplasticity,
 };
 use super::{Checker, each_name};
 use std::collections::{HashMap, HashSet};
@@ -35,82 +35,25 @@ fn fraction(value: f64) -> Option<&'static str> {
 }
 
 impl Checker<'_> {
-    /// Models that only evolve, and those that take exactly one law.
-    fn needs_time(&mut self, p: usize, physics: &Physics) {
+    /// Tables and loads of viscoplasticity.
+    fn viscoplasticity(&mut self, p: usize, model: &Viscoplasticity) {
         let key = format!("physics[{p}]");
-        match (physics.model(), &self.deck.time) {
-            ("diffusion_sorption" | "porous_medium" | "viscoplasticity", None) => {
-                self.add(&key, format!("{} needs a section [time]", physics.model()));
+        for (name, property) in model.properties() {
+            let Property::Table(table) = property else { continue };
+            let key = format!("{key}.{name}");
+            if table.temperature.len() != table.value.len() {
+                let (t, v) = (table.temperature.len(), table.value.len());
+                self.add(&key, format!("{t} temperatures but {v} values"));
             }
-            ("helmholtz", Some(_)) => self.add(&key, "helmholtz is steady: leave [time] out"),
-            _ => {}
-        }
-        if let Physics::Viscoplasticity(m) = physics {
-            for (name, property) in m.properties() {
-                let Property::Table(table) = property else { continue };
-                let key = format!("{key}.{name}");
-                if table.temperature.len() != table.value.len() {
-                    let (t, v) = (table.temperature.len(), table.value.len());
-                    self.add(&key, format!("{t} temperatures but {v} values"));
-                }
-                if table.temperature.windows(2).any(|w| w[1] <= w[0]) {
-                    self.add(&format!("{key}.temperature"), "the temperatures are not ascending");
-                }
-            }
-            if m.rotation.is_some() && m.density.is_none() {
-                self.add(&format!("{key}.rotation"), "a centrifugal load needs the `density`");
-            }
-            if m.plane == Some(Plane::Stress) {
-                self.add(&format!("{key}.plane"), "viscoplasticity knows \"strain\" and \"axisymmetric\"");
+            if table.temperature.windows(2).any(|w| w[1] <= w[0]) {
+                self.add(&format!("{key}.temperature"), "the temperatures are not ascending");
             }
         }
-        match physics {
-            Physics::PorousMedium(m) if m.exponent.is_some() == m.stefan.is_some() => {
-                self.add(&key, "porous_medium needs either `exponent` or `stefan`");
-            }
-            Physics::Diffusion(m) if m.capacity.is_some() && self.deck.time.is_none() => {
-                self.add(&format!("{key}.capacity"), "only a run with [time] has a capacity");
-            }
-            _ => {}
+        if model.rotation.is_some() && model.density.is_none() {
+            self.add(&format!("{key}.rotation"), "a centrifugal load needs the `density`");
         }
-    }
-
-    pub(super) fn time(&mut self) {
-        let deck = self.deck;
-        if let Some(time) = &deck.time {
-            if time.end <= time.start {
-                self.add(
-                    "time.end",
-                    format!("expected a time after the start {}, found {}", time.start, time.end),
-                );
-            }
-            for (i, &stop) in time.stops.iter().enumerate() {
-                if stop <= time.start || stop > time.end {
-                    self.add(&format!("time.stops[{i}]"), format!("{stop} is not between start and end"));
-                }
-            }
-        } else if !deck.initial.is_empty() {
-            self.add("initial", "initial values belong to runs with a section [time]");
-        }
-        for (i, initial) in deck.initial.iter().enumerate() {
-            let key = format!("initial[{i}]");
-            let Some((physics, _)) = self.field(&key, initial.field.as_deref(), None) else { continue };
-            let list: Vec<&Scalar> = match &initial.value {
-                ScalarOrVector::Scalar(value) => vec![value],
-                ScalarOrVector::Vector(values) => values.iter().collect(),
-            };
-            for (j, scalar) in list.iter().enumerate() {
-                let place =
-                    if list.len() == 1 { format!("{key}.value") } else { format!("{key}.value[{j}]") };
-                self.scalar(&place, scalar);
-            }
-            if let Some(block) = &deck.mesh.block {
-                let components = deck.physics[physics].components(block.cell.dimension());
-                if list.len() > components {
-                    let message = format!("expected {components} values, found {}", list.len());
-                    self.add(&format!("{key}.value"), message);
-                }
-            }
+        if model.plane == Some(Plane::Stress) {
+            self.add(&format!("{key}.plane"), "viscoplasticity knows \"strain\" and \"axisymmetric\"");
         }
     }
 
@@ -133,6 +76,7 @@ impl Checker<'_> {
             for (name, coefficient) in physics.coefficients() {
                 let sign: Sign = match name {
                     "conductivity" | "young" | "viscosity" | "capacity" | "exponent" => positive,
+                    "diffusivity" if physics.model() == "diffusion_sorption" => positive,
                     "density" if physics.model() == "navier_stokes" => positive,
                     "reaction" | "density" | "diffusivity" | "wave_number" => not_negative,
                     "poisson" => poisson,
@@ -142,6 +86,9 @@ impl Checker<'_> {
             }
             if let Physics::Elasticity(model) = physics {
                 self.elasticity(p, model);
+            }
+            if let Physics::Viscoplasticity(model) = physics {
+                self.viscoplasticity(p, model);
             }
             for (name, scalar) in physics.scalars() {
                 let sign: Sign = match name.as_str() {
@@ -208,7 +155,7 @@ impl Checker<'_> {
             Coefficient::Physics(source) => {
                 let earlier: Vec<&str> = self.deck.physics[..p]
                     .iter()
-                    .filter(|q| q.model() == "diffusion")
+                    .filter(|q| q.components(2) == 1)
                     .map(|q| q.name())
                     .collect();
                 let name = source.physics.as_str();

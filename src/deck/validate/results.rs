@@ -27,6 +27,15 @@ impl Checker<'_> {
                     let message = format!("this kind needs a solution, not the derived field \"{field}\"");
                     self.add(&key("field"), message);
                 }
+                let model = deck.physics[physics].model();
+                if kind == K::Energy
+                    && !(model == "elasticity" || model == "diffusion" && deck.time.is_none())
+                {
+                    self.add(&key("kind"), "only steady diffusion and elasticity have an energy");
+                }
+                if kind == K::Flux && ["burgers", "helmholtz"].contains(&model) {
+                    self.add(&key("kind"), format!("{model} has no flux of one scalar"));
+                }
                 let known = deck
                     .exact
                     .iter()
