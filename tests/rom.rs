@@ -190,7 +190,7 @@ fn reassembles(comm: &Comm) {
                 let essential = problem.essential(&context).unwrap();
                 for dof in 0..problem.space.owned_dofs() {
                     let value: f64 =
-                        expansion.lifts.iter().map(|(t, l)| t.value(problem, &context) * l[dof]).sum();
+                        expansion.lifts.iter().map(|(t, l)| t.value(&**problem, &context) * l[dof]).sum();
                     assert!((value - essential.values[dof]).abs() <= 1e-12 * (1.0 + value.abs()));
                 }
             }

@@ -239,16 +239,17 @@ fn advance(
         return Ok(Advance::Rejected);
     }
     step.error = error.unwrap_or(f64::NAN);
-    for (problem, trial) in evolving.iter_mut().zip(&trials) {
+    for (problem, trial) in evolving.iter_mut().zip(trials) {
         let stage = &mut simulation.stages[problem.stage];
         let StageSolver::Newton(newton) = &stage.solver else { continue };
-        problem.integrator.accept(newton, trial, dt)?;
+        problem.integrator.accept(newton, &trial, dt)?;
         stage.essential = newton.essential();
         stage.solution.ghost_update()?;
         if problem.stage == evolving_first(simulation) {
             step.conserved = problem.integrator.conserved()?;
             (step.outflow, step.imbalance) = (trial.supplied, trial.imbalance);
         }
+        simulation.stages[problem.stage].residual = Some(trial.residual);
     }
     Ok(Advance::Accepted(step))
 }

@@ -1,6 +1,8 @@
 //! Solving: linear systems, and the chain of problems that a deck describes.
 mod coarse;
+mod continuation;
 mod fields;
+mod flow;
 mod gating;
 mod linear;
 mod newton;

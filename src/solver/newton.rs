@@ -1,4 +1,5 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
+use super::flow::{PressureLevel, split};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Parts, Space, Values};
 use crate::physics::{Context, Equation, Problem};
@@ -37,7 +38,7 @@ pub struct NewtonSolver {
     name: String,
     /// The PETSc options that define it.
     pub options: String,
-    tolerance: f64,
+    pub(super) tolerance: f64,
     max_iterations: usize,
     /// Largest residual of a first guess so far: what later ones are compared with.
     reference: f64,
@@ -56,6 +57,8 @@ struct Inner {
     parts: Parts,
     offset: Option<Vector>,
     state: Vector,
+    /// What a flow's conditions leave open; known after the first evaluation.
+    level: Option<PressureLevel>,
     /// Factors and fixed unknowns for which the tangent of a linear form stands in the matrix.
     assembled: Option<(Parts, Vec<bool>)>,
 }
@@ -122,6 +125,7 @@ impl NewtonSolver {
                 parts: Parts { storage: 0.0, residual: 1.0 },
                 offset: None,
                 state: space.field()?,
+                level: None,
                 assembled: None,
             }),
         });
@@ -133,6 +137,9 @@ impl NewtonSolver {
         let history = Rc::new(RefCell::new(Vec::new()));
         let record = history.clone();
         solver.set_monitor(move |_, norm| record.borrow_mut().push(norm))?;
+        if equation == Equation::NavierStokes {
+            split(problem, &mut solver.krylov()?.preconditioner()?)?;
+        }
         let added = solver.set_options(&chosen)?;
         Ok(Self {
             solver,
@@ -222,6 +229,13 @@ impl NewtonSolver {
         problem.check(&coefficients)?;
         let essential = problem.essential(context)?;
         let inner = &mut *self.system.inner.borrow_mut();
+        if self.system.equation == Equation::NavierStokes {
+            if inner.level.is_none() {
+                inner.level = Some(PressureLevel::new(problem, &coefficients)?);
+            }
+            let level = inner.level.as_ref().expect("set above");
+            level.check(problem, &essential)?;
+        }
         // The matrix of a linear form holds unless coefficients changed, on any rank.
         let changed = u8::from(coefficients != inner.coefficients);
         if problem.space.mesh.comm.max(changed) == 1 {
@@ -239,6 +253,11 @@ impl NewtonSolver {
         let state = state.local_read()?;
         self.system.problem.form(self.system.equation, &inner.coefficients, &state, parts, &mut result)?;
         Ok(result)
+    }
+
+    /// Whether the model has a time derivative.
+    pub fn evolves(&self) -> bool {
+        self.system.equation.evolves()
     }
 
     /// The ranks.

@@ -74,6 +74,9 @@ pub struct Trial {
     pub supplied: f64,
     /// What the equations of the free rows lack, times the step: the balance's error.
     pub imbalance: f64,
+    /// The complete residual, `dS/dt + F`, at the end of the step (Crank-Nicolson: its mean over the step):
+    /// on essential rows what the supports give.
+    pub residual: Vector,
 }
 
 /// The state of the time integration: solutions and storages of the last steps, newest first.
@@ -165,7 +168,11 @@ impl TimeIntegrator {
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
         let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
-        let (supplied, imbalance) = balance(newton, parts, &offset, &solution)?;
+        let mut residual = complete(newton, parts, &offset, &solution)?;
+        // Crank-Nicolson's equation is the sum of those at both ends.
+        let ends = if self.scheme == TimeScheme::CrankNicolson { 2.0 } else { 1.0 };
+        residual.scale(1.0 / ends)?;
+        let (supplied, imbalance) = balance(newton, &residual)?;
         let error = match self.error_constant(dt) {
             Some(constant) if outcome.failure.is_none() => {
                 let mut difference = solution.try_clone()?;
@@ -174,7 +181,8 @@ impl TimeIntegrator {
             }
             _ => None,
         };
-        Ok(Trial { solution, error, newton: outcome, supplied, imbalance: imbalance / sigma })
+        let imbalance = imbalance * ends / sigma;
+        Ok(Trial { solution, error, newton: outcome, supplied, imbalance, residual })
     }
 
     /// `sigma` and offset of the multistep formula.
@@ -250,6 +258,7 @@ impl TimeIntegrator {
         let mut rests: Vec<Vector> = Vec::new();
         // Slopes of u itself, for the estimate.
         let mut slopes: Vec<Vector> = Vec::new();
+        let mut residuals: Vec<Vector> = Vec::new();
         let mut solution = first.try_clone()?;
         let (mut supplied, mut imbalance) = (0.0, 0.0);
         for stage in 0..method.lower.len() {
@@ -266,15 +275,25 @@ impl TimeIntegrator {
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
-            (supplied, imbalance) = balance(newton, parts, &offset, &solution)?;
+            let mut residual = complete(newton, parts, &offset, &solution)?;
+            // The stage's equation also holds those of the stages before it.
+            for (&a, earlier) in method.lower[stage].iter().zip(&residuals) {
+                residual.axpy(-a / method.gamma, earlier)?;
+            }
+            (supplied, imbalance) = balance(newton, &residual)?;
+            residuals.push(residual);
             if total.failure.is_some() {
-                return Ok(Trial { solution, error: None, newton: total, supplied, imbalance });
+                break;
             }
             rests.push(newton.evaluate(REST, &solution)?);
             let mut slope = solution.try_clone()?;
             slope.axpy(-1.0, &base)?;
             slope.scale(sigma)?;
             slopes.push(slope);
+        }
+        let residual = residuals.pop().expect("a method has stages");
+        if total.failure.is_some() {
+            return Ok(Trial { solution, error: None, newton: total, supplied, imbalance, residual });
         }
         let last = method.lower.len() - 1;
         let mut difference = solution.duplicate()?;
@@ -283,14 +302,19 @@ impl TimeIntegrator {
             difference.axpy(dt * (weight - method.embedded[j]), slope)?;
         }
         let error = Some(relative(&difference, &solution)?);
-        Ok(Trial { solution, error, newton: total, supplied, imbalance: imbalance / sigma })
+        Ok(Trial { solution, error, newton: total, supplied, imbalance: imbalance / sigma, residual })
     }
 }
 
-/// Sums of the full residual over essential rows and over free rows.
-fn balance(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<(f64, f64)> {
+/// The residual with its essential rows.
+fn complete(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<Vector> {
     let mut full = newton.evaluate(parts, solution)?;
     full.axpy(1.0, offset)?;
+    Ok(full)
+}
+
+/// Sums of a complete residual over essential rows and over free rows.
+fn balance(newton: &NewtonSolver, full: &Vector) -> Result<(f64, f64)> {
     let essential = newton.essential();
     let (mut fixed, mut free) = (0.0, 0.0);
     for (value, &is_fixed) in full.read()?.iter().zip(&essential.fixed) {
