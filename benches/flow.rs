@@ -15,7 +15,8 @@ use tessera::physics::{Context, build};
 
 type Pairs = Vec<(String, f64)>;
 
-const CASES: [(&str, usize); 4] = [("triangle", 100), ("quadrilateral", 80), ("tetrahedron", 16), ("hexahedron", 12)];
+const CASES: [(&str, usize); 4] =
+    [("triangle", 100), ("quadrilateral", 80), ("tetrahedron", 16), ("hexahedron", 12)];
 
 fn main() {
     if let Err(error) = run() {
@@ -71,7 +72,10 @@ fn measure(n: &str, cell: &str) -> tessera::Result<()> {
         }
         Ok(best)
     };
-    println!("residual {}", best(&mut || problem.form(equation, &coefficients, &state, parts, &mut residual))?);
+    println!(
+        "residual {}",
+        best(&mut || problem.form(equation, &coefficients, &state, parts, &mut residual))?
+    );
     println!(
         "tangent {}",
         best(&mut || problem.tangent(equation, &coefficients, &state, parts, &essential, &mut matrix))?

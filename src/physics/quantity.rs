@@ -186,13 +186,7 @@ impl Problem {
 
     /// The sum of a residual, such as `K u - f`, over the essential unknowns of one component on a place.
     /// Collective.
-    pub fn support(
-        &self,
-        essential: &Essential,
-        residual: &[f64],
-        place: &Where,
-        component: usize,
-    ) -> f64 {
+    pub fn support(&self, essential: &Essential, residual: &[f64], place: &Where, component: usize) -> f64 {
         let c = self.space.components;
         let sum: f64 = nodes(&self.space, place)
             .iter()

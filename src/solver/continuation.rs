@@ -79,7 +79,12 @@ impl NewtonSolver {
     /// Norm over the free unknowns.
     fn free_norm(&self, mut vector: Vector) -> Result<f64> {
         let essential = self.essential();
-        vector.write()?.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
+        vector
+            .write()?
+            .iter_mut()
+            .zip(&essential.fixed)
+            .filter(|(_, fixed)| **fixed)
+            .for_each(|(v, _)| *v = 0.0);
         Ok(vector.norm(Norm::Two)?)
     }
 }

@@ -1,6 +1,6 @@
 //! What is special about a flow: the level of its pressure, the balance of its boundary values, and the
 //! blocks of its matrix.
-use crate::fem::{Essential, Parts, Values};
+use crate::fem::{Essential, Parts, Space, Values};
 use crate::physics::{Equation, Problem};
 use crate::{Error, Result};
 use petsc_rs::{IndexSet, Preconditioner, Vector};
@@ -53,9 +53,7 @@ impl PressureLevel {
         if free > 1e-10 * largest {
             return Ok(());
         }
-        let fault = |message: String| {
-            Err(Error::input("", format!("physics `{}`: {message}", problem.name)))
-        };
+        let fault = |message: String| Err(Error::input("", format!("physics `{}`: {message}", problem.name)));
         if pinned == 0.0 {
             let free = vec!["\"free\""; c - 1].join(", ");
             return fault(format!(
@@ -75,26 +73,46 @@ impl PressureLevel {
     }
 }
 
-/// Names the blocks of the matrix for PETSc's field split: `pressure`, the free pressure unknowns, and
-/// `velocity`, all others. The rows of fixed and unused pressures are unit rows, which would make the products
-/// of the blocks singular. Collective.
-pub(super) fn split(problem: &Problem, preconditioner: &mut Preconditioner) -> Result<()> {
-    let space = &problem.space;
-    let c = space.components;
-    let first = space.first as usize * c;
-    let mut in_pressure = vec![false; space.owned_nodes];
-    in_pressure.iter_mut().enumerate().for_each(|(node, free)| *free = space.is_vertex(node));
-    for condition in problem.conditions.iter().filter(|condition| matches!(condition.values.get(c - 1), Some(Some(_)))) {
-        for &node in condition.nodes.iter().filter(|&&node| (node as usize) < space.owned_nodes) {
-            in_pressure[node as usize] = false;
+/// The blocks of a flow's matrix, as owned local unknowns.
+pub(super) struct Blocks {
+    /// All but the free pressures. The rows of fixed and unused pressures are unit rows, which would make the
+    /// products of the blocks singular: they are here.
+    pub velocity: Vec<usize>,
+    /// The free pressures.
+    pub pressure: Vec<usize>,
+}
+
+impl Blocks {
+    pub(super) fn new(problem: &Problem) -> Self {
+        let space = &problem.space;
+        let c = space.components;
+        let mut free: Vec<bool> = (0..space.owned_nodes).map(|node| space.is_vertex(node)).collect();
+        for condition in problem.conditions.iter().filter(|o| matches!(o.values.get(c - 1), Some(Some(_)))) {
+            for &node in condition.nodes.iter().filter(|&&node| (node as usize) < space.owned_nodes) {
+                free[node as usize] = false;
+            }
         }
+        let is_pressure = |dof: &usize| dof % c == c - 1 && free[dof / c];
+        let (pressure, velocity) = (0..space.owned_dofs()).partition(is_pressure);
+        Self { velocity, pressure }
     }
-    let is_pressure = |dof: &usize| dof % c == c - 1 && in_pressure[dof / c];
-    let (pressure, velocity): (Vec<usize>, Vec<usize>) = (0..space.owned_dofs()).partition(is_pressure);
-    preconditioner.set_type("fieldsplit")?;
-    for (name, list) in [("velocity", velocity), ("pressure", pressure)] {
-        let list: Vec<petsc_rs::Int> = list.iter().map(|&dof| (first + dof) as petsc_rs::Int).collect();
-        preconditioner.field_split(name, &IndexSet::new(space.mesh.comm.mpi(), &list)?)?;
+
+    /// Their global numbers, velocity first. Collective.
+    pub(super) fn sets(&self, space: &Space) -> Result<[IndexSet; 2]> {
+        let first = space.first as usize * space.components;
+        let set = |list: &[usize]| {
+            let list: Vec<_> = list.iter().map(|&dof| (first + dof) as petsc_rs::Int).collect();
+            IndexSet::new(space.mesh.comm.mpi(), &list)
+        };
+        Ok([set(&self.velocity)?, set(&self.pressure)?])
     }
-    Ok(())
+
+    /// Names the blocks for PETSc's field split. Collective.
+    pub(super) fn split(&self, space: &Space, preconditioner: &mut Preconditioner) -> Result<()> {
+        preconditioner.set_type("fieldsplit")?;
+        for (name, set) in ["velocity", "pressure"].into_iter().zip(&self.sets(space)?) {
+            preconditioner.field_split(name, set)?;
+        }
+        Ok(())
+    }
 }

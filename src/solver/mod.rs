@@ -6,6 +6,7 @@ mod flow;
 mod gating;
 mod linear;
 mod newton;
+mod schur;
 mod schwarz;
 mod simulation;
 mod time;

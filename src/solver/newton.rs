@@ -1,5 +1,6 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
-use super::flow::{PressureLevel, split};
+use super::flow::{Blocks, PressureLevel};
+use super::schur::Schur;
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Parts, Space, Values};
 use crate::physics::{Context, Equation, Problem};
@@ -12,6 +13,17 @@ use std::rc::Rc;
 const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
 
 const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps";
+
+/// Block elimination of the velocity, see [`Schur`].
+const FLOW: &str = "-ksp_type fgmres -ksp_gmres_restart 100 -pc_type fieldsplit -pc_fieldsplit_type schur \
+    -pc_fieldsplit_schur_fact_type upper -pc_fieldsplit_schur_precondition user \
+    -fieldsplit_velocity_ksp_type preonly -fieldsplit_velocity_pc_type hypre \
+    -fieldsplit_pressure_ksp_type preonly -fieldsplit_pressure_pc_type mat";
+
+/// Fixed and unused unknowns, with the explicit zeros of their rows and columns, are left out of the
+/// factorisation: a third of its time in two dimensions, two thirds in three.
+const DIRECT_FLOW: &str = "-ksp_type preonly -pc_type redistribute -redistribute_ksp_type preonly \
+    -redistribute_pc_type lu -redistribute_pc_factor_mat_solver_type mumps";
 
 /// The linear solver need not be more exact than Newton's model (Eisenstat and Walker, SIAM J. Sci. Comput.
 /// 17 (1996), choice 2).
@@ -35,6 +47,7 @@ pub struct NewtonSolver {
     solver: NonlinearSolver,
     system: Rc<System>,
     added: Vec<String>,
+    flow: Option<(Blocks, Rc<RefCell<Schur>>)>,
     name: String,
     /// The PETSc options that define it.
     pub options: String,
@@ -137,14 +150,23 @@ impl NewtonSolver {
         let history = Rc::new(RefCell::new(Vec::new()));
         let record = history.clone();
         solver.set_monitor(move |_, norm| record.borrow_mut().push(norm))?;
+        let mut flow = None;
         if equation == Equation::NavierStokes {
-            split(problem, &mut solver.krylov()?.preconditioner()?)?;
+            let blocks = Blocks::new(problem);
+            let mut preconditioner = solver.krylov()?.preconditioner()?;
+            blocks.split(space, &mut preconditioner)?;
+            if chosen.contains("schur_precondition user") {
+                let (schur, matrix) = Schur::new(problem, &blocks)?;
+                preconditioner.field_split_schur(&matrix)?;
+                flow = Some((blocks, schur));
+            }
         }
         let added = solver.set_options(&chosen)?;
         Ok(Self {
             solver,
             system,
             added,
+            flow,
             name: problem.name.clone(),
             options: chosen,
             tolerance: options.tolerance,
@@ -172,6 +194,12 @@ impl NewtonSolver {
             (inner.parts, inner.offset) = (parts, offset);
         }
         self.impose(solution)?;
+        if let Some((blocks, schur)) = &self.flow {
+            let inner = self.system.inner.borrow();
+            let (coefficients, essential) = (&inner.coefficients, &inner.essential);
+            let problem = &self.system.problem;
+            schur.borrow_mut().prepare(problem, blocks, coefficients, essential, parts.storage)?;
+        }
         let mut first = self.system.problem.space.field()?;
         self.system.residual(solution, true, &mut first)?;
         let norm = first.norm(petsc_rs::Norm::Two)?;
@@ -319,14 +347,16 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
     let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
     let direct = match options.method {
         SolverMethod::Direct => true,
-        SolverMethod::Auto => small || matches!(equation, Equation::Helmholtz | Equation::NavierStokes),
+        SolverMethod::Auto => small || equation == Equation::Helmholtz,
         _ => false,
     };
     let scalar = space.components == 1;
     let krylov = match (options.method, direct) {
         (SolverMethod::Options, _) => "",
+        (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
         (_, true) => DIRECT,
         _ if equation.is_symmetric() => "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg",
+        _ if equation == Equation::NavierStokes => FLOW,
         _ if scalar => "-ksp_type gmres -pc_type hypre -pc_hypre_type boomeramg",
         _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
     };
