@@ -19,6 +19,12 @@ const KNOWN: &[Known] = &[
     // Kirsch (1898): three times the tension.
     ("plate/plate.toml", "stress_at_hole", 3e6, 1e-2),
     // NAFEMS, The Standard NAFEMS Benchmarks (1990).
+    // Schaefer and Turek (1996), benchmark 2D-1.
+    ("cylinder/steady.toml", "drag", 5.5795, 1e-2),
+    ("cylinder/steady.toml", "lift", 0.01062, 1e-2),
+    ("cylinder/steady.toml", "pressure_drop", 0.11752, 1e-2),
+    // Botella and Peyret (1998).
+    ("cavity/cavity.toml", "u_low", -0.3886, 5e-3),
     ("nafems/le1/le1.toml", "stress_yy_at_D", 92.7e6, 2e-2),
     ("nafems/le10/le10.toml", "stress_yy_at_D", -5.38e6, 2e-2),
     ("nafems/le11/le11.toml", "stress_zz_at_A", -105e6, 2e-2),

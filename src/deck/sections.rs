@@ -270,6 +270,13 @@ pub struct Quantity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
     pub point: Option<Vec<f64>>,
+    /// The value at this point is subtracted from that at `point`, as for a pressure drop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
+    pub minus_point: Option<Vec<f64>>,
+    /// The number is multiplied by this, as for a drag coefficient; it then has no unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
 }
 
 /// Kinds of quantities of interest.

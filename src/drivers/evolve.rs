@@ -264,11 +264,11 @@ fn advance(
     }
     step.error = error.unwrap_or(f64::NAN);
     let first = evolving_first(simulation);
-    for (problem, trial) in evolving.iter_mut().zip(&trials) {
+    for (problem, trial) in evolving.iter_mut().zip(trials) {
         let stage = &mut simulation.stages[problem.stage];
         let StageSolver::Newton(newton) = &stage.solver else { continue };
         let before = problem.integrator.conserved()?;
-        problem.integrator.accept(newton, trial, dt)?;
+        problem.integrator.accept(newton, &trial, dt)?;
         stage.essential = newton.essential();
         stage.solution.ghost_update()?;
         if problem.stage == first {
@@ -276,6 +276,7 @@ fn advance(
             (step.supplied, step.inflow) = (trial.flow.supplied, trial.flow.natural);
             step.imbalance = step.conserved - before - dt * trial.flow.total();
         }
+        simulation.stages[problem.stage].residual = Some(trial.residual);
     }
     Ok(Advance::Accepted(step))
 }

@@ -99,6 +99,9 @@ pub(super) fn solve(stage: &mut Stage, context: &crate::physics::Context, report
     for (iteration, norm) in outcome.history.iter().enumerate() {
         report.detail(format!("    {iteration:5}  {norm:.6e}"));
     }
+    if !outcome.note.is_empty() {
+        report.line(&outcome.note);
+    }
     report.line(format!(
         "{:<11} {} iteration{}, relative residual {:.2e}, {:.2} s",
         stage.problem.name,

@@ -51,6 +51,11 @@ pub trait Form<const D: usize, const C: usize>: Sync {
     /// Components that are interpolated with degree 1 on the vertices of cells of degree 2 (the pressure
     /// of the Taylor-Hood element).
     const LINEAR: [bool; C] = [false; C];
+    /// Whether source `i` of a slope in direction `j` may be other than zero, `[i][j]`; the kernel leaves out
+    /// the others.
+    const SOURCES: [[bool; C]; C] = [[true; C]; C];
+    /// The same for fluxes.
+    const FLUXES: [[bool; C]; C] = [[true; C]; C];
     /// Whether the form reads [`Point::position`].
     const POSITION: bool = false;
     /// Whether gradients are those of the interpolated [`Form::potential`] instead of the field's own.

@@ -3,7 +3,7 @@ use super::assembly::{Domain, Rule, Target, Values, by_share};
 use super::batch::{Batch, Cells};
 use super::form::{Density, Form, State};
 use super::kernel::{Part, Row, Same};
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, dot};
 use super::weak_form::Shape;
 use super::{Essential, Pattern, Space};
 use crate::mesh::CellType;
@@ -132,6 +132,8 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; if job.wants_matrix { N * N } else { 0 }];
     let is_linear = |i: usize| mixed && F::LINEAR[i];
+    let mut work = vec![Density::ZERO; if job.wants_matrix { points } else { 0 }];
+    const { assert!(C <= 4, "the columns of a block are written out") };
 
     for batch in job.entities.chunks(LANES) {
         let entity = |l: usize| batch[l.min(batch.len() - 1)];
@@ -169,38 +171,97 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
             }
         }
         if job.wants_matrix {
-            for b in 0..N {
-                for j in 0..C {
-                    let mut column = [[Lanes::ZERO; C]; N];
-                    for (q, state) in states.iter().enumerate() {
-                        let point = at.point(q);
-                        let mut direction = *trial(q, b, j);
-                        if F::POTENTIAL {
-                            direction.gradient = direction.gradient.map(|g| g * factors[b][j]);
-                        }
-                        let mut density = Density::ZERO;
-                        density.add(job.parts.residual, &job.form.slope(&point, state, &direction, j));
-                        if job.parts.storage != 0.0 {
-                            let slope = job.form.storage_slope(&point, state, &direction, j);
-                            density.add(job.parts.storage, &slope);
-                        }
-                        scale(&mut density, at.weights[q]);
-                        for a in 0..N {
-                            for i in 0..C {
-                                column[a][i] += density.against(trial(q, a, i), i);
-                            }
-                        }
+            // Written out, so that the compiler knows `j` and drops what the form says is zero.
+            macro_rules! columns {
+                ($($j:literal)*) => { $(
+                    if $j < C {
+                        columns::<D, C, N, F>(job, $j, &at, &linear, &states, &factors, &mut work, &mut blocks);
                     }
-                    for a in 0..N {
-                        for i in 0..C {
-                            blocks[a * N + b][i][j] = column[a][i];
+                )* };
+            }
+            columns!(0 1 2 3);
+        }
+        for (l, &(cell, ..)) in batch.iter().enumerate() {
+            scatter(job, cell as usize, l, &loads, &blocks, &mut part);
+        }
+    }
+}
+
+/// The blocks' columns of component `j`.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // Buffers of the kernel.
+fn columns<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
+    job: &Job<F>,
+    j: usize,
+    at: &Batch<D, N>,
+    linear: &[[Shape<D>; N]],
+    states: &[State<D, C>],
+    factors: &[[Lanes; C]; N],
+    densities: &mut [Density<D, C>],
+    blocks: &mut [[[Lanes; C]; C]],
+) {
+    let mixed = !linear.is_empty();
+    let corners = job.cells.shape.vertices();
+    let basis = if mixed && F::LINEAR[j] { linear } else { &at.trial };
+    for b in 0..if mixed && F::LINEAR[j] { corners.min(N) } else { N } {
+        for (q, (state, density)) in states.iter().zip(densities.iter_mut()).enumerate() {
+            let (point, weight) = (at.point(q), at.weights[q]);
+            let mut direction = basis[q][b];
+            if F::POTENTIAL {
+                direction.gradient = direction.gradient.map(|g| g * factors[b][j]);
+            }
+            let slope = job.form.slope(&point, state, &direction, j);
+            let factor = weight * job.parts.residual;
+            for i in 0..C {
+                if F::SOURCES[i][j] {
+                    density.source[i] = slope.source[i] * factor;
+                }
+                if F::FLUXES[i][j] {
+                    density.flux[i] = slope.flux[i].map(|flux| flux * factor);
+                }
+            }
+            if job.parts.storage != 0.0 {
+                let slope = job.form.storage_slope(&point, state, &direction, j);
+                let factor = weight * job.parts.storage;
+                for i in 0..C {
+                    if F::SOURCES[i][j] {
+                        density.source[i] += slope.source[i] * factor;
+                    }
+                    if F::FLUXES[i][j] {
+                        for d in 0..D {
+                            density.flux[i][d] += slope.flux[i][d] * factor;
                         }
                     }
                 }
             }
         }
-        for (l, &(cell, ..)) in batch.iter().enumerate() {
-            scatter(job, cell as usize, l, &loads, &blocks, &mut part);
+        // Two rows at once: as many sums as fit the registers share the loads of the densities.
+        let mut a = 0;
+        while a < N {
+            let mut sums = [[Lanes::ZERO; C]; 2];
+            let last = (a + 1).min(N - 1);
+            for (q, density) in densities.iter().enumerate() {
+                for i in 0..C {
+                    if !F::SOURCES[i][j] && !F::FLUXES[i][j] || mixed && F::LINEAR[i] && a >= corners {
+                        continue;
+                    }
+                    let tests = if mixed && F::LINEAR[i] { &linear[q] } else { &at.trial[q] };
+                    for (sum, test) in sums.iter_mut().zip([&tests[a], &tests[last]]) {
+                        if F::SOURCES[i][j] {
+                            sum[i] += density.source[i] * test.value;
+                        }
+                        if F::FLUXES[i][j] {
+                            sum[i] += dot(&density.flux[i], &test.gradient);
+                        }
+                    }
+                }
+            }
+            for (row, sum) in [a, last].into_iter().zip(&sums) {
+                for i in 0..C {
+                    blocks[row * N + b][i][j] = sum[i];
+                }
+            }
+            a += 2;
         }
     }
 }

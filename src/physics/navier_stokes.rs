@@ -26,6 +26,26 @@ macro_rules! in_dimension {
                 linear[$d] = true;
                 linear
             };
+            // The pressure is under a divergence; friction does not couple components; continuity is a source.
+            const SOURCES: [[bool; $c]; $c] = {
+                let mut sources = [[true; $c]; $c];
+                let mut i = 0;
+                while i < $c {
+                    sources[i][$d] = false;
+                    i += 1;
+                }
+                sources
+            };
+            const FLUXES: [[bool; $c]; $c] = {
+                let mut fluxes = [[false; $c]; $c];
+                let mut i = 0;
+                while i < $d {
+                    fluxes[i][i] = true;
+                    fluxes[i][$d] = true;
+                    i += 1;
+                }
+                fluxes
+            };
 
             #[inline(always)]
             fn storage(&self, point: &Point<$d>, state: &State<$d, $c>) -> Density<$d, $c> {

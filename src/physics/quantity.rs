@@ -180,15 +180,21 @@ impl Problem {
     ) -> Result<f64> {
         let mut residual = self.space.field()?;
         self.residual(context, state, &mut residual)?;
-        let residual = residual.read()?;
+        residual.scale(-1.0)?;
+        Ok(self.support(essential, &residual.read()?, place, component))
+    }
+
+    /// The sum of a residual, such as `K u - f`, over the essential unknowns of one component on a place.
+    /// Collective.
+    pub fn support(&self, essential: &Essential, residual: &[f64], place: &Where, component: usize) -> f64 {
         let c = self.space.components;
         let sum: f64 = nodes(&self.space, place)
             .iter()
             .map(|&node| node as usize * c + component)
             .filter(|&dof| dof < self.space.owned_dofs() && essential.fixed[dof])
-            .map(|dof| -residual[dof])
+            .map(|dof| residual[dof])
             .sum();
-        Ok(self.space.mesh.comm.sum(sum))
+        self.space.mesh.comm.sum(sum)
     }
 
     /// `1/2 a(u, u)`: the energy of the bilinear form, boundary terms included. Collective.

@@ -133,13 +133,20 @@ impl Simulation {
             other => other,
         };
         let list = self.deck.quantity.iter();
-        list.map(|q| self.quantity(q, context).map_err(|error| located(q, error))).collect()
+        list.map(|q| {
+            let value = self.quantity(q, context).map_err(|error| located(q, error))?;
+            Ok(q.factor.unwrap_or(1.0) * value)
+        })
+        .collect()
     }
 
     /// The unit of a quantity of interest.
     pub fn quantity_unit(&self, quantity: &Quantity) -> String {
         let dimension = self.mesh.dimension;
         let Ok((field, _)) = self.measured(quantity) else { return String::new() };
+        if quantity.factor.is_some() {
+            return String::new();
+        }
         let model = self.stages[field.stage].problem.model;
         let place = self.place(quantity).unwrap_or(Where::Everywhere);
         match (quantity.kind, model) {
@@ -169,7 +176,12 @@ impl Simulation {
         match quantity.kind {
             QuantityKind::Flux => return Ok(problem.flux(context, &solution, &place, component)),
             QuantityKind::Reaction => {
-                return problem.reaction(context, &stage.essential, &solution, &place, component);
+                return match &stage.residual {
+                    Some(residual) => {
+                        Ok(problem.support(&stage.essential, &residual.read()?, &place, component))
+                    }
+                    None => problem.reaction(context, &stage.essential, &solution, &place, component),
+                };
             }
             QuantityKind::Energy => return problem.energy(context, &solution),
             QuantityKind::L2Error | QuantityKind::H1Error => {
@@ -187,9 +199,13 @@ impl Simulation {
             QuantityKind::Minimum => Ok(extrema(space, &place, |n| scalar(&values[n * width..][..width])).0),
             QuantityKind::Maximum => Ok(extrema(space, &place, |n| scalar(&values[n * width..][..width])).1),
             QuantityKind::Point => {
-                let point = quantity.point.as_deref().unwrap_or_default();
-                let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
-                Ok(scalar(&point_value(space, width, &values, &point)?))
+                let value = |point: &Vec<f64>| -> Result<f64> {
+                    let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
+                    Ok(scalar(&point_value(space, width, &values, &point)?))
+                };
+                let [first, second] =
+                    [&quantity.point, &quantity.minus_point].map(|p| p.as_ref().map_or(Ok(0.0), value));
+                Ok(first? - second?)
             }
             _ => {
                 let sum = integrate(space, &values, &place, degree, |sample| scalar(&sample.value[..width]));

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub history: Vec<f64>,
     /// Seconds spent on preconditioner and iteration.
     pub seconds: f64,
+    /// What the log should say about it; mostly nothing.
+    pub note: String,
 }
 
 /// A Krylov solver with its preconditioner, kept for as long as the sparsity stays.
@@ -210,6 +212,7 @@ impl LinearSolver {
             residual,
             history: self.krylov.history()?,
             seconds: start.elapsed().as_secs_f64(),
+            note: String::new(),
         })
     }
 

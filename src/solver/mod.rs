@@ -1,11 +1,14 @@
 //! Solving: linear systems, and the chain of problems that a deck describes.
 mod coarse;
+mod continuation;
 mod fields;
+mod flow;
 mod gating;
 mod linear;
 mod newton;
 mod options;
 mod p_multigrid;
+mod schur;
 mod schwarz;
 mod simulation;
 mod step_control;

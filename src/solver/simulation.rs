@@ -62,6 +62,8 @@ pub struct Stage {
     pub essential: Essential,
     /// The solution; ghosts are up to date after [`Simulation::solve`].
     pub solution: Vector,
+    /// The complete residual of the last time step, see [`Trial`](super::Trial); `None` for steady solves.
+    pub residual: Option<Vector>,
     /// The solver.
     pub solver: StageSolver,
     /// The solution as input of later problems (scalar fields only).
@@ -134,6 +136,7 @@ impl Simulation {
                 load,
                 essential,
                 solution,
+                residual: None,
                 solver,
                 input,
                 outcome: Outcome::default(),
@@ -230,9 +233,19 @@ impl Stage {
         if let StageSolver::Newton(newton) = &mut self.solver {
             let start = Instant::now();
             let steady = Parts { storage: 0.0, residual: 1.0 };
-            let outcome = newton.solve(context, steady, None, &mut self.solution)?;
+            let guess = self.solution.try_clone()?;
+            let mut outcome = newton.solve(context, steady, None, &mut self.solution)?;
+            let mut note = String::new();
+            if let (Some(failure), true) = (&outcome.failure, newton.evolves()) {
+                self.solution.copy_from(&guess)?;
+                self.solution.ghost_update()?;
+                let (continued, steps) = newton.continuation(context, &mut self.solution)?;
+                note = format!("{failure}; {steps} steps of pseudo-transient continuation instead");
+                outcome = continued;
+            }
             if let Some(failure) = outcome.failure {
-                return Err(Error::Failed(failure));
+                let separator = if note.is_empty() { "" } else { "; " };
+                return Err(Error::Failed(format!("{note}{separator}{failure}")));
             }
             self.essential = newton.essential();
             let first = outcome.history.first().copied().unwrap_or(1.0);
@@ -242,6 +255,7 @@ impl Stage {
                 residual: last / first.max(f64::MIN_POSITIVE),
                 history: outcome.history,
                 seconds: start.elapsed().as_secs_f64(),
+                note,
             };
             return self.publish();
         }

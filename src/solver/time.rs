@@ -81,6 +81,9 @@ pub struct Trial {
     pub newton: NewtonOutcome,
     /// What came in during the step.
     pub flow: Flow,
+    /// The complete residual, `dS/dt + F`, at the end of the step (Crank-Nicolson: its mean over the step): on
+    /// essential rows what the supports give.
+    pub residual: Vector,
 }
 
 /// What comes into the domain, in conserved units a second on average over a step.
@@ -218,7 +221,11 @@ impl TimeIntegrator {
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
         let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
-        let flow = self.multistep_flow(dt, supply(newton, parts, &offset, &solution)?, newton, &solution)?;
+        let mut residual = complete(newton, parts, &offset, &solution)?;
+        let flow = self.multistep_flow(dt, supply(newton, &residual)?, newton, &solution)?;
+        // Crank-Nicolson's equation is the sum of those at both ends.
+        let ends = if self.scheme == TimeScheme::CrankNicolson { 2.0 } else { 1.0 };
+        residual.scale(1.0 / ends)?;
         let error = match self.error_constant(dt) {
             Some(constant) if outcome.failure.is_none() => {
                 let mut difference = solution.try_clone()?;
@@ -227,7 +234,7 @@ impl TimeIntegrator {
             }
             _ => None,
         };
-        Ok(Trial { solution, error, newton: outcome, flow })
+        Ok(Trial { solution, error, newton: outcome, flow, residual })
     }
 
     /// The mean flow over a step that satisfies the formula with the residual `supplied` on essential rows.
@@ -326,6 +333,7 @@ impl TimeIntegrator {
         let mut rests: Vec<Vector> = Vec::new();
         // Slopes of u itself, for the estimate.
         let mut slopes: Vec<Vector> = Vec::new();
+        let mut residuals: Vec<Vector> = Vec::new();
         let mut solution = first.try_clone()?;
         let mut flow = Flow::default();
         for stage in 0..method.lower.len() {
@@ -342,11 +350,17 @@ impl TimeIntegrator {
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
-            if total.failure.is_some() {
-                return Ok(Trial { solution, error: None, newton: total, flow });
+            let mut residual = complete(newton, parts, &offset, &solution)?;
+            flow.supplied = method.gamma * supply(newton, &residual)?;
+            // The stage's equation also holds those of the stages before it.
+            for (&a, earlier) in method.lower[stage].iter().zip(&residuals) {
+                residual.axpy(-a / method.gamma, earlier)?;
             }
+            if total.failure.is_some() {
+                return Ok(Trial { solution, error: None, newton: total, flow, residual });
+            }
+            residuals.push(residual);
             rests.push(newton.evaluate(REST, &solution)?);
-            flow.supplied = method.gamma * supply(newton, parts, &offset, &solution)?;
             let mut slope = solution.try_clone()?;
             slope.axpy(-1.0, &base)?;
             slope.scale(sigma)?;
@@ -360,14 +374,20 @@ impl TimeIntegrator {
             flow.natural -= weight * rests[j].sum()?;
         }
         let error = Some(relative(&difference, &solution)?);
-        Ok(Trial { solution, error, newton: total, flow })
+        let residual = residuals.pop().expect("a method has stages");
+        Ok(Trial { solution, error, newton: total, flow, residual })
     }
 }
 
-/// Sum of the full residual over essential rows: what their conditions supply.
-fn supply(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<f64> {
+/// The residual with its essential rows.
+fn complete(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<Vector> {
     let mut full = newton.evaluate(parts, solution)?;
     full.axpy(1.0, offset)?;
+    Ok(full)
+}
+
+/// Sum of a complete residual over essential rows: what their conditions supply.
+fn supply(newton: &NewtonSolver, full: &Vector) -> Result<f64> {
     let essential = newton.essential();
     let fixed = full.read()?.iter().zip(&essential.fixed).filter(|(_, fixed)| **fixed).map(|(v, _)| v).sum();
     Ok(newton.comm().sum(fixed))

@@ -258,6 +258,18 @@ impl Preconditioner {
         petsc!(PCFieldSplitSetIS(self.raw, block.as_ptr(), set.raw))
     }
 
+    /// Field split of two blocks by block elimination; `inverse` is what the Schur complement's own solver is
+    /// preconditioned from. With its preconditioner "mat", PETSc applies `inverse` itself, which can then be a
+    /// shell around any approximation of the inverse.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn field_split_schur(&mut self, inverse: &Matrix) -> Result<()> {
+        petsc!(PCFieldSplitSetType(self.raw, PCCompositeType_PC_COMPOSITE_SCHUR))?;
+        let kind = PCFieldSplitSchurPreType_PC_FIELDSPLIT_SCHUR_PRE_USER;
+        petsc!(PCFieldSplitSetSchurPre(self.raw, kind, inverse.raw))
+    }
+
     /// Composite: adds a part of the given kind and returns it.
     ///
     /// # Errors

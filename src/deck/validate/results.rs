@@ -49,6 +49,12 @@ impl Checker<'_> {
                 (false, Some(_)) => self.add(&key("point"), "only kind = \"point\" takes a point"),
                 _ => {}
             }
+            if kind != K::Point && quantity.minus_point.is_some() {
+                self.add(&key("minus_point"), "only kind = \"point\" takes a point");
+            }
+            if quantity.factor.is_some_and(|factor| !factor.is_finite()) {
+                self.add(&key("factor"), "expected a finite number");
+            }
             if quantity.marker.as_ref().is_some_and(|names| names.iter().count() > 1) {
                 self.add(&key("marker"), "one marker a quantity: write a quantity for each");
             }

@@ -11,6 +11,7 @@ pub const TESTS: &[Test] = &[
     ("shell_matrix", shell_matrix),
     ("shell_is_dropped_with_the_matrix", shell_is_dropped_with_the_matrix),
     ("nested_system", nested_system),
+    ("block_elimination", block_elimination),
     ("coordinates", coordinates),
     ("triple_product", triple_product),
     ("dense_products", dense_products),
@@ -76,6 +77,49 @@ fn shell_is_dropped_with_the_matrix(comm: &SimpleCommunicator) {
     }
     drop(a);
     assert_eq!(drops.get(), 4);
+}
+
+/// `[A B^T; B 0]` as in [`nested_system`], by field split with a shell in the place of the Schur complement's
+/// inverse. The complement has as many rows as there are ranks, and GMRES needs no more iterations than that.
+fn block_elimination(comm: &SimpleCommunicator) {
+    let a = laplacian(comm);
+    let n = a.local_size().0;
+    let columns: Vec<i32> = a.column_range().map(|c| c as i32).collect();
+    let b = Matrix::from_csr_values(comm, 1, &[0, n as i32], &columns, &vec![1.0; n], n).unwrap();
+    let bt = b.transpose().unwrap();
+    let k = Matrix::nest(comm, 2, 2, vec![Some(a), Some(bt), Some(b), None]).unwrap().convert("aij").unwrap();
+    let first = k.row_range().start as i32;
+    let sets = [0..n as i32, n as i32..n as i32 + 1]
+        .map(|rows| IndexSet::new(comm, &rows.map(|r| first + r).collect::<Vec<_>>()).unwrap());
+    let calls = Rc::new(Cell::new(0));
+    let counter = calls.clone();
+    let inverse = Matrix::shell(comm, 1, 1, move |x, y| {
+        counter.set(counter.get() + 1);
+        y.copy_from(x)
+    })
+    .unwrap();
+    let mut solver = KrylovSolver::new(comm).unwrap();
+    let mut preconditioner = solver.preconditioner().unwrap();
+    preconditioner.set_type("fieldsplit").unwrap();
+    for (name, set) in ["first", "second"].iter().zip(&sets) {
+        preconditioner.field_split(name, set).unwrap();
+    }
+    preconditioner.field_split_schur(&inverse).unwrap();
+    let options = "-ksp_type fgmres -ksp_rtol 1e-12 -pc_type fieldsplit -pc_fieldsplit_schur_fact_type upper \
+        -fieldsplit_first_ksp_type preonly -fieldsplit_first_pc_type lu -fieldsplit_first_pc_factor_mat_solver_type mumps \
+        -fieldsplit_second_ksp_type preonly -fieldsplit_second_pc_type mat";
+    let added = solver.set_options(options).unwrap();
+    solver.set_operators(&k, &k).unwrap();
+    let (mut x, mut r) = k.vectors().unwrap();
+    ramp(&mut r);
+    let outcome = solver.solve(&r, &mut x).unwrap();
+    assert!(outcome.reason.converged() && calls.get() > 0);
+    assert!(outcome.iterations <= comm.size() as usize + 2, "{} iterations", outcome.iterations);
+    let mut check = r.duplicate().unwrap();
+    k.mult(&x, &mut check).unwrap();
+    assert!(distance(&check, &r) < 1e-8);
+    let mut database = Options::global().unwrap();
+    added.iter().for_each(|option| database.clear(option).unwrap());
 }
 
 fn nested_system(comm: &SimpleCommunicator) {
