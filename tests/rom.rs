@@ -189,8 +189,11 @@ fn reassembles(comm: &Comm) {
                 assert!(left <= 1e-12 * size, "{} load: {left:e} of {size:e}", problem.name);
                 let essential = problem.essential(&context).unwrap();
                 for dof in 0..problem.space.owned_dofs() {
-                    let value: f64 =
-                        expansion.lifts.iter().map(|(t, l)| t.value(problem, &context) * l[dof]).sum();
+                    let value: f64 = expansion
+                        .lifts
+                        .iter()
+                        .map(|(t, l)| t.value(problem.as_ref(), &context) * l[dof])
+                        .sum();
                     assert!((value - essential.values[dof]).abs() <= 1e-12 * (1.0 + value.abs()));
                 }
             }
