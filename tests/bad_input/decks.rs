@@ -105,12 +105,12 @@ fn structure() -> Vec<Case> {
         heat(
             "unknown model",
             &[("\"diffusion\"", "\"difusion\"")],
-            "deck.toml:11:9: physics[0].model: unknown value \"difusion\"; did you mean \"diffusion\"? (known: diffusion, elasticity)",
+            "deck.toml:11:9: physics[0].model: unknown value \"difusion\"; did you mean \"diffusion\"? (known: diffusion, elasticity, ",
         ),
         heat(
             "no model",
             &[("model = \"diffusion\"", "")],
-            "deck.toml:9:1: physics[0]: missing key `model`: \"diffusion\" or \"elasticity\"",
+            "deck.toml:9:1: physics[0]: missing key `model`: \"diffusion\", \"elasticity\", ",
         ),
         heat(
             "string for a list",
