@@ -108,6 +108,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
     let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
     let mut at = Batch::<D, N>::new(points, F::POSITION);
+    at.wants_test = false;
     // The basis of degree 1, for the components that have it.
     let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
     let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
