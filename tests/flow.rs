@@ -113,7 +113,7 @@ fn beltrami(comm: &Comm) {
     let physics = format!("density = 1.5\nviscosity = 0.1\nbody_force = [{}]", force.join(", "));
     let velocity: Vec<&str> = velocity.iter().map(String::as_str).collect();
     for cell in ["tetrahedron", "hexahedron"] {
-        let errors = [2, 4].map(|n| {
+        let errors = [3, 6].map(|n| {
             let sides = (&[-0.5, -0.5, -0.5][..], &[0.5, 0.5, 0.5][..]);
             steady_errors(comm, &deck(cell, n, sides, &physics, &velocity, &pressure))
         });
@@ -134,7 +134,7 @@ fn vortices(cell: &str, cells: usize) -> String {
 
 fn taylor_green_in_space(comm: &Comm) {
     for cell in ["triangle", "quadrilateral"] {
-        let errors = [4, 8].map(|n| errors_in_time(comm, &vortices(cell, n), TimeScheme::Sdirk3, 0.02, 2));
+        let errors = [8, 16].map(|n| errors_in_time(comm, &vortices(cell, n), TimeScheme::Sdirk3, 0.02, 2));
         let orders = [&errors[0][..], &errors[1][..]];
         assert_orders(comm, &format!("Taylor-Green {cell}"), orders, [3.0, 2.0], [0.2, 1.0]);
     }
@@ -142,16 +142,18 @@ fn taylor_green_in_space(comm: &Comm) {
 
 fn taylor_green_in_time(comm: &Comm) {
     let text = vortices("quadrilateral", 20);
-    for (scheme, order) in [
-        (TimeScheme::Bdf1, 1.0),
-        (TimeScheme::Bdf2, 2.0),
-        (TimeScheme::CrankNicolson, 2.0),
-        (TimeScheme::Sdirk2, 2.0),
-        (TimeScheme::Sdirk3, 3.0),
+    // The pressure is algebraic: Crank-Nicolson does not damp its error of the first step, and Runge-Kutta methods
+    // with stages of order 1 lose order (Hairer, Lubich, Roche 1989).
+    for (scheme, velocity, pressure) in [
+        (TimeScheme::Bdf1, 1.0, 1.0),
+        (TimeScheme::Bdf2, 2.0, 2.0),
+        (TimeScheme::CrankNicolson, 2.0, 1.0),
+        (TimeScheme::Sdirk2, 2.0, 1.0),
+        (TimeScheme::Sdirk3, 2.0, 1.0),
     ] {
         let errors = [2, 4].map(|steps| errors_in_time(comm, &text, scheme, 1.0, steps));
         let orders = [&errors[0][..], &errors[1][..]];
-        assert_orders(comm, &format!("Taylor-Green {scheme:?}"), orders, [order; 2], [0.3, 1.0]);
+        assert_orders(comm, &format!("Taylor-Green {scheme:?}"), orders, [velocity, pressure], [0.3, 1.3]);
     }
 }
 
@@ -290,7 +292,7 @@ fn ranks_do_not_matter(comm: &Comm) {
 }
 
 /// Force on the lid and twice a difference of pressures, with 8 x 8 cells.
-const ONE_RANK: [f64; 2] = [0.097936736295238, -0.11538534645508645];
+const ONE_RANK: [f64; 2] = [0.10747254109874191, -0.1731548271747024];
 
 fn main() -> std::process::ExitCode {
     /// One rank count is enough where nothing depends on it.

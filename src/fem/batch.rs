@@ -25,6 +25,8 @@ pub(super) struct Batch<const D: usize, const N: usize> {
     pub test: Vec<[Shape<D>; N]>,
     /// Quadrature weight times measure.
     pub weights: Vec<Lanes>,
+    /// Whether `test` is filled.
+    pub wants_test: bool,
     wants_position: bool,
     coefficients: Vec<[Lanes; MOST_COEFFICIENTS]>,
     positions: Vec<[Lanes; D]>,
@@ -45,6 +47,7 @@ impl<const D: usize, const N: usize> Batch<D, N> {
             trial: vec![[zero; N]; points],
             test: vec![[zero; N]; points],
             weights: vec![Lanes::ZERO; points],
+            wants_test: true,
             wants_position,
             coefficients: vec![[Lanes::ZERO; MOST_COEFFICIENTS]; points],
             positions: vec![[Lanes::ZERO; D]; points],
@@ -148,7 +151,10 @@ impl<const D: usize, const N: usize> Batch<D, N> {
                     }
                 }
                 self.trial[q][a] = Shape { value: Lanes::splat(value), gradient };
-                self.test[q][a] = Shape { value: weight * value, gradient: gradient.map(|g| g * weight) };
+                if self.wants_test {
+                    let gradient = gradient.map(|g| g * weight);
+                    self.test[q][a] = Shape { value: weight * value, gradient };
+                }
             }
         }
     }

@@ -127,6 +127,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     at.history = vec![Lanes::ZERO; points * F::HISTORY];
     at.local = vec![Lanes::ZERO; points * F::LOCAL];
     let mut local = [Lanes::ZERO; MOST_LOCAL];
+    at.wants_test = false;
     // The basis of degree 1, for the components that have it.
     let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
     let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
