@@ -52,8 +52,8 @@ const DRIVES: [(&str, Drive); 4] = [
         "creep",
         Drive {
             by_stress: true,
-            load: |_| 250e6,
-            text: "250e6",
+            load: |t| 250e6 * (t / 10.0).min(1.0),
+            text: "250e6*min(t/10, 1)",
             temperature: |_| 0.0,
             temperature_text: "0",
             end: 20.0,
@@ -390,7 +390,7 @@ fn solve_vessel(comm: &Comm, text: &str, steps: usize) -> Vec<f64> {
     let mut values = Vec::new();
     common::with_folder(comm, |folder| {
         if comm.rank() == 0 {
-            ring(&folder.join("ring.msh"), 8, 10);
+            ring(&folder.join("ring.msh"), 12, 16);
         }
         comm.barrier();
         let name = folder.join("deck.toml").display().to_string();
@@ -405,9 +405,9 @@ fn solve_vessel(comm: &Comm, text: &str, steps: usize) -> Vec<f64> {
 fn stationary_creep(comm: &Comm) {
     let n = 4.0;
     let law = "yield_stress = 0.0\ndrag_stress = 1.0\nrate_exponent = 4";
-    for (sphere, q, end) in [(true, 3.0, 2.0), (false, 2.0, 2.0)] {
+    for (sphere, q, end) in [(true, 3.0, 0.01), (false, 2.0, 0.01)] {
         let text = vessel(sphere, "1", law, end);
-        let found = solve_vessel(comm, &text, 60);
+        let found = solve_vessel(comm, &text, 30);
         let k: f64 = q / n;
         let (ratio, r) = (2f64.powf(k) - 1.0, 2.0f64 / 1.5);
         let radial = -(r.powf(k) - 1.0) / ratio;
@@ -415,7 +415,7 @@ fn stationary_creep(comm: &Comm) {
         let hoop = radial + 1.5 / (q - 1.0) * (k / 1.5) * r.powf(k) / ratio;
         for (what, found, exact) in [("radial", found[1], radial), ("hoop", found[0], hoop)] {
             let error = (found - exact).abs() / hoop.abs();
-            assert!(error < 0.01, "sphere {sphere}: {what} {found} for {exact}");
+            assert!(error < 0.015, "sphere {sphere}: {what} {found} for {exact}");
         }
     }
 }
