@@ -177,7 +177,7 @@ fn refused(integral: &Integral, name: &str, allowed: Allowed, value: f64, place:
         key: format!("{}.{name}", integral.key),
         message: match value.is_nan() {
             true => format!(
-                "expected {}, found none{place}: an expression without a value, or a temperature outside a table",
+                "expected {}, found NaN{place}: an expression without a value, or a temperature outside a table",
                 allowed.words()
             ),
             false => format!("expected {}, found {value}{place}", allowed.words()),

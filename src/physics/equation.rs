@@ -158,6 +158,7 @@ impl Problem {
     }
 
     /// The derivative of [`Problem::form`], unit rows and columns at essential unknowns. Collective.
+    #[allow(clippy::too_many_arguments)] // The state in time and space, and what to fill.
     pub fn tangent(
         &self,
         equation: Equation,

@@ -19,7 +19,7 @@ use std::time::Instant;
 /// What solves a problem.
 pub enum StageSolver {
     /// One linear system.
-    Linear(LinearSolver),
+    Linear(Box<LinearSolver>),
     /// A nonlinear system, or one in each time step.
     Newton(Box<NewtonSolver>),
 }
@@ -122,7 +122,7 @@ impl Simulation {
                         let coarse = Some(CoarseModes::of(&problem.model));
                         solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
                     }
-                    StageSolver::Linear(solver)
+                    StageSolver::Linear(Box::new(solver))
                 }
             };
             let input = (problem.space.components == 1).then(|| {

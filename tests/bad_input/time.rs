@@ -46,7 +46,68 @@ pub fn cases() -> Vec<Case> {
     let mut list = sections();
     list.extend(models());
     list.extend(while_running());
+    list.extend(metals());
     list
+}
+
+const METAL: &str = r#"[mesh]
+box = { cell = "hexahedron", cells = [2, 2, 2] }
+
+[time]
+end = 1.0
+step = 0.5
+
+[[physics]]
+model = "viscoplasticity"
+young = { temperature = [300.0, 900.0], value = [200e9, 150e9] }
+poisson = 0.3
+yield_stress = 1e8
+drag_stress = 1e8
+rate_exponent = 5
+temperature = "600 + 200*t"
+
+[[physics.boundary]]
+marker = "left"
+value = 0.0
+"#;
+
+/// Viscoplasticity: tables and signs.
+fn metals() -> Vec<Case> {
+    let metal = |name, edits: &[(&str, &str)], message: &str| case(name, edited(METAL, edits), &[message]);
+    let table = "value = [200e9, 150e9]";
+    vec![
+        metal(
+            "table of two lengths",
+            &[(table, "value = [200e9, 150e9, 1e9]")],
+            "2 temperatures but 3 values",
+        ),
+        metal(
+            "falling temperatures",
+            &[("[300.0, 900.0]", "[900.0, 300.0]")],
+            "the temperatures are not ascending",
+        ),
+        metal("incompressible metal", &[("poisson = 0.3", "poisson = 0.5")], "below 0.5, found 0.5"),
+        metal(
+            "no drag",
+            &[("drag_stress = 1e8", "drag_stress = 0.0")],
+            "expected a positive number, found 0",
+        ),
+        metal(
+            "rate exponent below 1",
+            &[("rate_exponent = 5", "rate_exponent = 0.5")],
+            "expected a number from 1 on",
+        ),
+        metal(
+            "metal without time",
+            &[("[time]\nend = 1.0\nstep = 0.5\n", "")],
+            "viscoplasticity needs a section [time]",
+        ),
+        metal(
+            "temperature outside its table",
+            &[("600 + 200*t", "1000 + 200*t")],
+            "found NaN at (0.211325, 0.211325, 0.211325) in cell 0: an expression without a value, or a temperature outside a table",
+        ),
+    ]
 }
 
 /// `[time]` and `[[initial]]`.
