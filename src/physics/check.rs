@@ -45,6 +45,9 @@ impl Problem {
                 for (output, values) in values.iter().enumerate() {
                     let (name, allowed) = self.meaning(integral.place, output);
                     if let Some((value, place)) = self.first_bad(group, values, allowed) {
+                        // Where properties are tables, the temperature is to blame.
+                        let tables = self.model.equation().is_some_and(Equation::has_history);
+                        let name = if tables && value.is_nan() { "temperature" } else { name };
                         fault = Err(refused(integral, name, allowed, value, &place));
                         break 'all;
                     }

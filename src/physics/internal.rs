@@ -21,7 +21,7 @@ pub fn available() -> Vec<Derived> {
 }
 
 impl Problem {
-    /// Nodal values of a field of [`available`]: in every cell a linear function fitted to the values at the
+    /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to the values at the
     /// quadrature points, averaged over the cells of a node. Collective.
     pub fn derive_internal(&self, field: &Derived, history: &History) -> Result<Vector> {
         let (first, width) = match field.name {

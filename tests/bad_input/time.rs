@@ -79,33 +79,37 @@ fn metals() -> Vec<Case> {
         metal(
             "table of two lengths",
             &[(table, "value = [200e9, 150e9, 1e9]")],
-            "2 temperatures but 3 values",
+            "deck.toml:10:9: physics[0].young: 2 temperatures but 3 values",
         ),
         metal(
             "falling temperatures",
             &[("[300.0, 900.0]", "[900.0, 300.0]")],
-            "the temperatures are not ascending",
+            "deck.toml:10:25: physics[0].young.temperature: the temperatures are not ascending",
         ),
-        metal("incompressible metal", &[("poisson = 0.3", "poisson = 0.5")], "below 0.5, found 0.5"),
+        metal(
+            "incompressible metal",
+            &[("poisson = 0.3", "poisson = 0.5")],
+            "deck.toml:11:11: physics[0].poisson: expected a Poisson's ratio above -1 and below 0.5, found 0.5",
+        ),
         metal(
             "no drag",
             &[("drag_stress = 1e8", "drag_stress = 0.0")],
-            "expected a positive number, found 0",
+            "deck.toml:13:15: physics[0].drag_stress: expected a positive number, found 0",
         ),
         metal(
             "rate exponent below 1",
             &[("rate_exponent = 5", "rate_exponent = 0.5")],
-            "expected a number from 1 on",
+            "deck.toml:14:17: physics[0].rate_exponent: expected a number from 1 on, found 0.5",
         ),
         metal(
             "metal without time",
             &[("[time]\nend = 1.0\nstep = 0.5\n", "")],
-            "viscoplasticity needs a section [time]",
+            "deck.toml:5:1: physics[0]: viscoplasticity needs a section [time]",
         ),
         metal(
             "temperature outside its table",
             &[("600 + 200*t", "1000 + 200*t")],
-            "found NaN at (0.211325, 0.211325, 0.211325) in cell 0: an expression without a value, or a temperature outside a table",
+            "deck.toml:15:15: physics[0].temperature: expected a positive number, found NaN: an expression without a value, or a temperature outside a table",
         ),
     ]
 }
