@@ -32,6 +32,8 @@ pub(super) struct Batch<const D: usize, const N: usize> {
     positions: Vec<[Lanes; D]>,
     normals: Vec<[Lanes; D]>,
     inverses: Vec<[[Lanes; D]; D]>,
+    /// Internal variables and kept numbers at a point.
+    widths: [usize; 2],
     /// Internal variables, `[point, variable]`.
     pub history: Vec<Lanes>,
     /// What the form keeps, `[point, number]`.
@@ -53,6 +55,7 @@ impl<const D: usize, const N: usize> Batch<D, N> {
             positions: vec![[Lanes::ZERO; D]; points],
             normals: vec![[Lanes::ZERO; D]; points],
             inverses: vec![[[Lanes::ZERO; D]; D]; points],
+            widths: [0, 0],
             history: Vec::new(),
             local: Vec::new(),
             rate: 0.0,
@@ -61,16 +64,23 @@ impl<const D: usize, const N: usize> Batch<D, N> {
 
     #[inline(always)]
     pub(super) fn point(&self, q: usize) -> Point<'_, D> {
-        let points = self.weights.len();
+        let [history, local] = self.widths;
         Point {
             coefficients: &self.coefficients[q],
             position: self.positions[q],
             normal: self.normals[q],
-            inverse: self.inverses[q],
-            history: &self.history[q * (self.history.len() / points)..][..self.history.len() / points],
-            local: &self.local[q * (self.local.len() / points)..][..self.local.len() / points],
+            inverse: &self.inverses[q],
+            history: &self.history[q * history..][..history],
+            local: &self.local[q * local..][..local],
             rate: self.rate,
         }
+    }
+
+    /// Makes room for internal variables and for what the form keeps at a point.
+    pub(super) fn keep(&mut self, history: usize, local: usize) {
+        self.widths = [history, local];
+        self.history = vec![Lanes::ZERO; self.weights.len() * history];
+        self.local = vec![Lanes::ZERO; self.weights.len() * local];
     }
 
     /// Computes everything for the entities of the lanes.

@@ -124,8 +124,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
     let mut at = Batch::<D, N>::new(points, F::POSITION);
     at.rate = job.parts.storage;
-    at.history = vec![Lanes::ZERO; points * F::HISTORY];
-    at.local = vec![Lanes::ZERO; points * F::LOCAL];
+    at.keep(F::HISTORY, F::LOCAL);
     let mut local = [Lanes::ZERO; MOST_LOCAL];
     at.wants_test = false;
     // The basis of degree 1, for the components that have it.
@@ -370,8 +369,7 @@ fn update<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
     let mut at = Batch::<D, N>::new(points, F::POSITION);
     at.rate = job.parts.storage;
-    at.history = vec![Lanes::ZERO; points * F::HISTORY];
-    at.local = vec![Lanes::ZERO; points * F::LOCAL];
+    at.keep(F::HISTORY, F::LOCAL);
     let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
     let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
     let mut local = [Lanes::ZERO; MOST_LOCAL];

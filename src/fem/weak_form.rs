@@ -19,7 +19,7 @@ pub struct Point<'a, const D: usize> {
     /// Outward unit normal (on facets only).
     pub normal: [Lanes; D],
     /// Gradients of the reference coordinates, `[reference coordinate][coordinate]`, 1/m: the cell's size.
-    pub inverse: [[Lanes; D]; D],
+    pub inverse: &'a [[Lanes; D]; D],
     /// Internal variables at the last time step, in the form's order.
     pub history: &'a [Lanes],
     /// What [`Form::prepare`](super::form::Form::prepare) computed here.

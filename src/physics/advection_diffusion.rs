@@ -27,7 +27,7 @@ impl AdvectionDiffusion {
         let (k, b) = (point.coefficients[0], Self::velocity(point));
         // Tiny numbers keep a fluid at rest and a body without diffusion from dividing by zero.
         let mut along = Lanes::splat(1e-200);
-        for row in &point.inverse {
+        for row in point.inverse {
             let part = dot(row, &b);
             along += part * part * 4.0;
         }
