@@ -11,7 +11,7 @@ use tessera::deck::Deck;
 use tessera::fem::{Essential, Parts};
 use tessera::mesh::Mesh;
 use tessera::parallel::Comm;
-use tessera::physics::{Context, build};
+use tessera::physics::{Context, FormState, build};
 
 type Pairs = Vec<(String, f64)>;
 
@@ -61,8 +61,7 @@ fn measure(n: &str, cell: &str) -> tessera::Result<()> {
     }
     let essential = Essential::new(space, []);
     let coefficients = problem.evaluate(&Context::default());
-    let equation = problem.model.equation().expect("a flow is nonlinear");
-    let parts = Parts { storage: 0.0, residual: 1.0 };
+    let at = FormState { coefficients: &coefficients, state: &state, history: None, parts: Parts::REST };
     let best = |work: &mut dyn FnMut() -> tessera::Result<()>| -> tessera::Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..5 {
@@ -72,14 +71,8 @@ fn measure(n: &str, cell: &str) -> tessera::Result<()> {
         }
         Ok(best)
     };
-    println!(
-        "residual {}",
-        best(&mut || problem.form(equation, &coefficients, &state, None, parts, &mut residual))?
-    );
-    println!(
-        "tangent {}",
-        best(&mut || problem.tangent(equation, &coefficients, &state, None, parts, &essential, &mut matrix))?
-    );
+    println!("residual {}", best(&mut || problem.form(at, &mut residual))?);
+    println!("tangent {}", best(&mut || problem.tangent(at, &essential, &mut matrix))?);
     println!("cells {}", mesh.owned_cells);
     println!("residual_norm {}", residual.norm(petsc_rs::Norm::Two)?);
     println!("tangent_norm {}", matrix.norm(petsc_rs::Norm::Frobenius)?);

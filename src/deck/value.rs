@@ -1,4 +1,5 @@
 //! Values in decks that are numbers, formulas, tables of them or fields from elsewhere.
+use super::{Expression, ExpressionError};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,19 @@ pub enum Scalar {
 impl From<f64> for Scalar {
     fn from(value: f64) -> Self {
         Self::Number(value)
+    }
+}
+
+impl Scalar {
+    /// As a function of `variables`.
+    ///
+    /// # Errors
+    /// When the expression is none.
+    pub fn parse(&self, variables: &[String]) -> Result<Expression, ExpressionError> {
+        match self {
+            Self::Number(value) => Expression::parse(&format!("{value:e}"), variables),
+            Self::Expression(text) => Expression::parse(text, variables),
+        }
     }
 }
 
@@ -151,6 +165,20 @@ pub enum ScalarOrVector {
     Scalar(Scalar),
     /// By component.
     Vector(Vec<Scalar>),
+}
+
+impl ScalarOrVector {
+    /// The components as functions of `variables`.
+    ///
+    /// # Errors
+    /// When one is no expression.
+    pub fn parse(&self, variables: &[String]) -> Result<Vec<Expression>, ExpressionError> {
+        let list = match self {
+            Self::Scalar(value) => std::slice::from_ref(value),
+            Self::Vector(values) => values,
+        };
+        list.iter().map(|scalar| scalar.parse(variables)).collect()
+    }
 }
 
 /// One name or a list of names.

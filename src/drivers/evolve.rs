@@ -57,7 +57,7 @@ pub fn evolve(
             let scheme = if history { TimeScheme::Bdf1 } else { time.scheme };
             let integrator = TimeIntegrator::new(scheme, newton, &context, &s.solution)
                 .map_err(|error| deck.locate(error))?;
-            s.essential = newton.essential();
+            s.essential = newton.essential().clone();
             s.restore(&integrator)?;
             evolving.push(Evolving { stage, integrator });
         }
@@ -269,7 +269,7 @@ fn advance(
         let StageSolver::Newton(newton) = &stage.solver else { continue };
         let before = problem.integrator.conserved()?;
         problem.integrator.accept(newton, &trial, dt)?;
-        stage.essential = newton.essential();
+        stage.essential = newton.essential().clone();
         stage.solution.ghost_update()?;
         if problem.stage == first {
             step.conserved = problem.integrator.conserved()?;

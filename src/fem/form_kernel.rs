@@ -30,6 +30,13 @@ pub struct Parts {
     pub residual: f64,
 }
 
+impl Parts {
+    /// What is stored, alone.
+    pub const STORAGE: Self = Self { storage: 1.0, residual: 0.0 };
+    /// All but the storage: the residual of a steady problem.
+    pub const REST: Self = Self { storage: 0.0, residual: 1.0 };
+}
+
 struct Job<'a, F> {
     form: &'a F,
     cells: Cells<'a>,
@@ -119,38 +126,16 @@ pub fn assemble_form<const D: usize, const C: usize, F: Form<D, C>>(
 
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &Job<F>, mut part: Part) {
+    let mut cells = Evaluated::<D, C, N>::new(job);
     let points = job.rule.weights.len();
-    let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
-    let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
-    let mut at = Batch::<D, N>::new(points, F::POSITION);
-    at.rate = job.parts.storage;
-    at.keep(F::HISTORY, F::LOCAL);
-    let mut local = [Lanes::ZERO; MOST_LOCAL];
-    at.wants_test = false;
-    // The basis of degree 1, for the components that have it.
-    let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
-    let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; if job.wants_matrix { N * N } else { 0 }];
-    let is_linear = |i: usize| mixed && F::LINEAR[i];
     let mut work = vec![Density::ZERO; if job.wants_matrix { points } else { 0 }];
     const { assert!(C <= 4, "the columns of a block are written out") };
 
     for batch in job.entities.chunks(LANES) {
-        let entity = |l: usize| batch[l.min(batch.len() - 1)];
-        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |p| job.form.measure(p));
-        if mixed {
-            tabulate_linear(job, &at, &mut linear);
-        }
-        if let Some(history) = job.history {
-            load_history(history, entity, &mut at.history);
-        }
-        let factors = evaluate_state::<D, C, N, F>(job, entity, &at, &linear, &mut states);
-        if F::LOCAL > 0 {
-            for (q, state) in states.iter().enumerate() {
-                job.form.prepare(&at.point(q), state, &mut local[..F::LOCAL]);
-                at.local[q * F::LOCAL..][..F::LOCAL].copy_from_slice(&local[..F::LOCAL]);
-            }
-        }
+        let factors = cells.load(job, batch);
+        let Evaluated { at, linear, states } = &cells;
+        let is_linear = |i: usize| !linear.is_empty() && F::LINEAR[i];
         let trial = |q: usize, a: usize, i: usize| if is_linear(i) { &linear[q][a] } else { &at.trial[q][a] };
 
         let mut loads = [[Lanes::ZERO; C]; N];
@@ -175,7 +160,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
             macro_rules! columns {
                 ($($j:literal)*) => { $(
                     if $j < C {
-                        columns::<D, C, N, F>(job, $j, &at, &linear, &states, &factors, &mut work, &mut blocks);
+                        columns::<D, C, N, F>(job, $j, &cells, &factors, &mut work, &mut blocks);
                     }
                 )* };
             }
@@ -189,13 +174,10 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
 
 /// The blocks' columns of component `j`.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)] // Buffers of the kernel.
 fn columns<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
     job: &Job<F>,
     j: usize,
-    at: &Batch<D, N>,
-    linear: &[[Shape<D>; N]],
-    states: &[State<D, C>],
+    Evaluated { at, linear, states }: &Evaluated<D, C, N>,
     factors: &[[Lanes; C]; N],
     densities: &mut [Density<D, C>],
     blocks: &mut [[[Lanes; C]; C]],
@@ -268,6 +250,52 @@ fn columns<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
 
 /// More numbers than any form keeps at a point.
 const MOST_LOCAL: usize = 32;
+
+/// A batch of cells with the state at their quadrature points.
+struct Evaluated<const D: usize, const C: usize, const N: usize> {
+    at: Batch<D, N>,
+    /// The basis of degree 1, for the components that have it; empty where none has.
+    linear: Vec<[Shape<D>; N]>,
+    states: Vec<State<D, C>>,
+}
+
+impl<const D: usize, const C: usize, const N: usize> Evaluated<D, C, N> {
+    #[inline(always)]
+    fn new<F: Form<D, C>>(job: &Job<F>) -> Self {
+        let points = job.rule.weights.len();
+        let mut at = Batch::new(points, F::POSITION);
+        at.rate = job.parts.storage;
+        at.keep(F::HISTORY, F::LOCAL);
+        at.wants_test = false;
+        let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
+        let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
+        let state = State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] };
+        Self { at, linear: vec![[zero; N]; if mixed { points } else { 0 }], states: vec![state; points] }
+    }
+
+    /// Fills it for the next cells; returns the slopes of the nodal potentials.
+    #[inline(always)]
+    fn load<F: Form<D, C>>(&mut self, job: &Job<F>, batch: &[(u32, u32, u16)]) -> [[Lanes; C]; N] {
+        let Self { at, linear, states } = self;
+        let entity = |l: usize| batch[l.min(batch.len() - 1)];
+        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |p| job.form.measure(p));
+        if !linear.is_empty() {
+            tabulate_linear(job, at, linear);
+        }
+        if let Some(history) = job.history {
+            load_history(history, entity, &mut at.history);
+        }
+        let factors = evaluate_state::<D, C, N, F>(job, entity, at, linear, states);
+        if F::LOCAL > 0 {
+            let mut local = [Lanes::ZERO; MOST_LOCAL];
+            for (q, state) in states.iter().enumerate() {
+                job.form.prepare(&at.point(q), state, &mut local[..F::LOCAL]);
+                at.local[q * F::LOCAL..][..F::LOCAL].copy_from_slice(&local[..F::LOCAL]);
+            }
+        }
+        factors
+    }
+}
 
 /// Internal variables of the lanes' cells.
 #[inline(always)]
@@ -364,28 +392,12 @@ pub fn update_history<const D: usize, const C: usize, F: Form<D, C>>(
 
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn update<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &Job<F>, next: &mut [f64]) {
+    let mut cells = Evaluated::<D, C, N>::new(job);
     let points = job.rule.weights.len();
-    let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
-    let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
-    let mut at = Batch::<D, N>::new(points, F::POSITION);
-    at.rate = job.parts.storage;
-    at.keep(F::HISTORY, F::LOCAL);
-    let mut linear = vec![[zero; N]; if mixed { points } else { 0 }];
-    let mut states = vec![State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] }; points];
-    let mut local = [Lanes::ZERO; MOST_LOCAL];
     for (number, batch) in job.entities.chunks(LANES).enumerate() {
-        let entity = |l: usize| batch[l.min(batch.len() - 1)];
-        at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |p| job.form.measure(p));
-        if mixed {
-            tabulate_linear(job, &at, &mut linear);
-        }
-        if let Some(history) = job.history {
-            load_history(history, entity, &mut at.history);
-        }
-        evaluate_state::<D, C, N, F>(job, entity, &at, &linear, &mut states);
+        cells.load(job, batch);
+        let Evaluated { at, states, .. } = &cells;
         for (q, state) in states.iter().enumerate() {
-            job.form.prepare(&at.point(q), state, &mut local[..F::LOCAL]);
-            at.local[q * F::LOCAL..][..F::LOCAL].copy_from_slice(&local[..F::LOCAL]);
             let mut result = [Lanes::ZERO; MOST_LOCAL];
             job.form.update(&at.point(q), state, &mut result[..F::HISTORY]);
             for (l, _) in batch.iter().enumerate() {

@@ -105,15 +105,10 @@ impl Pattern {
     pub fn expand(&self, space: &Space) -> [Csr; 2] {
         let c = space.components;
         let blocks = [&self.diagonal_rows, &self.off_diagonal_rows];
-        let mut parts = blocks.map(|rows| Csr {
-            row_ptr: Vec::with_capacity(space.owned_dofs() + 1),
-            columns: Vec::with_capacity(*rows.last().unwrap_or(&0) as usize * c * c),
-            // Fresh pages from the system, so that the first assembly touches them where it needs them.
-            values: vec![0.0; *rows.last().unwrap_or(&0) as usize * c * c],
-        });
+        let entries = |rows: &[u32]| *rows.last().unwrap_or(&0) as usize * c * c;
+        let mut parts = blocks.map(|rows| Csr::with_capacity(space.owned_dofs(), entries(rows)));
         let ghost = |node: u32| space.ghosts[node as usize - space.owned_nodes];
         let mut start = 0;
-        parts.iter_mut().for_each(|part| part.row_ptr.push(0));
         for row in 0..space.owned_nodes {
             let [own, others] = blocks.map(|rows| (rows[row + 1] - rows[row]) as usize);
             let (diagonal, off_diagonal) = self.columns[start..start + own + others].split_at(own);

@@ -5,8 +5,7 @@ use super::file_field;
 use super::problem::{Condition, Model, Place, Problem};
 use super::quantity::facet_nodes;
 use crate::deck::{
-    self, Boundary, Coefficient, Deck, Diffusion, Elasticity, Expression, Physics, Plane, Rotation, Scalar,
-    Tensor,
+    self, Boundary, Coefficient, Deck, Diffusion, Elasticity, Physics, Plane, Rotation, Scalar, Tensor,
 };
 use crate::fem::Space;
 use crate::mesh::Mesh;
@@ -62,15 +61,8 @@ pub(super) type Parts = Vec<(Place, String, Coefficients, Vec<u32>)>;
 impl Builder<'_> {
     fn diffusion(&self, physics: &Diffusion) -> Result<Problem> {
         let space = Rc::new(Space::new(self.mesh.clone(), physics.degree, 1)?);
-        let tensor = is_tensor(&physics.conductivity);
-        let mut inputs = if tensor {
-            self.tensor("conductivity", &physics.conductivity)?
-        } else {
-            vec![self.regions("conductivity", &physics.conductivity)?]
-        };
-        let reaction = self.regions("reaction", &physics.reaction)?;
-        let present = !reaction.iter().all(|source| matches!(source, Source::Constant(0.0)));
-        inputs.extend([reaction, self.regions("source", &physics.source)?]);
+        let (tensor, inputs) = self.conductive(physics)?;
+        let present = !inputs[inputs.len() - 2].iter().all(|source| matches!(source, Source::Constant(0.0)));
         let outputs = (0..inputs.len()).map(Output::input).collect();
         let volume = Coefficients { reaction: present, inputs, outputs };
         let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
@@ -91,6 +83,18 @@ impl Builder<'_> {
             parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
         }
         self.finish(Model::Diffusion { anisotropic: tensor }, space, parts)
+    }
+
+    /// Conductivity (by entries of the tensor, if it is one), reaction and source, and whether it is a tensor.
+    pub(super) fn conductive(&self, physics: &Diffusion) -> Result<(bool, Vec<Vec<Source>>)> {
+        let tensor = is_tensor(&physics.conductivity);
+        let mut inputs = match tensor {
+            true => self.tensor("conductivity", &physics.conductivity)?,
+            false => vec![self.regions("conductivity", &physics.conductivity)?],
+        };
+        inputs.push(self.regions("reaction", &physics.reaction)?);
+        inputs.push(self.regions("source", &physics.source)?);
+        Ok((tensor, inputs))
     }
 
     fn elasticity(&self, physics: &Elasticity) -> Result<Problem> {
@@ -263,7 +267,8 @@ impl Builder<'_> {
         Ok(match scalar {
             Scalar::Number(value) => Source::Constant(*value),
             Scalar::Expression(text) => {
-                let expression = Expression::parse(text, &self.variables)
+                let expression = scalar
+                    .parse(&self.variables)
                     .map_err(|error| self.fault("expression", format!("`{text}`: {error}")))?;
                 match expression.as_constant() {
                     Some(value) => Source::Constant(value),
@@ -328,7 +333,7 @@ impl Builder<'_> {
 
 pub(super) const ZERO: Source = Source::Constant(0.0);
 
-pub(super) fn is_tensor(coefficient: &Coefficient) -> bool {
+fn is_tensor(coefficient: &Coefficient) -> bool {
     let tensor = |t: &Tensor| !matches!(t, Tensor::Isotropic(_));
     match coefficient {
         Coefficient::Uniform(value) => tensor(value),

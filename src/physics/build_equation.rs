@@ -81,17 +81,9 @@ impl Builder<'_> {
     }
 
     fn transient_diffusion(&self, physics: &Diffusion) -> Result<Problem> {
-        let anisotropic = super::build::is_tensor(&physics.conductivity);
-        let mut inputs = match anisotropic {
-            true => self.tensor("conductivity", &physics.conductivity)?,
-            false => vec![self.regions("conductivity", &physics.conductivity)?],
-        };
+        let (anisotropic, mut inputs) = self.conductive(physics)?;
         let one = Coefficient::from(1.0);
-        inputs.extend([
-            self.regions("reaction", &physics.reaction)?,
-            self.regions("source", &physics.source)?,
-            self.regions("capacity", physics.capacity.as_ref().unwrap_or(&one))?,
-        ]);
+        inputs.push(self.regions("capacity", physics.capacity.as_ref().unwrap_or(&one))?);
         let outputs = (0..inputs.len()).map(Output::input).collect();
         let volume = Coefficients { reaction: true, inputs, outputs };
         self.finish_equation(Equation::TransientDiffusion { anisotropic }, 1, volume)
@@ -119,24 +111,27 @@ impl Builder<'_> {
                 Property::Table(table) => (0, Some(table.clone())),
             });
         }
-        // The value of property `i`, from the temperature or as it is.
-        let value = |i: usize| {
+        // A property's input, and its value from the temperature or as it is.
+        let property = |i: usize| {
             let (input, table) = lookups[i].clone();
-            let read = move |v: &[f64]| table.as_ref().map_or(v[input], |table| table.at(v[0]));
-            (input, read)
+            (input, move |v: &[f64]| table.as_ref().map_or(v[input], |table| table.at(v[0])))
         };
-        let (young, poisson, expansion) = (value(0), value(1), value(9));
-        let (e, nu) = (value(0).1, value(1).1);
-        let (e2, nu2) = (value(0).1, value(1).1);
-        let uses = [young.0, poisson.0];
-        let (a, all) = (expansion.1, [0, 1, young.0, poisson.0, expansion.0]);
+        let modulus = |divisor: fn(f64) -> f64| {
+            let ((young, e), (poisson, nu)) = (property(0), property(1));
+            ([young, poisson], move |v: &[f64]| e(v) / divisor(nu(v)))
+        };
+        let (elastic, bulk) = modulus(|nu| 3.0 * (1.0 - 2.0 * nu));
+        let (_, shear) = modulus(|nu| 2.0 * (1.0 + nu));
+        let (_, thermal) = modulus(|nu| 1.0 - 2.0 * nu);
+        let (expansion, a) = property(9);
+        let all = [0, 1, elastic[0], elastic[1], expansion];
         let mut outputs = vec![
-            Output::of(&uses, move |v| young.1(v) / (3.0 * (1.0 - 2.0 * poisson.1(v)))),
-            Output::of(&uses, move |v| e(v) / (2.0 * (1.0 + nu(v)))),
-            Output::of(&all, move |v| e2(v) / (1.0 - 2.0 * nu2(v)) * a(v) * (v[0] - v[1])),
+            Output::of(&elastic, bulk),
+            Output::of(&elastic, shear),
+            Output::of(&all, move |v| thermal(v) * a(v) * (v[0] - v[1])),
         ];
         for i in 2..9 {
-            let (input, read) = value(i);
+            let (input, read) = property(i);
             outputs.push(Output::of(&[input], read));
         }
         let axisymmetric = dimension == 2 && physics.plane == Some(Plane::Axisymmetric);

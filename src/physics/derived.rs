@@ -99,15 +99,22 @@ impl Problem {
                 }
             }
         });
-        let mut result = space.field_of(field.components)?;
+        self.nodal_means(field, &sums, &weights)
+    }
+
+    /// The field from sums and weights at the owned nodes. Collective.
+    pub(super) fn nodal_means(&self, field: &Derived, sums: &[f64], weights: &[f64]) -> Result<Vector> {
+        let mut result = self.space.field_of(field.components)?;
         {
             let mut values = result.write()?;
+            let width = sums.len() / weights.len().max(1);
             for (node, &weight) in weights.iter().enumerate() {
                 let mean: Vec<f64> = sums[node * width..][..width].iter().map(|s| s / weight).collect();
-                if field.name == "von_mises" {
-                    values[node] = von_mises(&mean);
-                } else {
-                    values[node * width..][..width].copy_from_slice(&mean);
+                match field.name {
+                    "von_mises" => values[node] = von_mises(&mean),
+                    // A fit may undershoot what never falls below zero.
+                    "accumulated_plastic_strain" => values[node] = mean[0].max(0.0),
+                    _ => values[node * width..][..width].copy_from_slice(&mean),
                 }
             }
         }

@@ -73,7 +73,7 @@ impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Solid<AXISYMME
 
 /// Length of the circle that a point stands for in a body of revolution; 1 otherwise.
 #[inline(always)]
-fn circumference<const D: usize, const AXISYMMETRIC: bool>(point: &Point<D>) -> Lanes {
+pub(super) fn circumference<const D: usize, const AXISYMMETRIC: bool>(point: &Point<D>) -> Lanes {
     if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::Result;
 use crate::fem::form::Form;
 use crate::fem::functional::nodal_rule;
-use crate::fem::{Domain, Essential, History, Parts, Target, Values, assemble_form, update_history};
+use crate::fem::{Essential, History, Parts, Target, Values, assemble_form, update_history};
 use petsc_rs::{Matrix, Vector};
 
 /// Which forms a problem is made of, see the module of that name.
@@ -138,37 +138,35 @@ fn width_of<const D: usize, const C: usize, F: Form<D, C>>(_: &F) -> usize {
 /// Coefficients by integral, group and coefficient, as from [`Problem::evaluate`].
 pub type Evaluated = [Vec<Vec<Values>>];
 
+/// Where the forms of an [`Equation`] are evaluated.
+#[derive(Clone, Copy)]
+pub struct FormState<'a> {
+    /// As from [`Problem::evaluate`].
+    pub coefficients: &'a Evaluated,
+    /// All local unknowns, ghosts updated.
+    pub state: &'a [f64],
+    /// Internal variables at the start of the step, for models that have them.
+    pub history: Option<&'a History>,
+    /// Factors of the forms; of the storage 1 over the step where internal variables are integrated.
+    pub parts: Parts,
+}
+
 impl Problem {
     /// `parts.storage * storage(u) + parts.residual * residual(u)` tested with every basis function, without
-    /// essential conditions, into `result`. `state` holds all local unknowns, ghosts updated. Local.
-    pub fn form(
-        &self,
-        equation: Equation,
-        coefficients: &Evaluated,
-        state: &[f64],
-        history: Option<&History>,
-        parts: Parts,
-        result: &mut Vector,
-    ) -> Result<()> {
+    /// essential conditions, into `result`. Local.
+    ///
+    /// # Panics
+    /// As all methods here, for a model that is no [`Equation`].
+    pub fn form(&self, at: FormState, result: &mut Vector) -> Result<()> {
         let mut values = result.write()?;
         values.fill(0.0);
-        let mut target = Target { matrix: None, load: &mut values, state: Some(state) };
-        self.add_forms(equation, coefficients, None, history, parts, &mut target);
+        let mut target = Target { matrix: None, load: &mut values, state: Some(at.state) };
+        self.add_forms(at, None, &mut target);
         Ok(())
     }
 
     /// The derivative of [`Problem::form`], unit rows and columns at essential unknowns. Collective.
-    #[allow(clippy::too_many_arguments)] // The state in time and space, and what to fill.
-    pub fn tangent(
-        &self,
-        equation: Equation,
-        coefficients: &Evaluated,
-        state: &[f64],
-        history: Option<&History>,
-        parts: Parts,
-        essential: &Essential,
-        matrix: &mut Matrix,
-    ) -> Result<()> {
+    pub fn tangent(&self, at: FormState, essential: &Essential, matrix: &mut Matrix) -> Result<()> {
         matrix.zero()?;
         {
             let arrays = matrix.arrays_mut()?;
@@ -177,9 +175,9 @@ impl Problem {
             let mut target = Target {
                 matrix: Some((arrays.diagonal, arrays.off_diagonal)),
                 load: &mut unused,
-                state: Some(state),
+                state: Some(at.state),
             };
-            self.add_forms(equation, coefficients, Some(essential), history, parts, &mut target);
+            self.add_forms(at, Some(essential), &mut target);
             let (diagonal, _) = target.matrix.expect("set above");
             for dof in essential.owned(&self.space) {
                 diagonal[self.diagonal_entry(dof)] = 1.0;
@@ -190,28 +188,20 @@ impl Problem {
     }
 
     /// Room for the internal variables of the volume form, all zero; `None` for models without any.
-    pub fn new_history(&self, equation: Equation) -> Option<History> {
+    pub fn new_history(&self) -> Option<History> {
         macro_rules! width {
             ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
                 width_of::<$d, $c, _>(&$volume)
             };
         }
-        let width = forms!(equation, self.space.mesh.dimension, width);
+        let width = forms!(self.own_equation(), self.space.mesh.dimension, width);
         let points = self.integrals[0].groups[0].rule.weights.len();
         let values = vec![0.0; self.space.mesh.local_cells() * points * width];
         (width > 0).then_some(History { width, points, values })
     }
 
-    /// The internal variables at the end of a step from `history` to the solution `state`; `rate` is 1 over
-    /// the step. Local.
-    pub fn next_history(
-        &self,
-        equation: Equation,
-        coefficients: &Evaluated,
-        state: &[f64],
-        history: &History,
-        rate: f64,
-    ) -> History {
+    /// The internal variables at the end of a step from `history` to the solution `at.state`. Local.
+    pub fn next_history(&self, at: FormState, history: &History) -> History {
         let mut next = history.clone();
         let (space, group) = (&self.space, &self.integrals[0].groups[0]);
         macro_rules! call {
@@ -220,21 +210,21 @@ impl Problem {
                     &$volume,
                     space,
                     &group.domain(),
-                    &coefficients[0][0],
+                    &at.coefficients[0][0],
                     (history, &mut next),
-                    rate,
-                    state,
+                    at.parts.storage,
+                    at.state,
                 )
             };
         }
-        forms!(equation, space.mesh.dimension, call);
+        forms!(self.own_equation(), space.mesh.dimension, call);
         next
     }
 
     /// Gives components of degree 1 their interpolated values at the inner nodes of cells of degree 2, where
     /// they have no unknowns: whoever reads the state finds the same field. Collective.
-    pub fn fill_unused(&self, equation: Equation, state: &mut Vector) -> Result<()> {
-        let space = &self.space;
+    pub fn fill_unused(&self, state: &mut Vector) -> Result<()> {
+        let (space, equation) = (&self.space, self.own_equation());
         let c = space.components;
         let linear: Vec<usize> = (0..c).filter(|&i| equation.is_linear(i, space.mesh.dimension)).collect();
         if linear.is_empty() || space.element.degree == 1 {
@@ -258,71 +248,43 @@ impl Problem {
         Ok(state.ghost_update()?)
     }
 
-    fn add_forms(
-        &self,
-        equation: Equation,
-        coefficients: &Evaluated,
-        essential: Option<&Essential>,
-        history: Option<&History>,
-        parts: Parts,
-        target: &mut Target,
-    ) {
-        for (integral, groups) in self.integrals.iter().zip(coefficients) {
-            for (group, coefficients) in integral.groups.iter().zip(groups) {
-                self.add_form(
-                    equation,
-                    integral.place,
-                    &group.domain(),
-                    coefficients,
-                    essential,
-                    history,
-                    parts,
-                    target,
-                );
-            }
-        }
+    /// The equation of a nonlinear or time-dependent model.
+    ///
+    /// # Panics
+    /// For other models.
+    pub(crate) fn own_equation(&self) -> Equation {
+        self.model.equation().expect("the model is a nonlinear or time-dependent one")
     }
 
-    #[allow(clippy::too_many_arguments)] // What one integral needs.
-    fn add_form(
-        &self,
-        equation: Equation,
-        place: Place,
-        domain: &Domain,
-        coefficients: &[Values],
-        essential: Option<&Essential>,
-        history: Option<&History>,
-        parts: Parts,
-        target: &mut Target,
-    ) {
-        macro_rules! call {
-            ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
-                match place {
-                    Place::Volume => assemble_form::<$d, $c, _>(
-                        &$volume,
-                        &self.space,
-                        self.pattern(),
-                        domain,
-                        coefficients,
-                        essential,
-                        history,
-                        parts,
-                        target,
-                    ),
-                    Place::Boundary => assemble_form::<$d, $c, _>(
-                        &$boundary,
-                        &self.space,
-                        self.pattern(),
-                        domain,
-                        coefficients,
-                        essential,
-                        history,
-                        parts,
-                        target,
-                    ),
+    fn add_forms(&self, at: FormState, essential: Option<&Essential>, target: &mut Target) {
+        let equation = self.own_equation();
+        for (integral, groups) in self.integrals.iter().zip(at.coefficients) {
+            for (group, coefficients) in integral.groups.iter().zip(groups) {
+                macro_rules! add {
+                    ($form:expr, $d:literal, $c:literal) => {
+                        assemble_form::<$d, $c, _>(
+                            &$form,
+                            &self.space,
+                            self.pattern(),
+                            &group.domain(),
+                            coefficients,
+                            essential,
+                            at.history,
+                            at.parts,
+                            target,
+                        )
+                    };
                 }
-            };
+                macro_rules! call {
+                    ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
+                        match integral.place {
+                            Place::Volume => add!($volume, $d, $c),
+                            Place::Boundary => add!($boundary, $d, $c),
+                        }
+                    };
+                }
+                forms!(equation, self.space.mesh.dimension, call)
+            }
         }
-        forms!(equation, self.space.mesh.dimension, call)
     }
 }

@@ -1,5 +1,5 @@
 //! Fields from internal variables: from quadrature points to nodes.
-use super::derived::{Derived, TENSOR, von_mises};
+use super::derived::{Derived, TENSOR};
 use super::problem::Problem;
 use super::viscoplasticity::{ACCUMULATED, PLASTIC, STRESS};
 use crate::Result;
@@ -21,8 +21,8 @@ pub fn available() -> Vec<Derived> {
 }
 
 impl Problem {
-    /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to the values at the
-    /// quadrature points, averaged over the cells of a node. Collective.
+    /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to
+    /// the values at the quadrature points, averaged over the cells of a node. Collective.
     pub fn derive_internal(&self, field: &Derived, history: &History) -> Result<Vector> {
         let (first, width) = match field.name {
             "stress" | "von_mises" => (STRESS, 6),
@@ -48,21 +48,7 @@ impl Problem {
                 }
             }
         }
-        let mut result = space.field_of(field.components)?;
-        {
-            let mut values = result.write()?;
-            for (node, &count) in counts.iter().enumerate() {
-                let mean: Vec<f64> = sums[node * width..][..width].iter().map(|s| s / count).collect();
-                match field.name {
-                    "von_mises" => values[node] = von_mises(&mean),
-                    // The fit may undershoot what never falls below zero.
-                    "accumulated_plastic_strain" => values[node] = mean[0].max(0.0),
-                    _ => values[node * width..][..width].copy_from_slice(&mean),
-                }
-            }
-        }
-        result.ghost_update()?;
-        Ok(result)
+        self.nodal_means(field, &sums, &counts)
     }
 }
 

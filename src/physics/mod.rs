@@ -22,5 +22,5 @@ pub mod transient_diffusion;
 pub mod viscoplasticity;
 
 pub use coefficient::Context;
-pub use equation::Equation;
+pub use equation::{Equation, FormState};
 pub use problem::{Condition, Group, Integral, Model, Place, Problem};

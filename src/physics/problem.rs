@@ -1,6 +1,6 @@
 //! One model on one space: assembles its matrix, load, residual and essential conditions.
 use super::coefficient::{Coefficients, Context, Source};
-use super::equation::Equation;
+use super::equation::{Equation, FormState};
 use super::{diffusion, elasticity};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::cell_entities;
@@ -285,9 +285,9 @@ impl Problem {
     /// The residual `f - K u` of a state, without elimination and without a matrix: on essential
     /// unknowns it is minus the reaction. `state` holds all local unknowns, ghosts updated. Local.
     pub fn residual(&self, context: &Context, state: &[f64], residual: &mut Vector) -> Result<()> {
-        if let Some(equation) = self.model.equation() {
-            let parts = Parts { storage: 0.0, residual: 1.0 };
-            self.form(equation, &self.evaluate(context), state, None, parts, residual)?;
+        if self.model.equation().is_some() {
+            let coefficients = &self.evaluate(context);
+            self.form(FormState { coefficients, state, history: None, parts: Parts::REST }, residual)?;
             return Ok(residual.scale(-1.0)?);
         }
         self.apply(&self.evaluate(context), state, residual)

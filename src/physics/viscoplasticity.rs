@@ -9,10 +9,10 @@
 //! The laws are integrated by implicit Euler: everything follows from the increment of p, which solves one
 //! scalar equation (Chaboche and Cailletaud, CMAME 133 (1996)); the tangent is the exact derivative of that
 //! update (Simo and Taylor, CMAME 48 (1985)).
+use super::elasticity::circumference;
 use crate::fem::form::{Density, Form, State};
 use crate::fem::lanes::{LANES, Lanes};
 use crate::fem::weak_form::{Point, Shape};
-use std::f64::consts::PI;
 
 /// Volume form. Coefficients: bulk modulus, shear modulus, thermal stress `3 kappa alpha (T - T0)` (Pa);
 /// `R0`, `K` (Pa s^(1/n)), `n`, `C` (Pa), `gamma`, `Q` (Pa), `b`; body force (`D` entries). Internal
@@ -185,7 +185,7 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AX
 
     #[inline(always)]
     fn measure(&self, point: &Point<D>) -> Lanes {
-        if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
+        circumference::<D, AXISYMMETRIC>(point)
     }
 
     #[inline(always)]
@@ -306,7 +306,7 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Surface<AXISYMMETR
 
     #[inline(always)]
     fn measure(&self, point: &Point<D>) -> Lanes {
-        if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
+        circumference::<D, AXISYMMETRIC>(point)
     }
 
     #[inline(always)]

@@ -8,8 +8,6 @@ use crate::fem::Parts;
 use crate::physics::Context;
 use petsc_rs::{Norm, Vector};
 
-const STORAGE: Parts = Parts { storage: 1.0, residual: 0.0 };
-const REST: Parts = Parts { storage: 0.0, residual: 1.0 };
 const MOST_STEPS: usize = 200;
 /// Solves of single steps need not be exact.
 const TOLERANCE: f64 = 1e-3;
@@ -29,8 +27,8 @@ impl NewtonSolver {
     ) -> Result<(NewtonOutcome, usize)> {
         self.set_time(context)?;
         self.impose(solution)?;
-        let mut storage = self.evaluate(STORAGE, solution)?;
-        let mut residual = self.free_norm(self.evaluate(REST, solution)?)?;
+        let mut storage = self.evaluate(Parts::STORAGE, solution)?;
+        let mut residual = self.free_norm(self.evaluate(Parts::REST, solution)?)?;
         // The time in which the residual would use up what is stored; a few cells' passage.
         let mut step = match storage.norm(Norm::Two)? / residual {
             time if time > 0.0 && time.is_finite() => time,
@@ -58,12 +56,13 @@ impl NewtonSolver {
             }
             solution.copy_from(&next)?;
             solution.ghost_update()?;
-            storage = self.evaluate(STORAGE, solution)?;
-            let earlier = std::mem::replace(&mut residual, self.free_norm(self.evaluate(REST, solution)?)?);
+            storage = self.evaluate(Parts::STORAGE, solution)?;
+            let earlier =
+                std::mem::replace(&mut residual, self.free_norm(self.evaluate(Parts::REST, solution)?)?);
             largest = largest.max(residual);
             step *= (earlier / residual).clamp(2.0, 10.0);
             if residual <= NEAR * largest {
-                let outcome = self.solve(context, REST, None, &mut next)?;
+                let outcome = self.solve(context, Parts::REST, None, &mut next)?;
                 total.add(&outcome);
                 if outcome.failure.is_none() {
                     solution.copy_from(&next)?;

@@ -1,6 +1,6 @@
 //! The fields and quantities of interest that a deck can ask of its simulation.
 use super::simulation::{Simulation, Stage};
-use crate::deck::{Quantity, QuantityKind, Scalar, ScalarOrVector};
+use crate::deck::{Quantity, QuantityKind};
 use crate::physics::derived::{self, Derived};
 use crate::physics::quantity::{Where, extrema, integrate, point_value};
 use crate::physics::{Context, Equation, Model};
@@ -231,18 +231,9 @@ impl Simulation {
         let exact = exact.ok_or_else(|| {
             Error::input("", format!("there is no [[exact]] solution for the field \"{}\"", field.name))
         })?;
-        let list: Vec<&Scalar> = match &exact.value {
-            ScalarOrVector::Scalar(value) => vec![value],
-            ScalarOrVector::Vector(values) => values.iter().collect(),
-        };
-        let variables = self.deck.variables();
-        let functions = list
-            .into_iter()
-            .map(|scalar| match scalar {
-                Scalar::Number(value) => deck::Expression::parse(&format!("{value:e}"), &variables),
-                Scalar::Expression(text) => deck::Expression::parse(text, &variables),
-            })
-            .collect::<std::result::Result<Vec<_>, _>>()
+        let functions = exact
+            .value
+            .parse(&self.deck.variables())
             .map_err(|error| Error::input("", format!("exact: {error}")))?;
         let derivatives: Vec<Vec<deck::Expression>> =
             functions.iter().map(|f| (0..3).map(|d| f.derivative(d)).collect()).collect();

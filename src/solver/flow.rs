@@ -1,7 +1,7 @@
 //! What is special about a flow: the level of its pressure, the balance of its boundary values, and the
 //! blocks of its matrix.
 use crate::fem::{Essential, Parts, Space, Values};
-use crate::physics::{Equation, Problem};
+use crate::physics::{FormState, Problem};
 use crate::{Error, Result};
 use petsc_rs::{IndexSet, Preconditioner, Vector};
 
@@ -18,12 +18,15 @@ impl PressureLevel {
     /// From the form itself, which is linear in the pressure. Collective.
     pub(super) fn new(problem: &Problem, coefficients: &[Vec<Vec<Values>>]) -> Result<Self> {
         let space = &problem.space;
-        let (c, rest) = (space.components, Parts { storage: 0.0, residual: 1.0 });
+        let c = space.components;
         let mut state = vec![0.0; space.local_nodes() * c];
         let (mut divergence, mut without) = (space.field()?, space.field()?);
-        problem.form(Equation::NavierStokes, coefficients, &state, None, rest, &mut without)?;
+        let rest = |state: &[f64], result: &mut Vector| {
+            problem.form(FormState { coefficients, state, history: None, parts: Parts::REST }, result)
+        };
+        rest(&state, &mut without)?;
         state.iter_mut().skip(c - 1).step_by(c).for_each(|p| *p = 1.0);
-        problem.form(Equation::NavierStokes, coefficients, &state, None, rest, &mut divergence)?;
+        rest(&state, &mut divergence)?;
         divergence.axpy(-1.0, &without)?;
         Ok(Self { divergence })
     }

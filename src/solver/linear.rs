@@ -90,7 +90,7 @@ impl LinearSolver {
         let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_"))?;
         let (mut base, mut chosen) = ("", String::new());
-        let own = OwnOptions::new(&mut krylov, || {
+        let own = OwnOptions::new(krylov.prefix(), || {
             let asked = asked_preconditioner(name, &options.petsc)?;
             let amg = match (space.components, space.element.degree) {
                 (1, _) => AMG_SCALAR,
@@ -108,7 +108,7 @@ impl LinearSolver {
             // The first mention of an option wins: the deck's stand before our defaults.
             let parts = [options.petsc.as_str(), base, norm];
             chosen = parts.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
-            Ok(chosen.clone())
+            krylov.set_options(&chosen)
         })?;
         krylov.set_initial_guess_nonzero(krylov.kind() != "preonly")?;
         krylov.keep_history(options.max_iterations + 1)?;

@@ -1,12 +1,13 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use super::flow::{Blocks, PressureLevel};
+use super::options::OwnOptions;
 use super::schur::Schur;
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space, Values};
-use crate::physics::{Context, Equation, Problem};
+use crate::physics::{Context, Equation, FormState, Problem};
 use crate::{Error, Result};
-use petsc_rs::{Matrix, NonlinearReason, NonlinearSolver, Options, Vector};
-use std::cell::RefCell;
+use petsc_rs::{Matrix, NonlinearReason, NonlinearSolver, Vector};
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 /// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation.
@@ -51,7 +52,7 @@ pub struct NewtonOutcome {
 pub struct NewtonSolver {
     solver: NonlinearSolver,
     system: Rc<System>,
-    added: Vec<String>,
+    own: OwnOptions,
     flow: Option<(Blocks, Rc<RefCell<Schur>>)>,
     name: String,
     /// The PETSc options that define it.
@@ -66,7 +67,6 @@ pub struct NewtonSolver {
 
 struct System {
     problem: Rc<Problem>,
-    equation: Equation,
     inner: RefCell<Inner>,
 }
 
@@ -84,6 +84,13 @@ struct Inner {
     assembled: Option<(Parts, Vec<bool>)>,
 }
 
+impl Inner {
+    fn at<'a>(&'a self, state: &'a [f64]) -> FormState<'a> {
+        let (coefficients, history) = (&self.coefficients, self.history.as_ref());
+        FormState { coefficients, state, history, parts: self.parts }
+    }
+}
+
 impl System {
     /// The residual at `x`; zero on essential unknowns when `free`.
     fn residual(&self, x: &Vector, free: bool, result: &mut Vector) -> Result<()> {
@@ -91,8 +98,7 @@ impl System {
         inner.state.copy_from(x)?;
         inner.state.ghost_update()?;
         let state = inner.state.local_read()?;
-        let history = inner.history.as_ref();
-        self.problem.form(self.equation, &inner.coefficients, &state, history, inner.parts, result)?;
+        self.problem.form(inner.at(&state), result)?;
         if let Some(offset) = &inner.offset {
             result.axpy(1.0, offset)?;
         }
@@ -107,7 +113,7 @@ impl System {
 
     fn tangent(&self, x: &Vector, matrix: &mut Matrix) -> Result<()> {
         let inner = &mut *self.inner.borrow_mut();
-        if self.equation.is_linear_form() {
+        if self.problem.own_equation().is_linear_form() {
             let key = (inner.parts, inner.essential.fixed.clone());
             if inner.assembled.as_ref() == Some(&key) {
                 return Ok(());
@@ -117,9 +123,7 @@ impl System {
         inner.state.copy_from(x)?;
         inner.state.ghost_update()?;
         let state = inner.state.local_read()?;
-        let (coefficients, essential) = (&inner.coefficients, &inner.essential);
-        let (equation, history) = (self.equation, inner.history.as_ref());
-        self.problem.tangent(equation, coefficients, &state, history, inner.parts, essential, matrix)
+        self.problem.tangent(inner.at(&state), &inner.essential, matrix)
     }
 }
 
@@ -129,26 +133,21 @@ impl NewtonSolver {
     ///
     /// # Errors
     /// When PETSc refuses an option.
-    pub fn new(
-        problem: &Rc<Problem>,
-        equation: Equation,
-        matrix: &Matrix,
-        options: &SolverOptions,
-    ) -> Result<Self> {
-        let space = &problem.space;
+    pub fn new(problem: &Rc<Problem>, matrix: &Matrix, options: &SolverOptions) -> Result<Self> {
+        let (space, equation) = (&problem.space, problem.own_equation());
         let chosen = petsc_options(space, equation, options);
         let mut solver = NonlinearSolver::new(space.mesh.comm.mpi())?;
-        solver.set_prefix(&format!("{}_", problem.name))?;
+        let prefix = format!("{}_", problem.name);
+        solver.set_prefix(&prefix)?;
         let system = Rc::new(System {
             problem: problem.clone(),
-            equation,
             inner: RefCell::new(Inner {
                 coefficients: Vec::new(),
                 essential: Essential::new(space, []),
-                parts: Parts { storage: 0.0, residual: 1.0 },
+                parts: Parts::REST,
                 offset: None,
                 state: space.field()?,
-                history: problem.new_history(equation),
+                history: problem.new_history(),
                 level: None,
                 assembled: None,
             }),
@@ -172,11 +171,11 @@ impl NewtonSolver {
                 flow = Some((blocks, schur));
             }
         }
-        let added = solver.set_options(&chosen)?;
+        let own = OwnOptions::new(prefix, || solver.set_options(&chosen))?;
         Ok(Self {
             solver,
             system,
-            added,
+            own,
             flow,
             name: problem.name.clone(),
             options: chosen,
@@ -221,20 +220,21 @@ impl NewtonSolver {
         let in_time = parts.storage > 0.0;
         let scale = if in_time { parts.storage } else { 1.0 };
         // What these models store is to change by what flows in to twelve digits, in every stage of a step.
-        let conserves = in_time && self.system.equation.is_lumped();
+        let conserves = in_time && self.system.problem.own_equation().is_lumped();
         let tolerance = if conserves { 1e-2 * self.tolerance } else { self.tolerance };
         self.reference = self.reference.max(norm / scale);
         // A guess that is nearly right needs no full reduction of its own residual.
         let floor = (tolerance * 1e-3 * self.reference * scale).max(f64::MIN_POSITIVE);
         self.solver.set_tolerances(tolerance, floor, 1e-14, self.max_iterations)?;
         self.history.borrow_mut().clear();
+        self.own.activate()?;
         let convergence = self.solver.solve(None, solution)?;
         solution.ghost_update()?;
         let failure = match convergence.reason.converged() {
             true => None,
             false => Some(self.explain(convergence.reason, solution)?),
         };
-        self.system.problem.fill_unused(self.system.equation, solution)?;
+        self.system.problem.fill_unused(solution)?;
         Ok(NewtonOutcome {
             iterations: convergence.iterations,
             linear_iterations: convergence.linear_iterations,
@@ -252,7 +252,8 @@ impl NewtonSolver {
         let (inner, space) = (self.system.inner.borrow(), &self.system.problem.space);
         let used = |dof: &usize| {
             let c = space.components;
-            space.is_vertex(dof / c) || !self.system.equation.is_linear(dof % c, space.mesh.dimension)
+            space.is_vertex(dof / c)
+                || !self.system.problem.own_equation().is_linear(dof % c, space.mesh.dimension)
         };
         {
             let mut values = state.write()?;
@@ -273,7 +274,7 @@ impl NewtonSolver {
         problem.check(&coefficients)?;
         let essential = problem.essential(context)?;
         let inner = &mut *self.system.inner.borrow_mut();
-        if self.system.equation == Equation::NavierStokes {
+        if self.system.problem.own_equation() == Equation::NavierStokes {
             if inner.level.is_none() {
                 inner.level = Some(PressureLevel::new(problem, &coefficients)?);
             }
@@ -295,8 +296,7 @@ impl NewtonSolver {
         let mut result = self.system.problem.space.field()?;
         let inner = self.system.inner.borrow();
         let state = state.local_read()?;
-        let (problem, history) = (&self.system.problem, inner.history.as_ref());
-        problem.form(self.system.equation, &inner.coefficients, &state, history, parts, &mut result)?;
+        self.system.problem.form(FormState { parts, ..inner.at(&state) }, &mut result)?;
         Ok(result)
     }
 
@@ -308,22 +308,20 @@ impl NewtonSolver {
     pub fn commit(&self, state: &Vector) -> Result<()> {
         let inner = &mut *self.system.inner.borrow_mut();
         let Some(history) = &inner.history else { return Ok(()) };
-        let problem = &self.system.problem;
         let state = state.local_read()?;
-        let rate = inner.parts.storage;
-        let next = problem.next_history(self.system.equation, &inner.coefficients, &state, history, rate);
+        let next = self.system.problem.next_history(inner.at(&state), history);
         inner.history = Some(next);
         Ok(())
     }
 
     /// The internal variables at the last accepted step, if the model has any.
-    pub fn history(&self) -> Option<History> {
-        self.system.inner.borrow().history.clone()
+    pub fn history(&self) -> Option<Ref<'_, History>> {
+        Ref::filter_map(self.system.inner.borrow(), |inner| inner.history.as_ref()).ok()
     }
 
     /// Whether the model has a time derivative.
     pub fn evolves(&self) -> bool {
-        self.system.equation.evolves()
+        self.system.problem.own_equation().evolves()
     }
 
     /// The ranks.
@@ -332,8 +330,8 @@ impl NewtonSolver {
     }
 
     /// The essential conditions of the last solve.
-    pub fn essential(&self) -> Essential {
-        self.system.inner.borrow().essential.clone()
+    pub fn essential(&self) -> Ref<'_, Essential> {
+        Ref::map(self.system.inner.borrow(), |inner| &inner.essential)
     }
 
     fn explain(&self, reason: NonlinearReason, solution: &Vector) -> Result<String> {
@@ -369,14 +367,6 @@ impl NewtonSolver {
             "{}: the residual of component {} is not a number at ({:.6}, {:.6}, {:.6}) on rank {holder}",
             self.name, at[3], at[0], at[1], at[2]
         ))
-    }
-}
-
-impl Drop for NewtonSolver {
-    fn drop(&mut self) {
-        if let Ok(mut options) = Options::global() {
-            self.added.iter().for_each(|option| drop(options.clear(option)));
-        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Entries of PETSc's options database that belong to one solver.
-use petsc_rs::{KrylovSolver, Options, Result};
+use petsc_rs::{Options, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -21,18 +21,17 @@ pub struct OwnOptions {
 }
 
 impl OwnOptions {
-    /// Applies what `choose` returns to `solver`; while it runs and after, no other solver's options are
-    /// in the database. Collective.
+    /// For the solver with this prefix, whose options `set` sets, returning the full names of those that the
+    /// user had not set; while it runs and after, no other solver's options are in the database. Collective.
     ///
     /// # Errors
     /// When PETSc refuses an option.
-    pub fn new(solver: &mut KrylovSolver, choose: impl FnOnce() -> Result<String>) -> Result<Self> {
-        let prefix = solver.prefix();
+    pub fn new(prefix: String, set: impl FnOnce() -> Result<Vec<String>>) -> Result<Self> {
         let former = ACTIVE.with_borrow_mut(|active| active.remove(&prefix));
         let mut options = Options::global()?;
         former.iter().flat_map(|list| list.iter()).try_for_each(|(option, _)| options.clear(option))?;
         let mut entries = Vec::new();
-        for option in solver.set_options(&choose()?)? {
+        for option in set()? {
             let value = options.get(&option)?.unwrap_or_default();
             entries.push((option, value));
         }

@@ -9,7 +9,7 @@ use super::flow::Blocks;
 use crate::Result;
 use crate::fem::{Essential, Parts, Space, Values};
 use crate::physics::mass::scalar_mass;
-use crate::physics::{Equation, Problem};
+use crate::physics::{FormState, Problem};
 use petsc_rs::{IndexSet, KrylovSolver, Matrix, Vector};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -118,7 +118,8 @@ fn discrete_laplacian(
     let rest = vec![0.0; space.local_nodes() * space.components];
     let mut assemble = |storage: f64, residual: f64| {
         let parts = Parts { storage, residual };
-        problem.tangent(Equation::NavierStokes, coefficients, &rest, None, parts, essential, &mut matrix)?;
+        let at = FormState { coefficients, state: &rest, history: None, parts };
+        problem.tangent(at, essential, &mut matrix)?;
         Ok::<_, crate::Error>(matrix.duplicate(true)?)
     };
     let [velocity, pressure] = blocks.sets(space)?;

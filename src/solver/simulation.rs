@@ -4,15 +4,15 @@ use super::gating::Gating;
 use super::linear::{LinearSolver, Outcome, rigid_body_modes};
 use super::newton::NewtonSolver;
 use super::schwarz::SchwarzOptions;
-use crate::deck::{Deck, Expression, Scalar, ScalarOrVector, SolverMethod};
-use crate::fem::{Essential, Parts, Space};
+use crate::deck::{Deck, SolverMethod};
+use crate::fem::{Essential, History, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, Equation, Model, Place, Problem, build};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ impl StageSolver {
     }
 
     /// Internal variables at the last accepted step, if the model has any.
-    pub fn history(&self) -> Option<crate::fem::History> {
+    pub fn history(&self) -> Option<Ref<'_, History>> {
         match self {
             Self::Linear(_) => None,
             Self::Newton(solver) => solver.history(),
@@ -112,9 +112,7 @@ impl Simulation {
             let solution = problem.space.field()?;
             let options = deck.solver_options(index);
             let solver = match problem.model.equation() {
-                Some(equation) => {
-                    StageSolver::Newton(Box::new(NewtonSolver::new(&problem, equation, &matrix, &options)?))
-                }
+                Some(_) => StageSolver::Newton(Box::new(NewtonSolver::new(&problem, &matrix, &options)?)),
                 None => {
                     let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
                     if options.method == SolverMethod::Schwarz {
@@ -143,11 +141,9 @@ impl Simulation {
                 assembly_seconds: 0.0,
                 preparation_seconds: 0.0,
             };
-            if let Model::Elasticity { axisymmetric, .. } = stage.problem.model {
-                let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
-                stage.matrix.set_near_null_space(modes)?;
-            }
-            if let Model::Equation(Equation::Viscoplasticity { axisymmetric }) = stage.problem.model {
+            if let Model::Elasticity { axisymmetric, .. }
+            | Model::Equation(Equation::Viscoplasticity { axisymmetric }) = stage.problem.model
+            {
                 let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
                 stage.matrix.set_near_null_space(modes)?;
             }
@@ -176,17 +172,9 @@ impl Simulation {
         for (number, initial) in self.deck.initial.iter().enumerate() {
             let Some((index, _)) = self.deck.field_of(initial.field.as_deref(), None) else { continue };
             let stage = &mut self.stages[index];
-            let list: Vec<&Scalar> = match &initial.value {
-                ScalarOrVector::Scalar(value) => vec![value],
-                ScalarOrVector::Vector(values) => values.iter().collect(),
-            };
-            let functions = list
-                .into_iter()
-                .map(|scalar| match scalar {
-                    Scalar::Number(value) => Expression::parse(&format!("{value:e}"), &variables),
-                    Scalar::Expression(text) => Expression::parse(text, &variables),
-                })
-                .collect::<std::result::Result<Vec<_>, _>>()
+            let functions = initial
+                .value
+                .parse(&variables)
                 .map_err(|error| Error::input("", format!("initial[{number}].value: {error}")))?;
             let space = stage.problem.space.clone();
             let mut finite = true;
@@ -232,9 +220,8 @@ impl Stage {
     pub fn solve(&mut self, context: &Context) -> Result<()> {
         if let StageSolver::Newton(newton) = &mut self.solver {
             let start = Instant::now();
-            let steady = Parts { storage: 0.0, residual: 1.0 };
             let guess = self.solution.try_clone()?;
-            let mut outcome = newton.solve(context, steady, None, &mut self.solution)?;
+            let mut outcome = newton.solve(context, Parts::REST, None, &mut self.solution)?;
             let mut note = String::new();
             if let (Some(failure), true) = (&outcome.failure, newton.evolves()) {
                 self.solution.copy_from(&guess)?;
@@ -247,7 +234,7 @@ impl Stage {
                 let separator = if note.is_empty() { "" } else { "; " };
                 return Err(Error::Failed(format!("{note}{separator}{failure}")));
             }
-            self.essential = newton.essential();
+            self.essential = newton.essential().clone();
             let first = outcome.history.first().copied().unwrap_or(1.0);
             let last = outcome.history.last().copied().unwrap_or(0.0);
             self.outcome = Outcome {

