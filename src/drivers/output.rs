@@ -4,7 +4,7 @@ use crate::deck::Deck;
 use crate::parallel::Redistribution;
 use crate::physics::{Context, Equation};
 use crate::solver::{FieldInfo, Simulation};
-use crate::storage::{Field, File, Provenance, Samples};
+use crate::storage::{Field, File, Provenance, Samples, Schema};
 use crate::{Error, deck};
 
 /// Where a file of this simulation comes from.
@@ -26,6 +26,29 @@ pub fn parameters(deck: &Deck, context: &Context) -> Samples {
         units: deck.parameters.values().map(|p| p.unit.clone()).collect(),
         values: context.parameters.clone(),
     }
+}
+
+/// What stands in the file of a run before its results: where it comes from, parameters, mesh. Collective.
+pub fn write_header(
+    file: &File,
+    schema: Schema,
+    simulation: &Simulation,
+    context: &Context,
+    petsc_options: &[String],
+) -> Result<()> {
+    file.describe(schema, &provenance(simulation, petsc_options))?;
+    file.write_parameters(&parameters(&simulation.deck, context))?;
+    write_mesh(file, simulation)
+}
+
+/// Writes the quantities of interest, `values[time][quantity]`. Collective.
+pub fn write_quantities(file: &File, simulation: &Simulation, values: &[Vec<f64>]) -> Result<()> {
+    for (q, quantity) in simulation.deck.quantity.iter().enumerate() {
+        let column: Vec<f64> = values.iter().map(|row| row[q]).collect();
+        let unit = simulation.quantity_unit(quantity);
+        file.write_quantity(&quantity.name, &unit, &format!("{:?}", quantity.kind), &column)?;
+    }
+    Ok(())
 }
 
 /// Writes the mesh, the nodes of spaces of degree 2, and the partition. Collective.

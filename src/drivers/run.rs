@@ -42,15 +42,10 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let mut written = vec![path.clone()];
     report.phase("output", || -> Result<()> {
         let file = ResultFile::create(comm, &path)?;
-        file.describe(Schema::Run, &output::provenance(&simulation, &options.petsc))?;
-        file.write_parameters(&output::parameters(deck, &context))?;
+        output::write_header(&file, Schema::Run, &simulation, &context, &options.petsc)?;
         file.write_times(&[context.time])?;
-        output::write_mesh(&file, &simulation)?;
         output::save_fields(&file, &simulation, &fields, &context)?;
-        for (quantity, &value) in deck.quantity.iter().zip(&quantities) {
-            let unit = simulation.quantity_unit(quantity);
-            file.write_quantity(&quantity.name, &unit, &format!("{:?}", quantity.kind), &[value])?;
-        }
+        output::write_quantities(&file, &simulation, &[quantities])?;
         for stage in &simulation.stages {
             let name = format!("residuals/{}", stage.problem.name);
             let meaning = "residual norm on the free unknowns from the first guess on";

@@ -1,0 +1,185 @@
+//! What the file of a run in time takes: frames of fields, quantities of interest, the table of steps.
+use crate::deck::Deck;
+use crate::drivers::output;
+use crate::drivers::run::{RunOptions, solve};
+use crate::parallel::Redistribution;
+use crate::physics::Context;
+use crate::report::Report;
+use crate::solver::{FieldInfo, Simulation, StageSolver};
+use crate::storage::{ResultFile, Schema, write_xdmf};
+use crate::{Error, Result};
+use std::path::PathBuf;
+
+/// One accepted step.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Step {
+    pub time: f64,
+    pub length: f64,
+    pub newton: usize,
+    pub linear: usize,
+    pub error: f64,
+    pub conserved: f64,
+    /// What came in through essential boundaries, a second.
+    pub supplied: f64,
+    /// What came in otherwise, a second.
+    pub inflow: f64,
+    /// What the change of `conserved` lacks.
+    pub imbalance: f64,
+    pub quantities: Vec<f64>,
+}
+
+impl Step {
+    /// Above the lines of steps.
+    pub fn heading() -> String {
+        format!(
+            "{:>6} {:>13} {:>11} {:>7} {:>7} {:>10} {:>16} {:>10}",
+            "step", "time", "length", "newton", "linear", "error", "conserved", "imbalance"
+        )
+    }
+
+    /// The line of the log of step `number`.
+    pub fn line(&self, number: usize) -> String {
+        format!(
+            "{number:>6} {:>13.6e} {:>11.4e} {:>7} {:>7} {:>10.2e} {:>16.9e} {:>10.1e}",
+            self.time, self.length, self.newton, self.linear, self.error, self.conserved, self.imbalance
+        )
+    }
+}
+
+/// The output of a run in time.
+pub(super) struct Record {
+    deck: Deck,
+    path: PathBuf,
+    file: ResultFile,
+    fields: Vec<FieldInfo>,
+    /// By problem.
+    plans: Vec<Redistribution>,
+    /// Times at which fields are written.
+    pub frames: Vec<f64>,
+    /// Quantities of interest at the frames written so far.
+    quantities: Vec<Vec<f64>>,
+    /// All accepted steps.
+    pub steps: Vec<Step>,
+}
+
+impl Record {
+    /// A file with room for all frames. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the deck wants a field that there is not.
+    pub fn create(
+        simulation: &Simulation,
+        frames: Vec<f64>,
+        context: &Context,
+        options: &RunOptions,
+        report: &Report,
+    ) -> Result<Self> {
+        let deck = simulation.deck.clone();
+        let fields = output::wanted(simulation)?;
+        let path = deck.output.directory.join(&deck.output.file);
+        let file = ResultFile::create(&simulation.mesh.comm, &path)?;
+        let plans: Vec<Redistribution> = simulation.stages.iter().map(|s| s.space().canonical()).collect();
+        report.phase("output", || -> Result<()> {
+            output::write_header(&file, Schema::Run, simulation, context, &options.petsc)?;
+            for field in &fields {
+                let plan = &plans[field.stage];
+                file.create_field(&output::describe(simulation, field, plan), frames.len() as u64)?;
+            }
+            Ok(())
+        })?;
+        Ok(Self { deck, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
+    }
+
+    /// The time of the next frame; `None` when all are written.
+    pub fn next_frame(&self) -> Option<f64> {
+        self.frames.get(self.quantities.len()).copied()
+    }
+
+    /// Writes the next frame, after solving the problems without a time derivative; returns the quantities of
+    /// interest. Collective.
+    pub fn save(
+        &mut self,
+        simulation: &mut Simulation,
+        context: &Context,
+        report: &Report,
+    ) -> Result<Vec<f64>> {
+        for stage in &mut simulation.stages {
+            if matches!(stage.solver, StageSolver::Linear(_)) {
+                solve(stage, context, report).map_err(|error| self.deck.locate(error))?;
+            }
+        }
+        let frame = self.quantities.len() as u64;
+        report.phase("output", || -> Result<()> {
+            for field in &self.fields {
+                let values = simulation.field_values(field, context)?;
+                self.file.write_field(&field.name, frame, &self.plans[field.stage], &values.read()?)?;
+            }
+            Ok(())
+        })?;
+        let values = report.phase("quantities", || simulation.quantities(context))?;
+        self.quantities.push(values.clone());
+        Ok(values)
+    }
+
+    /// Quantities of interest at the newest frame.
+    pub fn newest_quantities(&self) -> &[f64] {
+        self.quantities.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the file will lie.
+    pub fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// Completes the file; frames that a failed run did not reach hold no numbers. Returns the files written.
+    /// Collective.
+    pub fn finish(self, simulation: &Simulation, report: &Report) -> Result<Vec<PathBuf>> {
+        let Self { deck, path, file, fields, plans, frames, quantities, steps } = self;
+        let written = quantities.len();
+        let mut names = vec![path.clone()];
+        report.phase("output", || -> Result<()> {
+            for frame in written..frames.len() {
+                for field in &fields {
+                    let plan = &plans[field.stage];
+                    let nothing = vec![f64::NAN; plan.owned() * field.components];
+                    file.write_field(&field.name, frame as u64, plan, &nothing)?;
+                }
+            }
+            file.write_times(&frames[..written])?;
+            output::write_quantities(&file, simulation, &quantities)?;
+            write_steps(&file, &deck, &steps)?;
+            report.write_log(&file)?;
+            file.finish()?;
+            if deck.output.xdmf {
+                names.extend(write_xdmf(&simulation.mesh.comm, &path)?);
+            }
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    /// The error of a run that cannot go on after `time`.
+    pub fn failure(path: &std::path::Path, why: &str, time: f64) -> Error {
+        Error::Failed(format!("{why}. {} holds everything up to t = {time:.6e} s", path.display()))
+    }
+}
+
+/// `/log/steps`: one row a step.
+fn write_steps(file: &ResultFile, deck: &Deck, steps: &[Step]) -> Result<()> {
+    let mut columns =
+        vec!["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance"];
+    columns.extend(deck.quantity.iter().map(|q| q.name.as_str()));
+    let values: Vec<f64> = steps
+        .iter()
+        .flat_map(|s| {
+            let (newton, linear) = (s.newton as f64, s.linear as f64);
+            let own =
+                [s.time, s.length, newton, linear, s.error, s.conserved, s.supplied, s.inflow, s.imbalance];
+            own.into_iter().chain(s.quantities.iter().copied())
+        })
+        .collect();
+    let meaning = "accepted time steps: end and length (s), iterations, estimated relative local error, \
+                   integral of what is conserved, what came in (per s, mean of the step) through essential \
+                   boundaries and through natural ones and sources, error of that balance, quantities of interest";
+    file.write_log("steps", "", meaning, &columns, &values)
+}
