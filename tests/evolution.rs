@@ -1,6 +1,8 @@
 //! Models in time and Helmholtz' equation against known solutions: orders, fronts, bounds, balances, and the same
 //! answer on any number of ranks.
 mod common;
+#[path = "evolution/coupled.rs"]
+mod coupled;
 #[path = "evolution/degenerate.rs"]
 mod degenerate;
 #[path = "evolution/schemes.rs"]
@@ -40,6 +42,7 @@ const TESTS: &[common::Test] = &[
     ("helmholtz_orders", waves::orders as Test),
     ("plane_wave", waves::plane_wave as Test),
     ("pollution", waves::pollution as Test),
+    ("history_of_another_run", coupled::history_of_another_run as Test),
     ("iterations", setup::iterations as Test),
 ];
 

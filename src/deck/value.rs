@@ -117,9 +117,11 @@ impl PropertyTable {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileField {
-    /// HDF5 file, relative to the deck. Its mesh must be this deck's.
+    /// HDF5 file, relative to the deck. A nodal field of a file with another mesh is interpolated.
     pub file: PathBuf,
-    /// Dataset in the file, such as "/fields/temperature": one value a cell, or one a vertex.
+    /// Dataset in the file, such as "/fields/temperature": one value a cell or a node. Of several steps a run
+    /// in time takes those of a nodal field at the file's times, linearly between them; other runs, and fields on
+    /// cells, take the last.
     pub dataset: String,
 }
 

@@ -25,8 +25,9 @@ pub(super) struct Batch<const D: usize, const N: usize> {
     pub test: Vec<[Shape<D>; N]>,
     /// Quadrature weight times measure.
     pub weights: Vec<Lanes>,
-    /// Whether `test` is filled.
-    pub wants_test: bool,
+    /// Whether `test` is filled, and `trial`.
+    wants_test: bool,
+    wants_trial: bool,
     wants_position: bool,
     coefficients: Vec<[Lanes; MOST_COEFFICIENTS]>,
     positions: Vec<[Lanes; D]>,
@@ -43,13 +44,14 @@ pub(super) struct Batch<const D: usize, const N: usize> {
 }
 
 impl<const D: usize, const N: usize> Batch<D, N> {
-    pub(super) fn new(points: usize, wants_position: bool) -> Self {
+    pub(super) fn new(points: usize, wants_position: bool, wants_trial: bool, wants_test: bool) -> Self {
         let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
         Self {
-            trial: vec![[zero; N]; points],
-            test: vec![[zero; N]; points],
+            trial: vec![[zero; N]; if wants_trial { points } else { 0 }],
+            test: vec![[zero; N]; if wants_test { points } else { 0 }],
             weights: vec![Lanes::ZERO; points],
-            wants_test: true,
+            wants_test,
+            wants_trial,
             wants_position,
             coefficients: vec![[Lanes::ZERO; MOST_COEFFICIENTS]; points],
             positions: vec![[Lanes::ZERO; D]; points],
@@ -151,7 +153,7 @@ impl<const D: usize, const N: usize> Batch<D, N> {
             }
             weight *= measure(&self.point(q));
             self.weights[q] = weight;
-            for a in 0..N {
+            for a in 0..if self.wants_trial { N } else { 0 } {
                 let slope = rule.basis.gradients[q * N + a];
                 let value = rule.basis.values[q * N + a];
                 let mut gradient = [Lanes::ZERO; D];

@@ -1,5 +1,5 @@
 //! What a nonlinear or time-dependent model says at a quadrature point, eight cells at a time.
-use super::lanes::{Lanes, dot};
+use super::lanes::Lanes;
 use super::weak_form::{Point, Shape};
 
 /// The state at a quadrature point.
@@ -33,12 +33,6 @@ impl<const D: usize, const C: usize> Density<D, C> {
                 self.flux[i][d] += other.flux[i][d] * factor;
             }
         }
-    }
-
-    /// The integrand for `test e_i`.
-    #[inline(always)]
-    pub(super) fn against(&self, test: &Shape<D>, i: usize) -> Lanes {
-        self.source[i] * test.value + dot(&self.flux[i], &test.gradient)
     }
 }
 

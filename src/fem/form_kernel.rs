@@ -134,9 +134,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
 
     for batch in job.entities.chunks(LANES) {
         let factors = cells.load(job, batch);
-        let Evaluated { at, linear, states } = &cells;
-        let is_linear = |i: usize| !linear.is_empty() && F::LINEAR[i];
-        let trial = |q: usize, a: usize, i: usize| if is_linear(i) { &linear[q][a] } else { &at.trial[q][a] };
+        let Evaluated { at, states, .. } = &cells;
 
         let mut loads = [[Lanes::ZERO; C]; N];
         for (q, state) in states.iter().enumerate() {
@@ -149,9 +147,16 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
                 density.add(job.parts.storage, &job.form.storage(&point, state));
             }
             scale(&mut density, at.weights[q]);
-            for a in 0..N {
-                for i in 0..C {
-                    loads[a][i] += density.against(trial(q, a, i), i);
+            for i in 0..C {
+                let (value, slope) = tables::<D, C, N, F>(job, q, i);
+                let source = density.source[i];
+                // Along the axes of the reference cell, where the basis is the same for all lanes.
+                let flux: [Lanes; D] = std::array::from_fn(|k| dot(&point.inverse[k], &density.flux[i]));
+                for (load, (value, slope)) in loads.iter_mut().zip(value.iter().zip(slope)) {
+                    load[i] += source * *value;
+                    for k in 0..D {
+                        load[i] += flux[k] * slope[k];
+                    }
                 }
             }
         }
@@ -254,7 +259,7 @@ const MOST_LOCAL: usize = 32;
 /// A batch of cells with the state at their quadrature points.
 struct Evaluated<const D: usize, const C: usize, const N: usize> {
     at: Batch<D, N>,
-    /// The basis of degree 1, for the components that have it; empty where none has.
+    /// The basis of degree 1, for the components that have it; empty where none has, or no matrix is wanted.
     linear: Vec<[Shape<D>; N]>,
     states: Vec<State<D, C>>,
 }
@@ -263,11 +268,10 @@ impl<const D: usize, const C: usize, const N: usize> Evaluated<D, C, N> {
     #[inline(always)]
     fn new<F: Form<D, C>>(job: &Job<F>) -> Self {
         let points = job.rule.weights.len();
-        let mut at = Batch::new(points, F::POSITION);
+        let mut at = Batch::new(points, F::POSITION, job.wants_matrix, false);
         at.rate = job.parts.storage;
         at.keep(F::HISTORY, F::LOCAL);
-        at.wants_test = false;
-        let mixed = job.cells.degree > 1 && F::LINEAR.contains(&true);
+        let mixed = job.wants_matrix && job.cells.degree > 1 && F::LINEAR.contains(&true);
         let zero = Shape { value: Lanes::ZERO, gradient: [Lanes::ZERO; D] };
         let state = State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] };
         Self { at, linear: vec![[zero; N]; if mixed { points } else { 0 }], states: vec![state; points] }
@@ -285,7 +289,7 @@ impl<const D: usize, const C: usize, const N: usize> Evaluated<D, C, N> {
         if let Some(history) = job.history {
             load_history(history, entity, &mut at.history);
         }
-        let factors = evaluate_state::<D, C, N, F>(job, entity, at, linear, states);
+        let factors = evaluate_state::<D, C, N, F>(job, entity, at, states);
         if F::LOCAL > 0 {
             let mut local = [Lanes::ZERO; MOST_LOCAL];
             for (q, state) in states.iter().enumerate() {
@@ -315,10 +319,8 @@ fn evaluate_state<const D: usize, const C: usize, const N: usize, F: Form<D, C>>
     job: &Job<F>,
     entity: impl Fn(usize) -> (u32, u32, u16),
     at: &Batch<D, N>,
-    linear: &[[Shape<D>; N]],
     states: &mut [State<D, C>],
 ) -> [[Lanes; C]; N] {
-    let mixed = !linear.is_empty();
     let mut values = [[Lanes::ZERO; C]; N];
     for l in 0..LANES {
         let nodes = &job.cells.nodes[entity(l).0 as usize * N..][..N];
@@ -339,18 +341,42 @@ fn evaluate_state<const D: usize, const C: usize, const N: usize, F: Form<D, C>>
         }
     }
     for (q, state) in states.iter_mut().enumerate() {
-        *state = State { value: [Lanes::ZERO; C], gradient: [[Lanes::ZERO; D]; C] };
-        for a in 0..N {
-            for i in 0..C {
-                let shape = if mixed && F::LINEAR[i] { &linear[q][a] } else { &at.trial[q][a] };
-                state.value[i] += values[a][i] * shape.value;
-                for d in 0..D {
-                    state.gradient[i][d] += potentials[a][i] * shape.gradient[d];
+        let inverse = at.point(q).inverse;
+        for i in 0..C {
+            let (value, slope) = tables::<D, C, N, F>(job, q, i);
+            let mut sum = Lanes::ZERO;
+            let mut gradient = [Lanes::ZERO; D];
+            for (a, (value, slope)) in value.iter().zip(slope).enumerate() {
+                sum += values[a][i] * *value;
+                for k in 0..D {
+                    gradient[k] += potentials[a][i] * slope[k];
+                }
+            }
+            state.value[i] = sum;
+            for d in 0..D {
+                state.gradient[i][d] = Lanes::ZERO;
+                for k in 0..D {
+                    state.gradient[i][d] += inverse[k][d] * gradient[k];
                 }
             }
         }
     }
     factors
+}
+
+/// Values and reference gradients at a point of the basis functions of component `i`.
+#[inline(always)]
+fn tables<'a, const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
+    job: &'a Job<F>,
+    q: usize,
+    i: usize,
+) -> (&'a [f64], &'a [[f64; 3]]) {
+    let linear = F::LINEAR[i] && job.cells.degree > 1;
+    let (table, n) = match linear {
+        true => (&job.rule.geometry, job.cells.shape.vertices()),
+        false => (&job.rule.basis, N),
+    };
+    (&table.values[q * n..][..n], &table.gradients[q * n..][..n])
 }
 
 /// The internal variables at the end of a step: `next` takes what [`Form::update`] gives at `state`. Local.

@@ -76,7 +76,7 @@ impl<const A: usize, const B: usize> Same<A, B> {
 fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, mut part: Part) {
     let points = job.rule.weights.len();
     let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
-    let mut at = Batch::<D, N>::new(points, F::POSITION);
+    let mut at = Batch::<D, N>::new(points, F::POSITION, true, true);
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
     let mut loads = [[Lanes::ZERO; C]; N];
     let mut scatter = vec![[[0.0; C]; C]; pairs];

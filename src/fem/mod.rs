@@ -8,10 +8,12 @@ mod form_kernel;
 pub mod functional;
 mod kernel;
 pub mod lanes;
+pub mod locate;
 mod output;
 pub mod pattern;
 pub mod quadrature;
 mod space;
+pub mod transfer;
 pub mod weak_form;
 
 pub use assembly::{Domain, Rule, Target, Values, assemble};

@@ -33,6 +33,11 @@ impl Redistribution {
         Self { comm: comm.clone(), range, total, order, send, place }
     }
 
+    /// The ranks that share the values.
+    pub fn comm(&self) -> &Comm {
+        &self.comm
+    }
+
     /// This rank's block of canonical numbers.
     pub fn range(&self) -> Range<u64> {
         self.range.clone()

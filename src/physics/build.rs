@@ -1,7 +1,7 @@
 //! From the deck's `[[physics]]` to a [`Problem`].
 use super::coefficient::{Coefficients, Combine, NodalField, Output, Source};
 use super::elasticity::{Reduction, lame, thermal_modulus};
-use super::file_field;
+use super::file_field::FileSource;
 use super::problem::{Condition, Model, Place, Problem};
 use super::quantity::facet_nodes;
 use crate::deck::{
@@ -206,9 +206,11 @@ impl Builder<'_> {
             }
             Coefficient::File(source) => {
                 let positive = ["conductivity", "young"].contains(&key);
-                let source =
-                    file_field::read(self.mesh, &self.deck.resolve(&source.file), &source.dataset, positive)
-                        .map_err(|error| self.fault(key, error.to_string()))?;
+                let path = self.deck.resolve(&source.file);
+                let interval = self.deck.time.as_ref().map(|time| (time.start, time.end));
+                let source = FileSource { path: &path, dataset: &source.dataset, positive, interval }
+                    .read(self.mesh)
+                    .map_err(|error| self.fault(key, error.to_string()))?;
                 Ok(vec![source; names.len()])
             }
         }

@@ -31,6 +31,33 @@ pub struct NodalField {
     pub space: Rc<Space>,
     /// Values at local nodes, ghosts included.
     pub values: RefCell<Vec<f64>>,
+    /// Values at some times, between which `values` is set by [`NodalField::advance`]; empty for a field that
+    /// does not depend on time, or whose owner sets it.
+    pub frames: Vec<(f64, Vec<f64>)>,
+}
+
+impl NodalField {
+    /// A field whose values are set where it is solved for.
+    pub fn new(space: Rc<Space>) -> Self {
+        let values = RefCell::new(vec![0.0; space.local_nodes()]);
+        Self { space, values, frames: Vec::new() }
+    }
+
+    /// Sets the values to those at a time, linear between the frames around it, constant outside. Local.
+    pub fn advance(&self, time: f64) {
+        let after = self.frames.partition_point(|frame| frame.0 < time);
+        let mut values = self.values.borrow_mut();
+        match (after.checked_sub(1).map(|i| &self.frames[i]), self.frames.get(after)) {
+            (Some((t0, first)), Some((t1, second))) => {
+                let share = (time - t0) / (t1 - t0);
+                for (value, (a, b)) in values.iter_mut().zip(first.iter().zip(second)) {
+                    *value = a + share * (b - a);
+                }
+            }
+            (None, Some((_, only))) | (Some((_, only)), None) => values.copy_from_slice(only),
+            (None, None) => {}
+        }
+    }
 }
 
 /// Where one scalar input of a model comes from.
@@ -153,6 +180,11 @@ impl Coefficients {
             let values: Vec<f64> =
                 (0..regions).map(|region| self.value(output, region, context, &[0.0; 3], &[])).collect();
             return if values.len() == 1 { Values::Uniform(values[0]) } else { Values::ByRegion(values) };
+        }
+        for source in self.outputs[output].uses.iter().flat_map(|&input| &self.inputs[input]) {
+            if let Source::Nodal(field) = source {
+                field.advance(context.time);
+            }
         }
         let points = domain.rule.weights.len();
         let mut values = vec![0.0; entities * points];

@@ -1,63 +1,172 @@
-//! Coefficients from HDF5 files in canonical order.
+//! Coefficients from HDF5 files: in the canonical order of the mesh, or fields of a run on another mesh.
 use super::coefficient::{NodalField, Source};
 use crate::fem::Space;
-use crate::mesh::Mesh;
+use crate::fem::transfer::Transfer;
+use crate::mesh::{Mesh, MeshSource, PartitionOptions};
 use crate::parallel::Redistribution;
 use crate::storage::File;
 use crate::{Error, Result};
-use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Reads a scalar dataset with one value a cell or one a vertex, in the canonical order of the mesh:
-/// `[entity]`, `[entity, 1]`, or `[step, entity, 1]`, of which the last step counts. Collective.
-///
-/// # Errors
-/// [`Error::Input`] when the dataset is missing, its length fits neither cells nor vertices, or a value
-/// is not finite, or not positive where it must be.
-pub fn read(mesh: &Rc<Mesh>, path: &Path, dataset: &str, positive: bool) -> Result<Source> {
-    let comm = &mesh.comm;
-    let file = File::open(comm, path)?;
-    let fault = |message: String| Error::input(path.display().to_string(), message);
-    if !file.exists(dataset) {
-        return Err(fault(format!("there is no dataset \"{dataset}\"")));
-    }
-    let shape = file.shape(dataset)?;
-    let (count, stepped) = match shape[..] {
-        [count] | [count, 1] => (count, None),
-        [steps, count, 1] if steps > 0 => (count, Some(steps - 1)),
-        _ => (0, None),
-    };
-    let by_cell = count == mesh.global_cells;
-    if !by_cell && count != mesh.global_vertices {
-        return Err(fault(format!(
-            "{dataset} has the shape {shape:?}; expected one value for each of the {} cells or {} vertices of {}",
-            mesh.global_cells, mesh.global_vertices, mesh.source
-        )));
-    }
-    let space = if by_cell { None } else { Some(Rc::new(Space::new(mesh.clone(), 1, 1)?)) };
-    let ids: &[u64] = space.as_ref().map_or(&mesh.cell_ids, |space| &space.node_ids);
-    let plan = Redistribution::new(comm, ids, count);
-    let block: Vec<f64> = match stepped {
-        Some(step) => file.read_step(dataset, step, plan.range())?,
-        None => file.read_rows(dataset, plan.range())?,
-    };
-    let good = |value: &f64| value.is_finite() && (!positive || *value > 0.0);
-    comm.agree(match block.iter().position(|value| !good(value)) {
-        Some(i) => {
-            let wanted = if positive { "positive numbers" } else { "finite numbers" };
-            Err(fault(format!(
-                "{dataset} holds {} at {}; expected {wanted}",
-                block[i],
-                plan.range().start + i as u64
-            )))
+/// A scalar dataset.
+pub struct FileSource<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// `[entity]`, `[entity, 1]` or `[step, entity, 1]`.
+    pub dataset: &'a str,
+    /// Whether its values must be positive.
+    pub positive: bool,
+    /// Start and end of a run in time, s.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// What of a dataset is wanted.
+struct Layout {
+    /// Cells or nodes.
+    count: u64,
+    /// Steps to read with their times; `None` where the dataset has no axis of steps.
+    steps: Option<Vec<(u64, f64)>>,
+}
+
+impl FileSource<'_> {
+    /// Reads the dataset. One value for each cell of `mesh` is taken as it is, so are values at the nodes of
+    /// degree 1 or 2 of the same mesh; a field of a file that has another mesh is interpolated to the nodes of
+    /// `mesh` of the field's degree. Several steps are all kept for a run in time. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the dataset is missing, fits no mesh, has values that are not finite (or not
+    /// positive where they must be), when its times do not cover the run, or its mesh not `mesh`.
+    pub fn read(&self, mesh: &Rc<Mesh>) -> Result<Source> {
+        let file = File::open(&mesh.comm, self.path)?;
+        if !file.exists(self.dataset) {
+            return Err(self.fault(format!("there is no dataset \"{}\"", self.dataset)));
         }
-        None => Ok(()),
-    })?;
-    let values = plan.from_canonical(&block, 1);
-    file.close()?;
-    Ok(match space {
-        Some(space) => Source::Nodal(Rc::new(NodalField { space, values: RefCell::new(values) })),
-        None => Source::Cellwise(Rc::new(values)),
-    })
+        let shape = file.shape(self.dataset)?;
+        let count = match shape[..] {
+            [count] | [count, 1] | [_, count, 1] => count,
+            _ => 0,
+        };
+        let own_mesh = file.exists("/mesh/geometry") && !self.has_mesh(&file, mesh)?;
+        if count == mesh.global_cells && !own_mesh {
+            let layout = self.layout(&file, &shape, None)?;
+            let plan = Redistribution::new(&mesh.comm, &mesh.cell_ids, count);
+            let mut frames = self.frames(&file, &layout, &plan)?;
+            return Ok(Source::Cellwise(Rc::new(frames.pop().expect("at least one step").1)));
+        }
+        let layout = self.layout(&file, &shape, self.interval)?;
+        let found = if own_mesh {
+            let source = MeshSource::File { path: self.path.to_path_buf(), scale: 1.0 };
+            let other = Rc::new(Mesh::build(&mesh.comm, &source, &PartitionOptions::default())?);
+            self.nodes_of(&other, layout.count)?
+        } else {
+            self.nodes_of(mesh, layout.count)?
+        };
+        let Some(from) = found else {
+            return Err(self.fault(format!(
+                "{} has the shape {shape:?}; expected one value for each of the {} cells or {} vertices of {}",
+                self.dataset, mesh.global_cells, mesh.global_vertices, mesh.source
+            )));
+        };
+        let plan = Redistribution::new(&mesh.comm, &from.node_ids, layout.count);
+        let mut frames = self.frames(&file, &layout, &plan)?;
+        file.close()?;
+        let space = if own_mesh {
+            let space = Rc::new(Space::new(mesh.clone(), from.element.degree, 1)?);
+            let points: Vec<[f64; 3]> = (0..space.local_nodes()).map(|node| space.point(node)).collect();
+            let transfer = Transfer::new(&from, &points).map_err(|error| self.fault(error.to_string()))?;
+            frames.iter_mut().for_each(|(_, values)| *values = transfer.apply(values));
+            space
+        } else {
+            from
+        };
+        let mut field = NodalField::new(space);
+        field.values = frames[frames.len() - 1].1.clone().into();
+        field.frames = frames;
+        Ok(Source::Nodal(Rc::new(field)))
+    }
+
+    fn fault(&self, message: String) -> Error {
+        Error::input(self.path.display().to_string(), message)
+    }
+
+    /// Whether the file's mesh is this one. Collective.
+    fn has_mesh(&self, file: &File, mesh: &Mesh) -> Result<bool> {
+        let d = mesh.dimension;
+        let same = file.shape("/mesh/geometry")? == [mesh.global_vertices, d as u64]
+            && file.shape("/mesh/topology")?.first() == Some(&mesh.global_cells);
+        if !same {
+            return Ok(false);
+        }
+        let plan = Redistribution::new(&mesh.comm, &mesh.vertex_ids, mesh.global_vertices);
+        let theirs = plan.from_canonical(&file.read_rows::<f64>("/mesh/geometry", plan.range())?, d);
+        let size = mesh.comm.max(mesh.coordinates.iter().fold(0.0f64, |m, x| m.max(x.abs())));
+        let apart = theirs.iter().zip(&mesh.coordinates).any(|(a, b)| (a - b).abs() > 1e-10 * size);
+        Ok(mesh.comm.max(u8::from(apart)) == 0)
+    }
+
+    /// The space on `mesh` with that many nodes.
+    fn nodes_of(&self, mesh: &Rc<Mesh>, count: u64) -> Result<Option<Rc<Space>>> {
+        for degree in 1..=2 {
+            let space = Space::new(mesh.clone(), degree, 1)?;
+            if space.global_nodes == count {
+                return Ok(Some(Rc::new(space)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Which steps to read: all that bear on `interval`, or the last.
+    fn layout(&self, file: &File, shape: &[u64], interval: Option<(f64, f64)>) -> Result<Layout> {
+        let (count, steps) = match *shape {
+            [count] | [count, 1] => return Ok(Layout { count, steps: None }),
+            [steps, count, 1] if steps > 0 => (count, steps),
+            _ => return Ok(Layout { count: 0, steps: None }),
+        };
+        let times = if file.exists("/time") { file.read_array::<f64>("/time")?.1 } else { Vec::new() };
+        // Frames that a failed run did not reach have no time.
+        let last = (times.len() as u64).clamp(1, steps) - 1;
+        let Some((start, end)) = interval.filter(|_| times.len() > 1) else {
+            let last = if times.is_empty() { steps - 1 } else { last };
+            return Ok(Layout { count, steps: Some(vec![(last, 0.0)]) });
+        };
+        let (first, until) = (times[0], times[last as usize]);
+        let margin = 1e-9 * (end - start);
+        if start < first - margin || end > until + margin {
+            return Err(self.fault(format!(
+                "{} covers the times {first} to {until} s; the run is from {start} to {end} s",
+                self.dataset
+            )));
+        }
+        let before = times.partition_point(|&t| t <= start).saturating_sub(1);
+        let after = times.partition_point(|&t| t < end - margin).min(last as usize);
+        Ok(Layout { count, steps: Some((before..=after).map(|i| (i as u64, times[i])).collect()) })
+    }
+
+    /// The values at this rank's entities by step, with the times. Collective.
+    fn frames(&self, file: &File, layout: &Layout, plan: &Redistribution) -> Result<Vec<(f64, Vec<f64>)>> {
+        let Some(steps) = &layout.steps else {
+            let block: Vec<f64> = file.read_rows(self.dataset, plan.range())?;
+            self.check(&block, plan)?;
+            return Ok(vec![(0.0, plan.from_canonical(&block, 1))]);
+        };
+        steps
+            .iter()
+            .map(|&(step, time)| {
+                let block: Vec<f64> = file.read_step(self.dataset, step, plan.range())?;
+                self.check(&block, plan)?;
+                Ok((time, plan.from_canonical(&block, 1)))
+            })
+            .collect()
+    }
+
+    fn check(&self, block: &[f64], plan: &Redistribution) -> Result<()> {
+        let good = |value: &f64| value.is_finite() && (!self.positive || *value > 0.0);
+        let bad = block.iter().position(|value| !good(value));
+        plan.comm().agree(bad.map_or(Ok(()), |i| {
+            let wanted = if self.positive { "positive numbers" } else { "finite numbers" };
+            let (at, value) = (plan.range().start + i as u64, block[i]);
+            Err(self.fault(format!("{} holds {value} at {at}; expected {wanted}", self.dataset)))
+        }))
+    }
 }

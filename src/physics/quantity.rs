@@ -1,7 +1,8 @@
 //! Quantities of interest: numbers computed from a solution.
 use super::coefficient::Context;
 use super::problem::{Model, Problem};
-use crate::fem::functional::{Sample, cell_entities, locate, visit};
+use crate::fem::functional::{Sample, cell_entities, visit};
+use crate::fem::locate::interpolation;
 use crate::fem::{Domain, Essential, Rule, Space, Values};
 use crate::{Error, Result};
 
@@ -115,20 +116,12 @@ pub fn extrema(space: &Space, place: &Where, value: impl Fn(usize) -> f64) -> (f
 /// When the point lies outside the mesh.
 pub fn point_value(space: &Space, components: usize, state: &[f64], point: &[f64; 3]) -> Result<Vec<f64>> {
     let comm = &space.mesh.comm;
-    // Points on a curved boundary lie a little outside the straight cells.
-    let found = locate(space, point, 1e-9).or_else(|| locate(space, point, 0.05));
-    let mine = if found.is_some() { comm.rank() } else { comm.size() };
-    let holder = comm.min(mine as u64) as usize;
-    if holder == comm.size() {
-        return Err(Error::input(&space.mesh.source, format!("no cell holds the point {point:?}")));
-    }
+    let terms = interpolation(space, point)
+        .ok_or_else(|| Error::input(&space.mesh.source, format!("no cell holds the point {point:?}")))?;
     let mut values = vec![0.0; components];
-    if let (Some((cell, reference)), true) = (found, holder == comm.rank()) {
-        let table = space.element.tabulate(&[reference]);
-        for (a, &node) in space.nodes_of(cell).iter().enumerate() {
-            for (c, value) in values.iter_mut().enumerate() {
-                *value += table.values[a] * state[node as usize * components + c];
-            }
+    for (node, weight) in terms {
+        for (c, value) in values.iter_mut().enumerate() {
+            *value += weight * state[node * components + c];
         }
     }
     comm.sum_into(&mut values);

@@ -4,7 +4,8 @@ use super::energy::Energy;
 use crate::Result;
 use crate::deck::{Quantity, QuantityKind};
 use crate::fem::Domain;
-use crate::fem::functional::{locate, visit};
+use crate::fem::functional::visit;
+use crate::fem::locate::interpolation;
 use crate::physics::quantity::{Where, groups};
 use crate::solver::Simulation;
 
@@ -53,14 +54,8 @@ pub fn dual_norm(
         QuantityKind::Point => {
             let point = quantity.point.as_deref().unwrap_or_default();
             let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
-            let found = locate(space, &point, 1e-9).or_else(|| locate(space, &point, 0.05));
-            let mine = if found.is_some() { comm.rank() } else { comm.size() };
-            let holder = comm.min(mine as u64) as usize;
-            if let (Some((cell, reference)), true) = (found, holder == comm.rank()) {
-                let table = space.element.tabulate(&[reference]);
-                for (&node, shape) in space.nodes_of(cell).iter().zip(&table.values) {
-                    sums[node as usize * components + component] += shape;
-                }
+            for (node, weight) in interpolation(space, &point).unwrap_or_default() {
+                sums[node * components + component] += weight;
             }
         }
         _ => return Ok(None),

@@ -12,7 +12,7 @@ use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, Equation, Model, Place, Problem, build};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
-use std::cell::{Ref, RefCell};
+use std::cell::Ref;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -123,10 +123,8 @@ impl Simulation {
                     StageSolver::Linear(Box::new(solver))
                 }
             };
-            let input = (problem.space.components == 1).then(|| {
-                let values = RefCell::new(vec![0.0; problem.space.local_nodes()]);
-                Rc::new(NodalField { space: problem.space.clone(), values })
-            });
+            let input =
+                (problem.space.components == 1).then(|| Rc::new(NodalField::new(problem.space.clone())));
             let essential = Essential::new(&problem.space, []);
             let mut stage = Stage {
                 problem,

@@ -112,7 +112,7 @@ pub fn share<T>(world: &Comm, list: impl IntoIterator<Item = T>) -> (Comm, Vec<T
 }
 
 /// The ranks of one colour.
-fn group(world: &Comm, colour: usize) -> Option<Comm> {
+pub fn group(world: &Comm, colour: usize) -> Option<Comm> {
     use mpi::traits::Communicator;
     world.mpi().split_by_color(mpi::topology::Color::with_value(colour as i32)).map(Comm::new)
 }

@@ -1,0 +1,70 @@
+//! Runs that are loaded by the history of another run, on the same mesh or another.
+use super::setup::{group, mesh, try_simulate};
+use crate::common::with_folder;
+use tessera::deck::Deck;
+use tessera::drivers::run::{RunOptions, run};
+use tessera::parallel::Comm;
+use tessera::report::Level;
+
+/// The field of a diffusion problem.
+const HEAT: &str = "temperature";
+
+/// `(1 + x + 2 y) (1 + t)`, which every mesh and scheme represents exactly.
+fn heat(degree: usize) -> String {
+    let value = "\"(1 + x + 2*y)*(1 + t)\"";
+    format!(
+        "{}[time]\nend = 1.0\nstep = 0.125\nscheme = \"bdf1\"\n[output]\nframes = 4\nfile = \"heat.h5\"\n\
+         [[physics]]\nname = \"heat\"\nmodel = \"diffusion\"\ndegree = {degree}\nsource = \"1 + x + 2*y\"\n\
+         boundary = [{{ marker = [\"left\", \"right\", \"bottom\", \"top\"], value = {value} }}]\n\
+         [[initial]]\nvalue = {value}\n[solver]\nmethod = \"direct\"\n",
+        mesh("triangle", 6, 0.0, 1.0)
+    )
+}
+
+/// A run whose source is that history: its mean grows with the integral over time.
+fn loaded(mesh: &str, file: &std::path::Path, end: f64) -> String {
+    format!(
+        "{mesh}[time]\nend = {end}\nstep = 0.1\nscheme = \"crank_nicolson\"\n[output]\nframes = 1\n\
+         [[physics]]\nmodel = \"diffusion\"\nsource = {{ file = \"{}\", dataset = \"/fields/{}\" }}\n\
+         [[initial]]\nvalue = 0\n[[quantity]]\nname = \"mean\"\nkind = \"average\"\n[solver]\nmethod = \"direct\"\n",
+        file.display(),
+        HEAT
+    )
+}
+
+pub fn history_of_another_run(world: &Comm) {
+    for size in 1..=world.size() {
+        let comm = group(world, usize::from(world.rank() < size)).unwrap();
+        if world.rank() < size {
+            check(&comm);
+        }
+        world.barrier();
+    }
+}
+
+fn check(comm: &Comm) {
+    for degree in [1, 2] {
+        with_folder(comm, |folder| {
+            let mut deck = Deck::parse(&heat(degree), "heat", &[]).unwrap_or_else(|e| panic!("{e}"));
+            deck.output.directory = folder.into();
+            run(comm, &deck, &RunOptions { level: Level::Quiet, petsc: Vec::new() }).unwrap();
+            comm.barrier();
+            let file = folder.join("heat.h5");
+            let meshes = [
+                mesh("triangle", 6, 0.0, 1.0),
+                mesh("quadrilateral", 7, 0.0, 1.0),
+                mesh("triangle", 9, 0.2, 0.8),
+            ];
+            for mesh in &meshes {
+                let outcome = try_simulate(comm, &loaded(mesh, &file, 0.9)).unwrap_or_else(|e| panic!("{e}"));
+                let (mean, exact) = (outcome.last("mean"), 2.5 * (0.9 + 0.5 * 0.81));
+                assert!((mean - exact).abs() < 1e-9 * exact, "{mesh}: mean {mean}, not {exact}");
+            }
+            let fault = |text: &str| try_simulate(comm, text).err().expect("the run is refused").to_string();
+            let late = fault(&loaded(&meshes[1], &file, 1.5));
+            assert!(late.contains("covers the times 0 to 1 s; the run is from 0 to 1.5 s"), "{late}");
+            let outside = fault(&loaded(&mesh("quadrilateral", 7, -1.0, 1.0), &file, 1.0));
+            assert!(outside.contains("is near the point (-1, -1, 0)"), "{outside}");
+        });
+    }
+}
