@@ -1,4 +1,4 @@
-"""Assembly of Taylor-Hood Navier-Stokes with dolfinx: the peer of `benches/flow.rs`.
+"""Assembly of Taylor-Hood Navier-Stokes with dolfinx: the peer of `benches/forms.rs`.
 
 usage: /usr/bin/python3 dolfinx_flow.py N triangle|quadrilateral|tetrahedron|hexahedron
 

@@ -1,9 +1,10 @@
-//! Assembly of Taylor-Hood Navier-Stokes beside dolfinx: residual and exact tangent, time per cell.
+//! Assembly of nonlinear forms beside dolfinx, residual and exact tangent: Navier-Stokes on Taylor-Hood elements,
+//! and viscoplasticity with the update of the material at every quadrature point.
 //!
-//! usage: flow [N triangle|quadrilateral|tetrahedron|hexahedron]
+//! usage: forms [flow|viscoplasticity N triangle|quadrilateral|tetrahedron|hexahedron]
 //!
-//! With arguments it prints `name value` lines as `benches/peers/dolfinx_flow.py` does; without, it runs both
-//! and prints the ratios.
+//! With arguments it prints `name value` lines as `benches/peers/dolfinx_flow.py` and
+//! `benches/peers/dolfinx_viscoplasticity.py` do; without, it runs all and prints the ratios.
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Instant;
@@ -15,8 +16,14 @@ use tessera::physics::{Context, FormState, build};
 
 type Pairs = Vec<(String, f64)>;
 
-const CASES: [(&str, usize); 4] =
-    [("triangle", 100), ("quadrilateral", 80), ("tetrahedron", 16), ("hexahedron", 12)];
+const CASES: [(&str, &str, usize); 6] = [
+    ("flow", "triangle", 100),
+    ("flow", "quadrilateral", 80),
+    ("flow", "tetrahedron", 16),
+    ("flow", "hexahedron", 12),
+    ("viscoplasticity", "tetrahedron", 32),
+    ("viscoplasticity", "hexahedron", 32),
+];
 
 fn main() {
     if let Err(error) = run() {
@@ -28,21 +35,29 @@ fn main() {
 fn run() -> tessera::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     match &arguments[..] {
-        [n, cell] => measure(n, cell),
+        [model, n, cell] => measure(model, n, cell),
         _ => compare(),
     }
 }
 
-fn measure(n: &str, cell: &str) -> tessera::Result<()> {
+fn measure(model: &str, n: &str, cell: &str) -> tessera::Result<()> {
     let universe = tessera::parallel::initialize().expect("MPI starts");
     let comm = Comm::new(mpi::traits::Communicator::duplicate(&universe.world()));
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("first use of rayon");
     let dimension = if matches!(cell, "triangle" | "quadrilateral") { 2 } else { 3 };
     let list = vec![n; dimension].join(", ");
+    // The second model needs a section [time]; the step is what `parts` says.
+    let physics = match model {
+        "flow" => "[[physics]]\nmodel = \"navier_stokes\"\nviscosity = 0.01\n",
+        _ => {
+            "[time]\nend = 1.0\nstep = 0.1\n[[physics]]\nmodel = \"viscoplasticity\"\n\
+             young = 200e9\npoisson = 0.3\nlimit = 100e6\ndrag = 200e6\nexponent = 5\n\
+             kinematic = 30e9\nrecall = 200\nsaturation = 40e6\nspeed = 20\n"
+        }
+    };
     let text = format!(
-        "[mesh]\nbox = {{ cell = \"{cell}\", cells = [{list}] }}\n\
-         [[physics]]\nmodel = \"navier_stokes\"\nviscosity = 0.01\n\
+        "[mesh]\nbox = {{ cell = \"{cell}\", cells = [{list}] }}\n{physics}\
          [[physics.boundary]]\nmarker = \"left\"\nvalue = 0.0\n"
     );
     let deck = Deck::parse(&text, "benchmark", &[])?;
@@ -54,14 +69,20 @@ fn measure(n: &str, cell: &str) -> tessera::Result<()> {
     let mut state = vec![0.0; space.local_nodes() * space.components];
     for (node, values) in state.chunks_exact_mut(space.components).enumerate() {
         let x = space.point(node);
+        // Half of the metal flows.
+        let size = if model == "flow" { 1.0 } else { 5e-4 };
         for k in 0..dimension {
-            values[k] = (x[0] + 2.0 * x[1] + 3.0 * k as f64).sin();
+            values[k] = size * (x[0] + 2.0 * x[1] + 3.0 * k as f64).sin();
         }
-        values[dimension] = (x[0] - x[1]).cos();
+        if model == "flow" {
+            values[dimension] = (x[0] - x[1]).cos();
+        }
     }
     let essential = Essential::new(space, []);
     let coefficients = problem.evaluate(&Context::default());
-    let at = FormState { coefficients: &coefficients, state: &state, history: None, parts: Parts::REST };
+    let history = problem.new_history();
+    let parts = if history.is_some() { Parts { storage: 10.0, residual: 1.0 } } else { Parts::REST };
+    let at = FormState { coefficients: &coefficients, state: &state, history: history.as_ref(), parts };
     let best = |work: &mut dyn FnMut() -> tessera::Result<()>| -> tessera::Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..5 {
@@ -73,7 +94,7 @@ fn measure(n: &str, cell: &str) -> tessera::Result<()> {
     };
     println!("residual {}", best(&mut || problem.form(at, &mut residual))?);
     println!("tangent {}", best(&mut || problem.tangent(at, &essential, &mut matrix))?);
-    println!("cells {}", mesh.owned_cells);
+    println!("points {}", mesh.owned_cells * problem.integrals[0].groups[0].rule.weights.len());
     println!("residual_norm {}", residual.norm(petsc_rs::Norm::Two)?);
     println!("tangent_norm {}", matrix.norm(petsc_rs::Norm::Frobenius)?);
     Ok(())
@@ -96,25 +117,25 @@ fn pairs(command: &mut Command) -> tessera::Result<Pairs> {
 fn compare() -> tessera::Result<()> {
     let peer = Command::new("/usr/bin/python3").args(["-c", "import dolfinx"]).output();
     if !peer.is_ok_and(|output| output.status.success()) {
-        println!("flow: skipped, there is no dolfinx (Debian: apt install python3-dolfinx-real)");
+        println!("forms: skipped, there is no dolfinx (Debian: apt install python3-dolfinx-real)");
         return Ok(());
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/dolfinx_flow.py");
     let this = std::env::current_exe().map_err(|error| tessera::Error::Failed(error.to_string()))?;
-    println!("microseconds a cell, one core; the best of five");
-    println!("{:16}{:>10}{:>10}{:>10}{:>8}", "cell", "", "tessera", "dolfinx", "ratio");
-    for (cell, n) in CASES {
+    println!("nanoseconds a quadrature point, one core; the best of five");
+    println!("{:32}{:>10}{:>10}{:>10}{:>8}", "", "", "tessera", "dolfinx", "ratio");
+    for (model, cell, n) in CASES {
+        let script = format!("{}/benches/peers/dolfinx_{model}.py", env!("CARGO_MANIFEST_DIR"));
         let n = n.to_string();
-        let ours = pairs(Command::new(&this).args([&n, cell]))?;
+        let ours = pairs(Command::new(&this).args([model, &n, cell]))?;
         let theirs = pairs(Command::new("/usr/bin/python3").arg(script).args([&n, cell]))?;
         let get = |list: &Pairs, name: &str| list.iter().find(|p| p.0 == name).map_or(f64::NAN, |p| p.1);
         for what in ["residual", "tangent"] {
-            let [a, b] = [&ours, &theirs].map(|list| get(list, what) / get(list, "cells") * 1e6);
-            println!("{cell:16}{what:>10}{a:>10.3}{b:>10.3}{:>8.2}", b / a);
+            let [a, b] = [&ours, &theirs].map(|list| get(list, what) / get(&ours, "points") * 1e9);
+            println!("{:32}{what:>10}{a:>10.1}{b:>10.1}{:>8.2}", format!("{model} {cell}"), b / a);
             let norm = format!("{what}_norm");
             let [a, b] = [&ours, &theirs].map(|list| get(list, &norm));
             if (a - b).abs().is_nan() || (a - b).abs() > 1e-6 * b {
-                let message = format!("{cell}: the programs differ: {norm} {a} and {b}");
+                let message = format!("{model} {cell}: the programs differ: {norm} {a} and {b}");
                 return Err(tessera::Error::Failed(message));
             }
         }
