@@ -3,7 +3,7 @@
 usage: /usr/bin/python3 dolfinx_viscoplasticity.py N tetrahedron|hexahedron
 
 Norton's flow with kinematic and isotropic hardening, implicit Euler from a virgin state, on the unit cube with
-linear elements. As is usual with dolfinx, strains are evaluated at the quadrature points, numpy updates all of
+linear tetrahedra or quadratic hexahedra. As is usual with dolfinx, strains are evaluated at the quadrature points, numpy updates all of
 them at once, and the forms take stress and consistent tangent as fields at the points. Residual and tangent each
 include the update of the material. Prints one `name value` pair a line; times in seconds, the best of five.
 """
@@ -19,8 +19,9 @@ from mpi4py import MPI
 
 comm = MPI.COMM_WORLD
 n, kind = int(sys.argv[1]), sys.argv[2]
+order = 1 if kind == "tetrahedron" else 2
 box = mesh.create_unit_cube(comm, n, n, n, getattr(mesh.CellType, kind))
-V = fem.VectorFunctionSpace(box, ("Lagrange", 1))
+V = fem.VectorFunctionSpace(box, ("Lagrange", order))
 u = fem.Function(V)
 u.interpolate(lambda x: np.vstack([5e-4 * np.sin(x[0] + 2 * x[1] + 3 * k) for k in range(3)]))
 du, v = ufl.TrialFunction(V), ufl.TestFunction(V)
@@ -38,7 +39,7 @@ def mandel(w):
     return ufl.as_vector([e[0, 0], e[1, 1], e[2, 2], ROOT * e[0, 1], ROOT * e[0, 2], ROOT * e[1, 2]])
 
 
-degree = 1 if kind == "tetrahedron" else 2
+degree = 2 * order
 points, _ = basix.make_quadrature(getattr(basix.CellType, kind), degree)
 strain = fem.Expression(mandel(u), points)
 cells = np.arange(box.topology.index_map(3).size_local, dtype=np.int32)

@@ -3,6 +3,8 @@
 //! Plain arrays on purpose: inside a function compiled for AVX2 or AVX-512 (see
 //! [`assembly`](super::assembly)) the compiler turns every operation into vector instructions, and
 //! the same source runs on a machine without them.
+mod functions;
+
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
 /// Number of cells that are assembled together.

@@ -9,10 +9,13 @@
 //! The laws are integrated by implicit Euler: everything follows from the increment of p, which solves one
 //! scalar equation (Chaboche and Cailletaud, CMAME 133 (1996)); the tangent is the exact derivative of that
 //! update (Simo and Taylor, CMAME 48 (1985)).
+mod flow;
+
 use super::elasticity::circumference;
 use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{LANES, Lanes};
+use crate::fem::lanes::Lanes;
 use crate::fem::weak_form::{Point, Shape};
+use flow::{Flow, Increment};
 
 /// Volume form. Coefficients: bulk modulus, shear modulus, thermal stress `3 kappa alpha (T - T0)` (Pa);
 /// `R0`, `K` (Pa s^(1/n)), `n`, `C` (Pa), `gamma`, `Q` (Pa), `b`; body force (`D` entries). Internal
@@ -71,88 +74,6 @@ fn strain<const D: usize>(gradient: &[[Lanes; D]; D], hoop: Lanes) -> Tensor {
     [g(0, 0), shear(0, 1), shear(0, 2), g(1, 1), shear(1, 2), zz]
 }
 
-/// The scalar problem of one point: the increment of p over a step.
-struct Flow {
-    rate: f64,
-    shear: f64,
-    limit: f64,
-    drag: f64,
-    exponent: f64,
-    kinematic: f64,
-    recall: f64,
-    saturation: f64,
-    speed: f64,
-    accumulated: f64,
-    /// `J^2` of trial deviator, of `2/3 C a`, and their product, times 3/2.
-    trial: [f64; 3],
-}
-
-impl Flow {
-    /// `J(xi)` of the trial state for an increment, and its derivative.
-    fn equivalent(&self, increment: f64) -> (f64, f64) {
-        let theta = 1.0 / (1.0 + self.recall * increment);
-        let [ss, sa, aa] = self.trial;
-        let j = (ss - 2.0 * theta * sa + theta * theta * aa).max(0.0).sqrt();
-        let slope = -self.recall * theta * theta * (theta * aa - sa) / j.max(f64::MIN_POSITIVE);
-        (j, slope)
-    }
-
-    /// Residual in `y = (p' )^(1/n)` and its derivative by y.
-    fn residual(&self, y: f64) -> (f64, f64) {
-        let power = y.powf(self.exponent - 1.0) / self.rate;
-        let (increment, slope) = (power * y, self.exponent * power);
-        let theta = 1.0 / (1.0 + self.recall * increment);
-        let (j, j_slope) = self.equivalent(increment);
-        let decay = self.saturation * (-self.speed * (self.accumulated + increment)).exp();
-        let hard = 3.0 * self.shear + self.kinematic * theta;
-        let value = j - hard * increment - (self.saturation - decay) - self.limit - self.drag * y;
-        let hardening = hard - self.kinematic * self.recall * theta * theta * increment + self.speed * decay;
-        (value, (j_slope - hardening) * slope - self.drag)
-    }
-
-    /// The increment, zero below the yield limit. Newton's method inside a bracket.
-    fn increment(&self) -> f64 {
-        let overstress = self.residual(0.0).0;
-        if overstress.is_nan() || overstress <= 0.0 {
-            return 0.0;
-        }
-        // Either viscosity alone or elastic unloading alone would take up all of it.
-        let free = (overstress / (3.0 * self.shear) * self.rate).powf(1.0 / self.exponent);
-        let (mut low, mut high) = (0.0, free.min(overstress / self.drag).max(f64::MIN_POSITIVE));
-        while self.residual(high).0 > 0.0 {
-            low = high;
-            high *= 2.0;
-        }
-        let mut y = high;
-        for _ in 0..100 {
-            let (value, slope) = self.residual(y);
-            let step = value / slope;
-            if step.abs() <= 1e-15 * y {
-                break;
-            }
-            if value > 0.0 {
-                low = y;
-            } else {
-                high = y;
-            }
-            let next = y - step;
-            y = if next > low && next < high { next } else { 0.5 * (low + high) };
-        }
-        y.powf(self.exponent) / self.rate
-    }
-
-    /// Derivative of the residual by the increment, with the sign changed.
-    fn hardening(&self, increment: f64) -> f64 {
-        let theta = 1.0 / (1.0 + self.recall * increment);
-        let decay = self.saturation * (-self.speed * (self.accumulated + increment)).exp();
-        let viscous =
-            self.drag / self.exponent * (increment * self.rate).powf(1.0 / self.exponent) / increment;
-        3.0 * self.shear + self.kinematic * theta - self.kinematic * self.recall * theta * theta * increment
-            + self.speed * decay
-            + viscous
-    }
-}
-
 impl<const AXISYMMETRIC: bool> Viscoplasticity<AXISYMMETRIC> {
     #[inline(always)]
     fn strain<const D: usize>(point: &Point<D>, state: &State<D, D>) -> Tensor {
@@ -201,35 +122,28 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AX
         trial = trial.map(|e| e * shear * 2.0);
         let back: Tensor = std::array::from_fn(|i| old[BACK + i] * k[6] * (2.0 / 3.0));
         let (ss, sa, aa) = (double_dot(&trial, &trial), double_dot(&trial, &back), double_dot(&back, &back));
-        let mut increment = Lanes::ZERO;
-        let (mut theta, mut inverse) = (Lanes::splat(1.0), Lanes::ZERO);
-        let mut slope = Lanes::ZERO;
+        let nothing = Lanes::ZERO;
+        let mut flow = Increment { value: nothing, inverse: nothing, slope: nothing };
         // A step of no length, as at the start, is elastic.
         if point.rate > 0.0 {
-            for l in 0..LANES {
-                let flow = Flow {
-                    rate: point.rate,
-                    shear: shear.0[l],
-                    limit: k[3].0[l],
-                    drag: k[4].0[l],
-                    exponent: k[5].0[l],
-                    kinematic: k[6].0[l],
-                    recall: k[7].0[l],
-                    saturation: k[8].0[l],
-                    speed: k[9].0[l],
-                    accumulated: old[ACCUMULATED].0[l],
-                    trial: [1.5 * ss.0[l], 1.5 * sa.0[l], 1.5 * aa.0[l]],
-                };
-                let dp = flow.increment();
-                increment.0[l] = dp;
-                theta.0[l] = 1.0 / (1.0 + flow.recall * dp);
-                if dp > 0.0 {
-                    let (j, j_slope) = flow.equivalent(dp);
-                    inverse.0[l] = 1.0 / j;
-                    slope.0[l] = 1.0 / (flow.hardening(dp) - j_slope);
-                }
+            flow = Flow {
+                rate: point.rate,
+                shear,
+                limit: k[3],
+                drag: k[4],
+                exponent: k[5],
+                kinematic: k[6],
+                recall: k[7],
+                saturation: k[8],
+                speed: k[9],
+                accumulated: old[ACCUMULATED],
+                trial: [ss * 1.5, sa * 1.5, aa * 1.5],
             }
+            .solve();
         }
+        let Increment { value: increment, inverse, slope } = flow;
+        let one = Lanes::splat(1.0);
+        let theta = one / (one + k[7] * increment);
         // xi of the trial state over its J; zero where nothing flows.
         let direction: Tensor = std::array::from_fn(|i| (trial[i] - back[i] * theta) * inverse);
         let trace = total[0] + total[3] + total[5];
@@ -324,42 +238,5 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Surface<AXISYMMETR
     fn slope(&self, point: &Point<D>, _: &State<D, D>, trial: &Shape<D>, j: usize) -> Density<D, D> {
         let along = point.coefficients[1] * trial.value * point.normal[j];
         Density { source: point.normal.map(|n| along * n), ..Density::ZERO }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flow(trial: f64) -> Flow {
-        Flow {
-            rate: 10.0,
-            shear: 80e9,
-            limit: 100e6,
-            drag: 200e6,
-            exponent: 7.0,
-            kinematic: 50e9,
-            recall: 300.0,
-            saturation: 40e6,
-            speed: 20.0,
-            accumulated: 0.01,
-            trial: [trial * trial, 0.2 * trial * 1e7, 1e14],
-        }
-    }
-
-    #[test]
-    fn the_increment_solves_its_equation_and_has_the_derivative() {
-        assert_eq!(flow(50e6).increment(), 0.0);
-        for trial in [150e6, 400e6, 3e9] {
-            let flow = flow(trial);
-            let dp = flow.increment();
-            let y = (dp * flow.rate).powf(1.0 / flow.exponent);
-            assert!(dp > 0.0 && flow.residual(y).0.abs() < 1e-9 * trial, "{trial}: {dp}");
-            let at = |dp: f64| flow.residual((dp * flow.rate).powf(1.0 / flow.exponent)).0;
-            let h = 1e-6 * dp;
-            let difference = (at(dp + h) - at(dp - h)) / (2.0 * h);
-            let exact = flow.equivalent(dp).1 - flow.hardening(dp);
-            assert!((difference / exact - 1.0).abs() < 1e-6, "{difference} {exact}");
-        }
     }
 }
