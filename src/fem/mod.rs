@@ -10,6 +10,7 @@ mod kernel;
 pub mod lanes;
 mod output;
 pub mod pattern;
+mod periodic;
 pub mod quadrature;
 mod space;
 pub mod weak_form;
