@@ -58,6 +58,7 @@ fn cube(parts: u64) -> MeshSource {
         cells: vec![parts; 3],
         lower: vec![0.0; 3],
         upper: vec![1.0; 3],
+        periodic: [false; 3],
     })
 }
 

@@ -24,7 +24,13 @@ fn main() -> std::process::ExitCode {
 fn source(cell: CellType, cells: &[u64]) -> MeshSource {
     let n = cells.len();
     let upper = [2.0, 3.0, 5.0][..n].to_vec();
-    MeshSource::Box(BoxSource { cell, cells: cells.to_vec(), lower: vec![0.0; n], upper })
+    MeshSource::Box(BoxSource {
+        cell,
+        cells: cells.to_vec(),
+        lower: vec![0.0; n],
+        upper,
+        periodic: [false; 3],
+    })
 }
 
 fn small(cell: CellType) -> MeshSource {
@@ -326,13 +332,19 @@ fn connected(mesh: &Mesh, experts: usize) -> bool {
 }
 
 fn bad_boxes_are_refused(comm: &Comm) {
-    let good =
-        BoxSource { cell: CellType::Triangle, cells: vec![4, 4], lower: vec![0.0; 2], upper: vec![1.0; 2] };
-    let cases: [(&str, BoxSource); 5] = [
+    let good = BoxSource {
+        cell: CellType::Triangle,
+        cells: vec![4, 4],
+        lower: vec![0.0; 2],
+        upper: vec![1.0; 2],
+        periodic: [false; 3],
+    };
+    let cases: [(&str, BoxSource); 6] = [
         ("entries", BoxSource { cells: vec![4], ..good.clone() }),
         ("is 0", BoxSource { cells: vec![4, 0], ..good.clone() }),
         ("must be less", BoxSource { upper: vec![1.0, 0.0], ..good.clone() }),
         ("must be less", BoxSource { upper: vec![1.0, f64::NAN], ..good.clone() }),
+        ("at least 3", BoxSource { cells: vec![4, 2], periodic: [false, true, false], ..good.clone() }),
         ("more than the most", BoxSource { cells: vec![u64::MAX, 2], ..good.clone() }),
     ];
     for (text, source) in cases {
@@ -343,7 +355,13 @@ fn bad_boxes_are_refused(comm: &Comm) {
         assert_eq!(error.exit_code(), 2);
     }
     if comm.size() > 1 {
-        let one = BoxSource { cell: CellType::Interval, cells: vec![1], lower: vec![0.0], upper: vec![1.0] };
+        let one = BoxSource {
+            cell: CellType::Interval,
+            cells: vec![1],
+            lower: vec![0.0],
+            upper: vec![1.0],
+            periodic: [false; 3],
+        };
         assert!(Mesh::build(comm, &MeshSource::Box(one), &PartitionOptions::default()).is_err());
     }
 }

@@ -30,7 +30,8 @@ fn gmsh(comm: &Comm, shape: &str) -> Mesh {
 
 fn cube(comm: &Comm) -> Mesh {
     let (lower, upper) = (vec![0.0; 3], vec![1.0; 3]);
-    let source = BoxSource { cell: CellType::Tetrahedron, cells: vec![3, 2, 2], lower, upper };
+    let source =
+        BoxSource { cell: CellType::Tetrahedron, cells: vec![3, 2, 2], lower, upper, periodic: [false; 3] };
     Mesh::build(comm, &MeshSource::Box(source), &PartitionOptions::default()).unwrap()
 }
 

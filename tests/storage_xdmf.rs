@@ -59,6 +59,7 @@ fn mesh(comm: &Comm, cell: CellType) -> Mesh {
         cells: vec![3, 2, 4][..d].to_vec(),
         lower: vec![0.0; d],
         upper: vec![1.0, 2.0, 1.5][..d].to_vec(),
+        periodic: [false; 3],
     };
     Mesh::build(comm, &MeshSource::Box(source), &PartitionOptions::default()).unwrap()
 }

@@ -41,6 +41,16 @@ def _cut(text):
     return normal / length, offset / length
 
 
+def _intervals(text):
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 2:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 2 on, not {text!r}")
+    return count
+
+
 def _warp(text):
     name, _, scale = text.partition("=")
     try:
@@ -81,6 +91,12 @@ def _parser():
     profiles.add_argument("--count", type=int, default=7, metavar="N", help="number of times, default 7")
     profiles.add_argument("--component", type=int, default=0, help="its number, from 0")
     profiles.add_argument("--colours", default="viridis", help="a colour map of matplotlib")
+    spectrum = command("spectrum", "kinetic-energy spectrum of a velocity on a periodic box", many=False)
+    spectrum.add_argument("name", metavar="FIELD", help="the velocity, see `tessera info`")
+    spectrum.add_argument("--count", type=int, default=1, metavar="N", help="number of times; only the last by default")
+    spectrum.add_argument("--grid", type=_intervals, metavar="N",
+                          help="interpolate onto N intervals a side (2D); the nodes of a box by default")
+    spectrum.add_argument("--colours", default="viridis", help="a colour map of matplotlib")
     command("steps", "length, iterations and errors of the steps of a run in time")
     history = command("history", "quantities of interest against time")
     history.add_argument("--column", action="append", default=[],
@@ -100,7 +116,7 @@ def _parser():
 
 
 def _draw(arguments, results):
-    from . import charts, evolution
+    from . import charts, evolution, spectra
     from .fields import Picture
 
     title = arguments.title
@@ -112,6 +128,9 @@ def _draw(arguments, results):
     if arguments.command == "profiles":
         a = arguments
         return evolution.profiles(results[0], a.name, title, a.component, a.count, a.colours)
+    if arguments.command == "spectrum":
+        a = arguments
+        return spectra.spectrum(results[0], a.name, title, a.count, a.grid, a.colours)
     if arguments.command == "steps":
         return evolution.steps(results, title)
     if arguments.command == "history":

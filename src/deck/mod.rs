@@ -211,6 +211,7 @@ impl Deck {
                     cells: block.cells.clone(),
                     lower: block.lower()[..dimension].to_vec(),
                     upper: block.upper()[..dimension].to_vec(),
+                    periodic: block.is_periodic(),
                 })
             }
             (None, file) => MeshSource::File {

@@ -365,7 +365,7 @@ impl Physics {
         match self {
             Self::Diffusion(_) => &["flux"],
             Self::Elasticity(_) => &["stress", "strain", "von_mises"],
-            Self::NavierStokes(_) => &["pressure"],
+            Self::NavierStokes(_) => &["pressure", "vorticity"],
             Self::Viscoplasticity(_) => {
                 &["stress", "von_mises", "plastic_strain", "accumulated_plastic_strain"]
             }
@@ -381,6 +381,7 @@ impl Physics {
             _ if field == self.field() && self.model() == "navier_stokes" => dimension,
             _ if field == self.field() => self.components(dimension),
             Some("flux") => dimension,
+            Some("vorticity") if dimension == 3 => 3,
             Some("stress") => 6,
             Some("strain") if !field.ends_with("accumulated_plastic_strain") => 6,
             _ => 1,

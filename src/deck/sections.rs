@@ -39,6 +39,11 @@ pub struct BoxSection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
     pub upper: Option<Vec<f64>>,
+    /// Axes along which the box repeats itself: its two sides there are one and the same, have no markers and
+    /// take no conditions. At least 3 cells along each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub periodic: Vec<Axis>,
 }
 
 impl BoxSection {
@@ -51,6 +56,11 @@ impl BoxSection {
     pub fn upper(&self) -> [f64; 3] {
         corner(self.upper.as_deref(), 1.0, self.cell.dimension())
     }
+
+    /// Whether the box repeats itself along x, y, z.
+    pub fn is_periodic(&self) -> [bool; 3] {
+        [Axis::X, Axis::Y, Axis::Z].map(|axis| self.periodic.contains(&axis))
+    }
 }
 
 fn corner(given: Option<&[f64]>, default: f64, dimension: usize) -> [f64; 3] {
@@ -59,6 +69,18 @@ fn corner(given: Option<&[f64]>, default: f64, dimension: usize) -> [f64; 3] {
         Some(values) => values.get(i).copied().unwrap_or(0.0),
         None => default,
     })
+}
+
+/// A coordinate axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Axis {
+    /// First coordinate.
+    X,
+    /// Second coordinate.
+    Y,
+    /// Third coordinate.
+    Z,
 }
 
 /// Shape of a box's cells.

@@ -11,6 +11,7 @@ pub mod lanes;
 pub mod locate;
 mod output;
 pub mod pattern;
+mod periodic;
 pub mod quadrature;
 mod space;
 pub mod transfer;

@@ -7,6 +7,9 @@ impl Space {
     /// Writes nodes and cells of degree 2 to `/spaces/2`, unless they are there; degree 1 needs nothing
     /// beside the mesh. Collective.
     pub fn write(&self, file: &File) -> Result<()> {
+        if let Some(images) = &self.images {
+            return images.open.write(file);
+        }
         let degree = self.element.degree;
         if degree == 1 || file.exists(&format!("/spaces/{degree}")) {
             return Ok(());

@@ -1,8 +1,10 @@
 //! Finite element spaces on the distributed mesh: nodes, their owners and numbers.
 use super::element::Element;
+use super::periodic::Images;
 use crate::error::Result;
 use crate::mesh::Mesh;
-use crate::parallel::{Comm, Redistribution, block_owner};
+use crate::parallel::{Comm, block_owner};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// A Lagrange space: `components` unknowns at every node of the mesh's cells.
@@ -21,7 +23,8 @@ pub struct Space {
     /// Number of nodes that this rank owns.
     pub owned_nodes: usize,
     /// Canonical numbers of local nodes: vertices, then edges by sorted vertex pair, then
-    /// quadrilateral faces by sorted vertices, then cells.
+    /// quadrilateral faces by sorted vertices, then cells. On a periodic mesh files number the nodes'
+    /// images instead, see [`Space::canonical`].
     pub node_ids: Vec<u64>,
     /// Number of nodes over all ranks.
     pub global_nodes: u64,
@@ -29,8 +32,10 @@ pub struct Space {
     pub first: u64,
     /// PETSc numbers of the ghost nodes, ascending.
     pub ghosts: Vec<i32>,
-    /// Coordinates of local nodes in metres, `[node, dimension]`.
+    /// Coordinates of local nodes in metres, `[node, dimension]`; on a periodic mesh, of a node's first image.
     pub coordinates: Vec<f64>,
+    /// The images of the nodes of a periodic mesh.
+    pub(super) images: Option<Images>,
 }
 
 /// A mesh entity that carries a node, by what all ranks know of it: `[kind, vertex, vertex, vertex]`
@@ -43,9 +48,19 @@ impl Space {
     /// # Errors
     /// When the space has more unknowns than PETSc's integers can count.
     pub fn new(mesh: Rc<Mesh>, degree: usize, components: usize) -> Result<Self> {
+        let mut space = Self::numbered(&mesh, degree, components, &mesh.topology())?;
+        if mesh.identified.is_some() {
+            let apart = (Cow::Borrowed(&mesh.vertex_ids[..]), Cow::Borrowed(&mesh.cells[..]));
+            space.set_images(Self::numbered(&mesh, degree, components, &apart)?)?;
+        }
+        Ok(space)
+    }
+
+    /// Numbers the nodes of cells that hang together by this [topology](Mesh::topology). Collective.
+    fn numbered(mesh: &Rc<Mesh>, degree: usize, components: usize, topology: &Topology) -> Result<Self> {
         let element = Element::new(mesh.cell_type, degree);
-        let (entities, mut cell_nodes) = entities(&mesh, &element);
-        let numbering = Numbering::new(&mesh, &entities, &cell_nodes, &element)?;
+        let (entities, mut cell_nodes) = entities(mesh, &element, topology);
+        let numbering = Numbering::new(mesh, &entities, &cell_nodes, &element)?;
 
         // Local order: owned nodes as the cells meet them, then ghosts by PETSc number.
         let mut order: Vec<u32> = (0..entities.len() as u32).collect();
@@ -70,7 +85,7 @@ impl Space {
                 "{dofs} unknowns are more than this PETSc's 32-bit integers count; use a PETSc with 64-bit indices"
             )));
         }
-        let coordinates = node_coordinates(&mesh, &element, &cell_nodes, order.len());
+        let coordinates = node_coordinates(mesh, &element, &cell_nodes, order.len());
         Ok(Self {
             element,
             components,
@@ -81,7 +96,8 @@ impl Space {
             first: numbering.range.start,
             ghosts,
             coordinates,
-            mesh,
+            images: None,
+            mesh: mesh.clone(),
         })
     }
 
@@ -126,29 +142,27 @@ impl Space {
     pub fn field_of(&self, components: usize) -> Result<petsc_rs::Vector> {
         Ok(petsc_rs::Vector::ghosted(self.mesh.comm.mpi(), self.owned_nodes, components, &self.ghosts)?)
     }
-
-    /// The plan that brings nodal values into the canonical order of files. Collective.
-    pub fn canonical(&self) -> Redistribution {
-        Redistribution::new(&self.mesh.comm, &self.node_ids[..self.owned_nodes], self.global_nodes)
-    }
 }
 
+/// What [`Mesh::topology`] gives.
+type Topology<'a> = (Cow<'a, [u64]>, Cow<'a, [u32]>);
+
 /// Every entity of the local cells that carries a node, and the cells' nodes as indices into it.
-fn entities(mesh: &Mesh, element: &Element) -> (Vec<Key>, Vec<u32>) {
+fn entities(mesh: &Mesh, element: &Element, (vertex_ids, corners): &Topology) -> (Vec<Key>, Vec<u32>) {
     let cell_type = mesh.cell_type;
-    let corners = cell_type.vertices();
+    let nv = cell_type.vertices();
     let cells = mesh.cell_ids.len();
     let functions = element.functions();
     let (edges, faces, interior) = element.interior_nodes();
-    let mut keys: Vec<Key> = mesh.vertex_ids.iter().map(|&id| [0, id, 0, 0]).collect();
+    let mut keys: Vec<Key> = vertex_ids.iter().map(|&id| [0, id, 0, 0]).collect();
     let mut nodes = vec![0u32; cells * functions];
-    for (cell, vertices) in mesh.cells.chunks_exact(corners).enumerate() {
-        nodes[cell * functions..][..corners].copy_from_slice(vertices);
+    for (cell, vertices) in corners.chunks_exact(nv).enumerate() {
+        nodes[cell * functions..][..nv].copy_from_slice(vertices);
     }
-    let mut place = corners;
+    let mut place = nv;
     if edges > 0 {
         let mut all = Vec::with_capacity(cells * edges);
-        for (cell, vertices) in mesh.cells.chunks_exact(corners).enumerate() {
+        for (cell, vertices) in corners.chunks_exact(nv).enumerate() {
             for (e, &[i, j]) in cell_type.edge_vertices().iter().enumerate() {
                 let (i, j) = (vertices[i as usize], vertices[j as usize]);
                 let pair = (u64::from(i.min(j)) << 32) | u64::from(i.max(j));
@@ -156,16 +170,16 @@ fn entities(mesh: &Mesh, element: &Element) -> (Vec<Key>, Vec<u32>) {
             }
         }
         number_unique(&mut all, &mut nodes, &mut keys, |pair| {
-            let (i, j) = (mesh.vertex_ids[(pair >> 32) as usize], mesh.vertex_ids[pair as u32 as usize]);
+            let (i, j) = (vertex_ids[(pair >> 32) as usize], vertex_ids[pair as u32 as usize]);
             [1, i.min(j), i.max(j), 0]
         });
         place += edges;
     }
     if faces > 0 {
         let mut all = Vec::with_capacity(cells * faces);
-        for (cell, vertices) in mesh.cells.chunks_exact(corners).enumerate() {
+        for (cell, vertices) in corners.chunks_exact(nv).enumerate() {
             for f in 0..faces {
-                let face = face_key(mesh, vertices, cell_type.facet_vertices(f));
+                let face = face_key(vertex_ids, vertices, cell_type.facet_vertices(f));
                 all.push((face, (cell * functions + place + f) as u64));
             }
         }
@@ -182,8 +196,8 @@ fn entities(mesh: &Mesh, element: &Element) -> (Vec<Key>, Vec<u32>) {
 }
 
 /// The three lowest canonical vertex numbers of a face name it on every rank.
-fn face_key(mesh: &Mesh, vertices: &[u32], face: &[u8]) -> Key {
-    let mut ids: Vec<u64> = face.iter().map(|&v| mesh.vertex_ids[vertices[v as usize] as usize]).collect();
+fn face_key(vertex_ids: &[u64], vertices: &[u32], face: &[u8]) -> Key {
+    let mut ids: Vec<u64> = face.iter().map(|&v| vertex_ids[vertices[v as usize] as usize]).collect();
     ids.sort_unstable();
     [2, ids[0], ids[1], ids[2]]
 }

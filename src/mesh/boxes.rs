@@ -19,10 +19,15 @@ pub struct BoxSource {
     pub lower: Vec<f64>,
     /// Corner with the greatest coordinates, metres.
     pub upper: Vec<f64>,
+    /// Whether the box repeats itself along x, y, z; entries beyond the dimension do not count.
+    pub periodic: [bool; 3],
 }
 
 /// Markers of the sides, in the order lower and upper side of x, y, z.
 pub const SIDES: [&str; 6] = ["left", "right", "bottom", "top", "back", "front"];
+
+/// Fewest cells along a periodic direction: with fewer, two cells or edges would have the same vertices.
+pub const LEAST_PERIODIC: u64 = 3;
 
 /// Most cells that a box may have: far above what fits a machine, far below overflow.
 const MOST_CELLS: u64 = 1 << 40;
@@ -40,10 +45,12 @@ fn pieces(cell: CellType) -> &'static [&'static [u8]] {
     }
 }
 
-/// This rank's share of the box; facets on its sides carry the markers [`SIDES`].
+/// This rank's share of the box; facets on its sides carry the markers [`SIDES`]. The vertices on the upper
+/// side of a periodic direction are identified with those on the lower one; neither side has a marker.
 ///
 /// # Errors
-/// [`Error::Input`] for lengths that disagree with the dimension, no parts, or an empty box.
+/// [`Error::Input`] for lengths that disagree with the dimension, no parts, fewer than [`LEAST_PERIODIC`] in a
+/// periodic direction, or an empty box.
 pub(super) fn generate(comm: &Comm, source: &BoxSource) -> Result<RawMesh> {
     let cell = source.cell;
     let dimension = cell.dimension();
@@ -57,7 +64,8 @@ pub(super) fn generate(comm: &Comm, source: &BoxSource) -> Result<RawMesh> {
 
     let mut raw = RawMesh::new("box", cell);
     raw.region_names = vec!["domain".into()];
-    raw.facet_names = SIDES[..2 * dimension].iter().map(|s| s.to_string()).collect();
+    let sides: Vec<usize> = (0..2 * dimension).filter(|side| !source.periodic[side / 2]).collect();
+    raw.facet_names = sides.iter().map(|&side| SIDES[side].to_string()).collect();
     raw.global_cells = parts.iter().product::<u64>() * per_box;
     raw.global_vertices = points.iter().product();
 
@@ -73,7 +81,7 @@ pub(super) fn generate(comm: &Comm, source: &BoxSource) -> Result<RawMesh> {
         };
         raw.cells.extend(piece.iter().map(|&v| corner(v)));
         // Only the boxes at a side have marked facets.
-        for side in 0..2 * dimension {
+        for (marker, &side) in sides.iter().enumerate() {
             let (d, upper) = (side / 2, side % 2 == 1);
             if at[d] != if upper { parts[d] - 1 } else { 0 } {
                 continue;
@@ -83,13 +91,22 @@ pub(super) fn generate(comm: &Comm, source: &BoxSource) -> Result<RawMesh> {
                 if vertices.all(|v| (v >> d & 1 == 1) == upper) {
                     let vertices = cell.facet_vertices(facet).iter().map(|&i| corner(piece[i as usize]));
                     raw.facets.extend(vertices);
-                    raw.facet_markers.push(side as u16);
+                    raw.facet_markers.push(marker as u16);
                 }
             }
         }
     }
     let share = block(raw.global_vertices, comm.size(), comm.rank());
     raw.coordinates.reserve_exact((share.end - share.start) as usize * dimension);
+    let wraps = [0, 1, 2].map(|d| d < dimension && source.periodic[d]);
+    if wraps.contains(&true) {
+        let wrapped = share.clone().map(|id| {
+            let mut at = split(id, points);
+            (0..3).filter(|&d| wraps[d]).for_each(|d| at[d] %= parts[d]);
+            at[0] + points[0] * (at[1] + points[1] * at[2])
+        });
+        raw.identified = Some(wrapped.collect());
+    }
     for id in share {
         let at = split(id, points);
         for d in 0..dimension {
@@ -123,6 +140,13 @@ fn check(source: &BoxSource) -> Result<()> {
     for d in 0..dimension {
         if source.cells[d] == 0 {
             return Err(Error::input("box", format!("`cells[{d}]` is 0: a box needs at least one part")));
+        }
+        if source.periodic[d] && source.cells[d] < LEAST_PERIODIC {
+            let message = format!(
+                "`cells[{d}]` is {}: a periodic direction needs at least {LEAST_PERIODIC} parts",
+                source.cells[d]
+            );
+            return Err(Error::input("box", message));
         }
         let (low, high) = (source.lower[d], source.upper[d]);
         if !(low.is_finite() && high.is_finite() && low < high) {

@@ -5,7 +5,7 @@ use super::experts::{Graph, to_ghosts};
 use super::facets::{dual_graph, local_neighbours};
 use super::order::{breadth_first, first_use};
 use super::partition::{experts, join_pieces, ranks_of_cells};
-use super::raw::RawMesh;
+use super::raw::{RawMesh, topology};
 use super::{Facets, Mesh};
 use super::{gmsh, hdf5};
 use crate::error::{Error, Result};
@@ -75,14 +75,20 @@ impl Mesh {
         Self::from_raw(comm, raw, options)
     }
 
-    fn from_raw(comm: &Comm, raw: RawMesh, options: &PartitionOptions) -> Result<Self> {
+    fn from_raw(comm: &Comm, mut raw: RawMesh, options: &PartitionOptions) -> Result<Self> {
         let (size, cell_type) = (comm.size(), raw.cell_type);
         if raw.global_cells < size as u64 {
             let message =
                 format!("{} cells cannot be shared by {size} ranks: use fewer ranks", raw.global_cells);
             return Err(Error::input(&raw.source, message));
         }
-        comm.agree(raw.check(block(raw.global_cells, size, comm.rank()).start))?;
+        let first = block(raw.global_cells, size, comm.rank()).start;
+        comm.agree(raw.check(first))?;
+        if raw.identified.is_some() {
+            let identified = raw.identify(comm);
+            comm.agree(identified)?;
+            comm.agree(raw.check(first))?;
+        }
         let graph = dual_graph(comm, &raw)?;
         let nf = cell_type.facets();
         let mut parts = ranks_of_cells(comm, &raw, &graph.neighbours, options.method)?;
@@ -93,7 +99,13 @@ impl Mesh {
         let (local, inside, cut) = loop {
             let local = distribute(comm, &raw, &graph.marks, &parts)?;
             let owned = local.owned as u32;
-            let around = local_neighbours(cell_type, &local.cells, local.vertex_ids.len());
+            let around = match &local.identified {
+                None => local_neighbours(cell_type, &local.cells, local.vertex_ids.len()),
+                Some(identified) => {
+                    let (vertices, cells) = topology(&local.cells, identified);
+                    local_neighbours(cell_type, &cells, vertices.len())
+                }
+            };
             let own = &around[..local.owned * nf];
             let inside: Vec<u32> = own.iter().map(|&n| if n < owned { n } else { u32::MAX }).collect();
             let cut = own.iter().filter(|&&n| n != u32::MAX && n >= owned).count();
@@ -134,12 +146,16 @@ impl Mesh {
         let mut coordinates = vec![0.0; local.coordinates.len()];
         let mut vertex_ids = vec![0; vertex_place.len()];
         let mut vertex_owners = vec![0; vertex_place.len()];
+        let mut identified = local.identified.clone();
         for (old, &new) in vertex_place.iter().enumerate() {
             let new = new as usize;
             coordinates[new * dimension..(new + 1) * dimension]
                 .copy_from_slice(&local.coordinates[old * dimension..(old + 1) * dimension]);
             vertex_ids[new] = local.vertex_ids[old];
             vertex_owners[new] = local.vertex_owners[old];
+            if let (Some(to), Some(from)) = (&mut identified, &local.identified) {
+                to[new] = from[old];
+            }
         }
         let cell_ids: Vec<u64> = order.iter().map(|&old| local.ids[old as usize]).collect();
         let cell_regions = order.iter().map(|&old| local.regions[old as usize]).collect();
@@ -163,6 +179,7 @@ impl Mesh {
             coordinates,
             vertex_ids,
             vertex_owners,
+            identified,
             facets,
             global_cells,
             global_vertices,

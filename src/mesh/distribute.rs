@@ -24,11 +24,14 @@ pub(super) struct LocalCells {
     pub vertex_owners: Vec<u32>,
     /// Coordinates, `[vertex, dimension]`.
     pub coordinates: Vec<f64>,
+    /// Of a periodic mesh: the canonical number of the vertex that each is identified with.
+    pub identified: Option<Vec<u64>>,
     /// Boundary and marked facets of these cells, sorted by canonical cell.
     pub marks: Vec<FacetMark>,
 }
 
-/// Sends each cell of the block to `parts[cell]` and, as a ghost, wherever it is needed. Collective.
+/// Sends each cell of the block, whose vertices are [identified](RawMesh::identify), to `parts[cell]` and, as a
+/// ghost, wherever it is needed. Collective.
 ///
 /// # Errors
 /// [`Error::Input`] naming a vertex without cells.
@@ -39,22 +42,31 @@ pub(super) fn distribute(
     parts: &[i32],
 ) -> Result<LocalCells> {
     let nv = raw.cell_type.vertices();
+    let periodic = raw.identified.is_some();
     let first = block(raw.global_cells, comm.size(), comm.rank()).start;
     let (unique, places) = compact(&raw.cells);
 
     // Neighbouring cells mostly go to the same rank: naming a vertex only when its rank changes keeps
     // the list short; the directory removes what is left of repetition.
-    let mut last = vec![u32::MAX; unique.len()];
     let mut pairs = Vec::with_capacity(unique.len());
-    for (cell, &part) in places.chunks_exact(nv).zip(parts) {
-        for &v in cell {
-            if last[v as usize] != part as u32 {
-                last[v as usize] = part as u32;
-                pairs.push((unique[v as usize], part as u32));
+    let mut name = |unique: &[u64], places: &[u32]| {
+        let mut last = vec![u32::MAX; unique.len()];
+        for (cell, &part) in places.chunks_exact(nv).zip(parts) {
+            for &v in cell {
+                if last[v as usize] != part as u32 {
+                    last[v as usize] = part as u32;
+                    pairs.push((unique[v as usize], part as u32));
+                }
             }
         }
+    };
+    name(&unique, &places);
+    if periodic {
+        // A vertex that others are identified with belongs to the lowest rank at any of them, which has all
+        // their cells at least as ghosts.
+        let (unique, places) = compact(&raw.corners);
+        name(&unique, &places);
     }
-    drop(last);
     let directory = VertexDirectory::new(comm, raw.global_vertices, pairs.into_iter());
     let (start, ranks) = directory.shared(&unique);
     let lowest = directory.lowest();
@@ -76,6 +88,7 @@ pub(super) fn distribute(
             list.dedup();
         }
     };
+    let sent = if periodic { &raw.corners } else { &raw.cells };
     let mut list = Vec::new();
     let stride = nv + 2;
     let mut sizes = vec![0usize; comm.size()];
@@ -94,7 +107,7 @@ pub(super) fn distribute(
         for &rank in &list {
             let message = &mut messages[rank as usize];
             message.extend([id, part as u64 | u64::from(raw.regions[cell]) << 32]);
-            message.extend_from_slice(&raw.cells[cell * nv..(cell + 1) * nv]);
+            message.extend_from_slice(&sent[cell * nv..(cell + 1) * nv]);
             for mark in mine {
                 mark_messages[rank as usize]
                     .extend([id, u64::from(mark.local) << 16 | u64::from(mark.marker)]);
@@ -125,6 +138,7 @@ pub(super) fn distribute(
         vertex_ids: Vec::new(),
         vertex_owners: Vec::new(),
         coordinates: Vec::new(),
+        identified: None,
         marks,
     };
     let mut corners: Vec<u64> = Vec::with_capacity(total * nv);
@@ -145,5 +159,6 @@ pub(super) fn distribute(
     let plan = Redistribution::new(comm, &local.vertex_ids, raw.global_vertices);
     local.coordinates = plan.from_canonical(&raw.coordinates, raw.cell_type.dimension());
     local.vertex_owners = plan.from_canonical(&lowest, 1);
+    local.identified = raw.identified.as_ref().map(|identified| plan.from_canonical(identified, 1));
     Ok(local)
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! /mesh                 attributes: cell_type, dimension, source
 //! /mesh/geometry        [vertex, dimension] f64, metres
+//! /mesh/identified      [vertex] u64, periodic meshes only: the vertex that each is identified with
 //! /mesh/topology        [cell, vertex] u64, vertex order of VTK and Gmsh
 //! /mesh/cell_markers    [cell] i32, index into the attribute `names`
 //! /mesh/facet_topology  [facet, vertex] u64, the facets with a marker by their first cell
@@ -18,6 +19,7 @@ use crate::storage::File;
 use std::path::Path;
 
 const GEOMETRY: &str = "/mesh/geometry";
+const IDENTIFIED: &str = "/mesh/identified";
 const TOPOLOGY: &str = "/mesh/topology";
 const CELL_MARKERS: &str = "/mesh/cell_markers";
 const FACET_TOPOLOGY: &str = "/mesh/facet_topology";
@@ -60,6 +62,17 @@ impl Mesh {
         file.write_rows(GEOMETRY, plan.range().start, &plan.to_canonical(&points, dimension))?;
         file.set(GEOMETRY, "unit", "m")?;
         file.set(GEOMETRY, "meaning", "coordinates of the vertices")?;
+
+        if let Some(identified) = &self.identified {
+            let values: Vec<u64> = owned.iter().map(|&v| identified[v as usize]).collect();
+            file.create_dataset::<u64>(IDENTIFIED, &[self.global_vertices])?;
+            file.write_rows(IDENTIFIED, plan.range().start, &plan.to_canonical(&values, 1))?;
+            file.set(
+                IDENTIFIED,
+                "meaning",
+                "vertex that each vertex is identified with, the mesh being periodic",
+            )?;
+        }
 
         let plan = self.cell_redistribution();
         let corners: Vec<u64> =
@@ -162,6 +175,12 @@ fn read_file(comm: &Comm, path: &Path, name: &str) -> Result<RawMesh> {
     raw.global_cells = shape(TOPOLOGY, Some(nv as u64))?;
     let share = |total| block(total, comm.size(), comm.rank());
     raw.coordinates = file.read_rows(GEOMETRY, share(raw.global_vertices))?;
+    if file.exists(IDENTIFIED) {
+        if shape(IDENTIFIED, None)? != raw.global_vertices {
+            return Err(fault(format!("{IDENTIFIED} and {GEOMETRY} differ in length")));
+        }
+        raw.identified = Some(file.read_rows(IDENTIFIED, share(raw.global_vertices))?);
+    }
     raw.cells = file.read_rows(TOPOLOGY, share(raw.global_cells))?;
     let cells = raw.cells.len() / nv;
     if file.exists(CELL_MARKERS) {

@@ -1,8 +1,9 @@
 //! The distributed mesh: sources, partition, subdomains, markers, canonical numbering.
 //!
 //! Every rank holds the cells it *owns* and a layer of *ghost* cells: all cells of other ranks that
-//! share a vertex with an owned one. Local numbers are `u32`; canonical numbers are `u64`, follow the
-//! order of the input and do not depend on the ranks.
+//! share a vertex (or, across the seam of a periodic mesh, an identified one) with an owned one. Local
+//! numbers are `u32`; canonical numbers are `u64`, follow the order of the input and do not depend on the
+//! ranks.
 mod boxes;
 mod build;
 mod cell;
@@ -18,13 +19,14 @@ mod raw;
 mod report;
 mod vertices;
 
-pub use boxes::{BoxSource, SIDES};
+pub use boxes::{BoxSource, LEAST_PERIODIC, SIDES};
 pub use build::{MeshSource, PartitionMethod, PartitionOptions};
 pub use cell::CellType;
 pub use overlap::CellLists;
 pub use report::MeshReport;
 
 use crate::parallel::Comm;
+use std::borrow::Cow;
 
 /// One rank's part of the mesh.
 pub struct Mesh {
@@ -53,8 +55,12 @@ pub struct Mesh {
     pub coordinates: Vec<f64>,
     /// Canonical number of each local vertex.
     pub vertex_ids: Vec<u64>,
-    /// Owner of each local vertex: the lowest rank that owns a cell at it.
+    /// Owner of each local vertex: the lowest rank that owns a cell at it (or at one identified with it).
     pub vertex_owners: Vec<u32>,
+    /// Of a periodic mesh (and then on every rank): the canonical number of the vertex that each local vertex
+    /// is identified with, its own where it stands for itself. Cells keep their vertices' places in space;
+    /// only [`Mesh::topology`] and what follows from it joins the sides.
+    pub identified: Option<Vec<u64>>,
     /// Marked facets (and all boundary facets) of local cells.
     pub facets: Facets,
     /// Number of cells over all ranks.
@@ -108,6 +114,18 @@ impl Mesh {
     pub fn facet_vertices(&self, cell: usize, local: usize) -> impl Iterator<Item = u32> {
         let vertices = self.cell_vertices(cell);
         self.cell_type.facet_vertices(local).iter().map(move |&v| vertices[v as usize])
+    }
+
+    /// The cells by identified vertices: the canonical numbers of the vertices, and places among them,
+    /// `[cell, vertex]`. Unless the mesh is periodic these are `vertex_ids` and `cells`.
+    pub fn topology(&self) -> (Cow<'_, [u64]>, Cow<'_, [u32]>) {
+        match &self.identified {
+            None => (Cow::Borrowed(&self.vertex_ids), Cow::Borrowed(&self.cells)),
+            Some(identified) => {
+                let (vertices, cells) = raw::topology(&self.cells, identified);
+                (Cow::Owned(vertices), Cow::Owned(cells))
+            }
+        }
     }
 
     /// Coordinates of a local vertex, metres.

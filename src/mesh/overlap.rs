@@ -71,9 +71,11 @@ impl Mesh {
         if layers == 0 {
             return own;
         }
-        let (around, at) = self.cells_at_vertices();
+        let (vertices, corners) = self.topology();
+        let (vertices, nv) = (vertices.len(), self.cell_type.vertices());
+        let (around, at) = cells_at_vertices(&corners, nv, vertices);
         let mut seen = vec![u32::MAX; self.local_cells()];
-        let mut done = vec![u32::MAX; self.local_vertices()];
+        let mut done = vec![u32::MAX; vertices];
         let mut lists = CellLists { start: vec![0], cells: Vec::with_capacity(2 * own.cells.len()) };
         for (expert, cells) in own.iter().enumerate() {
             let expert = expert as u32;
@@ -83,7 +85,7 @@ impl Mesh {
             for _ in 0..layers {
                 let to = lists.cells.len();
                 for place in from..to {
-                    for &v in self.cell_vertices(lists.cells[place] as usize) {
+                    for &v in &corners[lists.cells[place] as usize * nv..][..nv] {
                         let v = v as usize;
                         if std::mem::replace(&mut done[v], expert) == expert {
                             continue;
@@ -101,23 +103,24 @@ impl Mesh {
         }
         lists
     }
+}
 
-    /// Local cells at each local vertex, in compressed rows: the cells, and where each vertex's begin.
-    fn cells_at_vertices(&self) -> (Vec<u32>, Vec<u32>) {
-        let mut start = vec![0u32; self.local_vertices() + 1];
-        self.cells.iter().for_each(|&v| start[v as usize + 1] += 1);
-        for v in 0..self.local_vertices() {
-            start[v + 1] += start[v];
-        }
-        let mut next = start.clone();
-        let mut around = vec![0; self.cells.len()];
-        for (cell, vertices) in self.cells.chunks_exact(self.cell_type.vertices()).enumerate() {
-            for &v in vertices {
-                let place = &mut next[v as usize];
-                around[*place as usize] = cell as u32;
-                *place += 1;
-            }
-        }
-        (around, start)
+/// The cells at each of so many vertices, in compressed rows: the cells, and where each vertex's begin. `corners`
+/// is `[cell, vertex]` with `nv` vertices a cell.
+fn cells_at_vertices(corners: &[u32], nv: usize, vertices: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut start = vec![0u32; vertices + 1];
+    corners.iter().for_each(|&v| start[v as usize + 1] += 1);
+    for v in 0..vertices {
+        start[v + 1] += start[v];
     }
+    let mut next = start.clone();
+    let mut around = vec![0; corners.len()];
+    for (cell, list) in corners.chunks_exact(nv).enumerate() {
+        for &v in list {
+            let place = &mut next[v as usize];
+            around[*place as usize] = cell as u32;
+            *place += 1;
+        }
+    }
+    (around, start)
 }

@@ -1,6 +1,7 @@
 //! A mesh as its source gives it: blocks of cells and vertices by canonical number, not by ownership.
 use super::cell::CellType;
 use crate::error::{Error, Result};
+use crate::parallel::{Comm, Redistribution};
 
 /// What a source hands over: rank r holds the r-th equal [`block`](crate::parallel::block) of the
 /// cells and of the vertices.
@@ -21,6 +22,11 @@ pub(super) struct RawMesh {
     pub region_names: Vec<String>,
     /// Coordinates, `[vertex, dimension]`, of this rank's block of vertices.
     pub coordinates: Vec<f64>,
+    /// Of a periodic mesh, for this rank's block of vertices: the canonical number of the vertex that each is
+    /// identified with, its own where it stands for itself.
+    pub identified: Option<Vec<u64>>,
+    /// Of a periodic mesh: where the vertices of `cells` lie, see [`RawMesh::identify`]; otherwise empty.
+    pub corners: Vec<u64>,
     /// Canonical vertex numbers, `[facet, vertex]`, of marked facets; any rank may hold any of them.
     pub facets: Vec<u64>,
     /// Index into `facet_names` of each of these facets.
@@ -43,6 +49,8 @@ impl RawMesh {
             regions: Vec::new(),
             region_names: Vec::new(),
             coordinates: Vec::new(),
+            identified: None,
+            corners: Vec::new(),
             facets: Vec::new(),
             facet_markers: Vec::new(),
             facet_names: Vec::new(),
@@ -56,7 +64,11 @@ impl RawMesh {
     /// # Errors
     /// [`Error::Input`] naming the first fault.
     pub fn check(&self, first: u64) -> Result<()> {
-        for (what, list) in [("cell", &self.cells), ("facet", &self.facets)] {
+        let none = Vec::new();
+        let identified = self.identified.as_ref().unwrap_or(&none);
+        for (what, list) in
+            [("cell", &self.cells), ("facet", &self.facets), ("list of identified vertices", identified)]
+        {
             if let Some(vertex) = list.iter().find(|&&v| v >= self.global_vertices) {
                 let message =
                     format!("a {what} has the vertex {vertex}, but there are {}", self.global_vertices);
@@ -75,6 +87,37 @@ impl RawMesh {
             None => Ok(()),
         }
     }
+
+    /// Replaces the vertices of a periodic mesh's cells and facets by those that they are identified with, so
+    /// that cells on both sides of a seam share vertices; `corners` keeps the cells' own, which have their
+    /// places in space. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] on the ranks that find a vertex identified with one that stands for another itself.
+    pub fn identify(&mut self, comm: &Comm) -> Result<()> {
+        let Some(identified) = &self.identified else { return Ok(()) };
+        let look_up = |vertices: &[u64]| -> Vec<u64> {
+            let (unique, places) = compact(vertices);
+            let found =
+                Redistribution::new(comm, &unique, self.global_vertices).from_canonical(identified, 1);
+            places.iter().map(|&place| found[place as usize]).collect()
+        };
+        let (cells, facets) = (look_up(&self.cells), look_up(&self.facets));
+        if let Some((v, w)) = cells.iter().zip(look_up(&cells)).find(|&(&v, w)| v != w) {
+            let message = format!("a vertex is identified with {v}, which is itself identified with {w}");
+            return Err(Error::input(&self.source, message));
+        }
+        self.corners = std::mem::replace(&mut self.cells, cells);
+        self.facets = facets;
+        Ok(())
+    }
+}
+
+/// The cells `[cell, vertex]` by what their vertices are `identified` with: the distinct canonical numbers,
+/// increasing, and places among them, `[cell, vertex]`.
+pub(super) fn topology(cells: &[u32], identified: &[u64]) -> (Vec<u64>, Vec<u32>) {
+    let (unique, places) = compact(identified);
+    (unique, cells.iter().map(|&v| places[v as usize]).collect())
 }
 
 /// Numbers the distinct entries of `ids` from 0 in increasing order: the sorted distinct entries, and

@@ -9,6 +9,8 @@ pub struct Redistribution {
     comm: Comm,
     range: Range<u64>,
     total: u64,
+    /// Number of values that this rank owns.
+    owned: usize,
     /// Local positions in the order they are sent, and how many go to each rank.
     order: Vec<u32>,
     send: Vec<i32>,
@@ -19,18 +21,25 @@ pub struct Redistribution {
 impl Redistribution {
     /// Builds the plan for the owned canonical numbers `ids` out of `0..total`. Collective.
     pub fn new(comm: &Comm, ids: &[u64], total: u64) -> Self {
-        let size = comm.size();
         let mut order: Vec<u32> = (0..ids.len() as u32).collect();
         order.sort_unstable_by_key(|&i| ids[i as usize]);
+        let sorted: Vec<u64> = order.iter().map(|&i| ids[i as usize]).collect();
+        Self::with_images(comm, (&sorted, &order), ids.len(), total)
+    }
+
+    /// Builds the plan for values that may stand in several places: the canonical numbers `ids`, increasing,
+    /// of all places, and which of the `owned` values stands in each. From canonical order comes the value of
+    /// the first place. Collective.
+    pub fn with_images(comm: &Comm, (ids, values): (&[u64], &[u32]), owned: usize, total: u64) -> Self {
+        let size = comm.size();
         let mut send = vec![0i32; size];
         for &id in ids {
             send[block_owner(total, size, id)] += 1;
         }
-        let sorted: Vec<u64> = order.iter().map(|&i| ids[i as usize]).collect();
-        let (received, _) = comm.exchange_flat(&sorted, &send);
+        let (received, _) = comm.exchange_flat(ids, &send);
         let range = block(total, size, comm.rank());
         let place = received.iter().map(|id| (id - range.start) as u32).collect();
-        Self { comm: comm.clone(), range, total, order, send, place }
+        Self { comm: comm.clone(), range, total, owned, order: values.to_vec(), send, place }
     }
 
     /// The ranks that share the values.
@@ -45,7 +54,7 @@ impl Redistribution {
 
     /// How many values this rank owns.
     pub fn owned(&self) -> usize {
-        self.order.len()
+        self.owned
     }
 
     /// How many canonical numbers there are over all ranks.
@@ -80,8 +89,8 @@ impl Redistribution {
         let sources = self.comm.exchange_flat(&self.send, &vec![1; self.comm.size()]).0;
         let counts: Vec<i32> = sources.iter().map(|&c| c * width as i32).collect();
         let (received, _) = self.comm.exchange_flat(&packed, &counts);
-        let mut values = vec![T::default(); self.order.len() * width];
-        for (chunk, &i) in received.chunks_exact(width).zip(&self.order) {
+        let mut values = vec![T::default(); self.owned * width];
+        for (chunk, &i) in received.chunks_exact(width).zip(&self.order).rev() {
             values[i as usize * width..(i as usize + 1) * width].copy_from_slice(chunk);
         }
         values

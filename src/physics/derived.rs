@@ -1,4 +1,4 @@
-//! Fields computed from a solution: fluxes, strains, stresses.
+//! Fields computed from a solution: fluxes, vorticities, strains, stresses.
 //!
 //! Gradients jump between cells. Nodal values are the averages of the surrounding cells' values at
 //! the node, weighted with the cells' volumes (Zienkiewicz and Taylor, vol. 1, section 13.3: simple
@@ -41,6 +41,13 @@ pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
             meaning: "flux -K grad u (W/m2 for heat, m/s for Darcy flow)",
         }],
         Model::Equation(equation) if equation.has_history() => super::internal::available(),
+        Model::Equation(Equation::NavierStokes) => vec![Derived {
+            name: "vorticity",
+            components: if dimension == 2 { 1 } else { 3 },
+            component_names: if dimension == 2 { &[] } else { &["x", "y", "z"] },
+            unit: "1/s",
+            meaning: "curl of the velocity",
+        }],
         Model::Equation(_) => Vec::new(),
         Model::Elasticity { .. } => vec![
             Derived {
@@ -122,7 +129,7 @@ impl Problem {
         Ok(result)
     }
 
-    /// Flux, strain or stress at a quadrature point, from the coefficients there.
+    /// Flux, vorticity, strain or stress at a quadrature point, from the coefficients there.
     pub fn at_point(
         &self,
         name: &str,
@@ -135,6 +142,13 @@ impl Problem {
         let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
         let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
         match self.model {
+            Model::Equation(Equation::NavierStokes) if name == "vorticity" => {
+                let curl = |i: usize, j: usize| sample.gradient[j][i] - sample.gradient[i][j];
+                match dimension {
+                    2 => result[0] = curl(0, 1),
+                    _ => result.copy_from_slice(&[curl(1, 2), curl(2, 0), curl(0, 1)]),
+                }
+            }
             Model::Equation(Equation::NavierStokes) => {
                 result[..dimension].copy_from_slice(&sample.value[..dimension]);
             }

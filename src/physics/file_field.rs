@@ -62,14 +62,19 @@ impl FileSource<'_> {
         } else {
             self.nodes_of(mesh, layout.count)?
         };
-        let Some(from) = found else {
+        let Some((from, plan)) = found else {
             return Err(self.fault(format!(
                 "{} has the shape {shape:?}; expected one value for each of the {} cells or {} vertices of {}",
                 self.dataset, mesh.global_cells, mesh.global_vertices, mesh.source
             )));
         };
-        let plan = Redistribution::new(&mesh.comm, &from.node_ids, layout.count);
         let mut frames = self.frames(&file, &layout, &plan)?;
+        for (_, values) in &mut frames {
+            let mut field = from.field_of(1)?;
+            field.write()?.copy_from_slice(values);
+            field.ghost_update()?;
+            *values = field.local_read()?.to_vec();
+        }
         file.close()?;
         let space = if own_mesh {
             let space = Rc::new(Space::new(mesh.clone(), from.element.degree, 1)?);
@@ -105,12 +110,13 @@ impl FileSource<'_> {
         Ok(mesh.comm.max(u8::from(apart)) == 0)
     }
 
-    /// The space on `mesh` with that many nodes.
-    fn nodes_of(&self, mesh: &Rc<Mesh>, count: u64) -> Result<Option<Rc<Space>>> {
+    /// The space on `mesh` that has that many nodes in files, and the plan to read them.
+    fn nodes_of(&self, mesh: &Rc<Mesh>, count: u64) -> Result<Option<(Rc<Space>, Redistribution)>> {
         for degree in 1..=2 {
             let space = Space::new(mesh.clone(), degree, 1)?;
-            if space.global_nodes == count {
-                return Ok(Some(Rc::new(space)));
+            let plan = space.canonical();
+            if plan.total() == count {
+                return Ok(Some((Rc::new(space), plan)));
             }
         }
         Ok(None)
@@ -143,7 +149,7 @@ impl FileSource<'_> {
         Ok(Layout { count, steps: Some((before..=after).map(|i| (i as u64, times[i])).collect()) })
     }
 
-    /// The values at this rank's entities by step, with the times. Collective.
+    /// The values at the entities of `plan` by step, with the times. Collective.
     fn frames(&self, file: &File, layout: &Layout, plan: &Redistribution) -> Result<Vec<(f64, Vec<f64>)>> {
         let Some(steps) = &layout.steps else {
             let block: Vec<f64> = file.read_rows(self.dataset, plan.range())?;

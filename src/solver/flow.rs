@@ -12,6 +12,8 @@ const IMBALANCE: f64 = 0.01;
 /// The divergence of every velocity basis function, `-int div phi dx`: what a pressure of 1 does to it.
 pub(super) struct PressureLevel {
     divergence: Vector,
+    /// Whether the mesh ends anywhere; where it is periodic all round the divergence is nothing but rounding.
+    bounded: bool,
 }
 
 impl PressureLevel {
@@ -28,7 +30,8 @@ impl PressureLevel {
         state.iter_mut().skip(c - 1).step_by(c).for_each(|p| *p = 1.0);
         rest(&state, &mut divergence)?;
         divergence.axpy(-1.0, &without)?;
-        Ok(Self { divergence })
+        let bounded = space.mesh.comm.sum(space.mesh.facets.len() as u64) > 0;
+        Ok(Self { divergence, bounded })
     }
 
     /// Where no free velocity feels a constant pressure, something must fix its level, and what flows in must
@@ -53,17 +56,27 @@ impl PressureLevel {
         }
         let [free, largest, speed] = [free, largest, speed].map(|value| comm.max(value));
         let [inflow, outflow, pinned] = [inflow, outflow, pinned].map(|value| comm.sum(value));
-        if free > 1e-10 * largest {
+        if self.bounded && free > 1e-10 * largest {
             return Ok(());
         }
         let fault = |message: String| Err(Error::input("", format!("physics `{}`: {message}", problem.name)));
         if pinned == 0.0 {
             let free = vec!["\"free\""; c - 1].join(", ");
-            return fault(format!(
-                "the velocity through the whole boundary is prescribed and nothing fixes the level of the \
-                 pressure: give it at a vertex of the mesh, {{ point = [...], value = [{free}, 0.0] }}, or leave \
-                 a part of the boundary open"
-            ));
+            let point = format!("{{ point = [...], value = [{free}, 0.0] }}");
+            return fault(if self.bounded {
+                format!(
+                    "the velocity through the whole boundary is prescribed and nothing fixes the level of the \
+                     pressure: give it at a vertex of the mesh, {point}, or leave a part of the boundary open"
+                )
+            } else {
+                format!(
+                    "the mesh is periodic all round and nothing fixes the level of the pressure: give it at a \
+                     vertex of the mesh, {point}"
+                )
+            });
+        }
+        if !self.bounded {
+            return Ok(());
         }
         let net = (inflow - outflow).abs();
         if net > IMBALANCE * (inflow + outflow) && net > 1e-8 * largest * speed {
@@ -74,6 +87,27 @@ impl PressureLevel {
         }
         Ok(())
     }
+}
+
+/// Where the mesh has no boundary, only the time derivative fixes the mean velocity. Collective.
+pub(super) fn check_steady(problem: &Problem, essential: &Essential) -> Result<()> {
+    let (space, comm) = (&problem.space, &problem.space.mesh.comm);
+    let c = space.components;
+    if comm.sum(space.mesh.facets.len() as u64) > 0 {
+        return Ok(());
+    }
+    let mut fixed = vec![0.0; c];
+    essential.owned(space).for_each(|dof| fixed[dof % c] += 1.0);
+    comm.sum_into(&mut fixed);
+    if !fixed[..c - 1].contains(&0.0) {
+        return Ok(());
+    }
+    let message = format!(
+        "physics `{}`: the mesh is periodic all round and nothing fixes the mean velocity of a steady flow: run it \
+         in time ([time]), or give the velocity at a point",
+        problem.name
+    );
+    Err(Error::input("", message))
 }
 
 /// The blocks of a flow's matrix, as owned local unknowns.

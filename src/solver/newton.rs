@@ -1,5 +1,5 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
-use super::flow::{Blocks, PressureLevel};
+use super::flow::{Blocks, PressureLevel, check_steady};
 use super::options::OwnOptions;
 use super::schur::Schur;
 use crate::deck::{SolverMethod, SolverOptions};
@@ -201,6 +201,9 @@ impl NewtonSolver {
         self.set_time(context)?;
         {
             let inner = &mut *self.system.inner.borrow_mut();
+            if self.system.problem.own_equation() == Equation::NavierStokes && parts.storage == 0.0 {
+                check_steady(&self.system.problem, &inner.essential)?;
+            }
             (inner.parts, inner.offset) = (parts, offset);
         }
         self.impose(solution)?;

@@ -334,6 +334,36 @@ fn other_sections() -> Vec<Case> {
             "deck.toml:4:7: mesh.box: the box is empty along y: from 0 to 0",
         ),
         heat(
+            "unknown periodic direction",
+            &[("[4, 4]", "[4, 4], periodic = [\"w\"]")],
+            "deck.toml:4:56: mesh.box.periodic[0]: unknown value \"w\"; did you mean \"x\"? (known: x, y, z)",
+        ),
+        heat(
+            "periodic direction that is not there",
+            &[("[4, 4]", "[4, 4], periodic = [\"y\", \"z\"]")],
+            "deck.toml:4:61: mesh.box.periodic[1]: triangle cells have no direction z",
+        ),
+        heat(
+            "periodic direction twice",
+            &[("[4, 4]", "[4, 4], periodic = [\"y\", \"y\"]")],
+            "deck.toml:4:61: mesh.box.periodic[1]: \"y\" is there twice",
+        ),
+        heat(
+            "too few cells for a periodic direction",
+            &[("[4, 4]", "[4, 2], periodic = [\"y\"]")],
+            "deck.toml:4:40: mesh.box.cells[1]: a periodic direction needs at least 3 cells, found 2 along y",
+        ),
+        heat(
+            "condition on a periodic side",
+            &[("[4, 4]", "[4, 4], periodic = [\"x\"]"), ("\"right\"", "\"top\"")],
+            "deck.toml:15:10: physics[0].boundary[0].marker: the box is periodic along x (mesh.box.periodic), so \"left\" is no boundary",
+        ),
+        case(
+            "periodic box that leaves the level open",
+            "mesh.box = { cell = \"interval\", cells = [4], periodic = [\"x\"] }\n[[physics]]\nmodel = \"diffusion\"\n".into(),
+            &["deck.toml:2:1: physics[0]: nothing fixes the level of the field: give a boundary a `value`"],
+        ),
+        heat(
             "two axes for three",
             &[("triangle", "tetrahedron")],
             "deck.toml:4:39: mesh.box.cells: tetrahedron cells need 3 entries, found 2",

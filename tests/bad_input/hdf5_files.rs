@@ -81,6 +81,14 @@ impl Mesh {
     }
 }
 
+/// The good mesh with a list of what its vertices are identified with.
+fn write_identified(path: &Path, identified: &[u64]) {
+    GOOD.write(path);
+    let file = File::append(path).expect("the file can be opened");
+    let group = file.group("mesh").expect("the group");
+    group.new_dataset_builder().with_data(identified).create("identified").expect("a dataset");
+}
+
 fn names(dataset: &hdf5::Dataset, name: &str) {
     let attribute = dataset.new_attr::<VarLenUnicode>().shape(1).create("names").expect("an attribute");
     attribute.write(&[text(name)]).expect("written");
@@ -133,6 +141,26 @@ pub fn cases() -> Vec<Case> {
             "unknown shape",
             |path| Mesh { cell_type: "square", ..GOOD }.write(path),
             "mesh.h5: /mesh: the attribute cell_type is \"square\"",
+        ),
+        mesh(
+            "too few identified vertices",
+            |path| write_identified(path, &[0, 1]),
+            "mesh.h5: /mesh/identified and /mesh/geometry differ in length",
+        ),
+        mesh(
+            "vertex identified with one that is not there",
+            |path| write_identified(path, &[0, 1, 2, 3, 4, 5, 6, 7, 0, 10]),
+            "mesh.h5: a list of identified vertices has the vertex 10, but there are 10",
+        ),
+        mesh(
+            "vertex identified with one that stands for another",
+            |path| write_identified(path, &[0, 1, 2, 0, 4, 5, 6, 7, 3, 1]),
+            "mesh.h5: a vertex is identified with 3, which is itself identified with 0",
+        ),
+        mesh(
+            "cell whose sides are identified",
+            |path| write_identified(path, &[0, 0, 2, 3, 4, 5, 6, 7, 8, 9]),
+            "mesh.h5: cell 0 (counted from 0) has the vertex 0 twice",
         ),
         mesh(
             "too few corners",

@@ -1,8 +1,9 @@
 //! Markers of the deck against those of the mesh.
 use super::super::spelling::did_you_mean;
 use super::super::{Coefficient, Deck};
-use super::{Checker, each_name};
+use super::{COORDINATES, Checker, each_name};
 use crate::Result;
+use crate::mesh::SIDES;
 
 impl Deck {
     /// Checks every marker and region of the deck against the names that the mesh has; `source` is
@@ -18,7 +19,9 @@ impl Deck {
             for (b, boundary) in physics.boundary().iter().enumerate() {
                 let key = format!("physics[{p}].boundary[{b}].marker");
                 for (key, name) in boundary.marker.iter().flat_map(|names| each_name(&key, names)) {
-                    if !facets.contains(&name) {
+                    if let Some(axis) = self.periodic_side(name) {
+                        checker.add(&key, periodic(name, axis));
+                    } else if !facets.contains(&name) {
                         let hint = did_you_mean(name, &facets, "markers");
                         checker.add(&key, format!("no facet marker \"{name}\" in {source}{hint}"));
                     }
@@ -36,7 +39,9 @@ impl Deck {
                 if on_facets { (&facets, "facet marker") } else { (&all, "region or facet marker") };
             let key = format!("quantity[{q}].marker");
             for (key, name) in quantity.marker.iter().flat_map(|names| each_name(&key, names)) {
-                if !known.contains(&name) {
+                if let Some(axis) = self.periodic_side(name) {
+                    checker.add(&key, periodic(name, axis));
+                } else if !known.contains(&name) {
                     let hint = did_you_mean(name, known, "markers");
                     checker.add(&key, format!("no {what} \"{name}\" in {source}{hint}"));
                 }
@@ -44,6 +49,16 @@ impl Deck {
         }
         checker.finish()
     }
+
+    /// The axis at whose ends a side of the deck's box would be, if the box is periodic along it.
+    fn periodic_side(&self, name: &str) -> Option<&'static str> {
+        let d = SIDES.iter().position(|&side| side == name)? / 2;
+        self.mesh.block.as_ref().filter(|block| block.is_periodic()[d]).map(|_| COORDINATES[d])
+    }
+}
+
+fn periodic(name: &str, axis: &str) -> String {
+    format!("the box is periodic along {axis} (mesh.box.periodic), so \"{name}\" is no boundary")
 }
 
 impl Checker<'_> {

@@ -7,6 +7,7 @@ mod time;
 use super::document::Fault;
 use super::spelling::{did_you_mean, either};
 use super::{COORDINATES, Deck, Expression, Names, QuantityKind, Scalar, ScalarOrVector};
+use crate::mesh::LEAST_PERIODIC;
 use crate::{Error, Result};
 use std::collections::HashSet;
 use std::path::Path;
@@ -199,6 +200,21 @@ impl<'a> Checker<'a> {
                         let cell = crate::mesh::CellType::from(block.cell).name();
                         let message = format!("{cell} cells need {dimension} entries, found {found}");
                         self.add(&format!("mesh.box.{key}"), message);
+                    }
+                }
+                for (i, &axis) in block.periodic.iter().enumerate() {
+                    let (d, key) = (axis as usize, format!("mesh.box.periodic[{i}]"));
+                    let name = COORDINATES[d];
+                    if d >= dimension {
+                        let cell = crate::mesh::CellType::from(block.cell).name();
+                        self.add(&key, format!("{cell} cells have no direction {name}"));
+                    } else if block.periodic[..i].contains(&axis) {
+                        self.add(&key, format!("\"{name}\" is there twice"));
+                    } else if let Some(&found) = block.cells.get(d).filter(|&&n| n < LEAST_PERIODIC) {
+                        let message = format!(
+                            "a periodic direction needs at least {LEAST_PERIODIC} cells, found {found} along {name}"
+                        );
+                        self.add(&format!("mesh.box.cells[{d}]"), message);
                     }
                 }
                 let (lower, upper) = (block.lower(), block.upper());

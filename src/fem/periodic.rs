@@ -1,0 +1,58 @@
+//! Nodes of periodic meshes and their images in files.
+//!
+//! The sides of a periodic direction share their nodes, so a node may lie in several places. Files show the mesh
+//! cut open: every image is a node there, and all images of a node have its value.
+use super::Space;
+use crate::error::Result;
+use crate::parallel::Redistribution;
+
+/// The nodes of a periodic mesh cut open along its seams.
+pub(super) struct Images {
+    /// The space of the mesh that is cut open, on the same cells.
+    pub open: Box<Space>,
+    /// Canonical numbers of the images of the owned nodes in that space, increasing.
+    ids: Vec<u64>,
+    /// The owned node that each is an image of.
+    nodes: Vec<u32>,
+}
+
+impl Space {
+    /// The plan that brings the values of the owned nodes into the canonical order of files, where those of a
+    /// periodic mesh stand at all images of their nodes. Collective.
+    pub fn canonical(&self) -> Redistribution {
+        let comm = &self.mesh.comm;
+        match &self.images {
+            None => Redistribution::new(comm, &self.node_ids[..self.owned_nodes], self.global_nodes),
+            Some(images) => {
+                let places = (&images.ids[..], &images.nodes[..]);
+                Redistribution::with_images(comm, places, self.owned_nodes, images.open.global_nodes)
+            }
+        }
+    }
+
+    /// Takes the nodes of the mesh that is cut open; nodes get the place of their first image. Collective.
+    pub(super) fn set_images(&mut self, open: Self) -> Result<()> {
+        let d = self.mesh.dimension;
+        // The ghost layer reaches across seams, so all images of an owned node are at hand.
+        let mut images: Vec<(u64, u32, u32)> = (open.cell_nodes.iter().zip(&self.cell_nodes))
+            .filter(|&(_, &node)| (node as usize) < self.owned_nodes)
+            .map(|(&image, &node)| (open.node_ids[image as usize], image, node))
+            .collect();
+        images.sort_unstable();
+        images.dedup();
+        let mut places = self.field_of(d)?;
+        {
+            let mut places = places.write()?;
+            for &(_, image, node) in images.iter().rev() {
+                let place = &open.coordinates[image as usize * d..][..d];
+                places[node as usize * d..][..d].copy_from_slice(place);
+            }
+        }
+        places.ghost_update()?;
+        self.coordinates.copy_from_slice(&places.local_read()?);
+        let ids = images.iter().map(|image| image.0).collect();
+        let nodes = images.iter().map(|image| image.2).collect();
+        self.images = Some(Images { open: Box::new(open), ids, nodes });
+        Ok(())
+    }
+}
