@@ -7,7 +7,7 @@ use tessera::parallel::Comm;
 use tessera::report::Level;
 
 /// The field of a diffusion problem.
-const HEAT: &str = "temperature";
+const HEAT: &str = "u";
 
 /// `(1 + x + 2 y) (1 + t)`, which every mesh and scheme represents exactly.
 fn heat(degree: usize) -> String {
