@@ -1,6 +1,6 @@
 // Channel with a cylinder (Schaefer, Turek 1996). dimension: 2
 // Quadrilaterals in rings around the cylinder, with a wake that stays fine; the ends are coarser.
-DefineConstant[ n = {10, Name "cells along an eighth of the cylinder"} ];
+DefineConstant[ n = {14, Name "cells along an eighth of the cylinder"} ];
 H = 0.41; L = 2.2; x0 = 0.2; y0 = 0.2; r = 0.05; w = 0.15;
 Point(1) = {x0, y0, 0};
 // Eighths of the cylinder from 0 degrees on, and of the square of half width w around it.
