@@ -46,6 +46,17 @@ const FACTORS: usize = 18;
 const DOUBLE: [f64; 6] = [1.0, 2.0, 2.0, 1.0, 2.0, 1.0];
 const NORMAL: [usize; 3] = [0, 3, 5];
 
+/// From its entries; a loop, because the library's functions on arrays are not inlined into the kernels and then
+/// do without vector instructions.
+#[inline(always)]
+fn tensor(entry: impl Fn(usize) -> Lanes) -> Tensor {
+    let mut result = [Lanes::ZERO; 6];
+    for i in 0..6 {
+        result[i] = entry(i);
+    }
+    result
+}
+
 #[inline(always)]
 fn double_dot(a: &Tensor, b: &Tensor) -> Lanes {
     let mut sum = Lanes::ZERO;
@@ -119,8 +130,8 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AX
             elastic[i] += -old[PLASTIC + i];
         }
         let (mut trial, _) = deviator(&elastic);
-        trial = trial.map(|e| e * shear * 2.0);
-        let back: Tensor = std::array::from_fn(|i| old[BACK + i] * k[6] * (2.0 / 3.0));
+        trial = tensor(|i| trial[i] * shear * 2.0);
+        let back = tensor(|i| old[BACK + i] * k[6] * (2.0 / 3.0));
         let (ss, sa, aa) = (double_dot(&trial, &trial), double_dot(&trial, &back), double_dot(&back, &back));
         let nothing = Lanes::ZERO;
         let mut flow = Increment { value: nothing, inverse: nothing, slope: nothing };
@@ -145,7 +156,7 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AX
         let one = Lanes::splat(1.0);
         let theta = one / (one + k[7] * increment);
         // xi of the trial state over its J; zero where nothing flows.
-        let direction: Tensor = std::array::from_fn(|i| (trial[i] - back[i] * theta) * inverse);
+        let direction = tensor(|i| (trial[i] - back[i] * theta) * inverse);
         let trace = total[0] + total[3] + total[5];
         for i in 0..6 {
             local[i] = trial[i] - direction[i] * shear * increment * 3.0;
@@ -195,15 +206,15 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AX
             false => Lanes::ZERO,
         };
         let (deviatoric, trace) = deviator(&strain(&gradient, hoop));
-        let change = deviatoric.map(|e| e * shear * 2.0);
-        let direction: Tensor = std::array::from_fn(|i| local[DIRECTION + i]);
-        let back: Tensor = std::array::from_fn(|i| local[BACK_TRIAL + i]);
+        let change = tensor(|i| deviatoric[i] * shear * 2.0);
+        let direction = tensor(|i| local[DIRECTION + i]);
+        let back = tensor(|i| local[BACK_TRIAL + i]);
         let (increment, inverse, slope) = (local[FACTORS], local[FACTORS + 1], local[FACTORS + 2]);
         let dp = double_dot(&direction, &change) * 1.5 * slope;
         // Change of xi, and of its direction.
-        let xi: Tensor = std::array::from_fn(|i| change[i] + back[i] * dp);
+        let xi = tensor(|i| change[i] + back[i] * dp);
         let along = double_dot(&direction, &xi) * 1.5;
-        let mut stress: Tensor = std::array::from_fn(|i| {
+        let mut stress = tensor(|i| {
             let turned = (xi[i] - direction[i] * along) * inverse;
             change[i] - (direction[i] * dp + turned * increment) * shear * 3.0
         });
