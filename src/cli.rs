@@ -61,6 +61,10 @@ pub enum Command {
     Run {
         #[command(flatten)]
         common: Common,
+        /// Go on from a checkpoint of a run in time: that file, or "latest" for the newest one that is whole (from the
+        /// beginning when there is none)
+        #[arg(long, value_name = "latest|FILE")]
+        restart: Option<String>,
     },
     /// Solve a design of samples into one dataset; goes on where an earlier run stopped
     Campaign {
@@ -202,7 +206,7 @@ impl Command {
     pub fn petsc_options(&self) -> &[String] {
         match self {
             Self::Check { common, .. }
-            | Self::Run { common }
+            | Self::Run { common, .. }
             | Self::Campaign { common }
             | Self::Train { common, .. } => &common.petsc.options,
             Self::Predict(predict) => &predict.petsc.options,

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod campaign;
+pub mod checkpoint;
 pub mod deck;
 pub mod drivers;
 pub mod error;

@@ -4,9 +4,11 @@ mod cli;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Common, Predict};
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::Communicator;
+use mpi::traits::{Communicator, CommunicatorCollectives};
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tessera::checkpoint::Restart;
 use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
@@ -74,7 +76,32 @@ fn set_threads(comm: &Comm) {
 
 fn with_petsc(comm: &Comm, command: &Command) -> Result<()> {
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), command.petsc_options())?;
-    comm.agree(dispatch(comm, command))
+    let ending = comm.mpi().duplicate();
+    let result = dispatch(comm, command);
+    meet(&ending, result.as_ref().err());
+    comm.agree(result)
+}
+
+/// Seconds that a rank with an error waits for the others before it ends them.
+const PATIENCE: u64 = 10;
+
+/// Waits for all ranks at the end of their work, on a communicator of their own. A rank that has failed alone, while the
+/// others wait for it in the middle of something, says so and ends all.
+fn meet(ending: &SimpleCommunicator, error: Option<&Error>) {
+    let mut request = ending.immediate_barrier();
+    let Some(error) = error else {
+        request.wait();
+        return;
+    };
+    let start = Instant::now();
+    while let Err(pending) = request.test() {
+        if start.elapsed() > Duration::from_secs(PATIENCE) {
+            eprintln!("error: rank {} failed alone: {error}", ending.rank());
+            ending.abort(error.exit_code());
+        }
+        request = pending;
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
@@ -83,7 +110,10 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
             drivers::check::run(comm, &deck(comm, common)?, &options)
         }
-        Command::Run { common } => drivers::run::run(comm, &deck(comm, common)?, &run_options(common)),
+        Command::Run { common, restart } => {
+            let restart = restart.as_deref().map(Restart::from);
+            drivers::run::run(comm, &deck(comm, common)?, &RunOptions { restart, ..run_options(common) })
+        }
         Command::Campaign { common } => {
             drivers::campaign::run(comm, &deck(comm, common)?, &run_options(common))
         }
@@ -97,12 +127,16 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
 }
 
 fn run_options(common: &Common) -> RunOptions {
-    RunOptions { level: common.show.level(), petsc: common.petsc.options.clone() }
+    RunOptions { level: common.show.level(), petsc: common.petsc.options.clone(), ..RunOptions::default() }
 }
 
 fn predict_options(predict: &Predict) -> PredictOptions {
     PredictOptions {
-        run: RunOptions { level: predict.show.level(), petsc: predict.petsc.options.clone() },
+        run: RunOptions {
+            level: predict.show.level(),
+            petsc: predict.petsc.options.clone(),
+            ..RunOptions::default()
+        },
         points: match (&predict.table, predict.samples) {
             (Some(path), _) => Points::Table(path.clone()),
             (None, Some(samples)) => Points::LatinHypercube { samples, seed: predict.seed },
@@ -141,6 +175,7 @@ fn report(comm: &Comm, result: Result<()>) -> u8 {
     if comm.rank() == 0 {
         match &error {
             Error::Input(list) => list.iter().for_each(|fault| eprintln!("error: {fault}")),
+            Error::Stopped(_) => eprintln!("{error}"),
             other => eprintln!("error: {other}"),
         }
     }

@@ -1,6 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use crate::deck::{
-    CampaignSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection, SolverOptions,
+    CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection, SolverOptions,
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;
@@ -173,6 +173,7 @@ fn problem_text(deck: &Deck) -> String {
     deck.partition = PartitionSection::default();
     deck.solver = SolverOptions::default();
     deck.output = OutputSection::default();
+    deck.checkpoint = CheckpointSection::default();
     deck.constraint = ConstraintSection::default();
     deck.campaign = CampaignSection::default();
     deck.rom = RomSection::default();

@@ -71,6 +71,9 @@ pub struct Deck {
     /// What a run writes.
     #[serde(default)]
     pub output: OutputSection,
+    /// Checkpoints of a run in time.
+    #[serde(default)]
+    pub checkpoint: CheckpointSection,
     /// Quantities of interest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quantity: Vec<Quantity>,

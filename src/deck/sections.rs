@@ -267,6 +267,61 @@ impl Default for OutputSection {
     }
 }
 
+/// Checkpoints of a run in time, from which `--restart` goes on. One is also made on SIGUSR1 and SIGTERM, after which
+/// the run ends with exit code 75, and when a run ends early because a step fails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointSection {
+    /// Folder, relative to the working directory; made if missing. `checkpoints` in the output folder if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// So many of the newest stay.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub keep: usize,
+    /// One after so many steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub every_steps: Option<usize>,
+    /// One after so much wall-clock time; "auto" follows from what a checkpoint costs and `mean_time_between_failures`.
+    #[schemars(extend("x-unit" = "s"))]
+    pub every_seconds: CheckpointInterval,
+    /// Mean time between failures of the machine.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
+    pub mean_time_between_failures: f64,
+}
+
+impl Default for CheckpointSection {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            keep: 2,
+            every_steps: None,
+            every_seconds: CheckpointInterval::Word(CheckpointWord::Auto),
+            mean_time_between_failures: 86_400.0,
+        }
+    }
+}
+
+/// Wall-clock time between checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum CheckpointInterval {
+    /// So many seconds.
+    Seconds(#[schemars(extend("exclusiveMinimum" = 0.0))] f64),
+    /// A word.
+    Word(CheckpointWord),
+}
+
+/// Words for a time between checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointWord {
+    /// From cost and mean time between failures.
+    Auto,
+    /// Not by the clock.
+    Never,
+}
+
 /// A quantity of interest: one number a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,7 @@
 //! `tessera run`: one simulation, from the deck to its HDF5 file.
 use super::output;
 use crate::Result;
+use crate::checkpoint::{Folder, Restart, Signals};
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
@@ -14,6 +15,8 @@ pub struct RunOptions {
     pub level: Level,
     /// PETSc's options of the command line, for the record.
     pub petsc: Vec<String>,
+    /// From what a run in time goes on; from the beginning if left out.
+    pub restart: Option<Restart>,
 }
 
 /// Solves the deck's problems for its default parameters and writes fields, quantities of interest
@@ -25,10 +28,17 @@ pub struct RunOptions {
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
-    let mut simulation = set_up(comm, deck, &report)?;
     if let Some(time) = &deck.time {
-        return super::evolve::evolve(&mut simulation, time, options, &report);
+        let signals = Signals::watch()?;
+        let restart = options.restart.as_ref();
+        let found = restart.map(|restart| Folder::of(deck).find(deck, restart, &report, comm)).transpose()?;
+        let mut simulation = set_up(comm, deck, &report)?;
+        return super::evolve::evolve(&mut simulation, time, (found.flatten(), signals), options, &report);
     }
+    if options.restart.is_some() {
+        return Err(crate::Error::input("--restart", "a run without [time] has no checkpoints"));
+    }
+    let mut simulation = set_up(comm, deck, &report)?;
     let fields = output::wanted(&simulation)?;
     let context = simulation.default_context();
     for stage in &mut simulation.stages {

@@ -322,6 +322,18 @@ impl NewtonSolver {
         Ref::filter_map(self.system.inner.borrow(), |inner| inner.history.as_ref()).ok()
     }
 
+    /// Largest residual of a first guess so far, see [`NewtonSolver::resume`].
+    pub fn reference(&self) -> f64 {
+        self.reference
+    }
+
+    /// Goes on where another solver of the same problem was: what it compared residuals with, and the internal
+    /// variables, if the model has any. Local.
+    pub fn resume(&mut self, reference: f64, history: Option<History>) {
+        self.reference = reference;
+        self.system.inner.borrow_mut().history = history;
+    }
+
     /// Whether the model has a time derivative.
     pub fn evolves(&self) -> bool {
         self.system.problem.own_equation().evolves()

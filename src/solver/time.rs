@@ -113,12 +113,13 @@ impl Flow {
 /// The state of the time integration: solutions and storages of the last steps, newest first.
 pub struct TimeIntegrator {
     scheme: TimeScheme,
-    solutions: VecDeque<(f64, Vector)>,
-    storages: VecDeque<Vector>,
+    /// Times (s) and solutions; their ghosts are up to date.
+    pub(crate) solutions: VecDeque<(f64, Vector)>,
+    pub(crate) storages: VecDeque<Vector>,
     /// `F` at the newest solution, for Crank-Nicolson.
-    rest: Option<Vector>,
+    pub(crate) rest: Option<Vector>,
     /// What came in during the newest step.
-    flow: Flow,
+    pub(crate) flow: Flow,
 }
 
 impl TimeIntegrator {

@@ -24,7 +24,7 @@ use std::ptr;
 
 /// Numbers that files hold. Sealed: HDF5's and MPI's idea of each type are the same here.
 pub trait Element:
-    hdf5::H5Type + Equivalence + Copy + Default + PartialOrd + 'static + sealed::Sealed
+    hdf5::H5Type + Equivalence + bytemuck::NoUninit + Default + PartialOrd + sealed::Sealed
 {
     /// The type's name in messages.
     const NAME: &'static str;

@@ -86,6 +86,11 @@ impl File {
         &self.path
     }
 
+    /// Follows a change of the file's name. Local.
+    pub(super) fn set_path(&mut self, path: PathBuf) {
+        self.path = path;
+    }
+
     /// Names the file otherwise in messages: by its final name while it has a temporary one. Local.
     pub(super) fn set_label(&mut self, label: String) {
         self.label = label;
@@ -174,6 +179,11 @@ impl File {
     pub fn shape(&self, path: &str) -> Result<Vec<u64>> {
         let dataset = self.dataset(path)?;
         collective::extent(&dataset).map_err(|e| self.failure(path, "cannot read the shape", e))
+    }
+
+    /// Where a contiguous dataset starts in the file, in bytes; `None` when it holds nothing.
+    pub fn offset(&self, path: &str) -> Result<Option<u64>> {
+        Ok(self.dataset(path)?.offset())
     }
 
     /// Writes this rank's slab of a dataset; ranks may give different slabs, also empty ones.

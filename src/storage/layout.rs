@@ -33,6 +33,8 @@ pub enum Schema {
     Model,
     /// A mesh alone.
     Mesh,
+    /// All that the continuation of a run in time needs.
+    Checkpoint,
 }
 
 impl Schema {
@@ -43,6 +45,7 @@ impl Schema {
             Self::Dataset => "tessera-dataset",
             Self::Model => "tessera-model",
             Self::Mesh => "tessera-mesh",
+            Self::Checkpoint => "tessera-checkpoint",
         }
     }
 }
@@ -124,6 +127,11 @@ impl File {
             return Err(Error::input(self.label(), format!("expected a {} file, but {what}", schema.name())));
         }
         match self.get("/", "schema_version")? {
+            // A checkpoint is the exact state of a program: one of another layout cannot be continued.
+            Some(super::Value::Integer(version)) if schema == Schema::Checkpoint && version != SCHEMA_VERSION => {
+                let message = format!("a checkpoint of layout {version}; this Tessera reads layout {SCHEMA_VERSION}");
+                Err(Error::input(self.label(), message))
+            }
             Some(super::Value::Integer(version)) if version > SCHEMA_VERSION => Err(Error::input(
                 self.label(),
                 format!(

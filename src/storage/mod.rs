@@ -3,6 +3,7 @@
 //! Arrays go to files in canonical order, so a file never shows how many ranks wrote it, and any number
 //! of ranks reads it. Nothing here knows meshes, physics or PETSc: it moves named blocks of numbers.
 mod attribute;
+mod checksum;
 mod collective;
 mod content;
 mod csv;
@@ -13,10 +14,12 @@ mod layout;
 mod model;
 mod reader;
 mod result;
+mod sealed;
 mod vtu;
 mod xdmf;
 
 pub use attribute::Value;
+pub use checksum::{checksum, checksum_alone};
 pub use collective::{Element, Slab};
 pub use csv::export_csv;
 pub use dataset::{DatasetFile, Quantity, Status};
@@ -25,6 +28,7 @@ pub use file::File;
 pub use layout::{Provenance, SCHEMA_VERSION, Samples, Schema, created_by};
 pub use model::ModelFile;
 pub use reader::Reader;
-pub use result::ResultFile;
+pub use result::{ResultFile, temporary};
+pub use sealed::{Array, Sealed, Sealing};
 pub use vtu::export_vtu;
 pub use xdmf::{export_xdmf, write_xdmf};

@@ -92,6 +92,11 @@ impl Reader {
         collective::extent(&self.dataset(path)?).map_err(|e| self.failure(path, message(e)))
     }
 
+    /// Where a contiguous dataset starts in the file, in bytes; `None` when it holds nothing.
+    pub fn offset(&self, path: &str) -> Result<Option<u64>> {
+        Ok(self.dataset(path)?.offset())
+    }
+
     /// All of a dataset: its shape and its values.
     pub fn array<T: Element>(&self, path: &str) -> Result<(Vec<u64>, Vec<T>)> {
         let shape = self.shape(path)?;

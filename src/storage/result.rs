@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 /// A new file that has a temporary name until [`ResultFile::finish`]: an error or a kill never leaves
 /// a half-written file under the final name, nor harms an older file of that name.
 ///
-/// All of [`File`] is available on it. Dropped unfinished, it removes what it wrote.
+/// All of [`File`] is available on it. Dropped unfinished, it removes what it wrote, unless
+/// [`ResultFile::keep`] was called.
 pub struct ResultFile {
     /// Open until it is finished or dropped.
     file: Option<File>,
     path: PathBuf,
+    keep: bool,
 }
 
 impl ResultFile {
@@ -21,6 +23,19 @@ impl ResultFile {
     /// # Errors
     /// [`Error::Storage`] when the folder cannot be made or the file not be created.
     pub fn create(comm: &Comm, path: &Path) -> Result<Self> {
+        Self::create_as(comm, path, &temporary(path))
+    }
+
+    /// As [`ResultFile::create`] beside an unfinished file of that name, which it replaces with
+    /// [`ResultFile::replace`]. Collective.
+    ///
+    /// # Errors
+    /// See [`ResultFile::create`].
+    pub fn create_beside(comm: &Comm, path: &Path) -> Result<Self> {
+        Self::create_as(comm, path, &with_suffix(path, ".copy"))
+    }
+
+    fn create_as(comm: &Comm, path: &Path, name: &Path) -> Result<Self> {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let made = match folder {
             Some(folder) if comm.rank() == 0 => std::fs::create_dir_all(folder)
@@ -28,30 +43,68 @@ impl ResultFile {
             _ => Ok(()),
         };
         comm.agree(made)?;
-        let mut file = File::create(comm, &temporary(path))?;
+        let mut file = File::create(comm, name)?;
         file.set_label(path.display().to_string());
-        Ok(Self { file: Some(file), path: path.to_path_buf() })
+        Ok(Self { file: Some(file), path: path.to_path_buf(), keep: false })
     }
 
-    /// Closes the file and gives it its name; returns its size in bytes. Collective.
+    /// Goes on with the unfinished file of that name, and keeps it. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it cannot be opened.
+    pub fn reopen(comm: &Comm, path: &Path) -> Result<Self> {
+        let mut file = File::open_writable(comm, &temporary(path))?;
+        file.set_label(path.display().to_string());
+        Ok(Self { file: Some(file), path: path.to_path_buf(), keep: true })
+    }
+
+    /// From now on the unfinished file stays when this is dropped: a checkpoint counts on it. Local.
+    pub fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Puts a file from [`ResultFile::create_beside`] in the place of the unfinished one. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it cannot be renamed.
+    pub fn replace(&mut self) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.flush()?;
+        let name = temporary(&self.path);
+        let renamed = match file.comm().rank() {
+            0 => rename(file.path(), &name),
+            _ => Ok(()),
+        };
+        file.comm().agree(renamed)?;
+        file.set_path(name);
+        Ok(())
+    }
+
+    /// Closes the file, sends it to the disk and gives it its name; returns its size in bytes. Collective.
     ///
     /// # Errors
     /// [`Error::Storage`] when HDF5 cannot close it or it cannot be renamed; what was written is then removed.
-    pub fn finish(mut self) -> Result<u64> {
+    pub fn finish(self) -> Result<u64> {
+        self.finish_with(|_| Ok(()))
+    }
+
+    /// As [`ResultFile::finish`]; `last` does something with the closed file on rank 0 before it gets its name.
+    /// Collective.
+    ///
+    /// # Errors
+    /// Those of `last` as well.
+    pub fn finish_with(mut self, last: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<u64> {
         let Some(file) = self.file.take() else { return Ok(0) };
         let (comm, from) = (file.comm().clone(), file.path().to_path_buf());
         let renamed = file.close().and_then(|()| {
             if comm.rank() > 0 {
                 return Ok(0);
             }
-            std::fs::rename(&from, &self.path)
-                .and_then(|()| std::fs::metadata(&self.path))
-                .map(|data| data.len())
-                .map_err(|e| {
-                    Error::Storage(format!("{}: cannot give it this name: {e}", self.path.display()))
-                })
+            last(&from).map_err(|e| Error::Storage(format!("{}: cannot write: {e}", self.path.display())))?;
+            rename(&from, &self.path)?;
+            Ok(std::fs::metadata(&self.path).map_or(0, |data| data.len()))
         });
-        if renamed.is_err() && comm.rank() == 0 {
+        if renamed.is_err() && comm.rank() == 0 && !self.keep {
             let _ = std::fs::remove_file(&from);
         }
         comm.agree(renamed).map(|size| comm.max(size))
@@ -76,15 +129,29 @@ impl Drop for ResultFile {
         } else {
             drop(file);
         }
-        if first {
+        if first && !self.keep {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
 /// The name a file has while it is written: beside the final one, so that renaming is atomic.
-fn temporary(path: &Path) -> PathBuf {
+pub fn temporary(path: &Path) -> PathBuf {
+    with_suffix(path, ".partial")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
+    name.push(suffix);
     path.with_file_name(name)
+}
+
+/// Renames a file so that after a power failure there is either the old one or the new one, whole.
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    let folder = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(from)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| std::fs::rename(from, to))
+        .and_then(|()| std::fs::File::open(folder)?.sync_all())
+        .map_err(|e| Error::Storage(format!("{}: cannot give it this name: {e}", to.display())))
 }

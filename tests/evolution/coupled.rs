@@ -47,7 +47,7 @@ fn check(comm: &Comm) {
         with_folder(comm, |folder| {
             let mut deck = Deck::parse(&heat(degree), "heat", &[]).unwrap_or_else(|e| panic!("{e}"));
             deck.output.directory = folder.into();
-            run(comm, &deck, &RunOptions { level: Level::Quiet, petsc: Vec::new() }).unwrap();
+            run(comm, &deck, &RunOptions { level: Level::Quiet, ..RunOptions::default() }).unwrap();
             comm.barrier();
             let file = folder.join("heat.h5");
             let meshes = [

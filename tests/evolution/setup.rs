@@ -54,7 +54,7 @@ pub fn try_simulate(comm: &Comm, text: &str) -> tessera::Result<Outcome> {
         let mut deck = Deck::parse(text, "test", &[]).unwrap_or_else(|e| panic!("{e}\n{text}"));
         deck.output.directory = folder.into();
         deck.output.xdmf = false;
-        let options = RunOptions { level: Level::Quiet, petsc: Vec::new() };
+        let options = RunOptions { level: Level::Quiet, ..RunOptions::default() };
         let outcome = run(comm, &deck, &options);
         comm.barrier();
         result = Some(outcome.map(|()| read(&folder.join("run.h5"), deck.physics[0].field())));

@@ -1,12 +1,17 @@
 //! A run in time: steps, frames of fields, quantities of interest, balances.
+mod checkpoint;
 mod record;
+mod resume;
 
 use super::run::{RunOptions, print_quantities, warn_of_unused_options};
+use crate::checkpoint::Signals;
 use crate::deck::{Deck, TimeScheme, TimeSection};
 use crate::physics::{Context, Equation};
 use crate::report::Report;
 use crate::solver::{Simulation, StageSolver, StepControl, TimeIntegrator, Trial};
+use crate::storage::Sealed;
 use crate::{Error, Result};
+use checkpoint::{Checkpoints, Due, State, number, restore};
 use record::{Record, Step};
 
 /// A problem that evolves.
@@ -15,15 +20,17 @@ struct Evolving {
     integrator: TimeIntegrator,
 }
 
-/// Integrates the deck's problems from `time.start` to `time.end`; problems without a time derivative are
-/// solved for every frame. Fields are written at `output.frames` equal intervals. Collective.
+/// Integrates the deck's problems from `time.start`, or from a checkpoint, to `time.end`; problems without a time
+/// derivative are solved for every frame. Fields are written at `output.frames` equal intervals. Collective.
 ///
 /// # Errors
 /// [`Error::Failed`] when a step fails however short it is; the file then holds everything up to the last
-/// good step.
+/// good step. [`Error::Stopped`] after a checkpoint that a signal asked for. [`Error::Input`] when the run cannot go on
+/// from the checkpoint.
 pub fn evolve(
     simulation: &mut Simulation,
     time: &TimeSection,
+    (saved, signals): (Option<Sealed>, Signals),
     options: &RunOptions,
     report: &Report,
 ) -> Result<()> {
@@ -34,16 +41,46 @@ pub fn evolve(
     let frames: Vec<f64> = (0..=deck.output.frames)
         .map(|k| time.start + (time.end - time.start) * k as f64 / deck.output.frames as f64)
         .collect();
-    let mut stops: Vec<f64> = frames[1..].iter().chain(&time.stops).copied().collect();
-    stops.sort_by(f64::total_cmp);
     let mut control = step_control(time);
-    let mut record = Record::create(simulation, frames, &context, options, report)?;
-    record.save(simulation, &context, report)?;
-    report.line(Step::heading());
     let mut rejected = 0;
+    let (mut record, newest) = match saved {
+        None => {
+            let mut record = Record::create(simulation, frames, &context, options, report)?;
+            record.save(simulation, &context, report)?;
+            (record, None)
+        }
+        Some(saved) => {
+            restore(&saved, simulation, &mut evolving, &mut control, &mut context)?;
+            rejected = number(saved.file(), "/", "rejected")? as usize;
+            let record = Record::resume(simulation, &saved, frames, &context, options, report)?;
+            let (from, steps) = (saved.file().path().to_path_buf(), record.steps.len());
+            report.line(format!(
+                "restart      from {}: step {steps}, t = {:.6e} s",
+                from.display(),
+                context.time
+            ));
+            (record, Some(from))
+        }
+    };
+    let mut stops: Vec<f64> = record.frames[1..].iter().chain(&time.stops).copied().collect();
+    stops.sort_by(f64::total_cmp);
+    let newest = (newest, record.steps.len());
+    let mut checkpoints = Checkpoints::new(simulation, newest, signals, &options.petsc, report);
+    report.line(Step::heading());
     let mut failure: Option<String> = None;
     let mut fault = None;
     while context.time < time.end - 1e-9 * time.step && failure.is_none() && fault.is_none() {
+        let due = checkpoints.due(record.steps.len());
+        if due != Due::Nothing {
+            let (control, context, record) = (&control, &context, &mut record);
+            let state = State { simulation, evolving: &evolving, control, context, record, rejected };
+            if due == Due::Stop {
+                let error = checkpoints.stop(state);
+                report.finish(checkpoints.newest());
+                return Err(error);
+            }
+            checkpoints.make(state);
+        }
         let dt = control.next(context.time, &stops);
         let reached = |stop: f64| (context.time + dt - stop).abs() <= 1e-9 * time.step.max(dt);
         let outcome =
@@ -84,6 +121,10 @@ pub fn evolve(
                 }
             }
         }
+    }
+    if failure.is_some() {
+        let (control, context, record) = (&control, &context, &mut record);
+        checkpoints.last(State { simulation, evolving: &evolving, control, context, record, rejected });
     }
     if rejected > 0 {
         report.line(format!("{rejected} step{} rejected", if rejected == 1 { " was" } else { "s were" }));

@@ -2,13 +2,14 @@
 use crate::deck::Deck;
 use crate::drivers::output;
 use crate::drivers::run::{RunOptions, solve};
-use crate::parallel::Redistribution;
+use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
 use crate::solver::{FieldInfo, Simulation, StageSolver};
-use crate::storage::{ResultFile, Schema, write_xdmf};
+use crate::storage::{File, ResultFile, Schema, field_path, write_xdmf};
 use crate::{Error, Result};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One accepted step.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +38,50 @@ impl Step {
         )
     }
 
+    /// Numbers of a step besides its quantities of interest.
+    pub const NUMBERS: usize = 9;
+
+    /// A row of `/log/steps`: see [`Step::COLUMNS`]; then the quantities of interest.
+    pub fn row(&self) -> impl Iterator<Item = f64> {
+        let (newton, linear) = (self.newton as f64, self.linear as f64);
+        [
+            self.time,
+            self.length,
+            newton,
+            linear,
+            self.error,
+            self.conserved,
+            self.supplied,
+            self.inflow,
+            self.imbalance,
+        ]
+        .into_iter()
+        .chain(self.quantities.iter().copied())
+    }
+
+    /// The names of a row's numbers.
+    const COLUMNS: [&str; Self::NUMBERS] =
+        ["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance"];
+
+    /// The inverse of [`Step::row`].
+    ///
+    /// # Panics
+    /// When the row is shorter than [`Step::NUMBERS`].
+    pub fn from_row(row: &[f64]) -> Self {
+        Self {
+            time: row[0],
+            length: row[1],
+            newton: row[2] as usize,
+            linear: row[3] as usize,
+            error: row[4],
+            conserved: row[5],
+            supplied: row[6],
+            inflow: row[7],
+            imbalance: row[8],
+            quantities: row[Self::NUMBERS..].to_vec(),
+        }
+    }
+
     /// The line of the log of step `number`.
     pub fn line(&self, number: usize) -> String {
         format!(
@@ -48,16 +93,18 @@ impl Step {
 
 /// The output of a run in time.
 pub(super) struct Record {
-    deck: Deck,
-    path: PathBuf,
-    file: ResultFile,
-    fields: Vec<FieldInfo>,
+    pub(super) deck: Deck,
+    /// Names the run, in its result file and in its checkpoints.
+    pub run: String,
+    pub(super) path: PathBuf,
+    pub(super) file: ResultFile,
+    pub(super) fields: Vec<FieldInfo>,
     /// By problem.
-    plans: Vec<Redistribution>,
+    pub plans: Vec<Redistribution>,
     /// Times at which fields are written.
     pub frames: Vec<f64>,
     /// Quantities of interest at the frames written so far.
-    quantities: Vec<Vec<f64>>,
+    pub(super) quantities: Vec<Vec<f64>>,
     /// All accepted steps.
     pub steps: Vec<Step>,
 }
@@ -77,17 +124,43 @@ impl Record {
         let deck = simulation.deck.clone();
         let fields = output::wanted(simulation)?;
         let path = deck.output.directory.join(&deck.output.file);
+        let run = new_name(&simulation.mesh.comm);
         let file = ResultFile::create(&simulation.mesh.comm, &path)?;
         let plans: Vec<Redistribution> = simulation.stages.iter().map(|s| s.space().canonical()).collect();
-        report.phase("output", || -> Result<()> {
-            output::write_header(&file, Schema::Run, simulation, context, &options.petsc)?;
-            for field in &fields {
-                let plan = &plans[field.stage];
-                file.create_field(&output::describe(simulation, field, plan), frames.len() as u64)?;
-            }
-            Ok(())
+        report.phase("output", || {
+            layout(&file, simulation, (&fields, &plans, frames.len()), context, options, &run)
         })?;
-        Ok(Self { deck, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
+        Ok(Self { deck, run, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
+    }
+
+    /// Sends what has been written to the disk. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the disk is full.
+    pub fn flush(&self) -> Result<()> {
+        self.file.flush()
+    }
+
+    /// The unfinished file stays, whatever happens. Local.
+    pub fn keep(&mut self) {
+        self.file.keep();
+    }
+
+    /// Notes in a checkpoint where the fields start in the result file. Collective.
+    ///
+    /// # Errors
+    /// When HDF5 fails.
+    pub fn describe(&self, checkpoint: &File) -> Result<()> {
+        let mut offsets = Vec::new();
+        for field in &self.fields {
+            offsets.extend(self.file.offset(&field_path(&field.name))?.map(|offset| offset as i64));
+        }
+        checkpoint.set("/", "offsets", offsets)
+    }
+
+    /// Times and quantities of interest of the frames written so far.
+    pub fn frames_written(&self) -> (&[f64], &[Vec<f64>]) {
+        (&self.frames[..self.quantities.len()], &self.quantities)
     }
 
     /// The time of the next frame; `None` when all are written.
@@ -134,7 +207,7 @@ impl Record {
     /// Completes the file; frames that a failed run did not reach hold no numbers. Returns the files written.
     /// Collective.
     pub fn finish(self, simulation: &Simulation, report: &Report) -> Result<Vec<PathBuf>> {
-        let Self { deck, path, file, fields, plans, frames, quantities, steps } = self;
+        let Self { deck, path, file, fields, plans, frames, quantities, steps, .. } = self;
         let written = quantities.len();
         let mut names = vec![path.clone()];
         report.phase("output", || -> Result<()> {
@@ -164,20 +237,37 @@ impl Record {
     }
 }
 
+/// Origin, mesh, and room for so many frames of the fields. Collective.
+pub(super) fn layout(
+    file: &File,
+    simulation: &Simulation,
+    (fields, plans, frames): (&[FieldInfo], &[Redistribution], usize),
+    context: &Context,
+    options: &RunOptions,
+    run: &str,
+) -> Result<()> {
+    output::write_header(file, Schema::Run, simulation, context, &options.petsc)?;
+    file.set("/", "run", run)?;
+    for field in fields {
+        let plan = &plans[field.stage];
+        file.create_field(&output::describe(simulation, field, plan), frames as u64)?;
+    }
+    Ok(())
+}
+
+/// A name that no other run has. Collective.
+fn new_name(comm: &Comm) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut name = format!("{:x}-{:x}", now.as_nanos(), std::process::id()).into_bytes();
+    comm.broadcast_bytes(0, &mut name);
+    String::from_utf8_lossy(&name).into_owned()
+}
+
 /// `/log/steps`: one row a step.
 fn write_steps(file: &ResultFile, deck: &Deck, steps: &[Step]) -> Result<()> {
-    let mut columns =
-        vec!["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance"];
+    let mut columns = Step::COLUMNS.to_vec();
     columns.extend(deck.quantity.iter().map(|q| q.name.as_str()));
-    let values: Vec<f64> = steps
-        .iter()
-        .flat_map(|s| {
-            let (newton, linear) = (s.newton as f64, s.linear as f64);
-            let own =
-                [s.time, s.length, newton, linear, s.error, s.conserved, s.supplied, s.inflow, s.imbalance];
-            own.into_iter().chain(s.quantities.iter().copied())
-        })
-        .collect();
+    let values: Vec<f64> = steps.iter().flat_map(Step::row).collect();
     let meaning = "accepted time steps: end and length (s), iterations, estimated relative local error, \
                    integral of what is conserved, what came in (per s, mean of the step) through essential \
                    boundaries and through natural ones and sources, error of that balance, quantities of interest";

@@ -1,0 +1,64 @@
+//! A run that goes on from a checkpoint, on any number of ranks, gives the answer of one that was never interrupted.
+use super::decks::{FLOW, HEAT, METAL};
+use super::program::{Place, compare};
+
+/// A direct solver on each rank, with all of the matrix. Across ranks MUMPS adds in the order in which messages come, so
+/// no two runs agree in the last bits.
+const REPRODUCIBLE: [&str; 4] = [
+    "--set",
+    "solver.method=options",
+    "--set",
+    "solver.petsc=-ksp_type preonly -pc_type redundant -redundant_ksp_type preonly -redundant_pc_type lu \
+     -redundant_pc_factor_mat_solver_type mumps",
+];
+
+/// Runs a deck on `ranks`, and again from a checkpoint in the middle on each of `others`: to 1e-10.
+fn continues(name: &str, deck: &str, ranks: usize, others: &[usize]) {
+    run(name, deck, ranks, others, &[], 1e-10);
+}
+
+/// The same on the same number of ranks, bit for bit.
+fn repeats(name: &str, deck: &str, ranks: usize) {
+    run(name, deck, ranks, &[ranks, ranks], &REPRODUCIBLE, 0.0);
+}
+
+fn run(name: &str, deck: &str, ranks: usize, others: &[usize], options: &[&str], tolerance: f64) {
+    let whole = Place::new(deck);
+    whole.run(ranks, options).expect(0);
+    let checkpoints = whole.checkpoints();
+    assert!(checkpoints.len() >= 3, "{name}: {checkpoints:?}");
+    for (i, &other) in others.iter().enumerate() {
+        // Early, in the middle, late.
+        let which = &checkpoints[i * (checkpoints.len() - 1) / others.len().max(2)];
+        let part = whole.copy();
+        let from = part.file("out/checkpoints").join(which.file_name().unwrap());
+        let mut arguments = vec!["--restart", from.to_str().unwrap()];
+        arguments.extend(options);
+        let outcome = part.run(other, &arguments).expect(0);
+        assert!(outcome.out.contains("restart      from"), "{}", outcome.out);
+        let same = compare(&whole.file("out/run.h5"), &part.file("out/run.h5"), tolerance);
+        assert!(same.is_ok(), "{name}, {ranks} -> {other}, {}: {}", from.display(), same.unwrap_err());
+    }
+}
+
+fn any_number_of_ranks(name: &str, deck: &str) {
+    continues(name, deck, 1, &[3, 1]);
+    continues(name, deck, 4, &[2]);
+    continues(name, deck, 3, &[1, 3]);
+    [1, 2, 3].into_iter().for_each(|ranks| repeats(name, deck, ranks));
+}
+
+#[test]
+fn heat_with_a_linear_problem() {
+    any_number_of_ranks("heat", HEAT);
+}
+
+#[test]
+fn a_flow() {
+    any_number_of_ranks("flow", FLOW);
+}
+
+#[test]
+fn a_metal() {
+    any_number_of_ranks("metal", METAL);
+}

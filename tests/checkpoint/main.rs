@@ -1,0 +1,11 @@
+//! Checkpoints: restarts give the answer of an uninterrupted run, on any number of ranks, after whatever fault.
+mod damage;
+mod decks;
+mod disks;
+mod equality;
+mod kills;
+#[path = "../common/mpirun.rs"]
+mod mpirun;
+mod program;
+mod slurm;
+mod stops;
