@@ -254,7 +254,7 @@ fn channel_between_walls(comm: &Comm) {
 fn run_to(comm: &Comm, text: &str, folder: &Path) {
     let mut deck = parse(text);
     deck.output.directory = folder.into();
-    let options = RunOptions { level: Level::Quiet, petsc: Vec::new() };
+    let options = RunOptions { level: Level::Quiet, ..RunOptions::default() };
     run(comm, &deck, &options).unwrap_or_else(|e| panic!("{e}\n{text}"));
     comm.barrier();
 }
