@@ -1,5 +1,6 @@
 //! Bandwidth of collective field writes and reads against one process that writes and reads the same bytes on the
-//! same disk. Reading comes from the system's cache either way.
+//! same disk; then the same for checkpoints, with checksums written and checked. Reading comes from the system's cache
+//! either way.
 //!
 //! `cargo bench --bench storage [-- MEGABYTES [DIRECTORY]]` runs on 1, 2 and 4 ranks.
 use mpi::traits::*;
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use tessera::parallel::{Comm, block};
-use tessera::storage::File;
+use tessera::storage::{File, Sealed, Sealing};
 
 /// Times each way is tried; the best counts, as everything else on the machine only slows it.
 const REPEATS: usize = 10;
@@ -23,7 +24,7 @@ fn main() {
     }
     println!("{megabytes} MB, best of {REPEATS}, in {}", directory.display());
     println!("                    write MB/s               read MB/s");
-    println!("ranks  synced    plain   HDF5  ratio    plain   HDF5  ratio");
+    println!("ranks    what    plain   HDF5  ratio    plain   HDF5  ratio");
     for ranks in ["1", "2", "4"] {
         let status = Command::new("mpirun")
             .args(["-n", ranks, "--bind-to", "none"])
@@ -47,7 +48,8 @@ fn measure(nodes: u64, directory: &Path) {
     // What the one process writes: as many bytes, which do not stay in the processor's cache either.
     let all = vec![1u8; if comm.rank() == 0 { nodes as usize * 24 } else { 0 }];
     let megabytes = nodes as f64 * 24e-6;
-    for synced in [false, true] {
+    for what in ["cached", "synced", "sealed"] {
+        let synced = what != "cached";
         let [mut plain, mut plain_read, mut hdf5, mut read] = [f64::INFINITY; 4];
         for _ in 0..REPEATS {
             if comm.rank() == 0 {
@@ -59,21 +61,11 @@ fn measure(nodes: u64, directory: &Path) {
                 std::fs::remove_file(&path).expect("the file was just written");
             }
             comm.barrier();
-            let start = Instant::now();
-            let file = File::create(&comm, &path).expect("the file can be created");
-            file.create_dataset::<f64>("/fields/u", &[1, nodes, 3]).expect("the dataset can be created");
-            file.write_step("/fields/u", 0, range.start, &values).expect("the field can be written");
-            if synced {
-                file.flush().expect("the file can be flushed");
-            }
-            file.close().expect("the file can be closed");
-            hdf5 = hdf5.min(comm.max(start.elapsed().as_secs_f64()));
-            let start = Instant::now();
-            let file = File::open(&comm, &path).expect("the file can be opened");
-            let back = file.read_step::<f64>("/fields/u", 0, range.clone()).expect("the field can be read");
-            file.close().expect("the file can be closed");
-            read = read.min(comm.max(start.elapsed().as_secs_f64()));
-            assert!(back == values, "what was read is not what was written");
+            let (written, taken) = match what {
+                "sealed" => sealed(&comm, &path, nodes, &values),
+                _ => field(&comm, &path, nodes, &values, synced),
+            };
+            (hdf5, read) = (hdf5.min(comm.max(written)), read.min(comm.max(taken)));
             if comm.rank() == 0 {
                 std::fs::remove_file(&path).expect("the file was just written");
             }
@@ -82,7 +74,7 @@ fn measure(nodes: u64, directory: &Path) {
         if comm.rank() == 0 {
             let speed = |seconds: f64| megabytes / seconds;
             println!(
-                "{:5}  {synced:6}  {:7.0}  {:5.0}  {:5.2}  {:7.0}  {:5.0}  {:5.2}",
+                "{:5}  {what:6}  {:7.0}  {:5.0}  {:5.2}  {:7.0}  {:5.0}  {:5.2}",
                 comm.size(),
                 speed(plain),
                 speed(hdf5),
@@ -93,6 +85,45 @@ fn measure(nodes: u64, directory: &Path) {
             );
         }
     }
+}
+
+/// Seconds to write and to read a field.
+fn field(comm: &Comm, path: &Path, nodes: u64, values: &[f64], synced: bool) -> (f64, f64) {
+    let range = block(nodes, comm.size(), comm.rank());
+    let start = Instant::now();
+    let file = File::create(comm, path).expect("the file can be created");
+    file.create_dataset::<f64>("/fields/u", &[1, nodes, 3]).expect("the dataset can be created");
+    file.write_step("/fields/u", 0, range.start, values).expect("the field can be written");
+    if synced {
+        file.flush().expect("the file can be flushed");
+    }
+    file.close().expect("the file can be closed");
+    let written = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let file = File::open(comm, path).expect("the file can be opened");
+    let back = file.read_step::<f64>("/fields/u", 0, range).expect("the field can be read");
+    file.close().expect("the file can be closed");
+    let read = start.elapsed().as_secs_f64();
+    assert!(back == values, "what was read is not what was written");
+    (written, read)
+}
+
+/// Seconds to write a checkpoint with that array and to check and read it.
+fn sealed(comm: &Comm, path: &Path, nodes: u64, values: &[f64]) -> (f64, f64) {
+    let range = block(nodes, comm.size(), comm.rank());
+    let start = Instant::now();
+    let mut file = Sealing::create(comm, path, nodes * 24).expect("the file can be created");
+    file.write("/u", &[nodes, 3], range.start, values).expect("the array can be written");
+    file.finish().expect("the file can be sealed");
+    let written = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let file = Sealed::open(comm, path, |_| Ok(())).expect("the file is whole");
+    let read = start.elapsed().as_secs_f64();
+    assert!(
+        file.array("/u").is_some_and(|array| array.values == values),
+        "what was read is not what was written"
+    );
+    (written, read)
 }
 
 /// Seconds for a plain write of `bytes` in large pieces.

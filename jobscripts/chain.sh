@@ -55,7 +55,9 @@ while [[ $signalled == yes ]]; do
   code=$?
 done
 
-if [[ $code == 75 ]]; then
+if [[ $code == 75 && ${SLURM_RESTART_COUNT:-0} -ge ${MAX_LINKS:-100} ]]; then
+  echo "== stopped with a checkpoint; no more than ${MAX_LINKS:-100} links: submit again to go on" >&2
+elif [[ $code == 75 ]]; then
   echo "== stopped with a checkpoint: back to the queue"
   # Where requeueing is forbidden:  sbatch --dependency=afterany:$SLURM_JOB_ID jobscripts/chain.sh "$@"
   scontrol requeue "$SLURM_JOB_ID"

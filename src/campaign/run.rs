@@ -1,6 +1,7 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use crate::deck::{
-    CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection, SolverOptions,
+    CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection,
+    SolverOptions,
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;

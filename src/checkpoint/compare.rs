@@ -52,7 +52,9 @@ pub fn compare(stored: &str, deck: &Deck, checkpoint: &Path) -> Result<Vec<Strin
 }
 
 fn is_harmless(key: &str) -> bool {
-    let under = |above: &&str| key.strip_prefix(*above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    let under = |above: &&str| {
+        key.strip_prefix(*above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
     let own_solver = key.starts_with("physics[") && key.split('.').nth(1) == Some("solver");
     // What campaigns vary; the value of a parameter is its default.
     let range = key.starts_with("parameters.") && key.split('.').nth(2).is_some_and(|last| last != "default");
@@ -119,7 +121,10 @@ boundary = [{ marker = "left", value = "h" }]
         ];
         assert!(compare(&stored, &deck(&harmless), path).unwrap().len() >= harmless.len());
         for (change, expected) in [
-            ("mesh.box.cells=[8]", "--set mesh.box.cells=[8]: mesh.box.cells: [8], but run-00000001.h5 was made with [4]"),
+            (
+                "mesh.box.cells=[8]",
+                "--set mesh.box.cells=[8]: mesh.box.cells: [8], but run-00000001.h5 was made with [4]",
+            ),
             ("parameters.h=1.5", "parameters.h.default: 1.5, but"),
             ("physics.heat.degree=2", "physics[0].degree: 2, but run-00000001.h5 was made with 1"),
             ("time.scheme=bdf1", "time.scheme: \"bdf1\", but run-00000001.h5 was made with \"bdf2\""),

@@ -94,7 +94,13 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Input`] for a deck that cannot go on from it, or when none of those that are there is whole.
-    pub fn find(&self, deck: &Deck, restart: &Restart, report: &Report, comm: &Comm) -> Result<Option<Sealed>> {
+    pub fn find(
+        &self,
+        deck: &Deck,
+        restart: &Restart,
+        report: &Report,
+        comm: &Comm,
+    ) -> Result<Option<Sealed>> {
         let candidates = match restart {
             Restart::File(path) => return open(comm, path, deck, report).map(Some),
             Restart::Latest => names(comm, self.list().into_iter().rev().map(|entry| entry.1).collect()),
@@ -109,7 +115,10 @@ impl Folder {
                 other => return other.map(Some),
             }
         }
-        Err(Error::input(newest.display().to_string(), "no checkpoint is whole; without --restart the run starts anew"))
+        Err(Error::input(
+            newest.display().to_string(),
+            "no checkpoint is whole; without --restart the run starts anew",
+        ))
     }
 }
 

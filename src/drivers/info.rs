@@ -63,6 +63,7 @@ fn heading(reader: &Reader, text: &mut String) -> Result<()> {
         "tessera-dataset" => "samples of a campaign".to_string(),
         "tessera-model" => "reduced model".to_string(),
         "tessera-mesh" => "mesh".to_string(),
+        "tessera-checkpoint" => "checkpoint of a run".to_string(),
         "" => "HDF5 file that does not say what it is".to_string(),
         other => other.to_string(),
     };

@@ -6,6 +6,8 @@ use hdf5::dataset::{AllocTime, FillTime};
 use hdf5::file::FileCloseDegree;
 use hdf5::{Dataset, Group, OpenMode};
 use mpi::raw::AsRaw;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -255,6 +257,19 @@ impl File {
         self.comm.agree(self.file.flush().map_err(|e| self.failure("/", "cannot flush", e)))
     }
 
+    /// Makes sure that there is room on the disk for so many bytes of the file, where the file system can do that.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is not.
+    pub fn reserve(&self, bytes: u64) -> Result<()> {
+        let file = match self.comm.rank() {
+            0 => std::fs::OpenOptions::new().write(true).open(&self.path),
+            _ => return self.comm.agree(Ok(())),
+        };
+        let reserved = file.and_then(|file| reserve(&file, bytes));
+        self.comm.agree(reserved.map_err(|e| no_room(&self.label, bytes, &e)))
+    }
+
     /// Closes the file and reports what HDF5 says.
     pub fn close(self) -> Result<()> {
         let Self { comm, label, file, transfer, .. } = self;
@@ -262,6 +277,19 @@ impl File {
         let closed = file.close();
         comm.agree(closed.map_err(|e| Error::Storage(format!("{label}: cannot close: {}", message(e)))))
     }
+}
+
+/// Takes room on the disk for the first bytes of a file, whose length stays; nothing where the file system cannot.
+pub(super) fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes.max(1)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+pub(super) fn no_room(label: &str, bytes: u64, error: &std::io::Error) -> Error {
+    let size = crate::report::bytes(bytes as f64);
+    Error::Storage(format!("{label}: there is no room for {size}: {error}"))
 }
 
 /// The slab of `count` rows from `first`, below the fixed leading indices `lead`.

@@ -128,8 +128,11 @@ impl File {
         }
         match self.get("/", "schema_version")? {
             // A checkpoint is the exact state of a program: one of another layout cannot be continued.
-            Some(super::Value::Integer(version)) if schema == Schema::Checkpoint && version != SCHEMA_VERSION => {
-                let message = format!("a checkpoint of layout {version}; this Tessera reads layout {SCHEMA_VERSION}");
+            Some(super::Value::Integer(version))
+                if schema == Schema::Checkpoint && version != SCHEMA_VERSION =>
+            {
+                let message =
+                    format!("a checkpoint of layout {version}; this Tessera reads layout {SCHEMA_VERSION}");
                 Err(Error::input(self.label(), message))
             }
             Some(super::Value::Integer(version)) if version > SCHEMA_VERSION => Err(Error::input(

@@ -4,7 +4,8 @@
 //! and the CRC-32 of all other bytes; then the table's length (u64) and its CRC-32 (u32), little-endian, and
 //! [`MAGIC`]. So damage is found before HDF5 reads a damaged file, and it has a name.
 use super::checksum::{checksum, checksum_alone};
-use super::{File, ResultFile};
+use super::file::{no_room, reserve};
+use super::{File, ResultFile, temporary};
 use crate::error::{Error, Result};
 use crate::parallel::{Comm, block};
 use crc32fast::Hasher;
@@ -19,6 +20,8 @@ use std::path::Path;
 const MAGIC: &[u8; 8] = b"TESSERA\n";
 /// Length of the table, its checksum, [`MAGIC`].
 const TAIL: u64 = 8 + 4 + 8;
+/// More bytes than the metadata of a file with some dozen datasets take.
+const METADATA: u64 = 1 << 17;
 /// Bytes read at once.
 const PIECE: u64 = 1 << 20;
 
@@ -48,9 +51,19 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    /// See [`ResultFile::create`].
-    pub fn create(comm: &Comm, path: &Path) -> Result<Self> {
-        Ok(Self { file: ResultFile::create(comm, path)?, entries: Vec::new() })
+    /// See [`ResultFile::create`]; the datasets will have so many bytes.
+    ///
+    /// # Errors
+    /// When the disk has no room for them: HDF5 1.10 does not recover from that while it writes.
+    pub fn create(comm: &Comm, path: &Path, bytes: u64) -> Result<Self> {
+        let bytes = bytes + METADATA;
+        comm.agree(match comm.rank() {
+            0 => try_room(path, bytes),
+            _ => Ok(()),
+        })?;
+        let file = ResultFile::create(comm, path)?;
+        file.reserve(bytes)?;
+        Ok(Self { file, entries: Vec::new() })
     }
 
     /// The file, for groups and attributes.
@@ -94,6 +107,23 @@ impl Sealing {
     }
 }
 
+/// Finds out whether there is room for a file, before HDF5 starts one.
+fn try_room(path: &Path, bytes: u64) -> Result<()> {
+    let label = path.display().to_string();
+    if let Some(folder) = path.parent() {
+        // What fails here gets its message from the file's creation.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let name = temporary(path);
+    let Ok(file) = OpenOptions::new().write(true).create(true).truncate(true).open(&name) else {
+        return Ok(());
+    };
+    reserve(&file, bytes).map_err(|e| {
+        let _ = std::fs::remove_file(&name);
+        no_room(&label, bytes, &e)
+    })
+}
+
 /// Appends the table to a closed file.
 fn seal(path: &Path, datasets: Vec<Entry>) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
@@ -104,7 +134,9 @@ fn seal(path: &Path, datasets: Vec<Entry>) -> io::Result<()> {
     tail.extend(length.to_le_bytes());
     tail.extend(crc.to_le_bytes());
     tail.extend(MAGIC);
-    file.write_all(&tail)
+    file.write_all(&tail)?;
+    // Gives back what was reserved and not needed.
+    file.set_len(bytes + tail.len() as u64)
 }
 
 /// CRC-32 of the bytes that are in no dataset.
@@ -164,7 +196,8 @@ impl Sealed {
             let found = checksum(comm, &values);
             if found != entry.crc32 {
                 let (name, expected) = (&entry.path, entry.crc32);
-                let what = format!("its dataset {name} has the checksum {found:08x} instead of {expected:08x}");
+                let what =
+                    format!("its dataset {name} has the checksum {found:08x} instead of {expected:08x}");
                 return Err(damaged(path, what));
             }
             arrays.insert(entry.path, Array { shape, values });

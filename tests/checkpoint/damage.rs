@@ -49,9 +49,10 @@ fn damaged(whole: &Place, newest: &Path, number: usize) {
     let ranks = if number % 8 == 0 { 2 } else { 1 };
     let outcome = place.run(ranks, &["--restart", "latest"]);
     assert_eq!(outcome.code, Some(0), "{what}: {}\n{}", outcome.out, outcome.err);
-    let named = outcome.err.lines().any(|line| {
-        line.starts_with("warning: ") && line.contains(name) && line.contains(": damaged: its ")
-    });
+    let named = outcome
+        .err
+        .lines()
+        .any(|line| line.starts_with("warning: ") && line.contains(name) && line.contains(": damaged: its "));
     assert!(named, "{what}: {}\n{}", outcome.out, outcome.err);
     assert!(outcome.out.contains("restart      from"), "{what}: {}", outcome.out);
     let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 1e-10);
@@ -71,7 +72,12 @@ fn a_damaged_file_asked_for_by_name_is_refused() {
     for ranks in [1, 3] {
         let outcome = place.run(ranks, &["--restart", path.to_str().unwrap()]).expect(1);
         assert!(outcome.err.contains("run-00000072.h5: damaged: its "), "{}", outcome.err);
-        assert_eq!(outcome.err.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{}", outcome.err);
+        assert_eq!(
+            outcome.err.lines().filter(|line| line.starts_with("error: ")).count(),
+            1,
+            "{}",
+            outcome.err
+        );
     }
     // With none whole, nothing is started anew without being told to.
     place.checkpoints().iter().for_each(|path| std::fs::write(path, "nothing").unwrap());

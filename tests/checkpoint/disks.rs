@@ -8,7 +8,8 @@ use std::process::Command;
 fn a_folder_that_cannot_be_made() {
     let place = Place::new(LONG);
     std::fs::write(place.file("file"), "").unwrap();
-    let outcome = place.run(2, &["--set", "checkpoint.directory=file/below", "--set", "time.end=0.05"]).expect(0);
+    let outcome =
+        place.run(2, &["--set", "checkpoint.directory=file/below", "--set", "time.end=0.05"]).expect(0);
     assert!(outcome.err.contains("file/below: cannot make the folder: "), "{}", outcome.err);
     assert!(outcome.err.contains("the run goes on without this checkpoint"), "{}", outcome.err);
     assert!(place.file("out/run.h5").exists());
@@ -63,10 +64,15 @@ fn a_full_disk() {
     };
     let whole = Place::new(LONG);
     whole.run(2, &[]).expect(0);
-    // Room for few checkpoints; then something else fills the disk.
+    // Not even for the result.
+    let outcome = place.run(2, &["--set", "output.directory=disk", "--set", "output.frames=100"]).expect(1);
+    assert!(outcome.err.contains("error: disk/run.h5: there is no room for "), "{}", outcome.err);
+    assert_eq!(std::fs::read_dir(&disk.0).unwrap().count(), 0);
+    // Room for few checkpoints.
     let arguments = ["--set", "checkpoint.directory=disk", "--set", "checkpoint.keep=1000"];
     for ranks in [1, 3] {
         let outcome = place.run(ranks, &arguments).expect(0);
+        assert!(outcome.err.contains("h5: there is no room for "), "{}", outcome.err);
         assert!(outcome.err.contains("the run goes on without this checkpoint"), "{}", outcome.err);
         let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 1e-10);
         assert!(same.is_ok(), "{}", same.unwrap_err());
@@ -80,6 +86,10 @@ fn a_full_disk() {
         let mut again = vec!["--restart", "latest"];
         again.extend(arguments);
         let outcome = place.run(2, &again).expect(0);
-        assert!(!outcome.err.contains("damaged") && outcome.out.contains("restart      from"), "{}", outcome.err);
+        assert!(
+            !outcome.err.contains("damaged") && outcome.out.contains("restart      from"),
+            "{}",
+            outcome.err
+        );
     }
 }

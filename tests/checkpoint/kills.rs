@@ -37,7 +37,9 @@ fn killed_runs_lose_nothing() {
         }
     });
     let [begun, interrupted, done] = counts.into_inner().expect("no panic while locked");
-    println!("{kills} kills: {interrupted} after a checkpoint, {begun} before the first, {done} after the end");
+    println!(
+        "{kills} kills: {interrupted} after a checkpoint, {begun} before the first, {done} after the end"
+    );
     assert!(interrupted * 2 > kills, "too few kills hit the run: {interrupted} of {kills}");
 }
 
@@ -77,7 +79,8 @@ fn killed(whole: &Place, length: Duration, number: usize, seed: u64) -> usize {
     let there = !place.checkpoints().is_empty();
     let again = random.random_range(1..=3);
     let restarted = place.run(again, &["--restart", "latest"]);
-    let about = format!("kill {number} (seed {seed}), {ranks} -> {again}, {} victims: {}", victims.len(), ended.err);
+    let about =
+        format!("kill {number} (seed {seed}), {ranks} -> {again}, {} victims: {}", victims.len(), ended.err);
     assert_eq!(restarted.code, Some(0), "{about}\n{}\n{}", restarted.out, restarted.err);
     // No damage: what a kill interrupts never gets the name of a checkpoint.
     assert!(!restarted.err.contains("damaged"), "{about}\n{}", restarted.err);

@@ -60,7 +60,8 @@ impl Place {
     /// Checkpoints, the newest last.
     pub fn checkpoints(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.file("out/checkpoints")).into_iter().flatten().flatten();
-        let mut list: Vec<PathBuf> = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "h5")).collect();
+        let mut list: Vec<PathBuf> =
+            entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "h5")).collect();
         list.sort();
         list
     }
@@ -122,7 +123,8 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Compares two result files: fields, times, quantities, and the table of steps but for iterations and balances.
 /// `tolerance` is relative to the largest number of each array; 0 means bit for bit, all columns.
 pub fn compare(one: &Path, other: &Path, tolerance: f64) -> Result<(), String> {
-    let (a, b) = (Reader::open(one).map_err(|e| e.to_string())?, Reader::open(other).map_err(|e| e.to_string())?);
+    let (a, b) =
+        (Reader::open(one).map_err(|e| e.to_string())?, Reader::open(other).map_err(|e| e.to_string())?);
     let paths = |reader: &Reader| -> Vec<String> {
         let mut list = reader.datasets("/fields");
         list.extend(reader.datasets("/qoi"));

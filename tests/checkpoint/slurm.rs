@@ -35,7 +35,9 @@ impl Cluster {
         put("munge.key", &key)?;
         let only_ours = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(at("munge.key"), only_ours).map_err(|e| e.to_string())?;
-        std::fs::create_dir(at("state")).and_then(|()| std::fs::create_dir(at("spool"))).map_err(|e| e.to_string())?;
+        std::fs::create_dir(at("state"))
+            .and_then(|()| std::fs::create_dir(at("spool")))
+            .map_err(|e| e.to_string())?;
         let host = run("hostname", &["-s"], &cluster)?;
         put("slurm.conf", cluster.configuration(host.trim()).as_bytes())?;
         let option = |name: &str, file: &str| format!("--{name}={}", at(file).display());
@@ -63,8 +65,9 @@ impl Cluster {
     fn configuration(&self, host: &str) -> String {
         let folder = self.folder.path().display();
         // Freed at once: another program may take them, but hardly will.
-        let [controller, node] = [(); 2]
-            .map(|()| TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_or(26_817, |a| a.port()));
+        let [controller, node] = [(); 2].map(|()| {
+            TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_or(26_817, |a| a.port())
+        });
         format!(
             "ClusterName=tessera\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={controller}\nSlurmdPort={node}\n\
              SlurmUser=root\nAuthType=auth/munge\nAuthInfo=socket={folder}/munge.sock,cred_expire=5\n\
@@ -87,7 +90,9 @@ impl Drop for Cluster {
             if let Ok(number) = std::fs::read_to_string(&file) {
                 let _ = Command::new("kill").arg(number.trim()).status();
                 let start = Instant::now();
-                while Path::new("/proc").join(number.trim()).exists() && start.elapsed() < Duration::from_secs(10) {
+                while Path::new("/proc").join(number.trim()).exists()
+                    && start.elapsed() < Duration::from_secs(10)
+                {
                     std::thread::sleep(Duration::from_millis(50));
                 }
             }
@@ -126,13 +131,21 @@ fn a_job_at_its_time_limit_goes_back_to_the_queue_and_finishes() {
         let log = place.file("job.log");
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("jobscripts/chain.sh");
         let deck = place.file("deck.toml");
-        let [log_option, folder] = [format!("--output={}", log.display()), format!("--chdir={}", place.path().display())];
+        let [log_option, folder] =
+            [format!("--output={}", log.display()), format!("--chdir={}", place.path().display())];
         let exports = format!(
             "--export=ALL,TESSERA={},LAUNCH={launch},RAYON_NUM_THREADS=1,OMPI_MCA_mpi_yield_when_idle=1",
             env!("CARGO_BIN_EXE_tessera")
         );
-        let mut arguments = vec!["--parsable", "--ntasks-per-node=2", "--overcommit", "--time=1", "--signal=B:USR1@40"];
-        arguments.extend([log_option.as_str(), &folder, &exports, script.to_str().unwrap(), deck.to_str().unwrap()]);
+        let mut arguments =
+            vec!["--parsable", "--ntasks-per-node=2", "--overcommit", "--time=1", "--signal=B:USR1@40"];
+        arguments.extend([
+            log_option.as_str(),
+            &folder,
+            &exports,
+            script.to_str().unwrap(),
+            deck.to_str().unwrap(),
+        ]);
         arguments.extend(changes);
         let job = run("sbatch", &arguments, &cluster).unwrap();
         let start = Instant::now();

@@ -54,7 +54,8 @@ fn a_chain_of_restarts_gives_the_same_answer() {
         let mut child = place.start(ranks, &["--restart", "latest"]);
         let before = place.checkpoints();
         wait_until("a new checkpoint", || {
-            place.checkpoints().last() != before.last() || child.try_wait().is_ok_and(|status| status.is_some())
+            place.checkpoints().last() != before.last()
+                || child.try_wait().is_ok_and(|status| status.is_some())
         });
         std::thread::sleep(std::time::Duration::from_millis(150));
         signal("USR1", &place.processes());
@@ -94,7 +95,8 @@ fn a_deck_that_changed_goes_on_or_is_refused() {
     };
     // A later end and more frames: those that are written stay.
     let place = whole.copy();
-    let outcome = restart(&place, &["time.end=1.2", "output.frames=6", "title=longer", "checkpoint.keep=3"]).expect(0);
+    let outcome =
+        restart(&place, &["time.end=1.2", "output.frames=6", "title=longer", "checkpoint.keep=3"]).expect(0);
     assert!(outcome.out.contains("changed since the checkpoint: "), "{}", outcome.out);
     let file = tessera::storage::Reader::open(&place.file("out/run.h5")).unwrap();
     let (_, times) = file.array::<f64>("/time").unwrap();
@@ -104,7 +106,8 @@ fn a_deck_that_changed_goes_on_or_is_refused() {
     place.run(1, &["--restart", "latest", "--set", "time.end=1.2", "--set", "output.frames=6"]).expect(0);
 
     let place = whole.copy();
-    let changes = ["mesh.box.cells=[9, 8]", "physics.heat.degree=1", "time.scheme=bdf1", "physics.heat.capacity=2"];
+    let changes =
+        ["mesh.box.cells=[9, 8]", "physics.heat.degree=1", "time.scheme=bdf1", "physics.heat.capacity=2"];
     let outcome = restart(&place, &changes).expect(2);
     for key in ["mesh.box.cells", "physics[0].degree", "time.scheme", "physics[0].capacity"] {
         assert!(outcome.err.contains(&format!(" {key}: ")), "{key}: {}", outcome.err);
@@ -120,7 +123,11 @@ fn a_result_file_that_is_missing_is_named() {
     let saved = place.copy();
     std::fs::remove_file(place.file("out/run.h5")).unwrap();
     let outcome = place.run(2, &["--restart", "latest"]).expect(2);
-    assert!(outcome.err.contains("out/run.h5.partial with the frames written so far is missing"), "{}", outcome.err);
+    assert!(
+        outcome.err.contains("out/run.h5.partial with the frames written so far is missing"),
+        "{}",
+        outcome.err
+    );
     // Of another run.
     let other = Place::new(HEAT);
     other.run(1, &["--set", "checkpoint.directory=elsewhere"]).expect(0);
@@ -147,4 +154,18 @@ fn a_steady_run_has_no_checkpoints() {
     let place = Place::new(deck);
     let outcome = place.run(2, &["--restart", "latest"]).expect(2);
     assert!(outcome.err.contains("a run without [time] has no checkpoints"), "{}", outcome.err);
+}
+
+/// A rank whose solver alone is misconfigured, while the other waits for it.
+#[test]
+fn the_failure_of_one_rank_ends_all() {
+    let place = Place::new(LONG);
+    let start = std::time::Instant::now();
+    // The arguments after the colon are those of the second rank.
+    let (program, deck) = (env!("CARGO_BIN_EXE_tessera"), place.file("deck.toml"));
+    let other = [":", "-n", "1", program, "run", deck.to_str().unwrap(), "--", "-heat_ksp_type", "nonsense"];
+    let outcome = place.run(1, &other);
+    assert_eq!(outcome.code, Some(1), "{}\n{}", outcome.out, outcome.err);
+    assert!(outcome.err.contains("error: rank 1 failed alone: "), "{}", outcome.err);
+    assert!(start.elapsed().as_secs() < 40 && place.processes().is_empty());
 }

@@ -57,6 +57,8 @@ pub(super) struct Checkpoints<'a> {
     signals: Signals,
     mesh: Vec<i64>,
     newest: Option<PathBuf>,
+    /// Whether one could not be written.
+    failed: bool,
 }
 
 impl<'a> Checkpoints<'a> {
@@ -79,7 +81,7 @@ impl<'a> Checkpoints<'a> {
         }
         let schedule = Schedule::new(&deck.checkpoint, step);
         let mesh = fingerprint(&simulation.mesh);
-        Self { comm, report, petsc, folder, schedule, signals, mesh, newest }
+        Self { comm, report, petsc, folder, schedule, signals, mesh, newest, failed: false }
     }
 
     /// What is due after `step` steps: a signal to any rank counts, and the first rank's clock. Collective.
@@ -97,9 +99,14 @@ impl<'a> Checkpoints<'a> {
 
     /// Makes a checkpoint; the run goes on when it cannot be written. Collective.
     pub fn make(&mut self, state: State) {
-        if let Err(error) = self.write(state) {
-            self.report.warn(format!("{error}; the run goes on without this checkpoint"));
+        let Err(error) = self.write(state) else { return };
+        let text = format!("{error}; the run goes on without this checkpoint");
+        // One warning; what follows is mostly the same.
+        match self.failed {
+            true => self.report.line(format!("checkpoint   {text}")),
+            false => self.report.warn(text),
         }
+        self.failed = true;
     }
 
     /// Makes a checkpoint unless the newest is of this step; the error with which the run then ends. Collective.
@@ -132,18 +139,19 @@ impl<'a> Checkpoints<'a> {
         let (step, time) = (state.record.steps.len(), state.context.time);
         let path = self.folder.file(step);
         let start = Instant::now();
-        let written = self.report.phase("checkpoint", || {
+        let written = self.report.phase("checkpoint", || -> Result<u64> {
             // The frames so far must be on the disk before anything counts on them.
             state.record.flush()?;
-            save(&path, &state, &self.mesh, self.petsc)
+            let size = save(&path, &state, &self.mesh, self.petsc)?;
+            if self.comm.rank() == 0 {
+                self.folder.prune(step);
+            }
+            Ok(size)
         });
         let seconds = self.comm.max(start.elapsed().as_secs_f64());
         self.schedule.made(step, written.is_ok().then_some(seconds));
         let size = bytes(written? as f64);
         state.record.keep();
-        if self.comm.rank() == 0 {
-            self.folder.prune(step);
-        }
         self.report.line(format!("checkpoint   step {step}, t = {time:.6e} s, {size}, {seconds:.2} s"));
         self.newest = Some(path);
         Ok(())
@@ -163,6 +171,22 @@ fn fingerprint(mesh: &Mesh) -> Vec<i64> {
     vec![mesh.global_cells as i64, mesh.global_vertices as i64, points.into(), cells.into()]
 }
 
+/// Bytes of the arrays of a checkpoint. Collective.
+fn size(state: &State) -> u64 {
+    let record = &state.record;
+    let mut numbers =
+        record.steps.iter().chain(record.steps.last()).map(|s| s.row().count()).sum::<usize>() as u64;
+    for (index, stage) in state.simulation.stages.iter().enumerate() {
+        let integrator = state.evolving.iter().find(|e| e.stage == index).map(|e| &e.integrator);
+        let vectors =
+            integrator.map_or(1, |i| i.solutions.len() + i.storages.len() + usize::from(i.rest.is_some()));
+        numbers += vectors as u64 * stage.problem.space.global_dofs();
+        let history = stage.solver.history();
+        numbers += history.map_or(0, |h| (h.points * h.width) as u64 * state.simulation.mesh.global_cells);
+    }
+    8 * numbers
+}
+
 fn group(problem: &str) -> String {
     format!("/problems/{problem}")
 }
@@ -170,7 +194,7 @@ fn group(problem: &str) -> String {
 /// Writes a checkpoint; its size in bytes. Collective.
 fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u64> {
     let State { simulation, evolving, control, context, record, rejected } = state;
-    let mut target = Sealing::create(&simulation.mesh.comm, path)?;
+    let mut target = Sealing::create(&simulation.mesh.comm, path, size(state))?;
     let file = target.file();
     file.describe(Schema::Checkpoint, &output::provenance(simulation, petsc))?;
     file.set("/", "run", record.run.as_str())?;
@@ -193,7 +217,12 @@ fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u6
         let (plan, width) = (&record.plans[index], stage.problem.space.components);
         let mut write = |name: &str, vector: &Vector| -> Result<()> {
             let values = plan.to_canonical(&vector.read()?, width);
-            target.write(&format!("{group}/{name}"), &[plan.total(), width as u64], plan.range().start, &values)
+            target.write(
+                &format!("{group}/{name}"),
+                &[plan.total(), width as u64],
+                plan.range().start,
+                &values,
+            )
         };
         let Some(Evolving { integrator, .. }) = evolving.iter().find(|e| e.stage == index) else {
             write("solution_0", &stage.solution)?;
@@ -304,7 +333,12 @@ pub(super) fn restore(
 }
 
 /// This rank's block of an array that must have as many entities as the plan; `None` when there is no such array.
-fn block<'a>(saved: &'a Sealed, path: &str, plan: &Redistribution, width: usize) -> Result<Option<&'a [f64]>> {
+fn block<'a>(
+    saved: &'a Sealed,
+    path: &str,
+    plan: &Redistribution,
+    width: usize,
+) -> Result<Option<&'a [f64]>> {
     match saved.array(path) {
         None => Ok(None),
         Some(array) if array.shape == [plan.total(), width as u64] => Ok(Some(&array.values)),

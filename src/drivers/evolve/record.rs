@@ -127,8 +127,11 @@ impl Record {
         let run = new_name(&simulation.mesh.comm);
         let file = ResultFile::create(&simulation.mesh.comm, &path)?;
         let plans: Vec<Redistribution> = simulation.stages.iter().map(|s| s.space().canonical()).collect();
-        report.phase("output", || {
-            layout(&file, simulation, (&fields, &plans, frames.len()), context, options, &run)
+        report.phase("output", || -> Result<()> {
+            layout(&file, simulation, (&fields, &plans, frames.len()), context, options, &run)?;
+            // A disk without room for all frames is better known now than after days.
+            file.flush()?;
+            file.reserve(std::fs::metadata(file.path()).map_or(0, |data| data.len()))
         })?;
         Ok(Self { deck, run, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
     }
