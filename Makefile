@@ -62,6 +62,8 @@ test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints,
 bench: build  ## comparisons and scaling; tables of ratios
 	cargo bench --workspace
 
+soak: export KILLS ?= 50
+soak: export DAMAGES ?= 200
 soak: build  ## the tests over and over (ROUNDS=20), to find what fails rarely
 	for round in $$(seq $(or $(ROUNDS),20)); do echo "round $$round"; cargo test --release --workspace -q || exit 1; done
 

@@ -17,6 +17,9 @@ pub struct ResultFile {
     keep: bool,
 }
 
+/// The end of the name of a file that will replace an unfinished one.
+const COPY: &str = ".copy";
+
 impl ResultFile {
     /// Starts a file that will be called `path`; makes its folder. Collective.
     ///
@@ -32,7 +35,7 @@ impl ResultFile {
     /// # Errors
     /// See [`ResultFile::create`].
     pub fn create_beside(comm: &Comm, path: &Path) -> Result<Self> {
-        Self::create_as(comm, path, &with_suffix(path, ".copy"))
+        Self::create_as(comm, path, &with_suffix(path, COPY))
     }
 
     fn create_as(comm: &Comm, path: &Path, name: &Path) -> Result<Self> {
@@ -53,6 +56,10 @@ impl ResultFile {
     /// # Errors
     /// [`Error::Storage`] when it cannot be opened.
     pub fn reopen(comm: &Comm, path: &Path) -> Result<Self> {
+        if comm.rank() == 0 {
+            // Left by a kill while it was being made.
+            let _ = std::fs::remove_file(with_suffix(path, COPY));
+        }
         let mut file = File::open_writable(comm, &temporary(path))?;
         file.set_label(path.display().to_string());
         Ok(Self { file: Some(file), path: path.to_path_buf(), keep: true })

@@ -46,7 +46,7 @@ fn damaged(whole: &Place, newest: &Path, number: usize) {
         format!("byte {at} changed")
     };
     std::fs::write(&path, &bytes).unwrap();
-    let ranks = if number % 8 == 0 { 2 } else { 1 };
+    let ranks = if number.is_multiple_of(8) { 2 } else { 1 };
     let outcome = place.run(ranks, &["--restart", "latest"]);
     assert_eq!(outcome.code, Some(0), "{what}: {}\n{}", outcome.out, outcome.err);
     let named = outcome

@@ -50,7 +50,7 @@ fn killed(whole: &Place, length: Duration, number: usize, seed: u64) -> usize {
     let ranks = random.random_range(1..=4);
     let mut child = place.start(ranks, &[]);
     // Every other time while a checkpoint is being written, else at any time.
-    let writing = number % 2 == 0;
+    let writing = number.is_multiple_of(2);
     if writing {
         let wanted = random.random_range(1..80);
         let (mut seen, mut before) = (0, false);

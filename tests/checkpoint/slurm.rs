@@ -122,43 +122,62 @@ fn a_job_at_its_time_limit_goes_back_to_the_queue_and_finishes() {
             return;
         }
     };
-    // Longer than the first link, which ends between one second and twenty after its start.
-    let changes = ["--set", "time.step=0.0005", "--set", "checkpoint.every_steps=100000"];
-    let whole = Place::new(LONG);
-    whole.run(2, &changes).expect(0);
-    for launch in ["", "mpirun --oversubscribe --allow-run-as-root"] {
-        let place = Place::new(LONG);
-        let log = place.file("job.log");
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("jobscripts/chain.sh");
-        let deck = place.file("deck.toml");
-        let [log_option, folder] =
-            [format!("--output={}", log.display()), format!("--chdir={}", place.path().display())];
-        let exports = format!(
-            "--export=ALL,TESSERA={},LAUNCH={launch},RAYON_NUM_THREADS=1,OMPI_MCA_mpi_yield_when_idle=1",
-            env!("CARGO_BIN_EXE_tessera")
-        );
-        let mut arguments =
-            vec!["--parsable", "--ntasks-per-node=2", "--overcommit", "--time=1", "--signal=B:USR1@40"];
-        arguments.extend([
-            log_option.as_str(),
-            &folder,
-            &exports,
-            script.to_str().unwrap(),
-            deck.to_str().unwrap(),
-        ]);
-        arguments.extend(changes);
-        let job = run("sbatch", &arguments, &cluster).unwrap();
-        let start = Instant::now();
-        while !run("squeue", &["-h", "-j", job.trim()], &cluster).unwrap_or_default().trim().is_empty() {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(start.elapsed() < Duration::from_secs(PATIENCE), "the job does not end:\n{text}");
-            std::thread::sleep(Duration::from_secs(1));
-        }
+    // mpirun, and a signal as soon as the program runs.
+    let (short, changes) = (Place::new(LONG), changes(500));
+    let start = Instant::now();
+    short.run(2, &changes.each_ref().map(String::as_str)).expect(0);
+    let seconds = start.elapsed().as_secs_f64();
+    chain(&cluster, &short, "mpirun --oversubscribe --allow-run-as-root", &changes, |job| {
+        run("scancel", &["--batch", "--signal=USR1", job], &cluster).unwrap();
+    });
+    // srun, and the time limit: Slurm looks at it every 30 seconds, so the signal comes after 2 to 32.
+    let steps = (500.0 * 45.0 / seconds).ceil() as usize;
+    let (long, changes) = (Place::new(LONG), self::changes(steps));
+    long.run(2, &changes.each_ref().map(String::as_str)).expect(0);
+    chain(&cluster, &long, "", &changes, |_| ());
+}
+
+/// So many steps, and no checkpoint without a signal.
+fn changes(steps: usize) -> [String; 4] {
+    let step = format!("time.step={}", 1.0 / steps as f64);
+    ["--set".into(), step, "--set".into(), "checkpoint.every_steps=1000000".into()]
+}
+
+/// Submits the chain and waits for its end; `nudge` is called with the number of the job once it takes steps.
+fn chain(cluster: &Cluster, whole: &Place, launch: &str, changes: &[String], nudge: impl FnOnce(&str)) {
+    let place = Place::new(LONG);
+    let log = place.file("job.log");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("jobscripts/chain.sh");
+    let deck = place.file("deck.toml");
+    let [output, folder] =
+        [format!("--output={}", log.display()), format!("--chdir={}", place.path().display())];
+    let exports = format!(
+        "--export=ALL,TESSERA={},LAUNCH={launch},RAYON_NUM_THREADS=1,OMPI_MCA_mpi_yield_when_idle=1",
+        env!("CARGO_BIN_EXE_tessera")
+    );
+    let limits = ["--parsable", "--ntasks-per-node=2", "--overcommit", "--time=1", "--signal=B:USR1@58"];
+    let mut arguments = limits.to_vec();
+    arguments.extend([output.as_str(), &folder, &exports, script.to_str().unwrap(), deck.to_str().unwrap()]);
+    arguments.extend(changes.iter().map(String::as_str));
+    let job = run("sbatch", &arguments, cluster).unwrap();
+    let job = job.trim();
+    let start = Instant::now();
+    let mut nudge = Some(nudge);
+    while !run("squeue", &["-h", "-j", job], cluster).unwrap_or_default().trim().is_empty() {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
-        assert!(text.contains("== link 0 of job ") && text.contains("== link 1 of job "), "{text}");
-        assert!(text.contains("back to the queue") && text.contains("restart      from "), "{text}");
-        let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 0.0);
-        assert!(same.is_ok(), "{}\n{text}", same.unwrap_err());
-        println!("`{launch}`: {} links", text.matches("== link ").count());
+        if text.contains("imbalance\n     1 ")
+            && let Some(nudge) = nudge.take()
+        {
+            nudge(job);
+        }
+        assert!(start.elapsed() < Duration::from_secs(PATIENCE), "the job does not end:\n{text}");
+        std::thread::sleep(Duration::from_millis(200));
     }
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    assert!(text.contains("== link 0 of job ") && text.contains("== link 1 of job "), "{text}");
+    assert!(text.contains("back to the queue") && text.contains("restart      from "), "{text}");
+    // MUMPS on two ranks.
+    let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 1e-10);
+    assert!(same.is_ok(), "{}\n{text}", same.unwrap_err());
+    println!("`{launch}`: {} links", text.matches("== link ").count());
 }
