@@ -64,7 +64,7 @@ fn check(comm: &Comm) {
             let late = fault(&loaded(&meshes[1], &file, 1.5));
             assert!(late.contains("covers the times 0 to 1 s; the run is from 0 to 1.5 s"), "{late}");
             let outside = fault(&loaded(&mesh("quadrilateral", 7, -1.0, 1.0), &file, 1.0));
-            assert!(outside.contains("is near the point (-1, -1, 0)"), "{outside}");
+            assert!(outside.contains("no cell of") && outside.contains("is near the point ("), "{outside}");
         });
     }
 }
