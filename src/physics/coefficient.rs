@@ -163,6 +163,12 @@ impl Coefficients {
         domain: &Domain,
         entities: usize,
     ) -> Vec<Values> {
+        for source in self.inputs.iter().filter_map(|regions| regions.first()) {
+            // A field is the same in all regions.
+            if let Source::Nodal(field) = source {
+                field.advance(context.time);
+            }
+        }
         (0..self.outputs.len()).map(|o| self.evaluate_one(o, context, space, domain, entities)).collect()
     }
 
@@ -180,11 +186,6 @@ impl Coefficients {
             let values: Vec<f64> =
                 (0..regions).map(|region| self.value(output, region, context, &[0.0; 3], &[])).collect();
             return if values.len() == 1 { Values::Uniform(values[0]) } else { Values::ByRegion(values) };
-        }
-        for source in self.outputs[output].uses.iter().flat_map(|&input| &self.inputs[input]) {
-            if let Source::Nodal(field) = source {
-                field.advance(context.time);
-            }
         }
         let points = domain.rule.weights.len();
         let mut values = vec![0.0; entities * points];

@@ -30,6 +30,7 @@ pub(super) struct Increment {
 
 /// What the equation is made of at some increment.
 struct Terms {
+    increment: Lanes,
     /// `J(xi)` and its derivative by the increment.
     equivalent: Lanes,
     equivalent_slope: Lanes,
@@ -59,7 +60,7 @@ impl Flow {
         let value = equivalent - hard * increment - (self.saturation - decay) - self.limit - self.drag * y;
         let hardening = hard - self.kinematic * self.recall * theta * theta * increment + self.speed * decay;
         let slope = (equivalent_slope - hardening) * increment_slope - self.drag;
-        Terms { equivalent, equivalent_slope, hardening, value, slope }
+        Terms { increment, equivalent, equivalent_slope, hardening, value, slope }
     }
 
     /// Solves it by Newton's method inside a bracket. A lane that has converged changes no more, so that no
@@ -105,7 +106,7 @@ impl Flow {
             }
         }
         let terms = self.terms(y);
-        let increment = (self.exponent * y.max(Lanes::splat(1e-300)).ln()).exp() * (1.0 / self.rate);
+        let increment = terms.increment;
         let viscous = self.drag * y / (self.exponent * increment);
         let slope = one / (terms.hardening + viscous - terms.equivalent_slope);
         let only = |value: Lanes| Lanes::ZERO.replaced_where_positive(flows, value);
