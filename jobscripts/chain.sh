@@ -45,9 +45,9 @@ fi
 echo "== link ${SLURM_RESTART_COUNT:-0} of job ${SLURM_JOB_ID:-none} on ${SLURM_JOB_NODELIST:-this machine}, $(date)"
 "${launch[@]}" "$tessera" run "$@" --restart latest &
 program=$!
-# In the background, because the shell handles signals only between commands or while it waits.
 # In the background, because the shell handles signals only between commands or while it waits; a signal ends the waiting.
-trap 'echo "== time is nearly up: asking for a checkpoint"; kill -USR1 $program; signalled=yes' USR1
+trap 'echo "== time is nearly up: asking for a checkpoint"; kill -USR1 $program; asked=yes; signalled=yes' USR1
+asked=no
 signalled=yes
 while [[ $signalled == yes ]]; do
   signalled=no
@@ -55,6 +55,8 @@ while [[ $signalled == yes ]]; do
   code=$?
 done
 
+# The signal itself ends a program that is not up yet (128 + 10): nothing is lost, the next link starts where this did.
+[[ $code == 138 && $asked == yes ]] && code=75
 if [[ $code == 75 && ${SLURM_RESTART_COUNT:-0} -ge ${MAX_LINKS:-100} ]]; then
   echo "== stopped with a checkpoint; no more than ${MAX_LINKS:-100} links: submit again to go on" >&2
 elif [[ $code == 75 ]]; then

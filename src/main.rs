@@ -8,7 +8,7 @@ use mpi::traits::{Communicator, CommunicatorCollectives};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tessera::checkpoint::Restart;
+use tessera::checkpoint::{Restart, Signals};
 use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
@@ -38,6 +38,11 @@ fn main() -> ExitCode {
         }
         other => other,
     };
+    // Before MPI starts, which takes a moment: a signal in it must not end the job without a word.
+    let signals = match &command {
+        Ok(Cli { command: Command::Run { .. } }) => Signals::watch(),
+        _ => Ok(Signals::default()),
+    };
     let Some(universe) = parallel::initialize() else {
         eprintln!("error: MPI cannot be started");
         return ExitCode::FAILURE;
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
     abort_all_on_panic(comm.rank());
     set_threads(&comm);
     let code = match command {
-        Ok(Cli { command }) => report(&comm, with_petsc(&comm, &command)),
+        Ok(Cli { command }) => report(&comm, with_petsc(&comm, &command, signals)),
         Err(message) => {
             if comm.rank() == 0 {
                 let _ = message.print();
@@ -74,10 +79,11 @@ fn set_threads(comm: &Comm) {
     }
 }
 
-fn with_petsc(comm: &Comm, command: &Command) -> Result<()> {
+fn with_petsc(comm: &Comm, command: &Command, signals: Result<Signals>) -> Result<()> {
+    let signals = comm.agree(signals)?;
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), command.petsc_options())?;
     let ending = comm.mpi().duplicate();
-    let result = dispatch(comm, command);
+    let result = dispatch(comm, command, signals);
     meet(&ending, result.as_ref().err());
     comm.agree(result)
 }
@@ -104,7 +110,7 @@ fn meet(ending: &SimpleCommunicator, error: Option<&Error>) {
     }
 }
 
-fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
+fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
     match command {
         Command::Check { common, convergence } => {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
@@ -112,7 +118,8 @@ fn dispatch(comm: &Comm, command: &Command) -> Result<()> {
         }
         Command::Run { common, restart } => {
             let restart = restart.as_deref().map(Restart::from);
-            drivers::run::run(comm, &deck(comm, common)?, &RunOptions { restart, ..run_options(common) })
+            let options = RunOptions { restart, signals, ..run_options(common) };
+            drivers::run::run(comm, &deck(comm, common)?, &options)
         }
         Command::Campaign { common } => {
             drivers::campaign::run(comm, &deck(comm, common)?, &run_options(common))

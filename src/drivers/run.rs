@@ -17,6 +17,8 @@ pub struct RunOptions {
     pub petsc: Vec<String>,
     /// From what a run in time goes on; from the beginning if left out.
     pub restart: Option<Restart>,
+    /// What asks for a checkpoint and an end.
+    pub signals: Signals,
 }
 
 /// Solves the deck's problems for its default parameters and writes fields, quantities of interest
@@ -29,12 +31,13 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
     if let Some(time) = &deck.time {
-        let signals = Signals::watch()?;
+        let signals = options.signals.clone();
         let restart = options.restart.as_ref();
         let found = restart.map(|restart| Folder::of(deck).find(deck, restart, &report, comm)).transpose()?;
         let mut simulation = set_up(comm, deck, &report)?;
         return super::evolve::evolve(&mut simulation, time, (found.flatten(), signals), options, &report);
     }
+    options.signals.release();
     if options.restart.is_some() {
         return Err(crate::Error::input("--restart", "a run without [time] has no checkpoints"));
     }
