@@ -5,6 +5,8 @@ mod common;
 mod coupled;
 #[path = "evolution/degenerate.rs"]
 mod degenerate;
+#[path = "evolution/iterations.rs"]
+mod iterations;
 #[path = "evolution/schemes.rs"]
 mod schemes;
 #[path = "evolution/setup.rs"]
@@ -43,7 +45,8 @@ const TESTS: &[common::Test] = &[
     ("plane_wave", waves::plane_wave as Test),
     ("pollution", waves::pollution as Test),
     ("history_of_another_run", coupled::history_of_another_run as Test),
-    ("iterations", setup::iterations as Test),
+    ("wave_number_from_a_file", coupled::wave_number_from_a_file as Test),
+    ("iterations", iterations::iterations as Test),
 ];
 
 fn main() -> std::process::ExitCode {

@@ -68,3 +68,36 @@ fn check(comm: &Comm) {
         });
     }
 }
+
+/// A wave number from the file of a steady run is the same as its formula: it is linear, as is the field in the file.
+pub fn wave_number_from_a_file(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let text = format!(
+            "{}[output]\nfile = \"speed.h5\"\n[[physics]]\nmodel = \"diffusion\"\n\
+             boundary = [{{ marker = [\"left\", \"right\", \"bottom\", \"top\"], value = \"5 + 4*x + 2*y\" }}]\n\
+             [solver]\nmethod = \"direct\"\n",
+            mesh("triangle", 8, 0.0, 1.0)
+        );
+        let mut deck = Deck::parse(&text, "speed", &[]).unwrap_or_else(|e| panic!("{e}"));
+        deck.output.directory = folder.into();
+        run(comm, &deck, &RunOptions { level: Level::Quiet, ..RunOptions::default() }).unwrap();
+        comm.barrier();
+        let wave = |mesh: &str, number: &str| {
+            let text = format!(
+                "{mesh}[[physics]]\nmodel = \"helmholtz\"\ndegree = 2\nwave_number = {number}\nboundary = [\
+                 {{ marker = \"left\", value = [1, 0] }}, {{ marker = \"right\", absorbing = 9 }}]\n"
+            );
+            try_simulate(comm, &text).unwrap_or_else(|e| panic!("{e}\n{text}"))
+        };
+        let file = format!("{{ file = \"{}\", dataset = \"/fields/u\" }}", folder.join("speed.h5").display());
+        // The second mesh is not the file's.
+        for mesh in [mesh("triangle", 8, 0.0, 1.0), mesh("quadrilateral", 11, 0.1, 0.9)] {
+            let (formula, read) = (wave(&mesh, "\"5 + 4*x + 2*y\""), wave(&mesh, &file));
+            let constant = wave(&mesh, "8");
+            let distance =
+                |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+            assert!(distance(formula.end(), read.end()) < 1e-9, "{mesh}");
+            assert!(distance(formula.end(), constant.end()) > 1e-2, "{mesh}");
+        }
+    });
+}
