@@ -86,7 +86,7 @@ fn run() -> tessera::Result<()> {
 fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let mut simulation = Simulation::new(comm, deck)?;
     let parameters = design_samples(deck, &Design::Sobol { samples: SNAPSHOTS, seed: 0 })?;
-    let context = |p: &[f64]| Context { parameters: p.to_vec(), time: 0.0 };
+    let context = |p: &[f64]| Context::steady(p.to_vec());
     let empty = |s: &tessera::solver::Stage| Columns::new(comm, s.problem.space.owned_dofs());
     let mut snapshots: Vec<Columns> = simulation.stages.iter().map(empty).collect();
     let mut full = f64::INFINITY;

@@ -95,7 +95,7 @@ fn training(deck: &Deck) -> Training {
 }
 
 fn context(parameters: &[f64]) -> Context {
-    Context { parameters: parameters.to_vec(), time: 0.0 }
+    Context::steady(parameters.to_vec())
 }
 
 fn options(modes: usize, algorithm: Algorithm, inner_product: Norm) -> BasisOptions {

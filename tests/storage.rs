@@ -44,6 +44,7 @@ fn provenance() -> Provenance {
 
 fn samples(count: usize) -> Samples {
     Samples {
+        count,
         names: vec!["load".into(), "young".into()],
         units: vec!["Pa".into(), "Pa".into()],
         values: (0..2 * count).map(|i| i as f64).collect(),

@@ -230,7 +230,8 @@ fn campaigns_show_the_samples_that_are_done(comm: &Comm) {
         let mesh = mesh(comm, CellType::Triangle);
         let path = folder.join("dataset.h5");
         let (owned, plan) = mesh.vertex_redistribution();
-        let samples = Samples { names: vec!["a".into()], units: vec!["1".into()], values: vec![1.0; 4] };
+        let samples =
+            Samples { count: 4, names: vec!["a".into()], units: vec!["1".into()], values: vec![1.0; 4] };
         let field = Field::nodes("linear", "K", 1, 1, &plan);
         let setup = |file: &tessera::storage::File| mesh.write(file);
         let file =

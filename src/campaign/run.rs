@@ -79,6 +79,10 @@ impl<'a> Campaign<'a> {
                 .collect();
             DatasetFile::create(&comm, path, provenance, named, &fields, &quantities, |file| {
                 simulation.mesh.write(file)?;
+                for (name, field) in simulation.random.inputs() {
+                    let input = Field::nodes(&name, "", 1, 1, &field.space.canonical());
+                    file.create_input(&input.meaning("Gaussian random field"), samples.len() as u64)?;
+                }
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
@@ -114,7 +118,7 @@ impl<'a> Campaign<'a> {
     fn sample(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
-        let context = Context { parameters: self.samples[sample].clone(), time: 0.0 };
+        let context = Context { sample: sample as u64, ..Context::steady(self.samples[sample].clone()) };
         let solved = self.simulation.solve(&context);
         let solved = comm.agree(solved.and_then(|()| self.simulation.quantities(&context)));
         let iterations: usize = self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
@@ -123,6 +127,15 @@ impl<'a> Campaign<'a> {
                 for (stage, plan) in self.simulation.stages.iter().zip(&self.plans) {
                     let values = stage.solution.read()?;
                     self.dataset.write_field(sample, &stage.problem.field, plan, &values)?;
+                }
+                for (name, field) in self.simulation.random.inputs() {
+                    let values = &field.values.borrow()[..field.space.owned_nodes];
+                    self.dataset.file().write_input(
+                        &name,
+                        sample as u64,
+                        &field.space.canonical(),
+                        values,
+                    )?;
                 }
                 for (quantity, value) in self.simulation.deck.quantity.iter().zip(quantities) {
                     self.dataset.write_quantity(sample, &quantity.name, value)?;

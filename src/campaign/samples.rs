@@ -35,6 +35,10 @@ pub fn design_samples(deck: &Deck, design: &Design) -> Result<Vec<Vec<f64>>> {
 pub fn campaign_samples(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
     let section = &deck.campaign;
     let (samples, seed) = (section.samples, section.seed);
+    if !deck.random.is_empty() && deck.parameters.values().all(|p| p.range.is_none()) {
+        // Random fields alone make the samples differ.
+        return Ok(vec![deck.default_parameters(); samples]);
+    }
     let design = match section.design {
         deck::Design::LatinHypercube => Design::LatinHypercube { samples, seed },
         deck::Design::Sobol => Design::Sobol { samples, seed },
@@ -149,6 +153,7 @@ fn complete(
 /// Samples with names and units, as files keep them.
 pub fn named(deck: &Deck, samples: &[Vec<f64>]) -> Samples {
     Samples {
+        count: samples.len(),
         names: deck.parameters.keys().cloned().collect(),
         units: deck.parameters.values().map(|p| p.unit.clone()).collect(),
         values: samples.concat(),

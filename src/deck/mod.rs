@@ -9,6 +9,7 @@ mod document;
 mod expression;
 mod models;
 mod physics;
+mod random;
 mod reference;
 mod schema;
 mod sections;
@@ -22,6 +23,7 @@ pub use models::{
     Viscoplasticity,
 };
 pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
+pub use random::{Matern, RandomField, Spectral};
 pub use reference::reference;
 pub use schema::schema;
 pub use sections::*;
@@ -56,6 +58,9 @@ pub struct Deck {
     /// Numbers that expressions may use and campaigns vary.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub parameters: IndexMap<String, Parameter>,
+    /// Gaussian random fields that expressions may use.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub random: IndexMap<String, RandomField>,
     /// The models, solved in this order; a later one may use an earlier one's field.
     #[schemars(length(min = 1))]
     pub physics: Vec<Physics>,
@@ -165,6 +170,11 @@ impl Deck {
     /// Names that expressions may use: x, y, z, t and the parameters, see [`Expression::variables`].
     pub fn variables(&self) -> Vec<String> {
         Expression::variables(self.parameters.keys())
+    }
+
+    /// The same and the random fields, for expressions of coefficients, boundary values and initial values.
+    pub fn field_variables(&self) -> Vec<String> {
+        Expression::variables(self.parameters.keys().chain(self.random.keys()))
     }
 
     /// Values of the parameters in a single run, in the deck's order.

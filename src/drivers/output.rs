@@ -22,6 +22,7 @@ pub fn provenance(simulation: &Simulation, petsc_options: &[String]) -> Provenan
 /// Parameters of one run, one row.
 pub fn parameters(deck: &Deck, context: &Context) -> Samples {
     Samples {
+        count: 1,
         names: deck.parameters.keys().cloned().collect(),
         units: deck.parameters.values().map(|p| p.unit.clone()).collect(),
         values: context.parameters.clone(),

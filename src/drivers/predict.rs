@@ -107,7 +107,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     let mut results = Vec::with_capacity(points.len());
     let progress = report.progress("predictions", points.len());
     for (number, parameters) in points.iter().enumerate() {
-        let context = Context { parameters: parameters.clone(), time: 0.0 };
+        let context = Context::steady(parameters.clone());
         let start = Instant::now();
         let solutions = report.phase("reduced solve", || predictor.solve(&context, modes))?;
         let seconds = start.elapsed().as_secs_f64();

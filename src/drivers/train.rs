@@ -25,6 +25,9 @@ const ERROR_SAMPLES: usize = 4;
 pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    if !deck.random.is_empty() {
+        return Err(deck.fault("random", "a reduced model has no random fields: only parameters may vary"));
+    }
     let simulation = super::run::set_up(comm, deck, &report)?;
     let own = [deck.output.directory.join(&deck.campaign.file)];
     let paths = if datasets.is_empty() { &own[..] } else { datasets };
@@ -184,7 +187,7 @@ fn errors(
         let mut table =
             Table::new(&["modes", "singular value", "energy left out", "estimate", "error", "effectivity"]);
         let mut rows = Vec::new();
-        let point = |sample: usize| Context { parameters: snapshots.parameters[sample].clone(), time: 0.0 };
+        let point = |sample: usize| Context::steady(snapshots.parameters[sample].clone());
         let sizes: Vec<f64> = chosen
             .iter()
             .map(|&sample| energy_norm(problem, &point(sample), exact.column(sample)))

@@ -1,11 +1,12 @@
 //! From the deck's `[[physics]]` to a [`Problem`].
-use super::coefficient::{Coefficients, Combine, NodalField, Output, Source};
+use super::coefficient::{Coefficients, Combine, FieldExpression, NodalField, Output, Source};
 use super::elasticity::{Reduction, lame, thermal_modulus};
 use super::file_field::FileSource;
 use super::problem::{Condition, Model, Place, Problem};
 use super::quantity::facet_nodes;
 use crate::deck::{
-    self, Boundary, Coefficient, Deck, Diffusion, Elasticity, Physics, Plane, Rotation, Scalar, Tensor,
+    self, Boundary, COORDINATES, Coefficient, Deck, Diffusion, Elasticity, Expression, Physics, Plane,
+    Rotation, Scalar, Tensor,
 };
 use crate::fem::Space;
 use crate::mesh::Mesh;
@@ -13,7 +14,7 @@ use crate::{Error, Result};
 use indexmap::IndexMap;
 use std::rc::Rc;
 
-/// Fields of earlier problems, by the problem's name.
+/// Random fields and fields of earlier problems, by the name of the field or the problem.
 pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
 
 /// Builds problem `index` of a deck whose markers have been checked against the mesh. Collective.
@@ -22,7 +23,7 @@ pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
 /// [`Error::Input`] when an input does not fit the mesh.
 pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Result<Problem> {
     let physics = &deck.physics[index];
-    let builder = Builder { deck, physics, mesh, inputs, variables: deck.variables() };
+    let builder = Builder { deck, physics, mesh, inputs, variables: deck.field_variables() };
     match physics {
         Physics::Diffusion(model) if deck.time.is_none() => builder.diffusion(model),
         Physics::Elasticity(model) => builder.elasticity(model),
@@ -272,12 +273,19 @@ impl Builder<'_> {
                 let expression = scalar
                     .parse(&self.variables)
                     .map_err(|error| self.fault("expression", format!("`{text}`: {error}")))?;
-                match expression.as_constant() {
-                    Some(value) => Source::Constant(value),
-                    None => Source::Expression(Rc::new(expression)),
-                }
+                self.source(expression)
             }
         })
+    }
+
+    fn source(&self, expression: Expression) -> Source {
+        if let Some(value) = expression.as_constant() {
+            return Source::Constant(value);
+        }
+        match with_fields(self.deck, expression, self.inputs) {
+            Ok(formula) => Source::Fields(Rc::new(formula)),
+            Err(expression) => Source::Expression(Rc::new(expression)),
+        }
     }
 
     /// Indices of the mesh's facets that carry a boundary's markers, ascending.
@@ -331,6 +339,29 @@ impl Builder<'_> {
         let holder = comm.min(if mine == least { comm.rank() as u64 } else { u64::MAX }) as usize;
         Ok(nearest.filter(|_| holder == comm.rank()).map(|n| n as u32).into_iter().collect())
     }
+}
+
+/// An expression with the random fields that it uses; itself where it uses none.
+///
+/// # Errors
+/// The expression.
+pub fn with_fields(
+    deck: &Deck,
+    expression: Expression,
+    inputs: Inputs,
+) -> std::result::Result<FieldExpression, Expression> {
+    let known = deck.parameters.len();
+    let field = |parameter: usize| {
+        let (name, _) = deck.random.get_index(parameter.checked_sub(known)?)?;
+        let (_, field) = inputs.iter().find(|(other, _)| other == name)?;
+        Some((COORDINATES.len() + parameter, field.clone()))
+    };
+    let fields: Vec<_> = expression.parameters().filter_map(field).collect();
+    if fields.is_empty() {
+        return Err(expression);
+    }
+    let variables = COORDINATES.len() + known + deck.random.len();
+    Ok(FieldExpression { expression, fields, variables })
 }
 
 pub(super) const ZERO: Source = Source::Constant(0.0);

@@ -1,6 +1,6 @@
 //! Coefficients of a weak form: from what the deck says to values at quadrature points.
 use crate::deck::Expression;
-use crate::fem::functional::geometry;
+use crate::fem::functional::{geometry, nodal_rule};
 use crate::fem::{Domain, Space, Values};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,9 +12,16 @@ pub struct Context {
     pub parameters: Vec<f64>,
     /// Time in s (0 for steady problems).
     pub time: f64,
+    /// Which draw of the random fields; 0 for a single run.
+    pub sample: u64,
 }
 
 impl Context {
+    /// These parameters at time 0.
+    pub fn steady(parameters: Vec<f64>) -> Self {
+        Self { parameters, ..Self::default() }
+    }
+
     /// The arguments of an [`Expression`]: x, y, z, t, then the parameters.
     pub fn arguments(&self, x: &[f64; 3]) -> Vec<f64> {
         let mut arguments = Vec::with_capacity(4 + self.parameters.len());
@@ -60,6 +67,49 @@ impl NodalField {
     }
 }
 
+impl NodalField {
+    /// The present values at the local nodes of a space on the same mesh. Local.
+    pub fn at_nodes_of(&self, space: &Space) -> Vec<f64> {
+        let rule = nodal_rule(&space.element);
+        let (mut result, mut sampler) = (vec![0.0; space.local_nodes()], Sampler::default());
+        for cell in 0..space.mesh.cell_ids.len() {
+            for (a, &node) in space.nodes_of(cell).iter().enumerate() {
+                result[node as usize] = sampler.value(self, cell, &rule.points, a);
+            }
+        }
+        result
+    }
+}
+
+/// An expression that uses fields as well.
+pub struct FieldExpression {
+    /// In x, y, z, t, the parameters, then the fields.
+    pub expression: Expression,
+    /// Those fields that it uses, each with the number of its variable.
+    pub fields: Vec<(usize, Rc<NodalField>)>,
+    /// Number of variables.
+    pub variables: usize,
+}
+
+impl FieldExpression {
+    /// The value for these arguments and values of `fields`.
+    pub fn eval(&self, mut arguments: Vec<f64>, values: impl Iterator<Item = f64>) -> f64 {
+        arguments.resize(self.variables, 0.0);
+        for ((variable, _), value) in self.fields.iter().zip(values) {
+            arguments[*variable] = value;
+        }
+        self.expression.eval(&arguments)
+    }
+
+    /// The values at the local nodes of a space. Local.
+    pub fn at_nodes_of(&self, space: &Space, context: &Context) -> Vec<f64> {
+        let fields: Vec<Vec<f64>> = self.fields.iter().map(|(_, field)| field.at_nodes_of(space)).collect();
+        let value =
+            |node| self.eval(context.arguments(&space.point(node)), fields.iter().map(|values| values[node]));
+        (0..space.local_nodes()).map(value).collect()
+    }
+}
+
 /// Where one scalar input of a model comes from.
 #[derive(Clone)]
 pub enum Source {
@@ -67,6 +117,8 @@ pub enum Source {
     Constant(f64),
     /// An expression in position, time and parameters.
     Expression(Rc<Expression>),
+    /// An expression in random fields, too.
+    Fields(Rc<FieldExpression>),
     /// A field on nodes.
     Nodal(Rc<NodalField>),
     /// One value for each local cell.
@@ -79,7 +131,7 @@ impl Source {
         match self {
             Self::Constant(_) => false,
             Self::Expression(expression) => expression.depends_on_space(),
-            Self::Nodal(_) | Self::Cellwise(_) => true,
+            Self::Fields(_) | Self::Nodal(_) | Self::Cellwise(_) => true,
         }
     }
 
@@ -88,17 +140,18 @@ impl Source {
         match self {
             Self::Constant(_) => false,
             Self::Expression(expression) => expression.depends_on_parameters(),
+            Self::Fields(fields) => fields.expression.depends_on_parameters(),
             // The field of another model does; that model's reduced basis stands for it.
             Self::Nodal(_) | Self::Cellwise(_) => false,
         }
     }
 
-    /// The value where no field is needed; nodal and cell fields give `fallback`.
+    /// The value where no field is needed; those that need one give `fallback`.
     pub fn evaluate(&self, arguments: &[f64], fallback: f64) -> f64 {
         match self {
             Self::Constant(value) => *value,
             Self::Expression(expression) => expression.eval(arguments),
-            Self::Nodal(_) | Self::Cellwise(_) => fallback,
+            Self::Fields(_) | Self::Nodal(_) | Self::Cellwise(_) => fallback,
         }
     }
 }
@@ -198,6 +251,15 @@ impl Coefficients {
                     match &self.inputs[input][region as usize] {
                         Source::Nodal(field) => {
                             fields[input] = sampler.value(field, cell as usize, &domain.rule.points, q);
+                        }
+                        Source::Fields(formula) => {
+                            let arguments = context.arguments(&position);
+                            let points = &domain.rule.points;
+                            let values = formula
+                                .fields
+                                .iter()
+                                .map(|(_, field)| sampler.value(field, cell as usize, points, q));
+                            fields[input] = formula.eval(arguments, values);
                         }
                         Source::Cellwise(list) => fields[input] = list[cell as usize],
                         _ => {}

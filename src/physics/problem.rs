@@ -183,6 +183,11 @@ impl Problem {
         {
             let (mut fixed, mut values) = (fixed.write()?, values.write()?);
             for condition in &self.conditions {
+                let of_fields = |source: &Option<Source>| match source {
+                    Some(Source::Fields(formula)) => formula.at_nodes_of(space, context),
+                    _ => Vec::new(),
+                };
+                let formulas: Vec<Vec<f64>> = condition.values.iter().map(of_fields).collect();
                 for &node in condition.nodes.iter().filter(|&&n| (n as usize) < space.owned_nodes) {
                     let arguments = context.arguments(&space.point(node as usize));
                     for (component, source) in condition.values.iter().enumerate() {
@@ -191,6 +196,7 @@ impl Problem {
                             fixed[dof] = 1.0;
                             values[dof] = match source {
                                 Source::Nodal(field) => field.values.borrow()[node as usize],
+                                Source::Fields(_) => formulas[component][node as usize],
                                 other => other.evaluate(&arguments, 0.0),
                             };
                             if !values[dof].is_finite() {

@@ -70,11 +70,8 @@ impl<T> Groups<T> {
         factor: Factor,
         new: impl FnOnce() -> Result<T>,
     ) -> Result<Option<(&mut T, f64)>> {
-        let values: Vec<f64> = set
-            .training
-            .iter()
-            .map(|mu| factor.value(problem, &Context { parameters: mu.clone(), time: 0.0 }))
-            .collect();
+        let values: Vec<f64> =
+            set.training.iter().map(|mu| factor.value(problem, &Context::steady(mu.clone()))).collect();
         let scale = values.iter().copied().fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
         if scale == 0.0 {
             return Ok(None);
@@ -205,13 +202,13 @@ impl Expansion {
         let space = &problem.space;
         let comm = &space.mesh.comm;
         let c = space.components;
-        let essential = problem.essential(&Context { parameters: set.reference.clone(), time: 0.0 })?;
+        let essential = problem.essential(&Context::steady(set.reference.clone()))?;
         let dofs: Vec<usize> = essential.owned(space).collect();
         let ids: Vec<u64> = dofs.iter().map(|&d| space.node_ids[d / c] * c as u64 + (d % c) as u64).collect();
         let owned = vec![true; dofs.len()];
         let mut failure = None;
         let mut evaluate = |parameters: &[f64]| -> Vec<f64> {
-            match problem.essential(&Context { parameters: parameters.to_vec(), time: 0.0 }) {
+            match problem.essential(&Context::steady(parameters.to_vec())) {
                 Ok(essential) => dofs.iter().map(|&d| essential.values[d]).collect(),
                 Err(error) => {
                     failure = Some(error);

@@ -78,7 +78,7 @@ impl Model {
         mut snapshots: impl FnMut(&Problem) -> Result<Columns>,
         options: BasisOptions,
     ) -> Result<(Self, Vec<TrainingReport>)> {
-        let reference = Context { parameters: training.reference.clone(), time: 0.0 };
+        let reference = Context::steady(training.reference.clone());
         let mut model = Self::empty(training.reference.clone());
         let mut energies: Vec<Energy> = Vec::new();
         let mut reports = Vec::new();

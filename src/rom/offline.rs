@@ -72,7 +72,7 @@ impl Basis {
         }
         let lifts = functions.count();
         for (j, parameters) in parameters.iter().enumerate() {
-            let context = Context { parameters: parameters.clone(), time: 0.0 };
+            let context = Context::steady(parameters.clone());
             let factors: Vec<f64> =
                 expansion.lifts.iter().map(|(theta, _)| -theta.value(problem, &context)).collect();
             let column = snapshots.column_mut(j);

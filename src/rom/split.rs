@@ -103,7 +103,7 @@ impl<'a> Coefficient<'a> {
     }
 
     fn values(&self, parameters: &[f64]) -> Vec<f64> {
-        let context = Context { parameters: parameters.to_vec(), time: 0.0 };
+        let context = Context::steady(parameters.to_vec());
         let mut values = self.raw(&context, if self.slope { 1.0 } else { 0.0 });
         if self.slope {
             values.iter_mut().zip(self.raw(&context, 0.0)).for_each(|(v, low)| *v -= low);
@@ -255,7 +255,7 @@ impl<'a> Coefficient<'a> {
         parameters: &[f64],
     ) -> Bounds {
         let comm = &self.problem.space.mesh.comm;
-        let context = Context { parameters: parameters.to_vec(), time: 0.0 };
+        let context = Context::steady(parameters.to_vec());
         self.sign(comm, owned, reference)?;
         let stays_zero = |i: usize| interpolation.functions.iter().all(|l| l[i] == 0.0);
         let vanishes = (0..reference.len()).any(|i| owned[i] && reference[i] == 0.0 && !stays_zero(i));
@@ -306,7 +306,7 @@ impl<'a> Coefficient<'a> {
     /// The coefficient must be proportional to the other field, apart from an offset. Collective.
     pub fn check_linear(&self, set: &Training) -> Result<()> {
         let comm = &self.problem.space.mesh.comm;
-        let context = Context { parameters: set.reference.clone(), time: 0.0 };
+        let context = Context::steady(set.reference.clone());
         let [zero, one, two] = [0.0, 1.0, 2.0].map(|v| self.raw(&context, v));
         let mut worst = [0.0f64; 2];
         for i in 0..zero.len() {

@@ -16,6 +16,8 @@ pub struct FieldInfo {
     pub stage: usize,
     /// How it follows from the solution; `None` for components of the solution itself.
     pub derived: Option<Derived>,
+    /// Number of the random field that it is; not any problem's then, but on the nodes of the first.
+    pub random: Option<usize>,
     /// First component of the solution, where nothing is derived.
     pub first: usize,
     /// Values at a node.
@@ -27,7 +29,11 @@ pub struct FieldInfo {
 impl FieldInfo {
     /// What it is, in words.
     pub fn meaning(&self) -> &str {
-        self.derived.as_ref().map_or("solution", |derived| derived.meaning)
+        match (&self.derived, self.random) {
+            (Some(derived), _) => derived.meaning,
+            (None, Some(_)) => "Gaussian random field",
+            (None, None) => "solution",
+        }
     }
 
     /// What its components are.
@@ -43,7 +49,7 @@ impl FieldInfo {
 impl Simulation {
     /// Every field of the deck, each solution followed by what derives from it. A derived field has
     /// the bare name (`stress`) when one problem has it, otherwise that of its solution before it
-    /// (`displacement_stress`).
+    /// (`displacement_stress`). Random fields come last.
     pub fn fields(&self) -> Vec<FieldInfo> {
         let available: Vec<Vec<Derived>> = self
             .stages
@@ -61,6 +67,7 @@ impl Simulation {
                 stage: index,
                 derived: None,
                 first: 0,
+                random: None,
                 components,
                 unit: problem.unit.clone(),
             });
@@ -71,6 +78,7 @@ impl Simulation {
                     stage: index,
                     derived: None,
                     first: components,
+                    random: None,
                     components: 1,
                     unit: "Pa".into(),
                 });
@@ -85,17 +93,33 @@ impl Simulation {
                     stage: index,
                     components: derived.components,
                     first: 0,
+                    random: None,
                     unit: derived.unit.into(),
                     derived: Some(derived.clone()),
                 });
             }
         }
+        list.extend(self.deck.random.keys().enumerate().map(|(number, name)| FieldInfo {
+            name: name.clone(),
+            stage: 0,
+            derived: None,
+            random: Some(number),
+            first: 0,
+            components: 1,
+            unit: String::new(),
+        }));
         list
     }
 
     /// A field's values at the nodes of its problem's space, for given solutions. Collective.
     pub fn field_values(&self, field: &FieldInfo, context: &Context) -> Result<Vector> {
         let stage = &self.stages[field.stage];
+        if let Some(number) = field.random {
+            let space = stage.space();
+            let mut values = space.field_of(1)?;
+            values.local_write()?.copy_from_slice(&self.random.field(number).at_nodes_of(space));
+            return Ok(values);
+        }
         match &field.derived {
             None if field.components == stage.problem.space.components => Ok(stage.solution.try_clone()?),
             None => {

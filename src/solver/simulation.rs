@@ -3,6 +3,7 @@ use super::coarse::CoarseModes;
 use super::gating::Gating;
 use super::linear::{LinearSolver, Outcome, rigid_body_modes};
 use super::newton::NewtonSolver;
+use super::random::RandomFields;
 use super::schwarz::SchwarzOptions;
 use crate::deck::{Deck, SolverMethod};
 use crate::fem::{Essential, History, Parts, Space};
@@ -82,6 +83,8 @@ pub struct Simulation {
     pub deck: Deck,
     /// The mesh.
     pub mesh: Rc<Mesh>,
+    /// The random fields, at their present draw.
+    pub random: RandomFields,
     /// The problems, in the order of the deck.
     pub stages: Vec<Stage>,
 }
@@ -100,12 +103,13 @@ impl Simulation {
     pub fn on_mesh(deck: &Deck, mesh: Rc<Mesh>) -> Result<Self> {
         deck.validate_dimension(mesh.dimension)?;
         mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
+        let random = RandomFields::new(deck, &mesh)?;
         let mut stages: Vec<Stage> = Vec::new();
         for index in 0..deck.physics.len() {
-            let inputs: Vec<(String, Rc<NodalField>)> = stages
-                .iter()
-                .filter_map(|s| s.input.clone().map(|field| (s.problem.name.clone(), field)))
-                .collect();
+            let mut inputs = random.inputs();
+            inputs.extend(
+                stages.iter().filter_map(|s| s.input.clone().map(|field| (s.problem.name.clone(), field))),
+            );
             let problem = Rc::new(build::build(deck, index, &mesh, &inputs)?);
             let matrix = problem.new_matrix()?;
             let load = problem.space.field()?;
@@ -147,17 +151,18 @@ impl Simulation {
             }
             stages.push(stage);
         }
-        Ok(Self { deck: deck.clone(), mesh, stages })
+        Ok(Self { deck: deck.clone(), mesh, random, stages })
     }
 
     /// The deck's default parameters.
     pub fn default_context(&self) -> Context {
-        Context { parameters: self.deck.default_parameters(), time: 0.0 }
+        Context::steady(self.deck.default_parameters())
     }
 
     /// Assembles and solves every problem, each with the fields of the earlier ones. Collective.
     pub fn solve(&mut self, context: &Context) -> Result<()> {
-        let Self { deck, stages, .. } = self;
+        let Self { deck, stages, random, .. } = self;
+        random.draw(context.sample)?;
         stages.iter_mut().try_for_each(|stage| stage.solve(context)).map_err(|error| deck.locate(error))
     }
 
@@ -166,7 +171,7 @@ impl Simulation {
     /// # Errors
     /// [`Error::Input`] when an initial value is not finite.
     pub fn set_initial(&mut self, context: &Context) -> Result<()> {
-        let variables = self.deck.variables();
+        let variables = self.deck.field_variables();
         for (number, initial) in self.deck.initial.iter().enumerate() {
             let Some((index, _)) = self.deck.field_of(initial.field.as_deref(), None) else { continue };
             let stage = &mut self.stages[index];
@@ -178,10 +183,14 @@ impl Simulation {
             let mut finite = true;
             {
                 let mut values = stage.solution.write()?;
-                for node in 0..space.owned_nodes {
-                    let arguments = context.arguments(&space.point(node));
-                    for (i, function) in functions.iter().enumerate().take(space.components) {
-                        let value = function.eval(&arguments);
+                for (i, function) in functions.into_iter().enumerate().take(space.components) {
+                    let of_nodes = match build::with_fields(&self.deck, function, &self.random.inputs()) {
+                        Ok(formula) => formula.at_nodes_of(&space, context),
+                        Err(function) => (0..space.owned_nodes)
+                            .map(|node| function.eval(&context.arguments(&space.point(node))))
+                            .collect(),
+                    };
+                    for (node, value) in of_nodes.into_iter().enumerate().take(space.owned_nodes) {
                         finite &= value.is_finite();
                         values[node * space.components + i] = value;
                     }

@@ -56,18 +56,18 @@ impl DatasetFile {
         quantities: &[Quantity],
         setup: impl FnOnce(&File) -> Result<()>,
     ) -> Result<Self> {
-        let count = samples.len() as u64;
+        let count = samples.count as u64;
         let file = ResultFile::create(comm, path)?;
         file.describe(Schema::Dataset, provenance)?;
         setup(&file)?;
         file.write_parameters(samples)?;
-        file.write_array(STATUS, &[count], &vec![Status::Pending.code(); samples.len()])?;
+        file.write_array(STATUS, &[count], &vec![Status::Pending.code(); samples.count])?;
         file.set(STATUS, "meaning", "0 pending, 1 done, 2 failed")?;
         for (path, unit, meaning) in [
             (ITERATIONS, "1", "iterations of the linear solver"),
             (TIME, "s", "wall-clock time of the sample"),
         ] {
-            file.write_array(path, &[count], &vec![f64::NAN; samples.len()])?;
+            file.write_array(path, &[count], &vec![f64::NAN; samples.count])?;
             file.set(path, "unit", unit)?;
             file.set(path, "meaning", meaning)?;
         }
@@ -75,7 +75,7 @@ impl DatasetFile {
             file.create_field(field, count)?;
         }
         for &(name, unit, meaning) in quantities {
-            file.write_quantity(name, unit, meaning, &vec![f64::NAN; samples.len()])?;
+            file.write_quantity(name, unit, meaning, &vec![f64::NAN; samples.count])?;
         }
         file.finish()?;
         Self::open(comm, path, true)
@@ -120,13 +120,12 @@ impl DatasetFile {
             let (there, here) = (found.names.join(", "), wanted.names.join(", "));
             return Err(Error::input(label, format!("its parameters are {there}, those of the deck {here}")));
         }
-        if found.values != wanted.values {
+        if found.count != wanted.count || found.values != wanted.values {
             return Err(Error::input(
                 label,
                 format!(
                     "it holds another design ({} samples, the deck asks for {}); remove it, or name another file",
-                    found.len(),
-                    wanted.len()
+                    found.count, wanted.count
                 ),
             ));
         }

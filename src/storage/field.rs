@@ -87,6 +87,10 @@ pub fn field_path(name: &str) -> String {
     format!("/fields/{name}")
 }
 
+fn input_path(name: &str) -> String {
+    format!("/inputs/{name}")
+}
+
 impl File {
     /// Writes the nodes of a Lagrange space, wanted for degree 2 only (those of degree 1 are the mesh's
     /// vertices): the coordinates of the owned nodes, `[node, dimension]` in metres, and the canonical nodes
@@ -149,6 +153,16 @@ impl File {
             self.set(path, "component_names", field.component_names.clone())?;
         }
         Ok(())
+    }
+
+    /// Makes room for an input such as a random field, `/inputs/<name>`, over so many samples. Collective.
+    pub fn create_input(&self, field: &Field, samples: u64) -> Result<()> {
+        self.create_field_at(&input_path(&field.name), field, samples)
+    }
+
+    /// Writes an input of one sample from the values of the owned nodes, in the order of `plan`. Collective.
+    pub fn write_input(&self, name: &str, sample: u64, plan: &Redistribution, values: &[f64]) -> Result<()> {
+        self.write_field_at(&input_path(name), sample, plan, values)
     }
 
     /// Makes a field of one step and writes it: `values` are those of the owned nodes or cells in the order

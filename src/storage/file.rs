@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Datasets of at least this many bytes start at a multiple of [`ALIGNMENT`].
-const ALIGNMENT_THRESHOLD: u64 = 1 << 20;
+/// Datasets of at least this many bytes start at a multiple of [`ALIGNMENT`]; smaller ones would lose too much room by it.
+const ALIGNMENT_THRESHOLD: u64 = 16 << 20;
 /// A multiple of the page and of the usual stripe of parallel file systems.
 const ALIGNMENT: u64 = 1 << 20;
 /// Metadata is gathered in blocks of this many bytes instead of being strewn among the data.

@@ -68,24 +68,14 @@ pub struct Provenance {
 /// The parameters of all samples. The same on every rank.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
+    /// Number of samples.
+    pub count: usize,
     /// Names of the parameters.
     pub names: Vec<String>,
     /// Their units.
     pub units: Vec<String>,
     /// `[sample, parameter]`.
     pub values: Vec<f64>,
-}
-
-impl Samples {
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.values.len() / self.names.len().max(1)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
 }
 
 /// The version of this program, with its commit where that is known.
@@ -149,8 +139,7 @@ impl File {
     /// gives the same.
     pub fn write_parameters(&self, samples: &Samples) -> Result<()> {
         let columns = samples.names.len() as u64;
-        let rows = (samples.values.len() as u64).checked_div(columns).unwrap_or(0);
-        self.write_array(PARAMETERS, &[rows, columns], &samples.values)?;
+        self.write_array(PARAMETERS, &[samples.count as u64, columns], &samples.values)?;
         self.set(PARAMETERS, "names", samples.names.clone())?;
         self.set(PARAMETERS, "units", samples.units.clone())?;
         self.set(PARAMETERS, "meaning", "values of the parameters, a row for each run")
@@ -158,10 +147,12 @@ impl File {
 
     /// The parameters that [`File::write_parameters`] stored. Collective.
     pub fn parameters(&self) -> Result<Samples> {
+        let (shape, values) = self.read_array(PARAMETERS)?;
         Ok(Samples {
+            count: shape.first().copied().unwrap_or(0) as usize,
             names: self.texts(PARAMETERS, "names")?,
             units: self.texts(PARAMETERS, "units")?,
-            values: self.read_array(PARAMETERS)?.1,
+            values,
         })
     }
 

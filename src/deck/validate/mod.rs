@@ -1,6 +1,7 @@
 //! What the schema cannot say: expressions, references between sections, physical signs.
 mod markers;
 mod physics;
+mod random;
 mod results;
 mod time;
 
@@ -26,8 +27,10 @@ impl Deck {
         let mut checker = Checker::new(self);
         checker.parameters();
         checker.mesh();
+        checker.random();
         checker.physics();
         checker.time();
+        checker.variables = self.variables();
         checker.quantities();
         checker.exact();
         checker.files();
@@ -50,7 +53,7 @@ impl Deck {
 
     /// Every field, as physics (by number) and name: each solution followed by what derives from it. A
     /// derived field has its bare name (`stress`) when one physics has it, otherwise that of the solution
-    /// before it (`displacement_stress`).
+    /// before it (`displacement_stress`). Random fields come last, on the nodes of the first physics.
     pub fn fields(&self) -> Vec<(usize, String)> {
         let mut list = Vec::new();
         for (i, physics) in self.physics.iter().enumerate() {
@@ -64,6 +67,7 @@ impl Deck {
                 list.push((i, name));
             }
         }
+        list.extend(self.random.keys().map(|name| (0, name.clone())));
         list
     }
 
@@ -88,7 +92,7 @@ fn is_identifier(name: &str) -> bool {
 
 impl<'a> Checker<'a> {
     fn new(deck: &'a Deck) -> Self {
-        let (variables, defaults) = (deck.variables(), deck.default_parameters());
+        let (variables, defaults) = (deck.field_variables(), deck.default_parameters());
         Self { deck, variables, defaults, faults: Vec::new() }
     }
 
@@ -132,6 +136,7 @@ impl<'a> Checker<'a> {
         };
         match Expression::parse(text, &self.variables) {
             Ok(expression) if expression.depends_on_space() || expression.depends_on_time() => None,
+            Ok(expression) if expression.parameters().any(|p| p >= self.defaults.len()) => None,
             Ok(expression) => {
                 let values: Vec<f64> =
                     [0.0; COORDINATES.len()].iter().chain(&self.defaults).copied().collect();
@@ -148,15 +153,18 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A name that expressions are to know.
+    fn variable(&mut self, key: &str, name: &str) {
+        self.identifier(key, name);
+        if COORDINATES.contains(&name) || name == "pi" || Expression::is_function(name) {
+            self.add(key, format!("the name \"{name}\" is taken: expressions know it already"));
+        }
+    }
+
     fn parameters(&mut self) {
-        let reserved =
-            |name: &str| COORDINATES.contains(&name) || name == "pi" || Expression::is_function(name);
         for (name, parameter) in &self.deck.parameters {
             let key = format!("parameters.{name}");
-            self.identifier(&key, name);
-            if reserved(name) {
-                self.add(&key, format!("the name \"{name}\" is taken: expressions know it already"));
-            }
+            self.variable(&key, name);
             if let Some([low, high]) = parameter.range {
                 if low >= high {
                     self.add(
@@ -319,6 +327,7 @@ impl<'a> Checker<'a> {
     fn dimension(&mut self, dimension: usize) {
         let deck = self.deck;
         self.physics_dimension(dimension);
+        self.random_dimension(dimension);
         for (i, quantity) in deck.quantity.iter().enumerate() {
             if let Some(point) = &quantity.point {
                 self.length(&format!("quantity[{i}].point"), point.len(), dimension);
@@ -328,7 +337,10 @@ impl<'a> Checker<'a> {
             else {
                 continue;
             };
-            let components = deck.physics[physics].field_components(&field, dimension);
+            let components = match deck.random.contains_key(&field) {
+                true => 1,
+                false => deck.physics[physics].field_components(&field, dimension),
+            };
             if let Some(component) = quantity.component.filter(|&c| c >= components) {
                 let message =
                     format!("the field \"{field}\" has components 0 to {}, not {component}", components - 1);

@@ -1,0 +1,52 @@
+//! Standard normal numbers that are addressed, not counted: the same wherever and in whatever order they are asked for.
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The numbers of one draw of one field.
+pub struct Noise {
+    generator: ChaCha8Rng,
+}
+
+impl Noise {
+    /// Those of a sample of the field `name`.
+    pub fn new(seed: u64, name: &str, sample: u64) -> Self {
+        // FNV-1a: two fields of one seed are independent.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mut key = [0; 32];
+        for (part, number) in key.chunks_exact_mut(8).zip([seed, sample, hash]) {
+            part.copy_from_slice(&number.to_le_bytes());
+        }
+        Self { generator: ChaCha8Rng::from_seed(key) }
+    }
+
+    /// Number `index`, by Box and Muller's method.
+    pub fn normal(&self, index: u64) -> f64 {
+        let mut generator = self.generator.clone();
+        generator.set_stream(index);
+        let mut uniform = || ((generator.next_u64() >> 11) + 1) as f64 * 0.5f64.powi(53);
+        let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), 2.0 * std::f64::consts::PI * uniform());
+        radius * angle.cos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_normal_and_independent() {
+        let [a, b] = ["a", "b"].map(|name| Noise::new(7, name, 3));
+        let n = 20_000;
+        let mean = |f: &dyn Fn(u64) -> f64| (0..n).map(f).sum::<f64>() / n as f64;
+        assert_eq!(a.normal(5), Noise::new(7, "a", 3).normal(5));
+        assert!(mean(&|i| a.normal(i)).abs() < 0.03);
+        assert!((mean(&|i| a.normal(i).powi(2)) - 1.0).abs() < 0.04);
+        assert!((mean(&|i| a.normal(i).powi(4)) - 3.0).abs() < 0.3);
+        assert!(mean(&|i| a.normal(i) * b.normal(i)).abs() < 0.03);
+        assert!(mean(&|i| a.normal(i) * a.normal(i + 1)).abs() < 0.03);
+        let next = Noise::new(7, "a", 4);
+        assert!(mean(&|i| a.normal(i) * next.normal(i)).abs() < 0.03);
+    }
+}

@@ -1,0 +1,133 @@
+//! Random fields by the eigenfunctions of the Laplacian on a box.
+use super::noise::Noise;
+use crate::deck::{self, Deck};
+use crate::fem::Space;
+use std::f64::consts::{PI, SQRT_2};
+
+/// Most wave numbers along a direction unless the deck says otherwise, in one, two and three dimensions.
+const MOST: [usize; 3] = [1024, 256, 64];
+/// Numbers of the noise from one function to the next along the second and third direction.
+const STRIDE: u64 = 1 << 20;
+
+/// `g = scale * sum_k (lambda_k + tau^2)^(-alpha/2) xi_k phi_k` with the eigenvalues `lambda_k > 0` of the negative
+/// Laplacian, its eigenfunctions `phi_k` of L2 norm 1 and independent standard normal `xi_k`.
+pub struct Spectral {
+    axes: Vec<Axis>,
+    /// Place of each owned node's coordinates among those of the axes.
+    nodes: Vec<[u32; 3]>,
+    amplitude: Box<dyn Fn(f64) -> f64>,
+}
+
+/// The functions of one direction at the coordinates that occur.
+struct Axis {
+    eigenvalues: Vec<f64>,
+    /// `[coordinate][function]`.
+    values: Vec<Vec<f64>>,
+}
+
+impl Spectral {
+    /// Tabulates the eigenfunctions at the owned nodes. Local.
+    pub fn new(space: &Space, deck: &Deck, section: &deck::Spectral) -> Self {
+        let d = space.mesh.dimension;
+        let points: Vec<[f64; 3]> = (0..space.owned_nodes).map(|node| space.point(node)).collect();
+        let mut nodes = vec![[0; 3]; points.len()];
+        let mut axes = Vec::new();
+        let block = deck.mesh.block.as_ref();
+        for axis in 0..d {
+            let mut places: Vec<f64> = points.iter().map(|x| x[axis]).collect();
+            places.sort_unstable_by(f64::total_cmp);
+            places.dedup();
+            for (node, x) in nodes.iter_mut().zip(&points) {
+                node[axis] = places.partition_point(|&place| place < x[axis]) as u32;
+            }
+            // The deck has been checked: there is a box.
+            let (lower, upper, cells, periodic) = block.map_or((0.0, 1.0, 1, false), |b| {
+                (b.lower()[axis], b.upper()[axis], b.cells[axis], b.is_periodic()[axis])
+            });
+            let modes = section.modes.unwrap_or((cells as usize).min(MOST[d - 1]));
+            axes.push(Axis::new(&places, (lower, upper - lower), modes, periodic));
+        }
+        let (tau, alpha) = (section.tau, section.alpha);
+        let scale = section.scale.unwrap_or_else(|| tau.powf(alpha - 0.5 * d as f64));
+        let amplitude = Box::new(move |eigenvalue: f64| match eigenvalue {
+            0.0 => 0.0,
+            _ => scale * (eigenvalue + tau * tau).powf(-0.5 * alpha),
+        });
+        Self { axes, nodes, amplitude }
+    }
+
+    /// One draw at the owned nodes. Local.
+    pub fn draw(&self, noise: &Noise, result: &mut [f64]) {
+        let count: [usize; 3] =
+            std::array::from_fn(|d| self.axes.get(d).map_or(1, |axis| axis.eigenvalues.len()));
+        let eigenvalue = |d: usize, k: usize| self.axes.get(d).map_or(0.0, |axis| axis.eigenvalues[k]);
+        // [third][second][first] direction.
+        let mut coefficients = Vec::with_capacity(count.iter().product());
+        for c in 0..count[2] {
+            for b in 0..count[1] {
+                for a in 0..count[0] {
+                    let index = (c as u64 * STRIDE + b as u64) * STRIDE + a as u64;
+                    let sum = eigenvalue(0, a) + eigenvalue(1, b) + eigenvalue(2, c);
+                    coefficients.push((self.amplitude)(sum) * noise.normal(index));
+                }
+            }
+        }
+        // Direction after direction: nodes with the same last coordinates share the sums over them.
+        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
+        order.sort_unstable_by_key(|&node| {
+            let [a, b, c] = self.nodes[node];
+            [c, b, a]
+        });
+        let plane = count[0] * count[1];
+        let (mut second, mut first) = (vec![0.0; plane], vec![0.0; count[0]]);
+        let mut last: Option<[u32; 3]> = None;
+        for node in order {
+            let at = self.nodes[node];
+            let new_plane = last.is_none_or(|l| l[2] != at[2]);
+            if new_plane {
+                self.sum(2, at[2], &coefficients, &mut second);
+            }
+            if new_plane || last.is_none_or(|l| l[1] != at[1]) {
+                self.sum(1, at[1], &second, &mut first);
+            }
+            let values = &self.axes[0].values[at[0] as usize];
+            result[node] = values.iter().zip(&first).map(|(v, c)| v * c).sum();
+            last = Some(at);
+        }
+    }
+
+    /// Sums `terms` over the functions of a direction at one of its coordinates.
+    fn sum(&self, direction: usize, place: u32, terms: &[f64], sums: &mut [f64]) {
+        let Some(axis) = self.axes.get(direction) else {
+            sums.copy_from_slice(terms);
+            return;
+        };
+        sums.fill(0.0);
+        for (value, row) in axis.values[place as usize].iter().zip(terms.chunks_exact(sums.len())) {
+            for (sum, term) in sums.iter_mut().zip(row) {
+                *sum += value * term;
+            }
+        }
+    }
+}
+
+impl Axis {
+    fn new(places: &[f64], (lower, length): (f64, f64), modes: usize, periodic: bool) -> Self {
+        let functions = if periodic { 2 * modes - 1 } else { modes };
+        // Wave number of a function: 0, 1, 2, ... or 0, 1, 1, 2, 2, ...
+        let wave = |k: usize| match periodic {
+            true => 2.0 * PI * k.div_ceil(2) as f64 / length,
+            false => PI * k as f64 / length,
+        };
+        let norm = 1.0 / length.sqrt();
+        let value = |k: usize, x: f64| match k {
+            0 => norm,
+            k if periodic && k % 2 == 0 => SQRT_2 * norm * (wave(k) * (x - lower)).sin(),
+            k => SQRT_2 * norm * (wave(k) * (x - lower)).cos(),
+        };
+        Self {
+            eigenvalues: (0..functions).map(|k| wave(k).powi(2)).collect(),
+            values: places.iter().map(|&x| (0..functions).map(|k| value(k, x)).collect()).collect(),
+        }
+    }
+}
