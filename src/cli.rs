@@ -1,6 +1,7 @@
 //! The command line.
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use tessera::campaign::Part;
 use tessera::drivers::export;
 use tessera::report::Level;
 
@@ -12,7 +13,7 @@ use tessera::report::Level;
     arg_required_else_help = true,
     infer_subcommands = true,
     after_help = "Under MPI: mpirun -n 4 tessera run DECK.\n\
-        Exit codes: 0 done, 1 failed, 2 bad input, 75 stopped early with a valid checkpoint."
+        Exit codes: 0 done, 1 failed, 2 bad input, 75 stopped early by a signal and can go on."
 )]
 pub struct Cli {
     /// What to do.
@@ -70,13 +71,17 @@ pub enum Command {
     Campaign {
         #[command(flatten)]
         common: Common,
+        /// Only the K-th of N parts of the samples, K from 1, into a dataset of its own (dataset-K-of-N.h5): for jobs
+        /// side by side
+        #[arg(long, value_name = "K/N")]
+        part: Option<Part>,
     },
     /// Train a reduced model on datasets
     Train {
         #[command(flatten)]
         common: Common,
-        /// Dataset to train on, instead of the deck's campaign's; may be given several times
-        #[arg(long, value_name = "FILE")]
+        /// Datasets to train on, instead of the deck's campaign's or those of all its parts
+        #[arg(long, value_name = "FILE", num_args = 1..)]
         dataset: Vec<PathBuf>,
     },
     /// Predict fields and quantities of interest with a reduced model, with error estimates
@@ -207,7 +212,7 @@ impl Command {
         match self {
             Self::Check { common, .. }
             | Self::Run { common, .. }
-            | Self::Campaign { common }
+            | Self::Campaign { common, .. }
             | Self::Train { common, .. } => &common.petsc.options,
             Self::Predict(predict) => &predict.petsc.options,
             Self::Schema { .. } | Self::Completions { .. } | Self::Info { .. } | Self::Export { .. } => &[],

@@ -19,7 +19,7 @@ pub enum Error {
     /// HDF5 or the file system reported an error: exit code 1.
     #[error("{0}")]
     Storage(String),
-    /// Stopped early with a valid checkpoint: exit code 75.
+    /// Stopped early by a signal, and can go on: exit code 75.
     #[error("stopped early: {0}")]
     Stopped(String),
 }

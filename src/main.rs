@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     };
     // Before MPI starts, which takes a moment: a signal in it must not end the job without a word.
     let signals = match &command {
-        Ok(Cli { command: Command::Run { .. } }) => Signals::watch(),
+        Ok(Cli { command: Command::Run { .. } | Command::Campaign { .. } }) => Signals::watch(),
         _ => Ok(Signals::default()),
     };
     let Some(universe) = parallel::initialize() else {
@@ -121,8 +121,9 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
             let options = RunOptions { restart, signals, ..run_options(common) };
             drivers::run::run(comm, &deck(comm, common)?, &options)
         }
-        Command::Campaign { common } => {
-            drivers::campaign::run(comm, &deck(comm, common)?, &run_options(common))
+        Command::Campaign { common, part } => {
+            let options = RunOptions { part: *part, signals, ..run_options(common) };
+            drivers::campaign::run(comm, &deck(comm, common)?, &options)
         }
         Command::Train { common, dataset } => {
             drivers::train::run(comm, &deck(comm, common)?, dataset, &run_options(common))

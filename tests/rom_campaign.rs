@@ -4,7 +4,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
-use tessera::campaign::{Campaign, SampleReport, campaign_samples, named};
+use tessera::campaign::{Campaign, Part, SampleReport, Selection, campaign_samples};
 use tessera::deck::{ConstraintLevel, Deck};
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::run::RunOptions;
@@ -89,10 +89,10 @@ fn quiet() -> RunOptions {
 /// Runs a campaign until `stop` samples are done; what was reported.
 fn run(comm: &Comm, deck: &Deck, path: &Path, stop: usize) -> tessera::Result<Vec<SampleReport>> {
     let samples = campaign_samples(comm, deck)?;
-    let named = named(deck, &samples);
+    let selection = Selection::new(deck, &samples, None)?;
     let mut simulation = Simulation::new(comm, deck)?;
     let provenance = output::provenance(&simulation, &[]);
-    let mut campaign = Campaign::open(&mut simulation, path, &provenance, (&samples, &named))?;
+    let mut campaign = Campaign::open(&mut simulation, path, &provenance, &selection)?;
     let mut reports = Vec::new();
     campaign.run(|report| {
         reports.push(report.clone());
@@ -220,6 +220,92 @@ fn from_campaign_to_certified_prediction(comm: &Comm) {
     remove(comm, &folder);
 }
 
+/// The parts of a campaign hold its samples, each once, and give its reduced model.
+fn parts_train_as_the_whole(comm: &Comm) {
+    let folder = folder(comm, "parts");
+    let deck_in = |name: &str| {
+        let mut deck = deck(&[]);
+        deck.output.directory = folder.join(name);
+        deck
+    };
+    let solve = |name: &str, part: Option<&str>| {
+        let part = part.map(|part| part.parse::<Part>().unwrap());
+        campaign::run(comm, &deck_in(name), &RunOptions { part, ..quiet() })
+    };
+    let train = |name: &str, datasets: &[PathBuf]| train::run(comm, &deck_in(name), datasets, &quiet());
+    solve("whole", None).unwrap();
+    train("whole", &[]).unwrap();
+    let part = |k: usize, n: usize| folder.join(format!("parts/dataset-{k}-of-{n}.h5"));
+    for k in ["3/3", "1/3"] {
+        solve("parts", Some(k)).unwrap();
+    }
+    let missing = train("parts", &[]).unwrap_err();
+    assert!(
+        missing.to_string().contains("dataset-2-of-3.h5: part 2/3 of the campaign is missing"),
+        "{missing}"
+    );
+    solve("parts", Some("2/3")).unwrap();
+    let all = campaign_samples(comm, &deck(&[])).unwrap();
+    for k in 1..=3 {
+        let file = DatasetFile::open(comm, &part(k, 3), false).unwrap();
+        let numbers = file.numbers().unwrap();
+        assert_eq!(numbers, (k - 1..10).step_by(3).collect::<Vec<_>>());
+        let expected: Vec<f64> = numbers.iter().flat_map(|&number| all[number].clone()).collect();
+        assert_eq!(file.samples().unwrap().values, expected);
+        assert_eq!(file.done().unwrap().len(), numbers.len());
+        assert_eq!(file.file().text("/", "part").unwrap(), format!("{k}/3"));
+        file.close().unwrap();
+    }
+    let model = |name: &str| {
+        let path = folder.join(name).join("model.h5");
+        let options = PredictOptions {
+            run: quiet(),
+            points: Points::LatinHypercube { samples: 3, seed: 5 },
+            output: Some(folder.join(name)),
+            ..PredictOptions::default()
+        };
+        predict::run(comm, &path, &options).unwrap();
+        let values = |file: &str, path: &str| {
+            let file = File::open(comm, &folder.join(name).join(file)).unwrap();
+            let values = file.read_array::<f64>(path).unwrap().1;
+            file.close().unwrap();
+            values
+        };
+        (values("model.h5", "/singular_values/temperature"), values("predict.h5", "/qoi/mean"))
+    };
+    let whole = model("whole");
+    let close = |a: &[f64], b: &[f64]| {
+        assert_eq!(a.len(), b.len());
+        assert!(a.iter().zip(b).all(|(x, y)| (x - y).abs() <= 1e-10 * a[0].abs()), "{a:?} {b:?}");
+    };
+    // Found by themselves, and named in another order.
+    for datasets in [vec![], vec![part(2, 3), part(3, 3), part(1, 3)]] {
+        train("parts", &datasets).unwrap();
+        let parts = model("parts");
+        close(&whole.0, &parts.0);
+        close(&whole.1, &parts.1);
+    }
+    // A sample counts once.
+    solve("parts", Some("2/2")).unwrap();
+    let undivided = folder.join("whole/dataset.h5");
+    for (datasets, sample) in [
+        (vec![part(1, 3), part(1, 3)], 0),
+        (vec![part(1, 3), part(2, 2)], 3),
+        (vec![undivided, part(3, 3)], 2),
+    ] {
+        let error = train("parts", &datasets).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let [first, second] = [&datasets[0], &datasets[1]].map(|path| path.display().to_string());
+        let text = format!("{second}: its sample {sample} is in {first} as well; a sample counts once");
+        assert_eq!(error.to_string(), text);
+    }
+    let several = train("parts", &[]).unwrap_err().to_string();
+    assert!(several.contains("is there as well: name the datasets to train on"), "{several}");
+    let empty = solve("parts", Some("11/11")).unwrap_err();
+    assert_eq!((empty.exit_code(), empty.to_string().contains("part 11/11 is empty")), (2, true), "{empty}");
+    remove(comm, &folder);
+}
+
 /// The program itself, killed in the middle without a chance to tidy up.
 fn killed_campaign_goes_on(comm: &Comm) {
     if comm.size() > 1 {
@@ -270,6 +356,7 @@ fn main() -> ExitCode {
             ("interrupted_campaign_resumes", resumes),
             ("failed_samples_are_recorded_and_skipped", failed_samples_are_recorded),
             ("campaign_training_and_certified_prediction", from_campaign_to_certified_prediction),
+            ("parts_of_a_campaign_train_as_the_whole", parts_train_as_the_whole),
             ("killed_campaign_goes_on", killed_campaign_goes_on),
         ],
     )

@@ -1,4 +1,5 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
+use super::part::Selection;
 use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection,
     SolverOptions,
@@ -6,7 +7,7 @@ use crate::deck::{
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::solver::Simulation;
-use crate::storage::{DatasetFile, Field, File, Provenance, Samples, Status};
+use crate::storage::{DatasetFile, Field, File, Provenance, Status};
 use crate::{Error, Result};
 use std::path::Path;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use std::time::Instant;
 /// What became of one sample.
 #[derive(Debug, Clone)]
 pub struct SampleReport {
-    /// Its number in the design.
+    /// Its number in the undivided campaign, from 0.
     pub sample: usize,
     /// Krylov iterations over all problems.
     pub iterations: usize,
@@ -28,7 +29,7 @@ pub struct SampleReport {
 pub struct Campaign<'a> {
     simulation: &'a mut Simulation,
     dataset: DatasetFile,
-    samples: &'a [Vec<f64>],
+    selection: &'a Selection,
     plans: Vec<Redistribution>,
 }
 
@@ -41,7 +42,7 @@ impl<'a> Campaign<'a> {
         simulation: &'a mut Simulation,
         path: &Path,
         provenance: &Provenance,
-        (samples, named): (&'a [Vec<f64>], &Samples),
+        selection: &'a Selection,
     ) -> Result<Self> {
         if simulation.deck.time.is_some() {
             return Err(simulation.deck.fault("time", "a campaign solves steady problems: leave [time] out"));
@@ -52,7 +53,7 @@ impl<'a> Campaign<'a> {
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
         let dataset = if exists {
             let dataset = DatasetFile::open(&comm, path, true)?;
-            dataset.expect_samples(named)?;
+            dataset.expect_samples(&selection.named)?;
             same_problem(&simulation.deck, dataset.file())?;
             dataset
         } else {
@@ -77,16 +78,21 @@ impl<'a> Campaign<'a> {
                 .zip(&units)
                 .map(|(q, unit)| (q.name.as_str(), unit.as_str(), "quantity of interest"))
                 .collect();
-            DatasetFile::create(&comm, path, provenance, named, &fields, &quantities, |file| {
+            DatasetFile::create(&comm, path, provenance, &selection.named, &fields, &quantities, |file| {
+                DatasetFile::write_numbers(file, &selection.numbers)?;
+                selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
                 for (name, field) in simulation.random.inputs() {
                     let input = Field::nodes(&name, "", 1, 1, &field.space.canonical());
-                    file.create_input(&input.meaning("Gaussian random field"), samples.len() as u64)?;
+                    file.create_input(
+                        &input.meaning("Gaussian random field"),
+                        selection.samples.len() as u64,
+                    )?;
                 }
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        Ok(Self { simulation, dataset, samples, plans })
+        Ok(Self { simulation, dataset, selection, plans })
     }
 
     /// The dataset.
@@ -94,7 +100,7 @@ impl<'a> Campaign<'a> {
         &self.dataset
     }
 
-    /// Samples that are neither done nor failed, ascending. Collective.
+    /// Samples of the dataset that are neither done nor failed, ascending. Collective.
     pub fn pending(&self) -> Result<Vec<usize>> {
         let status = self.dataset.status()?;
         Ok((0..status.len()).filter(|&i| status[i] == Status::Pending).collect())
@@ -118,7 +124,11 @@ impl<'a> Campaign<'a> {
     fn sample(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
-        let context = Context { sample: sample as u64, ..Context::steady(self.samples[sample].clone()) };
+        let context = Context {
+            // The number in the undivided campaign.
+            sample: self.selection.numbers[sample] as u64,
+            ..Context::steady(self.selection.samples[sample].clone())
+        };
         let solved = self.simulation.solve(&context);
         let solved = comm.agree(solved.and_then(|()| self.simulation.quantities(&context)));
         let iterations: usize = self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
@@ -154,7 +164,7 @@ impl<'a> Campaign<'a> {
         };
         let seconds = comm.max(start.elapsed().as_secs_f64());
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
-        Ok(SampleReport { sample, iterations, seconds, failure })
+        Ok(SampleReport { sample: self.selection.numbers[sample], iterations, seconds, failure })
     }
 
     /// Closes the dataset. Collective.

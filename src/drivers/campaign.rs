@@ -1,28 +1,35 @@
 //! `tessera campaign`: a design of samples, solved one after the other into one dataset.
 use super::{output, run::RunOptions};
-use crate::Result;
-use crate::campaign::{Campaign, campaign_samples, named};
+use crate::campaign::{Campaign, Selection, campaign_samples};
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::{Report, Table};
 use crate::storage::Status;
+use crate::{Error, Result};
 
-/// Runs or resumes the campaign of a deck. Collective.
+/// Runs or resumes the campaign of a deck, or a part of it. A signal to any rank ends it after the present sample.
+/// Collective.
 ///
 /// # Errors
-/// When the deck is wrong, the dataset is another campaign's, or no sample could be solved.
+/// When the deck is wrong, the dataset is another campaign's, or no sample could be solved; [`Error::Stopped`] after a
+/// signal.
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
-    let samples = campaign_samples(comm, deck)?;
-    let named = named(deck, &samples);
+    let all = campaign_samples(comm, deck)?;
+    let selection = Selection::new(deck, &all, options.part)?;
+    let samples = &selection.samples;
+    if let Some(part) = options.part {
+        report.line(format!("part {part} of the campaign: {} of {} samples", samples.len(), all.len()));
+    }
     let mut simulation = super::run::set_up(comm, deck, &report)?;
     // A quantity that cannot be computed would fail every sample: better now than after the first solve.
     simulation.quantities(&simulation.default_context())?;
-    let path = deck.output.directory.join(&deck.campaign.file);
+    let whole = deck.output.directory.join(&deck.campaign.file);
+    let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
     let provenance = output::provenance(&simulation, &options.petsc);
-    let mut campaign = report
-        .phase("dataset", || Campaign::open(&mut simulation, &path, &provenance, (&samples, &named)))?;
+    let mut campaign =
+        report.phase("dataset", || Campaign::open(&mut simulation, &path, &provenance, &selection))?;
     let pending = campaign.pending()?.len();
     if pending < samples.len() {
         report.line(format!(
@@ -34,8 +41,13 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     }
     let progress = report.progress("samples", samples.len());
     progress.skip(samples.len() - pending);
-    let mut failures = Vec::new();
+    let mut failures = campaign.dataset().file().texts("/status", "failures")?;
+    // All ranks stop at the same sample.
+    let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
     report.phase("samples", || {
+        if signalled() {
+            return Ok(());
+        }
         campaign.run(|sample| {
             progress.advance(&format!("{} iterations", sample.iterations));
             if let Some(reason) = &sample.failure {
@@ -43,14 +55,25 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
                 failures.push(format!("sample {}: {first}", sample.sample));
                 report.warn(format!("sample {} failed and is left out: {reason}", sample.sample));
             }
-            true
+            !signalled()
         })
     })?;
+    drop(progress);
     let dataset = campaign.dataset();
     if !failures.is_empty() {
         dataset.file().set("/status", "failures", failures.clone())?;
     }
     let status = dataset.status()?;
+    let pending = campaign.pending()?.len();
+    if pending > 0 {
+        campaign.close()?;
+        return Err(Error::Stopped(format!(
+            "{}: {} of {} samples are solved; the same command goes on with the others",
+            path.display(),
+            samples.len() - pending,
+            samples.len()
+        )));
+    }
     let mut table = Table::new(&["quantity", "least", "mean", "largest", "unit"]);
     for quantity in &deck.quantity {
         let values: Vec<f64> = dataset
@@ -80,7 +103,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     report.finish(&[path]);
     if done == 0 {
         let first = failures.first().map_or(String::new(), |text| format!(": {text}"));
-        return Err(crate::Error::Failed(format!("no sample could be solved{first}")));
+        return Err(Error::Failed(format!("no sample could be solved{first}")));
     }
     Ok(())
 }

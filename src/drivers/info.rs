@@ -131,6 +131,8 @@ fn samples(reader: &Reader, text: &mut String) -> Result<()> {
     let number = |code: u8| codes.iter().filter(|&&c| c == code).count();
     let (done, failed) = (number(1), number(2));
     let pending = codes.len() - done - failed;
+    let part = reader.text("/", "part")?;
+    line(text, "part", &if part.is_empty() { part } else { format!("{part} of the campaign") });
     line(text, "samples", &format!("{}: {done} done, {failed} failed, {pending} pending", codes.len()));
     if reader.exists("/cost/time") && done > 0 {
         let times = reader.array::<f64>("/cost/time")?.1;
@@ -307,7 +309,7 @@ fn log(reader: &Reader, text: &mut String) -> Result<()> {
 
 /// Datasets that nothing above tells of.
 fn others(reader: &Reader, text: &mut String) -> Result<()> {
-    const KNOWN: [&str; 12] = [
+    const KNOWN: [&str; 13] = [
         "/mesh/",
         "/spaces/",
         "/partition/",
@@ -315,6 +317,7 @@ fn others(reader: &Reader, text: &mut String) -> Result<()> {
         "/basis/",
         "/qoi/",
         "/parameters",
+        "/sample",
         "/status",
         "/cost/",
         "/time",

@@ -1,6 +1,7 @@
 //! `tessera run`: one simulation, from the deck to its HDF5 file.
 use super::output;
 use crate::Result;
+use crate::campaign::Part;
 use crate::checkpoint::{Folder, Restart, Signals};
 use crate::deck::Deck;
 use crate::parallel::Comm;
@@ -17,7 +18,9 @@ pub struct RunOptions {
     pub petsc: Vec<String>,
     /// From what a run in time goes on; from the beginning if left out.
     pub restart: Option<Restart>,
-    /// What asks for a checkpoint and an end.
+    /// Which part of a campaign to solve; all of it if left out.
+    pub part: Option<Part>,
+    /// What asks for an early end: of a run in time after a checkpoint, of a campaign after the present sample.
     pub signals: Signals,
 }
 

@@ -1,6 +1,6 @@
 //! `tessera train`: from datasets to a reduced model.
 use super::{output, run::RunOptions};
-use crate::campaign::{Design, design_samples};
+use crate::campaign::{self, Design, design_samples};
 use crate::deck::{Deck, RomAlgorithm};
 use crate::parallel::Comm;
 use crate::physics::{Context, Problem};
@@ -8,7 +8,7 @@ use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
 use crate::rom::{Algorithm, BasisOptions, Columns, Model, Training, Truncation, energy_norm};
 use crate::solver::Simulation;
-use crate::storage::{DatasetFile, File, ModelFile};
+use crate::storage::{DatasetFile, File, ModelFile, Status};
 use crate::{Error, Result};
 use std::path::PathBuf;
 
@@ -29,9 +29,11 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
         return Err(deck.fault("random", "a reduced model has no random fields: only parameters may vary"));
     }
     let simulation = super::run::set_up(comm, deck, &report)?;
-    let own = [deck.output.directory.join(&deck.campaign.file)];
-    let paths = if datasets.is_empty() { &own[..] } else { datasets };
-    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths))?;
+    let paths = &match datasets {
+        [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
+        given => given.to_vec(),
+    };
+    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths, &report))?;
     let count = snapshots.parameters.len();
     report.line(format!("{count} snapshots from {}", list(paths)));
 
@@ -102,21 +104,24 @@ fn training(deck: &Deck) -> Result<Training> {
     })
 }
 
-/// The samples of some datasets.
+/// The samples of some datasets, in the order of their numbers: the parts of a campaign give what it gives undivided.
 struct Snapshots {
-    files: Vec<(DatasetFile, Vec<usize>)>,
+    files: Vec<DatasetFile>,
+    /// File, and sample in it.
+    places: Vec<(usize, usize)>,
     /// Full parameter vectors in the deck's order.
     parameters: Vec<Vec<f64>>,
 }
 
 impl Snapshots {
-    fn open(comm: &Comm, deck: &Deck, paths: &[PathBuf]) -> Result<Self> {
-        let mut result = Self { files: Vec::new(), parameters: Vec::new() };
+    fn open(comm: &Comm, deck: &Deck, paths: &[PathBuf], report: &Report) -> Result<Self> {
+        let mut files = Vec::new();
+        let mut found = Vec::new();
         for path in paths {
             let file = DatasetFile::open(comm, path, false)?;
-            let samples = file.samples()?;
+            let (samples, numbers) = (file.samples()?, file.numbers()?);
             let label = path.display().to_string();
-            let places: Vec<usize> = deck
+            let columns: Vec<usize> = deck
                 .parameters
                 .keys()
                 .map(|name| {
@@ -128,18 +133,36 @@ impl Snapshots {
                     })
                 })
                 .collect::<Result<_>>()?;
-            let done = file.done()?;
-            let width = samples.names.len();
-            for &sample in &done {
-                let row = &samples.values[sample * width..(sample + 1) * width];
-                result.parameters.push(places.iter().map(|&p| row[p]).collect());
+            let status = file.status()?;
+            let pending = status.iter().filter(|&&status| status == Status::Pending).count();
+            if pending > 0 {
+                let total = status.len();
+                report.warn(format!("{label}: {pending} of {total} samples are not solved and are left out"));
             }
-            result.files.push((file, done));
+            let width = samples.names.len();
+            for sample in file.done()? {
+                let row = &samples.values[sample * width..(sample + 1) * width];
+                let parameters: Vec<f64> = columns.iter().map(|&c| row[c]).collect();
+                found.push((numbers[sample], (files.len(), sample), parameters));
+            }
+            files.push(file);
         }
-        if result.parameters.is_empty() {
+        if found.is_empty() {
             return Err(Error::input(list(paths), "no sample is done: there is nothing to train on"));
         }
-        Ok(result)
+        found.sort_by_key(|&(number, place, _)| (number, place));
+        for group in found.chunk_by(|a, b| a.0 == b.0) {
+            for (i, (number, place, parameters)) in group.iter().enumerate() {
+                if let Some((_, first, _)) = group[..i].iter().find(|other| other.2 == *parameters) {
+                    let [first, second] = [first, place].map(|place| paths[place.0].display().to_string());
+                    let text = format!("its sample {number} is in {first} as well; a sample counts once");
+                    return Err(Error::input(second, text));
+                }
+            }
+        }
+        let (places, parameters) =
+            found.into_iter().map(|(_, place, parameters)| (place, parameters)).unzip();
+        Ok(Self { files, places, parameters })
     }
 
     /// All snapshots of a problem's solution. Collective.
@@ -147,24 +170,20 @@ impl Snapshots {
         let space = &problem.space;
         let plan = space.canonical();
         let mut columns = Columns::new(&space.mesh.comm, space.owned_dofs());
-        for (file, done) in &self.files {
-            for &sample in done {
-                let values = file.read_field(sample, &problem.field, &plan)?;
-                if values.len() != space.owned_dofs() {
-                    let label = file.file().label();
-                    return Err(Error::input(
-                        label,
-                        format!("\"{}\" has another number of components", problem.field),
-                    ));
-                }
-                columns.push(&values);
+        for &(file, sample) in &self.places {
+            let file = &self.files[file];
+            let values = file.read_field(sample, &problem.field, &plan)?;
+            if values.len() != space.owned_dofs() {
+                let text = format!("\"{}\" has another number of components", problem.field);
+                return Err(Error::input(file.file().label(), text));
             }
+            columns.push(&values);
         }
         Ok(columns)
     }
 
     fn close(self) -> Result<()> {
-        self.files.into_iter().try_for_each(|(file, _)| file.close())
+        self.files.into_iter().try_for_each(DatasetFile::close)
     }
 }
 

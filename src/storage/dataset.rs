@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::parallel::{Comm, Redistribution};
 use std::path::Path;
 
+const NUMBERS: &str = "/sample";
 const STATUS: &str = "/status";
 const ITERATIONS: &str = "/cost/iterations";
 const TIME: &str = "/cost/time";
@@ -107,6 +108,23 @@ impl DatasetFile {
     /// The parameters of all samples.
     pub fn samples(&self) -> Result<Samples> {
         self.file.parameters()
+    }
+
+    /// Writes the numbers that the samples have in the undivided campaign, when the file is created.
+    pub fn write_numbers(file: &File, numbers: &[usize]) -> Result<()> {
+        let numbers: Vec<u64> = numbers.iter().map(|&number| number as u64).collect();
+        file.write_array(NUMBERS, &[numbers.len() as u64], &numbers)?;
+        file.set(NUMBERS, "meaning", "number in the undivided campaign")
+    }
+
+    /// The numbers of the samples in the undivided campaign, from 0.
+    pub fn numbers(&self) -> Result<Vec<usize>> {
+        if !self.file.exists(NUMBERS) {
+            // Of an older version, which knew no parts.
+            return Ok((0..self.samples).collect());
+        }
+        let (_, numbers) = self.file.read_array::<u64>(NUMBERS)?;
+        Ok(numbers.iter().map(|&number| number as usize).collect())
     }
 
     /// Refuses to go on with a dataset of another design.

@@ -9,6 +9,7 @@
 //! /basis/<name>            [mode, node, component], with the attributes of a field
 //! /partition/{rank,expert} [cell]
 //! /time                    [step]
+//! /sample, /status         [sample] of a campaign: number in the undivided campaign, how far
 //! /qoi/<name>              [step] or [step, component]: unit, meaning
 //! /log/<name>              [entry] or [entry, column]: unit, meaning, names of columns
 //! ```

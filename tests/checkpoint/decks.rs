@@ -128,3 +128,26 @@ value = "x*y"
 name = "mean"
 kind = "average"
 "#;
+
+/// A campaign of samples that take some hundredths of a second each.
+pub const SAMPLES: &str = r#"
+mesh.box = { cell = "triangle", cells = [40, 40] }
+solver = { method = "direct", tolerance = 1e-12 }
+output.xdmf = false
+campaign = { design = "sobol", samples = 90, seed = 3 }
+rom = { modes = 4, tolerance = 0.0 }
+[parameters]
+k = { default = 2.0, range = [1.0, 5.0] }
+s = { default = 4.0, range = [1.0, 9.0] }
+[[physics]]
+name = "heat"
+model = "diffusion"
+degree = 2
+field = "temperature"
+conductivity = "1 + k*x"
+source = "s"
+boundary = [{ marker = "left", value = "1 + 0.1*k*y" }, { marker = "right", coefficient = "k", ambient = 3.0 }]
+[[quantity]]
+name = "mean"
+kind = "average"
+"#;

@@ -1,4 +1,6 @@
 //! Checkpoints: restarts give the answer of an uninterrupted run, on any number of ranks, after whatever fault.
+mod array;
+mod cluster;
 mod damage;
 mod decks;
 mod disks;

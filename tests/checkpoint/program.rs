@@ -39,10 +39,14 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// `tessera run` with absolute paths, so that its processes can be told from all others.
     pub fn command(&self, ranks: usize, arguments: &[&str]) -> Command {
+        self.tessera(ranks, "run", arguments)
+    }
+
+    /// A command of the program, with absolute paths, so that its processes can be told from all others.
+    pub fn tessera(&self, ranks: usize, word: &str, arguments: &[&str]) -> Command {
         let mut command = mpirun(WATCHDOG, ranks, env!("CARGO_BIN_EXE_tessera"));
-        command.arg("run").arg(self.file("deck.toml")).args(arguments);
+        command.arg(word).arg(self.file("deck.toml")).args(arguments);
         command.current_dir(self.path()).env("RAYON_NUM_THREADS", "1");
         command
     }
