@@ -56,7 +56,7 @@ const ROUND_BYTES: u64 = 1 << 30;
 /// on few ranks first, as MPI-IO does for collective calls, would only copy (measured by `benches/storage`).
 const DIRECT_BYTES: u64 = 1 << 20;
 
-/// A dataset has at most so many entries for each byte of its file: those of several bytes may be compressed.
+/// A dataset has at most so many entries for each byte that it takes: those of several bytes may be compressed.
 const COMPRESSION: u64 = 200;
 
 /// What HDF5 reports when a transfer was converted from another number type on the way.
@@ -216,11 +216,16 @@ pub(super) fn extent(dataset: &Dataset) -> hdf5::Result<Vec<u64>> {
         dims
     };
     drop(guard);
-    let size = dataset.file()?.size();
+    // Only of a file that nobody writes is the size known; 0 means that it is not.
+    let file = dataset.file()?;
+    let size = if file.is_read_only() { file.size() } else { 0 };
+    let size = if size == 0 { u64::MAX } else { size };
+    let stored = if entries(&dims) == 0 { size } else { dataset.storage_size().min(size) };
     // An axis of no entries must not hide the length of another.
     let least: Vec<u64> = dims.iter().map(|&n: &u64| n.max(1)).collect();
-    if entries(&least) > size.saturating_mul(COMPRESSION) {
-        let message = format!("the shape {dims:?} is too large for a file of {size} bytes");
+    if entries(&least) > stored.saturating_mul(COMPRESSION) {
+        let message =
+            format!("its shape {dims:?} is too large for the {stored} bytes that it has in the file");
         return Err(hdf5::Error::Internal(message));
     }
     Ok(dims)
