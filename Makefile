@@ -64,8 +64,9 @@ bench: build  ## comparisons and scaling; tables of ratios
 
 soak: export KILLS ?= 50
 soak: export DAMAGES ?= 200
+soak: export FUZZ_CASES ?= 4000
 soak: build  ## the tests over and over (ROUNDS=20), to find what fails rarely
-	for round in $$(seq $(or $(ROUNDS),20)); do echo "round $$round"; cargo test --release --workspace -q || exit 1; done
+	for round in $$(seq $(or $(ROUNDS),20)); do echo "round $$round"; FUZZ_SEED=$$round cargo test --release --workspace -q || exit 1; done
 
 doc: setup  ## API documentation (target/doc) and, with mdbook installed, the book (target/book)
 	cargo doc --release --workspace --no-deps

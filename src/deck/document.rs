@@ -6,6 +6,12 @@ use std::fmt::Write;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
+/// Most parts of the key of an override: each may make a table inside a table. (Of a deck's text the parser limits the
+/// depth.)
+const MOST_PARTS: usize = 32;
+/// Faults listed before the rest is only counted.
+const LISTED: usize = 100;
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Place {
@@ -104,8 +110,13 @@ impl Document {
             Place::Text(range) => (0, range.start),
             Place::Override(number) => (1, *number),
         });
-        let mut list: Vec<Diagnostic> = faults.into_iter().map(|fault| self.diagnostic(fault)).collect();
+        let more = faults.len().saturating_sub(LISTED);
+        let mut list: Vec<Diagnostic> =
+            faults.into_iter().take(LISTED).map(|fault| self.diagnostic(fault)).collect();
         list.dedup();
+        if more > 0 {
+            list.push(Diagnostic::new(&self.name, format!("and {more} more faults")));
+        }
         list
     }
 
@@ -294,8 +305,11 @@ fn convert(
 fn set(root: &mut Node, number: usize, text: &str) -> Result<(), String> {
     let place = Place::Override(number);
     let (path, value) = text.split_once('=').ok_or("expected key.path=value")?;
-    let value = parse_value(value.trim(), &place)?;
     let path: Vec<String> = segments(path).collect();
+    if path.len() > MOST_PARTS {
+        return Err(format!("the key has more than {MOST_PARTS} parts"));
+    }
+    let value = parse_value(value.trim(), &place)?;
     let (last, above) = path.split_last().ok_or("expected key.path=value")?;
     let mut node = root;
     for segment in above {

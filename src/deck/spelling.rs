@@ -1,10 +1,16 @@
 //! Helping with slips of the pen.
 
+/// Longer texts, in bytes, are no misspelt names.
+const LONGEST_NAME: usize = 200;
+
 /// The known name nearest to `found`, if near enough to have been meant.
 pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    let lower = found.to_lowercase();
+    // Nobody means a name by a text, and comparing takes the product of both lengths.
+    let is_name = |name: &str| name.len() <= LONGEST_NAME;
+    let lower = if is_name(found) { found.to_lowercase() } else { return None };
     known
         .iter()
+        .filter(|name| is_name(name))
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), *name))
         .filter(|(distance, name)| *distance <= 1 + found.len().min(name.len()) / 4)
         .min_by(|(a, first), (b, second)| {

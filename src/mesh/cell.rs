@@ -186,7 +186,8 @@ impl CellType {
                 let c = edge(o, c);
                 (det(a, b, c), length(a) * length(b) * length(c))
             };
-            if scale > 0.0 { volume / scale } else { 0.0 }
+            // Not finite without a length, or with one beyond the largest number.
+            Some(volume / scale).filter(|quality| quality.is_finite()).unwrap_or(0.0)
         });
         quality.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), q| (low.min(q), high.max(q)))
     }

@@ -4,6 +4,7 @@
 //! l_j of the prescribed values and modes phi_i that vanish where values are prescribed. Galerkin
 //! projection on the modes gives c. Below, "basis" means liftings and modes together, in that order.
 use super::theta::{Inputs, Ratio, Theta, values};
+use crate::physics::Problem;
 use crate::physics::coefficient::Context;
 use crate::{Error, Result};
 use faer::linalg::solvers::Solve;
@@ -80,6 +81,15 @@ pub struct Solution {
     pub relative: f64,
     /// Why the estimate is no proven bound, if so.
     pub doubt: Option<String>,
+}
+
+impl Description {
+    /// Whether all factors name things that the problem has. Local.
+    pub fn fits(&self, problem: &Problem) -> bool {
+        let thetas = [&self.lifts, &self.matrices, &self.loads, &self.coupled].into_iter().flatten();
+        let ratios = self.coercivity.iter().flatten().flat_map(|ratio| &ratio.factors);
+        thetas.map(|theta| &theta.factor).chain(ratios).all(|factor| factor.fits(problem))
+    }
 }
 
 impl Reduced {

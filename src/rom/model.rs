@@ -279,7 +279,10 @@ impl Model {
                 }
             };
             let d = &description;
-            let (n, up) = (d.lifts.len() + d.modes, d.upstream_basis);
+            if !d.fits(problem) {
+                return Err(broken("the description does not fit the deck"));
+            }
+            let (n, up) = (d.lifts.len().saturating_add(d.modes), d.upstream_basis);
             let above = model.stages.len();
             if d.upstream.is_some_and(|u| u >= above || model.stages[u].basis() != up) {
                 return Err(broken("it reads a physics that does not stand above it"));

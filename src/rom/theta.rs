@@ -56,6 +56,24 @@ impl Inputs for Problem {
 }
 
 impl Factor {
+    /// Whether the problem has what the factor names: one from a damaged file may name anything. Local.
+    pub fn fits(&self, problem: &Problem) -> bool {
+        match self {
+            Self::One => true,
+            Self::Coefficient { integral, output, region, fields, slope, .. } => {
+                let coefficients = problem.integrals.get(*integral).map(|i| &i.coefficients);
+                let has_region = |c: &Coefficients, i: usize| *region < c.inputs[i].len();
+                slope.iter().all(|&input| input < fields.len())
+                    && coefficients.is_some_and(|c| {
+                        c.outputs.get(*output).is_some_and(|o| o.uses.iter().all(|&i| has_region(c, i)))
+                    })
+            }
+            Self::Essential { condition, component, .. } => {
+                problem.conditions.get(*condition).is_some_and(|c| *component < c.values.len())
+            }
+        }
+    }
+
     /// The value at these parameters. Local, independent of the mesh's size.
     pub fn value(&self, inputs: &dyn Inputs, context: &Context) -> f64 {
         match self {

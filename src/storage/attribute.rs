@@ -173,11 +173,17 @@ fn read(attribute: &Attribute) -> hdf5::Result<Value> {
         }
         TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(IntSize::U1 | IntSize::U2 | IntSize::U4) => {
             let list = attribute.read_raw::<i64>()?;
-            if scalar { Value::Integer(list[0]) } else { Value::Integers(list) }
+            match list[..] {
+                [value] if scalar => Value::Integer(value),
+                _ => Value::Integers(list),
+            }
         }
         TypeDescriptor::Float(FloatSize::U4 | FloatSize::U8) => {
             let list = attribute.read_raw::<f64>()?;
-            if scalar { Value::Float(list[0]) } else { Value::Floats(list) }
+            match list[..] {
+                [value] if scalar => Value::Float(value),
+                _ => Value::Floats(list),
+            }
         }
         other => return Err(hdf5::Error::Internal(format!("its type is {other}"))),
     })

@@ -56,6 +56,9 @@ const ROUND_BYTES: u64 = 1 << 30;
 /// on few ranks first, as MPI-IO does for collective calls, would only copy (measured by `benches/storage`).
 const DIRECT_BYTES: u64 = 1 << 20;
 
+/// A dataset has at most so many entries for each byte that it takes: those of several bytes may be compressed.
+const COMPRESSION: u64 = 200;
+
 /// What HDF5 reports when a transfer was converted from another number type on the way.
 const CAUSE_CONVERSION: u32 = 0x02;
 
@@ -128,7 +131,7 @@ pub struct Slab {
 impl Slab {
     /// Number of entries.
     pub fn len(&self) -> u64 {
-        self.count.iter().product()
+        entries(&self.count)
     }
 
     /// Whether it holds nothing.
@@ -192,17 +195,40 @@ fn select(dataset: &Dataset, piece: &Slab) -> hdf5::Result<(Id, Id)> {
     }
 }
 
+/// Entries of a box; the greatest number for more than that.
+fn entries(count: &[u64]) -> u64 {
+    count.iter().fold(1, |product, &n| product.saturating_mul(n))
+}
+
 /// The extent of a dataset, exact for more than 2^32 entries.
+///
+/// # Errors
+/// Also for an extent that the file cannot hold: so nothing is ever allocated or counted on the word of a damaged
+/// file.
 pub(super) fn extent(dataset: &Dataset) -> hdf5::Result<Vec<u64>> {
-    let _guard = hdf5_sys::LOCK.lock();
+    let guard = hdf5_sys::LOCK.lock();
     // SAFETY: `dims` has room for every axis that HDF5 reports.
-    unsafe {
+    let dims = unsafe {
         let space = Id::new(H5Dget_space(dataset.id()))?;
         let axes = hdf5::h5check(H5Sget_simple_extent_ndims(space.0))?;
         let mut dims = vec![0; axes as usize];
         hdf5::h5check(H5Sget_simple_extent_dims(space.0, dims.as_mut_ptr(), ptr::null_mut()))?;
-        Ok(dims)
+        dims
+    };
+    drop(guard);
+    // Only of a file that nobody writes is the size known; 0 means that it is not.
+    let file = dataset.file()?;
+    let size = if file.is_read_only() { file.size() } else { 0 };
+    let size = if size == 0 { u64::MAX } else { size };
+    let stored = if entries(&dims) == 0 { size } else { dataset.storage_size().min(size) };
+    // An axis of no entries must not hide the length of another.
+    let least: Vec<u64> = dims.iter().map(|&n: &u64| n.max(1)).collect();
+    if entries(&least) > stored.saturating_mul(COMPRESSION) {
+        let message =
+            format!("its shape {dims:?} is too large for the {stored} bytes that it has in the file");
+        return Err(hdf5::Error::Internal(message));
     }
+    Ok(dims)
 }
 
 /// The dataset's shape, if the slab has its axes, lies inside it and has as many entries as `values`.

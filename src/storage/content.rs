@@ -88,7 +88,7 @@ impl Content {
             let there = reader.members(group).join(", ");
             return Err(Error::input(label, format!("there is no field \"{missing}\" (fields: {there})")));
         }
-        let [nodes, dimension] = reader.shape("/mesh/geometry")?[..] else {
+        let [nodes, dimension @ 1..=3] = reader.shape("/mesh/geometry")?[..] else {
             return Err(Error::input(label, "/mesh/geometry has not the shape [vertex, coordinate]"));
         };
         let cells = rows(reader, "/mesh/topology")?;

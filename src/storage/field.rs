@@ -262,8 +262,9 @@ pub(super) fn parse(
     name: &str,
     shape: &[u64],
 ) -> std::result::Result<(Field, u64), String> {
-    let [steps, entities, components] = shape[..] else {
-        return Err(format!("a field has the shape [step, node, component], not {shape:?}"));
+    let (steps, entities, components) = match shape[..] {
+        [steps, entities, components] if entities > 0 && components > 0 => (steps, entities, components),
+        _ => return Err(format!("a field has the shape [step, node, component], not {shape:?}")),
     };
     let get = |name: &str| attribute::get(root, path, name).map_err(message);
     let text = |name: &str| Ok::<_, String>(get(name)?.map_or(String::new(), |value| value.to_string()));

@@ -4,6 +4,7 @@ use super::collective::{self, Element, Slab, message};
 use super::field::{self, Field, field_path};
 use super::file::{exists, signature};
 use crate::error::{Error, Result};
+use hdf5::LocationType;
 use std::path::{Path, PathBuf};
 
 /// An HDF5 file open for reading by this process alone. Needs no MPI.
@@ -50,15 +51,30 @@ impl Reader {
 
     /// Paths of all datasets below a group, in alphabetical order.
     pub fn datasets(&self, group: &str) -> Vec<String> {
-        let group = group.trim_end_matches('/');
-        let here = if group.is_empty() { Ok((*self.file).clone()) } else { self.file.group(group) };
-        let Ok(here) = here else { return Vec::new() };
-        let mut paths: Vec<String> = here.datasets().unwrap_or_default().iter().map(|d| d.name()).collect();
-        for inner in here.groups().unwrap_or_default() {
-            paths.extend(self.datasets(&inner.name()));
+        let (mut found, mut seen) = (Vec::new(), Vec::new());
+        let mut pending = vec![group.trim_end_matches('/').to_string()];
+        while let Some(path) = pending.pop() {
+            let here = if path.is_empty() { Ok((*self.file).clone()) } else { self.file.group(&path) };
+            // Links may lead back to a group above.
+            let Ok((here, token)) = here.and_then(|here| here.loc_info().map(|info| (here, info.token)))
+            else {
+                continue;
+            };
+            if seen.contains(&token) {
+                continue;
+            }
+            seen.push(token);
+            for name in here.member_names().unwrap_or_default() {
+                let inner = format!("{path}/{name}");
+                match here.loc_type_by_name(&name) {
+                    Ok(LocationType::Dataset) => found.push(inner),
+                    Ok(LocationType::Group) => pending.push(inner),
+                    _ => {}
+                }
+            }
         }
-        paths.sort();
-        paths
+        found.sort();
+        found
     }
 
     /// An attribute of the object at `path` ("/" for the file).

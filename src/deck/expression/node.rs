@@ -196,6 +196,18 @@ impl Node {
         }
     }
 
+    /// Levels of the tree; found without recursion, which the tree may be too deep for.
+    pub(super) fn depth(&self) -> usize {
+        let (mut deepest, mut pending) = (0, vec![(self, 1)]);
+        while let Some((node, depth)) = pending.pop() {
+            deepest = deepest.max(depth);
+            if let Node::Call(_, arguments) = node {
+                pending.extend(arguments.iter().map(|argument| (argument, depth + 1)));
+            }
+        }
+        deepest
+    }
+
     /// The derivative with respect to a variable.
     pub(super) fn derivative(&self, variable: usize) -> Node {
         let (function, arguments) = match self {

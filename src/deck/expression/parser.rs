@@ -6,6 +6,10 @@ use std::fmt;
 /// Deepest nesting of brackets, signs and powers.
 const DEPTH: usize = 48;
 
+/// Deepest tree: a sum of as many terms is one. Derivatives of products take its square in memory, and all take
+/// stack in proportion.
+const DEEPEST: usize = 1000;
+
 /// Longest text of an expression, in bytes.
 const LONGEST: usize = 10_000;
 
@@ -49,11 +53,14 @@ pub(super) fn parse(text: &str, names: &[String]) -> Result<Node> {
         return fault(0, "the expression is empty");
     }
     if text.len() > LONGEST {
-        return fault(LONGEST, format!("the expression is longer than {LONGEST} characters"));
+        return fault(0, format!("the expression is longer than {LONGEST} characters"));
     }
     let mut parser = Parser { tokens: tokens(text)?, next: 0, names, nesting: 0 };
     let node = parser.expression(0)?;
     match parser.peek() {
+        (_, Token::End) if node.depth() > DEEPEST => {
+            fault(0, format!("more than {DEEPEST} operations in a row: put some of them in brackets"))
+        }
         (_, Token::End) => Ok(node),
         (offset, Token::Close) => fault(*offset, "\")\" without a \"(\" before it"),
         (offset, _) => fault(*offset, "expected an operator such as + or *"),
