@@ -273,6 +273,40 @@ fn in_a_campaign(comm: &Comm) {
     });
 }
 
+/// Initial and boundary values take the field at the nodes, of degree 2 as well.
+fn initial_and_boundary_values(comm: &Comm) {
+    for degree in [1, 2] {
+        let text = format!(
+            "[mesh]\nbox = {{ cell = \"triangle\", cells = [6, 6] }}\n[parameters]\na = 3\n[random.g]\nkind = \"matern\"\n\
+             range = 0.5\n[[physics]]\nmodel = \"diffusion\"\ndegree = {degree}\n\
+             boundary = [{{ marker = \"left\", value = \"a*g + y\" }}]\n[[initial]]\nvalue = \"g^2 + a\"\n\
+             [time]\nend = 1\nstep = 0.1\n"
+        );
+        let mut simulation = Simulation::new(comm, &Deck::parse(&text, "initial", &[]).unwrap()).unwrap();
+        let context = simulation.default_context();
+        simulation.set_initial(&context).unwrap();
+        let stage = &simulation.stages[0];
+        let space = stage.space().clone();
+        let field = simulation.random.field(0).at_nodes_of(&space);
+        assert!(comm.max(field.iter().fold(0.0f64, |m, v| m.max(v.abs()))) > 0.1);
+        let initial = stage.solution.local_read().unwrap();
+        assert!(initial.iter().zip(&field).all(|(u, g)| (u - g * g - 3.0).abs() < 1e-12));
+        let essential = stage.problem.essential(&context).unwrap();
+        for node in (0..space.owned_nodes).filter(|&node| essential.fixed[node]) {
+            let expected = 3.0 * field[node] + space.point(node)[1];
+            assert!((essential.values[node] - expected).abs() < 1e-12);
+        }
+        // The vertices are among the nodes of both degrees.
+        let vertices = simulation.random.field(0);
+        let near = |x: [f64; 3], y: [f64; 3]| (0..2).all(|d| (x[d] - y[d]).abs() < 1e-9);
+        for node in 0..vertices.space.owned_nodes {
+            let point = vertices.space.point(node);
+            let same = (0..space.owned_nodes).find(|&other| near(space.point(other), point)).unwrap();
+            assert!((field[same] - vertices.values.borrow()[node]).abs() < 1e-12);
+        }
+    }
+}
+
 fn faults(_: &Comm) {
     for (random, words) in [
         ("kind = \"matern\"", "range"),
@@ -311,6 +345,7 @@ fn main() -> std::process::ExitCode {
             ("spectral", spectral),
             ("ranks", ranks),
             ("in_a_campaign", in_a_campaign),
+            ("initial_and_boundary_values", initial_and_boundary_values),
             ("faults", faults),
         ],
     )

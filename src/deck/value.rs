@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// A number, or an expression in x, y, z (m), t (s), pi and the parameters, such as
-/// "300 + 20*sin(pi*x)". Operators: + - * / ^ < <= > >=; functions: sin cos tan asin acos atan atan2
+/// A number, or an expression in x, y, z (m), t (s), pi, the parameters and, in physics and initial values, the
+/// random fields, such as "300 + 20*sin(pi*x)". Operators: + - * / ^ < <= > >=; functions: sin cos tan asin acos atan atan2
 /// sinh cosh tanh exp log (= ln) log10 log2 sqrt abs sign floor ceil step (= heaviside) min max mod pow
 /// if(condition, yes, no).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -273,19 +273,9 @@ impl Builder<'_> {
                 let expression = scalar
                     .parse(&self.variables)
                     .map_err(|error| self.fault("expression", format!("`{text}`: {error}")))?;
-                self.source(expression)
+                source(self.deck, expression, self.inputs)
             }
         })
-    }
-
-    fn source(&self, expression: Expression) -> Source {
-        if let Some(value) = expression.as_constant() {
-            return Source::Constant(value);
-        }
-        match with_fields(self.deck, expression, self.inputs) {
-            Ok(formula) => Source::Fields(Rc::new(formula)),
-            Err(expression) => Source::Expression(Rc::new(expression)),
-        }
     }
 
     /// Indices of the mesh's facets that carry a boundary's markers, ascending.
@@ -341,15 +331,11 @@ impl Builder<'_> {
     }
 }
 
-/// An expression with the random fields that it uses; itself where it uses none.
-///
-/// # Errors
-/// The expression.
-pub fn with_fields(
-    deck: &Deck,
-    expression: Expression,
-    inputs: Inputs,
-) -> std::result::Result<FieldExpression, Expression> {
+/// An expression in the variables of [`Deck::field_variables`], with the random fields that it uses.
+pub fn source(deck: &Deck, expression: Expression, inputs: Inputs) -> Source {
+    if let Some(value) = expression.as_constant() {
+        return Source::Constant(value);
+    }
     let known = deck.parameters.len();
     let field = |parameter: usize| {
         let (name, _) = deck.random.get_index(parameter.checked_sub(known)?)?;
@@ -358,10 +344,10 @@ pub fn with_fields(
     };
     let fields: Vec<_> = expression.parameters().filter_map(field).collect();
     if fields.is_empty() {
-        return Err(expression);
+        return Source::Expression(Rc::new(expression));
     }
     let variables = COORDINATES.len() + known + deck.random.len();
-    Ok(FieldExpression { expression, fields, variables })
+    Source::Fields(Rc::new(FieldExpression { expression, fields, variables }))
 }
 
 pub(super) const ZERO: Source = Source::Constant(0.0);

@@ -9,7 +9,7 @@ use crate::deck::{Deck, SolverMethod};
 use crate::fem::{Essential, History, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
-use crate::physics::coefficient::NodalField;
+use crate::physics::coefficient::{NodalField, Source};
 use crate::physics::{Context, Equation, Model, Place, Problem, build};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
@@ -184,10 +184,10 @@ impl Simulation {
             {
                 let mut values = stage.solution.write()?;
                 for (i, function) in functions.into_iter().enumerate().take(space.components) {
-                    let of_nodes = match build::with_fields(&self.deck, function, &self.random.inputs()) {
-                        Ok(formula) => formula.at_nodes_of(&space, context),
-                        Err(function) => (0..space.owned_nodes)
-                            .map(|node| function.eval(&context.arguments(&space.point(node))))
+                    let of_nodes = match build::source(&self.deck, function, &self.random.inputs()) {
+                        Source::Fields(formula) => formula.at_nodes_of(&space, context),
+                        source => (0..space.owned_nodes)
+                            .map(|node| source.evaluate(&context.arguments(&space.point(node)), 0.0))
                             .collect(),
                     };
                     for (node, value) in of_nodes.into_iter().enumerate().take(space.owned_nodes) {

@@ -54,6 +54,11 @@ fn equal(whole: &Samples, found: &Samples, total: usize) {
     }
 }
 
+/// What an attempt gives that comes in time. On a busy machine the program may be ready before a signal reaches it.
+fn in_time<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    (0..5).find_map(|_| attempt()).expect("one of five attempts comes in time")
+}
+
 fn undivided(total: usize) -> Samples {
     let place = Place::new(&deck(total));
     campaign(&place, 1, &[]).expect(0);
@@ -71,14 +76,18 @@ fn parts_and_signals_leave_no_sample_out() {
     same(&whole, &place, 3, 12);
 
     for name in ["USR1", "TERM"] {
-        let place = Place::new(&deck(30));
-        let mut command = place.tessera(2, "campaign", &[]);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("mpirun starts");
+        let (place, outcome) = in_time(|| {
+            let place = Place::new(&deck(30));
+            let mut command = place.tessera(2, "campaign", &[]);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("mpirun starts");
+            wait_until("the dataset", || place.file("out/dataset.h5").exists());
+            // One rank only, and not the first.
+            signal(name, place.processes().get(1..).unwrap_or_default());
+            let outcome = Outcome::new(child.wait_with_output().expect("it ends"));
+            (outcome.code != Some(0)).then_some((place, outcome))
+        });
+        let outcome = outcome.expect(75);
         let dataset = place.file("out/dataset.h5");
-        wait_until("the dataset", || dataset.exists());
-        // One rank only, and not the first.
-        signal(name, &place.processes()[1..]);
-        let outcome = Outcome::new(child.wait_with_output().expect("it ends")).expect(75);
         let before = done(&dataset);
         let words =
             format!("dataset.h5: {} of 30 samples are solved; the same command goes on", before.len());
@@ -220,21 +229,25 @@ fn from_campaign_to_prediction(cluster: &Cluster, whole: &Samples) {
 
 /// A task whose program is killed fails; submitted again, it goes on.
 fn killed_task(cluster: &Cluster, whole: &Samples) {
-    let jobs = Jobs::new(cluster, 90);
-    let deck = jobs.place.file("deck.toml");
-    let (script, deck) = (script("campaign-array.sh"), deck.to_str().unwrap());
+    let script = script("campaign-array.sh");
     let mpirun = ("LAUNCH", "mpirun --oversubscribe");
-    let submit = |variables: &[(&str, &str)], array: &str| {
-        let arguments = ["--parsable", "--ntasks-per-node=1", array, &script, deck];
+    let submit = |jobs: &Jobs, variables: &[(&str, &str)], array: &str| {
+        let deck = jobs.place.file("deck.toml");
+        let arguments = ["--parsable", "--ntasks-per-node=1", array, &script, deck.to_str().unwrap()];
         jobs.submit("sbatch", &[variables, &[mpirun]].concat(), &arguments)
     };
-    let array = submit(&[], "--array=1-3");
-    let log = jobs.place.file(&format!("campaign-{array}_2.log"));
-    wait_until("a sample", || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("samples 1/30")));
-    signal("KILL", &jobs.processes("2/3"));
-    jobs.wait();
+    let (jobs, array) = in_time(|| {
+        let jobs = Jobs::new(cluster, 90);
+        let array = submit(&jobs, &[], "--array=1-3");
+        let log = jobs.place.file(&format!("campaign-{array}_2.log"));
+        wait_until("a sample", || {
+            std::fs::read_to_string(&log).is_ok_and(|text| text.contains("samples 1/30"))
+        });
+        signal("KILL", &jobs.processes("2/3"));
+        jobs.wait();
+        jobs.state(&format!("{array}_2")).starts_with("JobState=FAILED").then_some((jobs, array))
+    });
     let text = jobs.log();
-    assert!(jobs.state(&format!("{array}_2")).starts_with("JobState=FAILED"), "{text}");
     for task in ["1", "3"] {
         let state = jobs.state(&format!("{array}_{task}"));
         assert_eq!(state, "JobState=COMPLETED ExitCode=0:0", "{text}");
@@ -242,11 +255,11 @@ fn killed_task(cluster: &Cluster, whole: &Samples) {
     let before = done(&jobs.place.file("out/dataset-2-of-3.h5"));
     assert!(!before.is_empty() && before.len() < 30, "{before:?}");
     // An array of one task does not know of how many parts.
-    let lost = submit(&[], "--array=2");
+    let lost = submit(&jobs, &[], "--array=2");
     jobs.wait();
     assert!(jobs.log().contains("some tasks only: say of how many parts"), "{}", jobs.log());
     assert_eq!(jobs.state(&lost), "JobState=FAILED ExitCode=2:0");
-    submit(&[("PARTS", "3")], "--array=2");
+    submit(&jobs, &[("PARTS", "3")], "--array=2");
     jobs.wait();
     same(whole, &jobs.place, 3, 90);
     let after = done(&jobs.place.file("out/dataset-2-of-3.h5"));
