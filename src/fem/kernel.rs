@@ -168,6 +168,26 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                 }
                 let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
                 let place = Row::<C>::new(job.pattern, &job.rows, node, positions);
+                if essential.is_none() && place.off_diagonal_length == 0 {
+                    // Nearly all rows; nothing to decide from block to block.
+                    let mut rows = place.diagonal_rows(part.diagonal);
+                    if F::SYMMETRIC {
+                        for b in 0..a {
+                            let block = &scatter[packed::<N>(b, a)];
+                            add_block(&mut rows, positions[b], |i, j| block[j][i]);
+                        }
+                        for b in a..N {
+                            let block = &scatter[packed::<N>(a, b)];
+                            add_block(&mut rows, positions[b], |i, j| block[i][j]);
+                        }
+                    } else {
+                        for b in 0..N {
+                            let block = &scatter[a * N + b];
+                            add_block(&mut rows, positions[b], |i, j| block[i][j]);
+                        }
+                    }
+                    continue;
+                }
                 for b in 0..N {
                     let (values, transposed) = block(b);
                     let value = |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
@@ -223,6 +243,17 @@ impl<'a, const C: usize> Row<'a, C> {
         Self { positions, diagonal, diagonal_length, off_diagonal, off_diagonal_length }
     }
 
+    /// The node's rows in the diagonal part.
+    #[inline(always)]
+    fn diagonal_rows<'p>(&self, diagonal: &'p mut [f64]) -> [&'p mut [f64]; C] {
+        let mut rest = &mut diagonal[self.diagonal..];
+        std::array::from_fn(|_| {
+            let row;
+            (row, rest) = std::mem::take(&mut rest).split_at_mut(self.diagonal_length);
+            row
+        })
+    }
+
     #[inline(always)]
     pub(super) fn add(&self, b: usize, part: &mut Part, value: impl Fn(usize, usize) -> f64) {
         let position = self.positions[b];
@@ -237,6 +268,17 @@ impl<'a, const C: usize> Row<'a, C> {
             for (j, entry) in entries.iter_mut().enumerate() {
                 *entry += value(i, j);
             }
+        }
+    }
+}
+
+/// Adds a block at its place in the rows of a node, which are of one length.
+#[inline(always)]
+fn add_block<const C: usize>(rows: &mut [&mut [f64]; C], position: u16, value: impl Fn(usize, usize) -> f64) {
+    let start = position as usize * C;
+    for (i, row) in rows.iter_mut().enumerate() {
+        for (j, entry) in row[start..start + C].iter_mut().enumerate() {
+            *entry += value(i, j);
         }
     }
 }
