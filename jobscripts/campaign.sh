@@ -1,10 +1,16 @@
 #!/bin/bash
-# A campaign in one job, all ranks on each sample:  sbatch jobscripts/campaign.sh DECK [more arguments]
+# A campaign in one job, all ranks on each sample, or as a job array, one task for each part of its samples:
 #
-# Two minutes before the time limit Slurm signals this script, which passes the signal on; the program finishes the
-# present sample and ends with exit code 75; the job goes back to the queue under the same number and, when its turn
-# comes again, goes on with the samples that are left. The same happens when a node fails (--requeue). Follow it with
-# `squeue --me` and `tail -f campaign-JOB.log`; `scancel JOB` ends it, and submitting it again goes on.
+#   sbatch jobscripts/campaign.sh DECK [more arguments]                    one job
+#   sbatch --array=1-8 jobscripts/campaign.sh DECK                         an array, as many parts as --array says
+#   sbatch --array=1-100%10 jobscripts/campaign.sh DECK                    100 parts, no more than 10 at a time
+#   PARTS=100 sbatch --array=7,12 jobscripts/campaign.sh DECK              parts 7 and 12 of 100 once more
+#
+# Part K of N goes to its own dataset-K-of-N.h5; `tessera train DECK` takes all of them. Two minutes before the time
+# limit Slurm signals this script, which passes the signal on; the program finishes the present sample and ends with
+# exit code 75; the job, or task, goes back to the queue under the same number and, when its turn comes again, goes on
+# with the samples that are left. The same happens when a node fails (--requeue). Follow it with `squeue --me --array`
+# and `tail -f campaign-JOB.log`; `scancel JOB` ends it, and submitting it again goes on.
 #SBATCH --job-name=campaign
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=32
@@ -13,16 +19,28 @@
 #SBATCH --signal=B:USR1@120        # B: to this script alone; seconds before the limit: more than a sample takes
 #SBATCH --requeue
 #SBATCH --open-mode=append         # one log, however often the job goes back to the queue
-#SBATCH --output=%x-%j.log
+#SBATCH --output=%x-%j.log         # for an array better --output=%x-%A_%a.log: job and task
 ##SBATCH --account=...             # your site's names; ## is a comment, # with SBATCH is not
 ##SBATCH --partition=...
 set -uo pipefail
 [[ $# -gt 0 ]] || { echo "usage: sbatch $0 DECK [ARGUMENT ...]" >&2; exit 2; }
 
+# Which part; an array of some tasks only does not know how many there are in all.
+part=() what="job ${SLURM_JOB_ID:-none}" job=${SLURM_JOB_ID:-}
+if [[ -n ${SLURM_ARRAY_TASK_ID:-} ]]; then
+  if [[ -z ${PARTS:-} && ( $SLURM_ARRAY_TASK_MIN != 1 || $SLURM_ARRAY_TASK_COUNT != "$SLURM_ARRAY_TASK_MAX" ) ]]; then
+    echo "some tasks only: say of how many parts, as in  PARTS=100 sbatch --array=7,12 $0 DECK" >&2
+    exit 2
+  fi
+  part=(--part "$SLURM_ARRAY_TASK_ID/${PARTS:-$SLURM_ARRAY_TASK_MAX}")
+  job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # this task alone: the number of one task is that of the array
+  what="part ${part[1]}, task $job"
+fi
+
 # What Tessera was built with, one of:
 # module load openmpi petsc hdf5-mpi
 # spack load petsc hdf5
-# image=tessera.sif                # and below: "${launch[@]}" apptainer exec "$image" tessera campaign ...
+# image=tessera.sif                # and below: "${launch[@]}" apptainer exec "$image" tessera campaign "${part[@]}" "$@"
 
 # Slurm runs a copy of this file, so the repository is where the job was submitted, unless told otherwise.
 tessera=${TESSERA:-${SLURM_SUBMIT_DIR:-$PWD}/target/release/tessera}
@@ -41,8 +59,8 @@ else
   launch=(mpirun)
 fi
 
-echo "== job ${SLURM_JOB_ID:-none}, requeued ${SLURM_RESTART_COUNT:-0} times, on ${SLURM_JOB_NODELIST:-this machine}, $(date)"
-"${launch[@]}" "$tessera" campaign "$@" &
+echo "== $what, requeued ${SLURM_RESTART_COUNT:-0} times, on ${SLURM_JOB_NODELIST:-this machine}, $(date)"
+"${launch[@]}" "$tessera" campaign ${part[@]+"${part[@]}"} "$@" & # bash before 4.4: an empty list counts as unset
 program=$!
 # In the background, because the shell handles signals only between commands or while it waits; a signal ends the waiting.
 trap 'echo "== time is nearly up: no further sample"; kill -USR1 $program; asked=yes; signalled=yes' USR1
@@ -60,7 +78,7 @@ if [[ $code == 75 && ${SLURM_RESTART_COUNT:-0} -ge ${MAX_LINKS:-100} ]]; then
   echo "== stopped between samples after ${MAX_LINKS:-100} links: submit again to go on" >&2
 elif [[ $code == 75 ]]; then
   echo "== stopped between samples: back to the queue"
-  scontrol requeue "$SLURM_JOB_ID"         # where requeueing is forbidden: sbatch --dependency=afterany:... once more
+  scontrol requeue "$job"                  # where requeueing is forbidden: sbatch --dependency=afterany:... once more
   exit
 fi
 exit "$code"

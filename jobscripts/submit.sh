@@ -25,7 +25,7 @@ submit() {
   echo "${job%%;*}" # a federation adds the cluster's name
 }
 
-campaign=$(submit %x-%A_%a.log "" --array="1-$PARTS" "$scripts/campaign-array.sh" "$deck" --output "$output")
-train=$(submit %x-%j.log "$campaign" "$scripts/train.sh" "$deck" --output "$output")
-predict=$(submit %x-%j.log "$train" "$scripts/predict.sh" "$output/model.h5" --samples 100 --constraint conservation --output "$output")
+campaign=$(submit %x-%A_%a.log "" --array="1-$PARTS" "$scripts/campaign.sh" "$deck" --output "$output")
+train=$(submit %x-%j.log "$campaign" --job-name=train "$scripts/reduce.sh" train "$deck" --output "$output")
+predict=$(submit %x-%j.log "$train" --job-name=predict "$scripts/reduce.sh" predict "$output/model.h5" --samples 100 --constraint conservation --output "$output")
 echo "submitted: campaign $campaign, train $train, predict $predict; results and logs in $output/"

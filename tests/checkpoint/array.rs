@@ -229,11 +229,12 @@ fn from_campaign_to_prediction(cluster: &Cluster, whole: &Samples) {
 
 /// A task whose program is killed fails; submitted again, it goes on.
 fn killed_task(cluster: &Cluster, whole: &Samples) {
-    let script = script("campaign-array.sh");
+    let script = script("campaign.sh");
     let mpirun = ("LAUNCH", "mpirun --oversubscribe");
     let submit = |jobs: &Jobs, variables: &[(&str, &str)], array: &str| {
         let deck = jobs.place.file("deck.toml");
-        let arguments = ["--parsable", "--ntasks-per-node=1", array, &script, deck.to_str().unwrap()];
+        let log = "--output=%x-%A_%a.log";
+        let arguments = ["--parsable", "--ntasks-per-node=1", log, array, &script, deck.to_str().unwrap()];
         jobs.submit("sbatch", &[variables, &[mpirun]].concat(), &arguments)
     };
     let (jobs, array) = in_time(|| {

@@ -1,9 +1,11 @@
 #!/bin/bash
-# A reduced model from the dataset of a campaign, or from those of its parts:
-#   sbatch jobscripts/train.sh DECK [more arguments, such as --dataset FILE ...]
+# A reduced model from the dataset of a campaign, or from those of its parts; and its predictions:
 #
-# After a campaign that is still in the queue:  sbatch --dependency=afterok:JOB jobscripts/train.sh DECK
-#SBATCH --job-name=train
+#   sbatch --job-name=train jobscripts/reduce.sh train DECK [more arguments, such as --dataset FILE ...]
+#   sbatch --job-name=predict jobscripts/reduce.sh predict MODEL.h5 --samples 100 --constraint conservation
+#
+# After a job that is still in the queue:  sbatch --dependency=afterok:JOB jobscripts/reduce.sh ...
+#SBATCH --job-name=reduce
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=32
 #SBATCH --cpus-per-task=1
@@ -12,12 +14,12 @@
 ##SBATCH --account=...             # your site's names; ## is a comment, # with SBATCH is not
 ##SBATCH --partition=...
 set -euo pipefail
-[[ $# -gt 0 ]] || { echo "usage: sbatch $0 DECK [ARGUMENT ...]" >&2; exit 2; }
+[[ $# -gt 1 ]] || { echo "usage: sbatch $0 train DECK | predict MODEL [ARGUMENT ...]" >&2; exit 2; }
 
 # What Tessera was built with, one of:
 # module load openmpi petsc hdf5-mpi
 # spack load petsc hdf5
-# image=tessera.sif                # and below: "${launch[@]}" apptainer exec "$image" tessera train ...
+# image=tessera.sif                # and below: "${launch[@]}" apptainer exec "$image" tessera "$@"
 
 # Slurm runs a copy of this file, so the repository is where the job was submitted, unless told otherwise.
 tessera=${TESSERA:-${SLURM_SUBMIT_DIR:-$PWD}/target/release/tessera}
@@ -36,4 +38,4 @@ else
   launch=(mpirun)
 fi
 
-"${launch[@]}" "$tessera" train "$@"
+"${launch[@]}" "$tessera" "$@"
