@@ -6,10 +6,12 @@ use crate::deck::{
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;
+use crate::physics::coefficient::NodalField;
 use crate::solver::Simulation;
 use crate::storage::{DatasetFile, Field, File, Provenance, Status};
 use crate::{Error, Result};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// What became of one sample.
@@ -31,6 +33,8 @@ pub struct Campaign<'a> {
     dataset: DatasetFile,
     selection: &'a Selection,
     plans: Vec<Redistribution>,
+    /// Random fields, each with its name and the plan to write it.
+    inputs: Vec<(String, Rc<NodalField>, Redistribution)>,
 }
 
 impl<'a> Campaign<'a> {
@@ -50,6 +54,11 @@ impl<'a> Campaign<'a> {
         let comm = simulation.mesh.comm.clone();
         let plans: Vec<Redistribution> =
             simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
+        let with_plan = |(name, field): (String, Rc<NodalField>)| {
+            let plan = field.space.canonical();
+            (name, field, plan)
+        };
+        let inputs: Vec<_> = simulation.random.inputs().into_iter().map(with_plan).collect();
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
         let dataset = if exists {
             let dataset = DatasetFile::open(&comm, path, true)?;
@@ -82,17 +91,14 @@ impl<'a> Campaign<'a> {
                 DatasetFile::write_numbers(file, &selection.numbers)?;
                 selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
-                for (name, field) in simulation.random.inputs() {
-                    let input = Field::nodes(&name, "", 1, 1, &field.space.canonical());
-                    file.create_input(
-                        &input.meaning("Gaussian random field"),
-                        selection.samples.len() as u64,
-                    )?;
+                for (name, _, plan) in &inputs {
+                    let input = Field::nodes(name, "", 1, 1, plan).meaning("Gaussian random field");
+                    file.create_input(&input, selection.samples.len() as u64)?;
                 }
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        Ok(Self { simulation, dataset, selection, plans })
+        Ok(Self { simulation, dataset, selection, plans, inputs })
     }
 
     /// The dataset.
@@ -138,14 +144,9 @@ impl<'a> Campaign<'a> {
                     let values = stage.solution.read()?;
                     self.dataset.write_field(sample, &stage.problem.field, plan, &values)?;
                 }
-                for (name, field) in self.simulation.random.inputs() {
+                for (name, field, plan) in &self.inputs {
                     let values = &field.values.borrow()[..field.space.owned_nodes];
-                    self.dataset.file().write_input(
-                        &name,
-                        sample as u64,
-                        &field.space.canonical(),
-                        values,
-                    )?;
+                    self.dataset.file().write_input(name, sample as u64, plan, values)?;
                 }
                 for (quantity, value) in self.simulation.deck.quantity.iter().zip(quantities) {
                     self.dataset.write_quantity(sample, &quantity.name, value)?;

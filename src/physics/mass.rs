@@ -1,10 +1,36 @@
-//! Mass matrices: the L2 product of fields.
+//! Mass matrices, the L2 product of fields, and the operator of reaction and diffusion that they are a case of.
 use super::coefficient::{Coefficients, Context, Output, Source};
 use super::{Model, Place, Problem};
 use crate::Result;
 use crate::fem::{Essential, Space};
 use petsc_rs::Matrix;
 use std::rc::Rc;
+
+/// `-div(conductivity grad u) + reaction u = source` with constants (given in this order) and, on some facets of the
+/// mesh, `conductivity du/dn + coefficient u = 0`; no essential conditions.
+///
+/// # Errors
+/// As [`Problem::new`].
+pub fn reaction_diffusion(
+    name: &str,
+    space: &Rc<Space>,
+    constants: [f64; 3],
+    side: Option<(f64, Vec<u32>)>,
+) -> Result<Problem> {
+    let coefficients = |constants: [f64; 3], regions: usize| Coefficients {
+        reaction: true,
+        inputs: constants.map(|value| vec![Source::Constant(value); regions]).to_vec(),
+        outputs: (0..3).map(Output::input).collect(),
+    };
+    let volume = coefficients(constants, space.mesh.region_names.len());
+    let mut parts = vec![(Place::Volume, String::new(), volume, Vec::new())];
+    if let Some((coefficient, facets)) = side {
+        // Flux, coefficient, coefficient times ambient.
+        parts.push((Place::Boundary, String::new(), coefficients([0.0, coefficient, 0.0], 1), facets));
+    }
+    let names = (name.into(), name.into(), String::new());
+    Problem::new(names, Model::Diffusion { anisotropic: false }, space.clone(), parts, Vec::new())
+}
 
 /// The consistent mass matrix of one component on the nodes of `space`, `[i, j] = int phi_i phi_j dx`
 /// (m^dimension). Collective.
@@ -14,13 +40,7 @@ use std::rc::Rc;
 pub fn scalar_mass(space: &Space) -> Result<Matrix> {
     // The reaction form of diffusion, by itself.
     let scalar = Rc::new(Space::new(space.mesh.clone(), space.element.degree, 1)?);
-    let constant = |value| vec![Source::Constant(value); scalar.mesh.region_names.len()];
-    let inputs = vec![constant(0.0), constant(1.0), constant(0.0)];
-    let coefficients = Coefficients { reaction: true, inputs, outputs: (0..3).map(Output::input).collect() };
-    let names = ("mass".into(), "mass".into(), String::new());
-    let parts = vec![(Place::Volume, String::new(), coefficients, Vec::new())];
-    let model = Model::Diffusion { anisotropic: false };
-    let problem = Problem::new(names, model, scalar.clone(), parts, Vec::new())?;
+    let problem = reaction_diffusion("mass", &scalar, [0.0, 1.0, 0.0], None)?;
     let mut matrix = problem.new_matrix()?;
     let mut load = scalar.field()?;
     problem.assemble_term(0, &problem.evaluate(&Context::default())[0], Some(&mut matrix), &mut load)?;

@@ -3,8 +3,8 @@ use super::super::linear::LinearSolver;
 use super::noise::Noise;
 use crate::deck::{self, SolverOptions};
 use crate::fem::{Essential, Space};
-use crate::physics::coefficient::{Coefficients, Output, Source};
-use crate::physics::{Context, Model, Place, Problem};
+use crate::physics::Context;
+use crate::physics::mass::reaction_diffusion;
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ pub struct Matern {
     essential: Essential,
     /// Lumped mass of the owned nodes.
     mass: Vec<f64>,
+    /// Their numbers in canonical order.
+    numbers: Vec<u64>,
     solves: usize,
     factor: f64,
 }
@@ -44,7 +46,8 @@ impl Matern {
         // Variance for a factor of 1: Lindgren et al., equation (3).
         let variance = gamma(smoothness)
             / (gamma(alpha) * (4.0 * PI).powf(0.5 * d as f64) * kappa.powf(2.0 * smoothness));
-        let problem = operator(space, kappa)?;
+        let side = (kappa / 1.42, boundary(space));
+        let problem = reaction_diffusion("random", space, [1.0, kappa * kappa, 1.0], Some(side))?;
         let (mut matrix, mut load) = (problem.new_matrix()?, space.field()?);
         let essential = Essential::new(space, []);
         problem.assemble(&Context::default(), &essential, &mut matrix, &mut load)?;
@@ -53,7 +56,10 @@ impl Matern {
         let options = SolverOptions { tolerance: TOLERANCE, ..SolverOptions::default() };
         let mut solver = LinearSolver::new(space, &format!("random_{name}"), &options)?;
         solver.set_matrix(&matrix)?;
-        Ok(Self { matrix, solver, essential, mass, solves, factor: section.deviation / variance.sqrt() })
+        let plan = space.canonical();
+        let numbers = plan.from_canonical(&plan.range().collect::<Vec<u64>>(), 1);
+        let factor = section.deviation / variance.sqrt();
+        Ok(Self { matrix, solver, essential, mass, numbers, solves, factor })
     }
 
     /// One draw at the owned nodes. Collective.
@@ -61,12 +67,9 @@ impl Matern {
     /// # Errors
     /// When PETSc fails.
     pub fn draw(&mut self, space: &Space, noise: &Noise, result: &mut Vector) -> Result<()> {
-        let plan = space.canonical();
-        let block: Vec<f64> = plan.range().map(|node| noise.normal(node)).collect();
         let mut load = space.field()?;
-        let noise = plan.from_canonical(&block, 1);
-        for (value, (mass, noise)) in load.write()?.iter_mut().zip(self.mass.iter().zip(noise)) {
-            *value = self.factor * mass.sqrt() * noise;
+        for (value, (mass, &number)) in load.write()?.iter_mut().zip(self.mass.iter().zip(&self.numbers)) {
+            *value = self.factor * mass.sqrt() * noise.normal(number);
         }
         for solve in 0..self.solves {
             if solve > 0 {
@@ -82,36 +85,12 @@ impl Matern {
     }
 }
 
-/// `kappa^2 u - Laplacian u = 1` with Robin's condition all round.
-fn operator(space: &Rc<Space>, kappa: f64) -> Result<Problem> {
-    let mesh = &space.mesh;
-    let constant = |value| vec![Source::Constant(value); mesh.region_names.len()];
-    let volume = Coefficients {
-        reaction: true,
-        inputs: vec![constant(1.0), constant(kappa * kappa), constant(1.0)],
-        outputs: (0..3).map(Output::input).collect(),
-    };
-    let side = Coefficients {
-        reaction: true,
-        inputs: [0.0, kappa / 1.42, 0.0].map(|value| vec![Source::Constant(value)]).to_vec(),
-        outputs: (0..3).map(Output::input).collect(),
-    };
-    let names = ("random".into(), "random".into(), String::new());
-    let parts = vec![
-        (Place::Volume, String::new(), volume, Vec::new()),
-        (Place::Boundary, String::new(), side, boundary(space)),
-    ];
-    Problem::new(names, Model::Diffusion { anisotropic: false }, space.clone(), parts, Vec::new())
-}
-
 /// The facets on the boundary, without marked ones inside: those with a local cell on one side only. A facet that
 /// touches an owned node has all its cells here.
 fn boundary(space: &Space) -> Vec<u32> {
     let mesh = &space.mesh;
     let key = |cell: usize, local: usize| {
-        let vertices = mesh.cell_vertices(cell);
-        let mut key: Vec<u32> =
-            mesh.cell_type.facet_vertices(local).iter().map(|&v| vertices[v as usize]).collect();
+        let mut key: Vec<u32> = mesh.facet_vertices(cell, local).collect();
         key.sort_unstable();
         key
     };

@@ -13,9 +13,10 @@ const STRIDE: u64 = 1 << 20;
 /// Laplacian, its eigenfunctions `phi_k` of L2 norm 1 and independent standard normal `xi_k`.
 pub struct Spectral {
     axes: Vec<Axis>,
-    /// Place of each owned node's coordinates among those of the axes.
-    nodes: Vec<[u32; 3]>,
-    amplitude: Box<dyn Fn(f64) -> f64>,
+    /// The owned nodes, each with the place of its coordinates among those of the axes; by the last coordinates first.
+    nodes: Vec<(usize, [u32; 3])>,
+    /// `scale * (lambda_k + tau^2)^(-alpha/2)` and the number of the noise, `[third][second][first]` direction.
+    amplitudes: Vec<(f64, u64)>,
 }
 
 /// The functions of one direction at the coordinates that occur.
@@ -30,15 +31,15 @@ impl Spectral {
     pub fn new(space: &Space, deck: &Deck, section: &deck::Spectral) -> Self {
         let d = space.mesh.dimension;
         let points: Vec<[f64; 3]> = (0..space.owned_nodes).map(|node| space.point(node)).collect();
-        let mut nodes = vec![[0; 3]; points.len()];
+        let mut nodes: Vec<(usize, [u32; 3])> = (0..points.len()).map(|node| (node, [0; 3])).collect();
         let mut axes = Vec::new();
         let block = deck.mesh.block.as_ref();
         for axis in 0..d {
             let mut places: Vec<f64> = points.iter().map(|x| x[axis]).collect();
             places.sort_unstable_by(f64::total_cmp);
             places.dedup();
-            for (node, x) in nodes.iter_mut().zip(&points) {
-                node[axis] = places.partition_point(|&place| place < x[axis]) as u32;
+            for ((_, at), x) in nodes.iter_mut().zip(&points) {
+                at[axis] = places.partition_point(|&place| place < x[axis]) as u32;
             }
             // The deck has been checked: there is a box.
             let (lower, upper, cells, periodic) = block.map_or((0.0, 1.0, 1, false), |b| {
@@ -49,40 +50,32 @@ impl Spectral {
         }
         let (tau, alpha) = (section.tau, section.alpha);
         let scale = section.scale.unwrap_or_else(|| tau.powf(alpha - 0.5 * d as f64));
-        let amplitude = Box::new(move |eigenvalue: f64| match eigenvalue {
+        let amplitude = |eigenvalue: f64| match eigenvalue {
             0.0 => 0.0,
             _ => scale * (eigenvalue + tau * tau).powf(-0.5 * alpha),
-        });
-        Self { axes, nodes, amplitude }
+        };
+        let eigenvalues = |d: usize| axes.get(d).map_or(&[0.0][..], |axis: &Axis| &axis.eigenvalues);
+        let mut amplitudes = Vec::new();
+        for (c, third) in (0..).zip(eigenvalues(2)) {
+            for (b, second) in (0..).zip(eigenvalues(1)) {
+                for (a, first) in (0..).zip(eigenvalues(0)) {
+                    amplitudes.push((amplitude(first + second + third), (c * STRIDE + b) * STRIDE + a));
+                }
+            }
+        }
+        nodes.sort_unstable_by_key(|&(_, [a, b, c])| [c, b, a]);
+        Self { axes, nodes, amplitudes }
     }
 
     /// One draw at the owned nodes. Local.
     pub fn draw(&self, noise: &Noise, result: &mut [f64]) {
-        let count: [usize; 3] =
-            std::array::from_fn(|d| self.axes.get(d).map_or(1, |axis| axis.eigenvalues.len()));
-        let eigenvalue = |d: usize, k: usize| self.axes.get(d).map_or(0.0, |axis| axis.eigenvalues[k]);
-        // [third][second][first] direction.
-        let mut coefficients = Vec::with_capacity(count.iter().product());
-        for c in 0..count[2] {
-            for b in 0..count[1] {
-                for a in 0..count[0] {
-                    let index = (c as u64 * STRIDE + b as u64) * STRIDE + a as u64;
-                    let sum = eigenvalue(0, a) + eigenvalue(1, b) + eigenvalue(2, c);
-                    coefficients.push((self.amplitude)(sum) * noise.normal(index));
-                }
-            }
-        }
+        let coefficients: Vec<f64> =
+            self.amplitudes.iter().map(|&(amplitude, number)| amplitude * noise.normal(number)).collect();
         // Direction after direction: nodes with the same last coordinates share the sums over them.
-        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
-        order.sort_unstable_by_key(|&node| {
-            let [a, b, c] = self.nodes[node];
-            [c, b, a]
-        });
-        let plane = count[0] * count[1];
-        let (mut second, mut first) = (vec![0.0; plane], vec![0.0; count[0]]);
+        let count = |d: usize| self.axes.get(d).map_or(1, |axis| axis.eigenvalues.len());
+        let (mut second, mut first) = (vec![0.0; count(0) * count(1)], vec![0.0; count(0)]);
         let mut last: Option<[u32; 3]> = None;
-        for node in order {
-            let at = self.nodes[node];
+        for &(node, at) in &self.nodes {
             let new_plane = last.is_none_or(|l| l[2] != at[2]);
             if new_plane {
                 self.sum(2, at[2], &coefficients, &mut second);
