@@ -496,15 +496,16 @@ fn scatter<const C: usize, const N: usize, F>(
             continue;
         }
         let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
-        let place = Row::<C>::new(job.pattern, &job.rows, node, positions);
+        let arrays = (&mut *part.diagonal, &mut *part.off_diagonal);
+        let mut place = Row::<C>::new(job.pattern, &job.rows, node, positions, arrays);
         for b in 0..N {
             let block = &blocks[a * N + b];
             match essential {
-                None => place.add(b, part, |i, j| block[i][j].0[l]),
+                None => place.add(b, |i, j| block[i][j].0[l]),
                 Some(essential) => {
                     let column = nodes[b] as usize * C;
                     let fixed = |i, j| essential.fixed[node * C + i] || essential.fixed[column + j];
-                    place.add(b, part, |i, j| if fixed(i, j) { 0.0 } else { block[i][j].0[l] });
+                    place.add(b, |i, j| if fixed(i, j) { 0.0 } else { block[i][j].0[l] });
                 }
             }
         }

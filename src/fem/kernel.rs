@@ -73,7 +73,7 @@ impl<const A: usize, const B: usize> Same<A, B> {
 
 // AVX2 beside the baseline: every further version costs build time for each form and element.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, mut part: Part) {
+fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, part: Part) {
     let points = job.rule.weights.len();
     let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
     let mut at = Batch::<D, N>::new(points, F::POSITION, true, true);
@@ -167,32 +167,16 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                     continue;
                 }
                 let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
-                let place = Row::<C>::new(job.pattern, &job.rows, node, positions);
-                if essential.is_none() && place.off_diagonal_length == 0 {
-                    // Nearly all rows; nothing to decide from block to block.
-                    let mut rows = place.diagonal_rows(part.diagonal);
-                    if F::SYMMETRIC {
-                        for b in 0..a {
-                            let block = &scatter[packed::<N>(b, a)];
-                            add_block(&mut rows, positions[b], |i, j| block[j][i]);
-                        }
-                        for b in a..N {
-                            let block = &scatter[packed::<N>(a, b)];
-                            add_block(&mut rows, positions[b], |i, j| block[i][j]);
-                        }
-                    } else {
-                        for b in 0..N {
-                            let block = &scatter[a * N + b];
-                            add_block(&mut rows, positions[b], |i, j| block[i][j]);
-                        }
-                    }
-                    continue;
-                }
+                let arrays = (&mut *part.diagonal, &mut *part.off_diagonal);
+                let mut place =
+                    job.wants_matrix.then(|| Row::<C>::new(job.pattern, &job.rows, node, positions, arrays));
                 for b in 0..N {
                     let (values, transposed) = block(b);
                     let value = |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
                     let Some(essential) = essential else {
-                        place.add(b, &mut part, value);
+                        if let Some(place) = &mut place {
+                            place.add(b, value);
+                        }
                         continue;
                     };
                     let column = nodes[b] as usize * C;
@@ -201,9 +185,9 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                             part.load[row + i] -= value(i, j) * essential.values[column + j];
                         }
                     }
-                    if job.wants_matrix {
+                    if let Some(place) = &mut place {
                         let fixed = |i, j| essential.fixed[node * C + i] || essential.fixed[column + j];
-                        place.add(b, &mut part, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
+                        place.add(b, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
                     }
                 }
             }
@@ -217,13 +201,11 @@ fn packed<const N: usize>(a: usize, b: usize) -> usize {
     a * N - a * a.saturating_sub(1) / 2 - a + b
 }
 
-/// Where the blocks of a cell's row stand in a thread's part of the CSR arrays.
+/// The rows of a node in a thread's part of the CSR arrays, and where a cell's blocks stand in them.
 pub(super) struct Row<'a, const C: usize> {
     positions: &'a [u16],
-    diagonal: usize,
-    diagonal_length: usize,
-    off_diagonal: usize,
-    off_diagonal_length: usize,
+    diagonal: [&'a mut [f64]; C],
+    off_diagonal: [&'a mut [f64]; C],
 }
 
 impl<'a, const C: usize> Row<'a, C> {
@@ -233,52 +215,31 @@ impl<'a, const C: usize> Row<'a, C> {
         rows: &std::ops::Range<usize>,
         node: usize,
         positions: &'a [u16],
+        (diagonal, off_diagonal): (&'a mut [f64], &'a mut [f64]),
     ) -> Self {
-        let span = |starts: &[u32]| {
-            let start = (starts[node] - starts[rows.start]) as usize * C * C;
-            (start, (starts[node + 1] - starts[node]) as usize * C)
+        // Cut once for all blocks: rows that are known to be of one length need one check of bounds for a block.
+        let cut = |starts: &[u32], values: &'a mut [f64]| -> [&'a mut [f64]; C] {
+            let length = (starts[node + 1] - starts[node]) as usize * C;
+            let mut rest = &mut values[(starts[node] - starts[rows.start]) as usize * C * C..];
+            std::array::from_fn(|_| {
+                let row;
+                (row, rest) = std::mem::take(&mut rest).split_at_mut(length);
+                row
+            })
         };
-        let (diagonal, diagonal_length) = span(&pattern.diagonal_rows);
-        let (off_diagonal, off_diagonal_length) = span(&pattern.off_diagonal_rows);
-        Self { positions, diagonal, diagonal_length, off_diagonal, off_diagonal_length }
-    }
-
-    /// The node's rows in the diagonal part.
-    #[inline(always)]
-    fn diagonal_rows<'p>(&self, diagonal: &'p mut [f64]) -> [&'p mut [f64]; C] {
-        let mut rest = &mut diagonal[self.diagonal..];
-        std::array::from_fn(|_| {
-            let row;
-            (row, rest) = std::mem::take(&mut rest).split_at_mut(self.diagonal_length);
-            row
-        })
+        let off_diagonal = cut(&pattern.off_diagonal_rows, off_diagonal);
+        Self { positions, diagonal: cut(&pattern.diagonal_rows, diagonal), off_diagonal }
     }
 
     #[inline(always)]
-    pub(super) fn add(&self, b: usize, part: &mut Part, value: impl Fn(usize, usize) -> f64) {
+    pub(super) fn add(&mut self, b: usize, value: impl Fn(usize, usize) -> f64) {
         let position = self.positions[b];
-        let (array, start, length) = if position & OFF_DIAGONAL == 0 {
-            (&mut *part.diagonal, self.diagonal + position as usize * C, self.diagonal_length)
-        } else {
-            let place = (position & !OFF_DIAGONAL) as usize;
-            (&mut *part.off_diagonal, self.off_diagonal + place * C, self.off_diagonal_length)
-        };
-        for i in 0..C {
-            let entries = &mut array[start + i * length..][..C];
-            for (j, entry) in entries.iter_mut().enumerate() {
+        let rows = if position & OFF_DIAGONAL == 0 { &mut self.diagonal } else { &mut self.off_diagonal };
+        let start = (position & !OFF_DIAGONAL) as usize * C;
+        for (i, row) in rows.iter_mut().enumerate() {
+            for (j, entry) in row[start..start + C].iter_mut().enumerate() {
                 *entry += value(i, j);
             }
-        }
-    }
-}
-
-/// Adds a block at its place in the rows of a node, which are of one length.
-#[inline(always)]
-fn add_block<const C: usize>(rows: &mut [&mut [f64]; C], position: u16, value: impl Fn(usize, usize) -> f64) {
-    let start = position as usize * C;
-    for (i, row) in rows.iter_mut().enumerate() {
-        for (j, entry) in row[start..start + C].iter_mut().enumerate() {
-            *entry += value(i, j);
         }
     }
 }
