@@ -79,7 +79,6 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
     let mut at = Batch::<D, N>::new(points, F::POSITION, true, true);
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
     let mut loads = [[Lanes::ZERO; C]; N];
-    let mut scatter = vec![[[0.0; C]; C]; pairs];
     let has_load = job.coefficients.iter().any(|c| !c.is_zero());
 
     for batch in job.entities.chunks(LANES) {
@@ -120,15 +119,8 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                 }
             }
         }
-        for l in 0..batch.len() {
+        for l in 0..batch.len().min(LANES) {
             let cell = batch[l].0 as usize;
-            for pair in 0..pairs {
-                for i in 0..C {
-                    for j in 0..C {
-                        scatter[pair][i][j] = blocks[pair][i][j].0[l];
-                    }
-                }
-            }
             let essential = job.essential.filter(|e| e.cells[cell]);
             let nodes: &[u32; N] = job.cells.nodes[cell * N..][..N].try_into().expect("a cell has N nodes");
             for a in 0..N {
@@ -142,13 +134,13 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                         part.load[row + i] += loads[a][i].0[l];
                     }
                 }
-                let block = |b: usize| -> ([[f64; C]; C], bool) {
+                let block = |b: usize| -> (&[[Lanes; C]; C], bool) {
                     if !F::SYMMETRIC {
-                        (scatter[a * N + b], false)
+                        (&blocks[a * N + b], false)
                     } else if a <= b {
-                        (scatter[packed::<N>(a, b)], false)
+                        (&blocks[packed::<N>(a, b)], false)
                     } else {
-                        (scatter[packed::<N>(b, a)], true)
+                        (&blocks[packed::<N>(b, a)], true)
                     }
                 };
                 if let Some(state) = job.state {
@@ -158,7 +150,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                         for i in 0..C {
                             for j in 0..C {
                                 part.load[row + i] -=
-                                    u[j] * if transposed { values[j][i] } else { values[i][j] };
+                                    u[j] * if transposed { values[j][i].0[l] } else { values[i][j].0[l] };
                             }
                         }
                     }
@@ -172,7 +164,8 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                     job.wants_matrix.then(|| Row::<C>::new(job.pattern, &job.rows, node, positions, arrays));
                 for b in 0..N {
                     let (values, transposed) = block(b);
-                    let value = |i: usize, j: usize| if transposed { values[j][i] } else { values[i][j] };
+                    let value =
+                        |i: usize, j: usize| if transposed { values[j][i].0[l] } else { values[i][j].0[l] };
                     let Some(essential) = essential else {
                         if let Some(place) = &mut place {
                             place.add(b, value);
