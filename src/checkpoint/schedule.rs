@@ -43,8 +43,12 @@ impl Schedule {
     /// Whether one is due after `step` steps. By this process's clock.
     pub fn is_due(&self, step: usize) -> bool {
         let (last, at) = self.last;
-        let by_steps = self.section.every_steps.is_some_and(|every| step >= last + every);
-        step > last && (by_steps || at.elapsed().as_secs_f64() >= self.interval())
+        self.is_due_by_steps(step) || step > last && at.elapsed().as_secs_f64() >= self.interval()
+    }
+
+    /// Whether one is due whatever the clock says.
+    pub fn is_due_by_steps(&self, step: usize) -> bool {
+        self.section.every_steps.is_some_and(|every| step >= self.last.0 + every)
     }
 
     /// One has been made after `step` steps and took so many seconds; or could not be made: `None`.

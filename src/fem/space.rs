@@ -154,38 +154,33 @@ fn entities(mesh: &Mesh, element: &Element, (vertex_ids, corners): &Topology) ->
     let cells = mesh.cell_ids.len();
     let functions = element.functions();
     let (edges, faces, interior) = element.interior_nodes();
-    let mut keys: Vec<Key> = vertex_ids.iter().map(|&id| [0, id, 0, 0]).collect();
     let mut nodes = vec![0u32; cells * functions];
     for (cell, vertices) in corners.chunks_exact(nv).enumerate() {
         nodes[cell * functions..][..nv].copy_from_slice(vertices);
     }
+    let mut distinct = Distinct::new(vertex_ids);
     let mut place = nv;
     if edges > 0 {
-        let mut all = Vec::with_capacity(cells * edges);
         for (cell, vertices) in corners.chunks_exact(nv).enumerate() {
             for (e, &[i, j]) in cell_type.edge_vertices().iter().enumerate() {
-                let (i, j) = (vertices[i as usize], vertices[j as usize]);
-                let pair = (u64::from(i.min(j)) << 32) | u64::from(i.max(j));
-                all.push((pair, (cell * functions + place + e) as u64));
+                let [i, j] = [i, j].map(|v| vertices[v as usize]);
+                let (a, b) = (vertex_ids[i as usize], vertex_ids[j as usize]);
+                let (low, key) = if a < b { (i, [1, a, b, 0]) } else { (j, [1, b, a, 0]) };
+                nodes[cell * functions + place + e] = distinct.number(low, key);
             }
         }
-        number_unique(&mut all, &mut nodes, &mut keys, |pair| {
-            let (i, j) = (vertex_ids[(pair >> 32) as usize], vertex_ids[pair as u32 as usize]);
-            [1, i.min(j), i.max(j), 0]
-        });
         place += edges;
     }
     if faces > 0 {
-        let mut all = Vec::with_capacity(cells * faces);
         for (cell, vertices) in corners.chunks_exact(nv).enumerate() {
             for f in 0..faces {
-                let face = face_key(vertex_ids, vertices, cell_type.facet_vertices(f));
-                all.push((face, (cell * functions + place + f) as u64));
+                let (low, key) = face_key(vertex_ids, vertices, cell_type.facet_vertices(f));
+                nodes[cell * functions + place + f] = distinct.number(low, key);
             }
         }
-        number_unique(&mut all, &mut nodes, &mut keys, |key| key);
         place += faces;
     }
+    let mut keys = distinct.keys;
     if interior > 0 {
         for (cell, &id) in mesh.cell_ids.iter().enumerate() {
             nodes[cell * functions + place] = keys.len() as u32;
@@ -195,37 +190,47 @@ fn entities(mesh: &Mesh, element: &Element, (vertex_ids, corners): &Topology) ->
     (keys, nodes)
 }
 
-/// The three lowest canonical vertex numbers of a face name it on every rank.
-fn face_key(vertex_ids: &[u64], vertices: &[u32], face: &[u8]) -> Key {
-    let mut ids: Vec<u64> = face.iter().map(|&v| vertex_ids[vertices[v as usize] as usize]).collect();
-    ids.sort_unstable();
-    [2, ids[0], ids[1], ids[2]]
+/// The three lowest canonical vertex numbers of a face name it on every rank; the local number of the lowest vertex.
+fn face_key(vertex_ids: &[u64], vertices: &[u32], face: &[u8]) -> (u32, Key) {
+    let mut corners: Vec<(u64, u32)> =
+        face.iter().map(|&v| vertices[v as usize]).map(|v| (vertex_ids[v as usize], v)).collect();
+    corners.sort_unstable();
+    (corners[0].1, [2, corners[0].0, corners[1].0, corners[2].0])
 }
 
-/// Sorts `(entity, place)` pairs, appends one key for each distinct entity in the order of first use
-/// by the cells, and writes its index at every place.
-fn number_unique<T: Ord + Copy>(
-    all: &mut [(T, u64)],
-    nodes: &mut [u32],
-    keys: &mut Vec<Key>,
-    key: impl Fn(T) -> Key,
-) {
-    all.sort_unstable();
-    // First places of the distinct entities, in the order of the cells.
-    let mut groups: Vec<(u64, usize, usize)> = Vec::new();
-    let mut start = 0;
-    while start < all.len() {
-        let length = all[start..].iter().take_while(|(entity, _)| *entity == all[start].0).count();
-        groups.push((all[start].1, start, start + length));
-        start += length;
+/// Distinct entities in the order in which they are first met. Those with the same lowest vertex hang on one chain, which
+/// is as short as the vertex has neighbours.
+struct Distinct {
+    keys: Vec<Key>,
+    /// Newest entity of each local vertex; the end of a chain is [`Distinct::END`].
+    newest: Vec<u32>,
+    /// The one before it.
+    before: Vec<u32>,
+}
+
+impl Distinct {
+    const END: u32 = u32::MAX;
+
+    /// Begins with the vertices.
+    fn new(vertex_ids: &[u64]) -> Self {
+        let keys = vertex_ids.iter().map(|&id| [0, id, 0, 0]).collect();
+        let ends = vec![Self::END; vertex_ids.len()];
+        Self { keys, newest: ends.clone(), before: ends }
     }
-    groups.sort_unstable();
-    for (_, start, end) in groups {
-        let index = keys.len() as u32;
-        keys.push(key(all[start].0));
-        for &(_, place) in &all[start..end] {
-            nodes[place as usize] = index;
+
+    /// The number of an entity whose lowest vertex is `low`.
+    fn number(&mut self, low: u32, key: Key) -> u32 {
+        let mut at = self.newest[low as usize];
+        while at != Self::END {
+            if self.keys[at as usize] == key {
+                return at;
+            }
+            at = self.before[at as usize];
         }
+        let number = self.keys.len() as u32;
+        self.keys.push(key);
+        self.before.push(std::mem::replace(&mut self.newest[low as usize], number));
+        number
     }
 }
 

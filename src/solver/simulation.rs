@@ -26,6 +26,21 @@ pub enum StageSolver {
 }
 
 impl StageSolver {
+    /// What solves the deck's problem of this index. Collective.
+    fn new(deck: &Deck, index: usize, problem: &Rc<Problem>, matrix: &Matrix) -> Result<Self> {
+        let options = deck.solver_options(index);
+        if problem.model.equation().is_some() {
+            return Ok(Self::Newton(Box::new(NewtonSolver::new(problem, matrix, &options)?)));
+        }
+        let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
+        if options.method == SolverMethod::Schwarz {
+            let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
+            let coarse = Some(CoarseModes::of(&problem.model));
+            solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
+        }
+        Ok(Self::Linear(Box::new(solver)))
+    }
+
     /// The linear solver, where there is one.
     pub fn linear(&mut self) -> Option<&mut LinearSolver> {
         match self {
@@ -114,19 +129,7 @@ impl Simulation {
             let matrix = problem.new_matrix()?;
             let load = problem.space.field()?;
             let solution = problem.space.field()?;
-            let options = deck.solver_options(index);
-            let solver = match problem.model.equation() {
-                Some(_) => StageSolver::Newton(Box::new(NewtonSolver::new(&problem, &matrix, &options)?)),
-                None => {
-                    let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
-                    if options.method == SolverMethod::Schwarz {
-                        let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
-                        let coarse = Some(CoarseModes::of(&problem.model));
-                        solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
-                    }
-                    StageSolver::Linear(Box::new(solver))
-                }
-            };
+            let solver = StageSolver::new(deck, index, &problem, &matrix)?;
             let input =
                 (problem.space.components == 1).then(|| Rc::new(NodalField::new(problem.space.clone())));
             let essential = Essential::new(&problem.space, []);
@@ -202,6 +205,25 @@ impl Simulation {
             let stage = &mut self.stages[index];
             stage.solution.ghost_update()?;
             stage.publish()?;
+        }
+        Ok(())
+    }
+
+    /// Begins with new solvers, as a run that is restarted does: multigrid keeps coarse spaces and block
+    /// preconditioners parts of earlier steps, which no checkpoint holds, so a run that goes on would not give the bits
+    /// of one that is restarted. Factorisations keep nothing and stay. `initial` is what the solvers began with.
+    /// Collective.
+    pub fn renew_solvers(&mut self, initial: &Context) -> Result<()> {
+        for (index, stage) in self.stages.iter_mut().enumerate() {
+            if stage.solver.options().contains("-ksp_type preonly") {
+                continue;
+            }
+            let mut solver = StageSolver::new(&self.deck, index, &stage.problem, &stage.matrix)?;
+            if let (StageSolver::Newton(old), StageSolver::Newton(new)) = (&stage.solver, &mut solver) {
+                new.set_time(initial)?;
+                new.resume(old.reference(), old.history().map(|history| history.clone()));
+            }
+            stage.solver = solver;
         }
         Ok(())
     }

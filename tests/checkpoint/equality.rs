@@ -41,11 +41,19 @@ fn run(name: &str, deck: &str, ranks: usize, others: &[usize], options: &[&str],
     }
 }
 
+/// Multigrid and block preconditioners instead: bit for bit as well, since checkpoints by steps begin them anew.
+fn repeats_iterative(name: &str, deck: &str) {
+    for ranks in 1..=3 {
+        run(name, deck, ranks, &[ranks, ranks], &["--set", "solver.method=amg"], 0.0);
+    }
+}
+
 fn any_number_of_ranks(name: &str, deck: &str) {
     continues(name, deck, 1, &[3, 1]);
     continues(name, deck, 4, &[2]);
     continues(name, deck, 3, &[1, 3]);
     [1, 2, 3].into_iter().for_each(|ranks| repeats(name, deck, ranks));
+    repeats_iterative(name, deck);
 }
 
 #[test]

@@ -97,6 +97,11 @@ impl<'a> Checkpoints<'a> {
         }
     }
 
+    /// Whether the checkpoint that is due comes after this step in any run, whatever the clock says.
+    pub fn is_due_by_steps(&self, step: usize) -> bool {
+        self.schedule.is_due_by_steps(step)
+    }
+
     /// Makes a checkpoint; the run goes on when it cannot be written. Collective.
     pub fn make(&mut self, state: State) {
         let Err(error) = self.write(state) else { return };

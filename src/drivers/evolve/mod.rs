@@ -35,9 +35,10 @@ pub fn evolve(
     report: &Report,
 ) -> Result<()> {
     let deck = simulation.deck.clone();
-    let mut context = Context { time: time.start, ..simulation.default_context() };
-    simulation.set_initial(&context)?;
-    let mut evolving = start(simulation, &deck, time, &context)?;
+    let initial = Context { time: time.start, ..simulation.default_context() };
+    let mut context = initial.clone();
+    simulation.set_initial(&initial)?;
+    let mut evolving = start(simulation, &deck, time, &initial)?;
     let frames: Vec<f64> = (0..=deck.output.frames)
         .map(|k| time.start + (time.end - time.start) * k as f64 / deck.output.frames as f64)
         .collect();
@@ -72,6 +73,7 @@ pub fn evolve(
     while context.time < time.end - 1e-9 * time.step && failure.is_none() && fault.is_none() {
         let due = checkpoints.due(record.steps.len());
         if due != Due::Nothing {
+            let by_steps = checkpoints.is_due_by_steps(record.steps.len());
             let (control, context, record) = (&control, &context, &mut record);
             let state = State { simulation, evolving: &evolving, control, context, record, rejected };
             if due == Due::Stop {
@@ -80,6 +82,10 @@ pub fn evolve(
                 return Err(error);
             }
             checkpoints.make(state);
+            // Not by the clock: the same run is to give the same bits twice.
+            if by_steps {
+                simulation.renew_solvers(&initial)?;
+            }
         }
         let dt = control.next(context.time, &stops);
         let reached = |stop: f64| (context.time + dt - stop).abs() <= 1e-9 * time.step.max(dt);
