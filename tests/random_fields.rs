@@ -193,12 +193,13 @@ fn expansions(comm: &Comm) {
     // Whole eigenspaces: wave numbers (0,0), (1,0), (1,1), (2,0), (2,1).
     let mut square = simulation(comm, mesh, "kind = \"matern\"\nrange = 0.5\nterms = 21");
     let (kappa, waves) = (8f64.sqrt() / 0.5, [0, 1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5]);
-    let density = |w: i32| (kappa * kappa + (2.0 * PI).powi(2) * f64::from(w)).powi(-2) * 4.0 * PI * kappa * kappa;
+    let density =
+        |w: i32| (kappa * kappa + (2.0 * PI).powi(2) * f64::from(w)).powi(-2) * 4.0 * PI * kappa * kappa;
     let (_, name, deviations) = square.random.expansions()[0].clone();
     assert_eq!((name, deviations.len()), ("g", 21));
     for (deviation, w) in deviations.iter().zip(waves) {
         let expected = density(w);
-        // Linear elements: the eigenvalue is too large by a share of (k h)^2 / 12.
+        // Linear elements with a lumped mass: the eigenvalue is off by a share of (k h)^2 / 12.
         assert!((deviation.powi(2) / expected - 1.0).abs() < 0.08, "{deviation} {expected}");
     }
     // Between equal ones there is nothing but rounding.
@@ -215,7 +216,8 @@ fn expansions(comm: &Comm) {
         compare("21 terms", comm, &found, &[total], 1e-9);
     }
     // On an interval with dg/dn + r g = 0 the eigenvalues are kappa^2 + w^2 with tan(w) = 2 w r / (w^2 - r^2).
-    let line = simulation(comm, "cell = \"interval\", cells = [200]", "kind = \"matern\"\nrange = 0.4\nterms = 6");
+    let line =
+        simulation(comm, "cell = \"interval\", cells = [200]", "kind = \"matern\"\nrange = 0.4\nterms = 6");
     let (kappa, factor) = (12f64.sqrt() / 0.4, 2.0 * (12f64.sqrt() / 0.4f64).powf(1.5));
     let r = kappa / 1.42;
     for (k, deviation) in line.random.expansions()[0].2.iter().enumerate() {
@@ -259,7 +261,8 @@ fn signatures(comm: &Comm) {
         let (mut a, mut b) = (Vec::new(), Vec::new());
         for i in 0..numbers.len() {
             for j in 0..i {
-                let square = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum::<f64>();
+                let square =
+                    |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum::<f64>();
                 a.push(square(&signatures[i], &signatures[j]));
                 b.push(comm.sum(square(&fields[i], &fields[j])));
             }
@@ -458,7 +461,9 @@ fn initial_and_boundary_values(comm: &Comm) {
         let field = simulation.random.field(0).at_nodes_of(&space);
         assert!(comm.max(field.iter().fold(0.0f64, |m, v| m.max(v.abs()))) > 0.1);
         let initial = stage.solution.local_read().unwrap();
-        assert!(initial.iter().zip(&field).all(|(u, g)| (u - g.clamp(-0.5, 0.5).powi(2) - 3.0).abs() < 1e-12));
+        assert!(
+            initial.iter().zip(&field).all(|(u, g)| (u - g.clamp(-0.5, 0.5).powi(2) - 3.0).abs() < 1e-12)
+        );
         let essential = stage.problem.essential(&context).unwrap();
         for node in (0..space.owned_nodes).filter(|&node| essential.fixed[node]) {
             let expected = 3.0 * field[node] + space.point(node)[1];

@@ -178,13 +178,16 @@ fn designs_are_continued(comm: &Comm) {
         };
         assert_eq!(run(comm, &sized(4), &path, 3).unwrap().len(), 3);
         let before = DatasetFile::open(comm, &path, false).unwrap();
-        let (done, peaks, first) = (before.done().unwrap(), before.quantity("peak").unwrap(), before.samples().unwrap());
+        let (done, peaks, first) =
+            (before.done().unwrap(), before.quantity("peak").unwrap(), before.samples().unwrap());
         let shape = before.file().shape("/fields/temperature").unwrap();
-        let field: Vec<f64> = before.file().read_step("/fields/temperature", done[0] as u64, 0..shape[1]).unwrap();
+        let field: Vec<f64> =
+            before.file().read_step("/fields/temperature", done[0] as u64, 0..shape[1]).unwrap();
         before.close().unwrap();
         assert_eq!(done.len(), 3);
         // The one left and four new ones.
-        let mut solved: Vec<usize> = run(comm, &sized(8), &path, 100).unwrap().iter().map(|r| r.sample).collect();
+        let mut solved: Vec<usize> =
+            run(comm, &sized(8), &path, 100).unwrap().iter().map(|r| r.sample).collect();
         solved.sort_unstable();
         assert_eq!(solved, (0..8).filter(|i| !done.contains(i)).collect::<Vec<_>>());
         let after = DatasetFile::open(comm, &path, false).unwrap();
@@ -193,7 +196,8 @@ fn designs_are_continued(comm: &Comm) {
         let now = after.quantity("peak").unwrap();
         assert!(done.iter().all(|&i| now[i] == peaks[i]), "{peaks:?} {now:?}");
         assert!(after.samples().unwrap().values.starts_with(&first.values));
-        let kept: Vec<f64> = after.file().read_step("/fields/temperature", done[0] as u64, 0..shape[1]).unwrap();
+        let kept: Vec<f64> =
+            after.file().read_step("/fields/temperature", done[0] as u64, 0..shape[1]).unwrap();
         assert_eq!(kept, field);
         after.close().unwrap();
         // Fewer, and a Latin hypercube that is not doubled.

@@ -166,8 +166,9 @@ fn campaigns_go_on_where_they_stopped(comm: &Comm) {
         let field = Field::nodes("temperature", "K", 1, 1, &plan);
         let quantities = [("peak", "K", "largest temperature")];
         let setup = |file: &File| file.write_array("/mesh/shared", &[2], &[1.0, 2.0]);
-        let file = DatasetFile::create(comm, &path, &provenance(), &samples(5), &[field], &quantities, None, setup)
-            .unwrap();
+        let file =
+            DatasetFile::create(comm, &path, &provenance(), &samples(5), &[field], &quantities, None, setup)
+                .unwrap();
         file.write_field(3, "temperature", &plan, &values(&ids, 3, 1)).unwrap();
         file.write_quantity(3, "peak", 333.0).unwrap();
         file.finish_sample(3, Status::Done, 7, 0.5).unwrap();

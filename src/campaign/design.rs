@@ -251,8 +251,7 @@ mod tests {
     #[test]
     fn choices_are_taken_equally_often() {
         let choices = vec![2.0, 3.0, 7.0];
-        let variables =
-            [Variable { name: "n".into(), default: 3.0, range: None, choices: choices.clone() }];
+        let variables = [Variable { name: "n".into(), default: 3.0, range: None, choices: choices.clone() }];
         let count = |design: Design, n: usize| {
             let samples = design.samples(&variables).unwrap();
             assert_eq!(samples.len(), n);

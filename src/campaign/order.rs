@@ -130,7 +130,9 @@ mod tests {
 
     #[test]
     fn chains_are_short_permutations() {
-        for (n, dimension, share) in [(1, 2, 1.0), (300, 1, 0.03), (400, 2, 0.15), (3000, 2, 0.06), (2000, 8, 0.65)] {
+        for (n, dimension, share) in
+            [(1, 2, 1.0), (300, 1, 0.03), (400, 2, 0.15), (3000, 2, 0.06), (2000, 8, 0.65)]
+        {
             let points = random(n, dimension);
             let order = nearest(&points);
             assert!(is_permutation(&order, n));

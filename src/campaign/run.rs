@@ -2,8 +2,8 @@
 use super::order;
 use super::part::Selection;
 use crate::deck::{
-    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection, PartitionSection,
-    RomSection, SolverOptions,
+    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection,
+    PartitionSection, RomSection, SolverOptions,
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;
@@ -110,7 +110,11 @@ impl<'a> Campaign<'a> {
                     let path = coefficients_path(name);
                     let shape = [selection.samples.len() as u64, deviations.len() as u64];
                     file.create_dataset::<f64>(&path, &shape)?;
-                    file.set(&path, "meaning", "standard normal coefficients of the Karhunen-Loeve expansion")?;
+                    file.set(
+                        &path,
+                        "meaning",
+                        "standard normal coefficients of the Karhunen-Loeve expansion",
+                    )?;
                     file.set(&path, "deviations", deviations)?;
                 }
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))

@@ -96,8 +96,8 @@ fn parse_table(deck: &Deck, name: &str, text: &str) -> Result<Vec<Vec<f64>>> {
         let mut row = Vec::new();
         for (column, cell) in line.split(',').enumerate() {
             let parameter = columns.get(column).and_then(|name| deck.parameters.get(name));
-            let number = || cell.trim().parse().ok().filter(|value: &f64| value.is_finite());
-            match parameter.map_or_else(number, |p| p.value(cell.trim().trim_matches('"'))) {
+            let plain = || cell.trim().parse().ok().filter(|value: &f64| value.is_finite());
+            match parameter.map_or_else(plain, |p| p.value(cell.trim().trim_matches('"'))) {
                 Some(value) => row.push(value),
                 None => faults.push(Diagnostic {
                     position: Some((number + 1, column + 1)),

@@ -8,8 +8,8 @@
 mod document;
 mod expression;
 mod models;
-mod physics;
 mod parameter;
+mod physics;
 mod random;
 mod reference;
 mod schema;
@@ -23,8 +23,8 @@ pub use models::{
     AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, StefanLaw,
     Viscoplasticity,
 };
-pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
 pub use parameter::{Choices, Parameter};
+pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
 pub use random::{Correlation, Matern, RandomField, Spectral, correlation_factor};
 pub use reference::reference;
 pub use schema::schema;

@@ -220,7 +220,10 @@ mod tests {
         for (text, words) in [
             ("k = { default = [1, 2], range = [[0, 1]] }", "1 ranges for 2 components"),
             ("k_1 = 2\nk = [1, 2]", "parameters.k: the name \"k_1\" is taken"),
-            ("k = { default = \"stel\", choices = { steel = 2 } }", "no choice \"stel\"; did you mean \"steel\"?"),
+            (
+                "k = { default = \"stel\", choices = { steel = 2 } }",
+                "no choice \"stel\"; did you mean \"steel\"?",
+            ),
             ("k = { default = \"a\" }", "gives no names"),
             ("k = { default = 1, choices = [2, 3] }", "the default 1 is none of the choices"),
             ("k = { default = 1, choices = [1], range = [0, 2] }", "exclude each other"),

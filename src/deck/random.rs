@@ -130,9 +130,7 @@ impl Matern {
 ///
 /// # Errors
 /// The number of the first field whose correlations contradict those of the fields before it.
-pub fn correlation_factor(
-    fields: &IndexMap<String, RandomField>,
-) -> Result<Option<Vec<Vec<f64>>>, usize> {
+pub fn correlation_factor(fields: &IndexMap<String, RandomField>) -> Result<Option<Vec<Vec<f64>>>, usize> {
     if fields.values().all(|field| field.correlation().is_empty()) {
         return Ok(None);
     }

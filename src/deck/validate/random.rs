@@ -42,7 +42,8 @@ impl Checker<'_> {
             }
             let alike = match (field, second) {
                 (RandomField::Matern(a), RandomField::Matern(b)) => {
-                    a.terms.is_some() == b.terms.is_some() && (a.terms.is_none() || (a.range, a.smoothness) == (b.range, b.smoothness))
+                    a.terms.is_some() == b.terms.is_some()
+                        && (a.terms.is_none() || (a.range, a.smoothness) == (b.range, b.smoothness))
                 }
                 (RandomField::Spectral(_), RandomField::Spectral(_)) => true,
                 _ => false,

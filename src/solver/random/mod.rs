@@ -58,7 +58,9 @@ impl RandomFields {
             for (name, section) in &deck.random {
                 let (seed, kind) = match section {
                     RandomField::Matern(m) => (m.seed, Kind::Matern(Box::new(Matern::new(&space, name, m)?))),
-                    RandomField::Spectral(s) => (s.seed, Kind::Spectral(Box::new(Spectral::new(&space, deck, s)))),
+                    RandomField::Spectral(s) => {
+                        (s.seed, Kind::Spectral(Box::new(Spectral::new(&space, deck, s))))
+                    }
                 };
                 let field = Rc::new(NodalField::new(space.clone()));
                 fields.push(Drawn { name: name.clone(), seed, kind, field });
@@ -113,8 +115,7 @@ impl RandomFields {
             Kind::Matern(matern) => matern.deviations().map(<[f64]>::to_vec),
             Kind::Spectral(spectral) => spectral.deviations(),
         };
-        let expansion =
-            |(number, drawn)| Some((number, Drawn::name(drawn), deviations(drawn)?));
+        let expansion = |(number, drawn)| Some((number, Drawn::name(drawn), deviations(drawn)?));
         self.fields.iter().enumerate().filter_map(expansion).collect()
     }
 

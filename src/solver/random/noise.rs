@@ -36,8 +36,7 @@ impl Noise {
             let mut generator = generator.clone();
             generator.set_stream(index);
             let mut uniform = || ((generator.next_u64() >> 11) + 1) as f64 * 0.5f64.powi(53);
-            let (radius, angle) =
-                ((-2.0 * uniform().ln()).sqrt(), 2.0 * std::f64::consts::PI * uniform());
+            let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), 2.0 * std::f64::consts::PI * uniform());
             weight * radius * angle.cos()
         };
         self.sources.iter().map(number).sum()

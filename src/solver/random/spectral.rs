@@ -105,11 +105,14 @@ impl Spectral {
 
     /// One draw at the owned nodes. Local.
     pub fn draw(&self, noise: &Noise, result: &mut [f64]) {
-        let coefficients: Vec<f64> =
-            self.amplitudes.iter().map(|&(amplitude, number)| match amplitude {
+        let coefficients: Vec<f64> = self
+            .amplitudes
+            .iter()
+            .map(|&(amplitude, number)| match amplitude {
                 0.0 => 0.0,
                 _ => amplitude * noise.normal(number),
-            }).collect();
+            })
+            .collect();
         // Direction after direction: nodes with the same last coordinates share the sums over them.
         let count = |d: usize| self.axes.get(d).map_or(1, |axis| axis.eigenvalues.len());
         let (mut second, mut first) = (vec![0.0; count(0) * count(1)], vec![0.0; count(0)]);
