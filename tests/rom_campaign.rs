@@ -94,7 +94,8 @@ fn run(comm: &Comm, deck: &Deck, path: &Path, stop: usize) -> tessera::Result<Ve
     let provenance = output::provenance(&simulation, &[]);
     let mut campaign = Campaign::open(&mut simulation, path, &provenance, &selection)?;
     let mut reports = Vec::new();
-    campaign.run(|report| {
+    let order = campaign.ordered()?;
+    campaign.run(&order, |report| {
         reports.push(report.clone());
         reports.len() < stop
     })?;
@@ -104,7 +105,7 @@ fn run(comm: &Comm, deck: &Deck, path: &Path, stop: usize) -> tessera::Result<Ve
 
 fn resumes(comm: &Comm) {
     let folder = folder(comm, "resume");
-    let deck = deck(&[]);
+    let deck = deck(&["campaign.order=\"design\""]);
     let (whole, parts) = (folder.join("whole.h5"), folder.join("parts.h5"));
     assert_eq!(run(comm, &deck, &whole, 100).unwrap().len(), 10);
     assert_eq!(run(comm, &deck, &parts, 3).unwrap().len(), 3);
@@ -136,6 +137,76 @@ fn resumes(comm: &Comm) {
     for other in ["campaign.seed=4", "physics.heat.conductivity=7"] {
         let error = run(comm, &self::deck(&[other]), &parts, 100).err().unwrap();
         assert_eq!(error.exit_code(), 2, "{error}");
+    }
+    remove(comm, &folder);
+}
+
+/// From neighbour to neighbour the samples come in another order, and the dataset is the same.
+fn order_does_not_matter(comm: &Comm) {
+    let folder = folder(comm, "order");
+    let (a, b) = (folder.join("design.h5"), folder.join("nearest.h5"));
+    let numbers = |reports: Vec<SampleReport>| reports.iter().map(|r| r.sample).collect::<Vec<_>>();
+    let design = deck(&["campaign.order=\"design\""]);
+    assert_eq!(numbers(run(comm, &design, &a, 100).unwrap()), (0..10).collect::<Vec<_>>());
+    let nearest = deck(&["campaign.order=\"nearest\""]);
+    let mut found = numbers(run(comm, &nearest, &b, 4).unwrap());
+    // What is left begins at the first of them.
+    let rest = numbers(run(comm, &nearest, &b, 100).unwrap());
+    assert_eq!(Some(&rest[0]), (0..10).find(|i| !found.contains(i)).as_ref());
+    found.extend(rest);
+    assert_ne!(found, (0..10).collect::<Vec<_>>());
+    found.sort_unstable();
+    assert_eq!(found, (0..10).collect::<Vec<_>>());
+    let peaks = [&a, &b].map(|path| {
+        let file = DatasetFile::open(comm, path, false).unwrap();
+        let peaks = file.quantity("peak").unwrap();
+        file.close().unwrap();
+        peaks
+    });
+    assert!(peaks[0].iter().zip(&peaks[1]).all(|(a, b)| (a - b).abs() <= 1e-9 * a.abs()), "{peaks:?}");
+    remove(comm, &folder);
+}
+
+/// A campaign that asks for more samples of the same design goes on with the dataset.
+fn designs_are_continued(comm: &Comm) {
+    let folder = folder(comm, "continued");
+    for (design, seed) in [("halton", 3), ("latin_hypercube", 1)] {
+        let path = folder.join(format!("{design}.h5"));
+        let sized = |samples: usize| {
+            let design = format!("campaign.design=\"{design}\"");
+            deck(&[&design, &format!("campaign.seed={seed}"), &format!("campaign.samples={samples}")])
+        };
+        assert_eq!(run(comm, &sized(4), &path, 3).unwrap().len(), 3);
+        let before = DatasetFile::open(comm, &path, false).unwrap();
+        let (done, peaks, first) =
+            (before.done().unwrap(), before.quantity("peak").unwrap(), before.samples().unwrap());
+        let shape = before.file().shape("/fields/temperature").unwrap();
+        let field: Vec<f64> =
+            before.file().read_step("/fields/temperature", done[0] as u64, 0..shape[1]).unwrap();
+        before.close().unwrap();
+        assert_eq!(done.len(), 3);
+        // The one left and four new ones.
+        let mut solved: Vec<usize> =
+            run(comm, &sized(8), &path, 100).unwrap().iter().map(|r| r.sample).collect();
+        solved.sort_unstable();
+        assert_eq!(solved, (0..8).filter(|i| !done.contains(i)).collect::<Vec<_>>());
+        let after = DatasetFile::open(comm, &path, false).unwrap();
+        assert_eq!((after.len(), after.done().unwrap().len()), (8, 8));
+        assert_eq!(after.numbers().unwrap(), (0..8).collect::<Vec<_>>());
+        let now = after.quantity("peak").unwrap();
+        assert!(done.iter().all(|&i| now[i] == peaks[i]), "{peaks:?} {now:?}");
+        assert!(after.samples().unwrap().values.starts_with(&first.values));
+        let kept: Vec<f64> =
+            after.file().read_step("/fields/temperature", done[0] as u64, 0..shape[1]).unwrap();
+        assert_eq!(kept, field);
+        after.close().unwrap();
+        // Fewer, and a Latin hypercube that is not doubled.
+        let words = run(comm, &sized(4), &path, 1).unwrap_err().to_string();
+        assert!(words.contains("another design (8 samples, the deck asks for 4)"), "{words}");
+        if design == "latin_hypercube" {
+            let words = run(comm, &sized(12), &path, 1).unwrap_err().to_string();
+            assert!(words.contains("another design") && words.contains("doubl"), "{words}");
+        }
     }
     remove(comm, &folder);
 }
@@ -353,7 +424,9 @@ fn main() -> ExitCode {
     common::mpi_main(
         &[1, 2, 3, 4],
         &[
-            ("interrupted_campaign_resumes", resumes),
+            ("interrupted_campaign_resumes", resumes as fn(&Comm)),
+            ("order_does_not_matter", order_does_not_matter),
+            ("designs_are_continued", designs_are_continued),
             ("failed_samples_are_recorded_and_skipped", failed_samples_are_recorded),
             ("campaign_training_and_certified_prediction", from_campaign_to_certified_prediction),
             ("parts_of_a_campaign_train_as_the_whole", parts_train_as_the_whole),

@@ -12,8 +12,10 @@ pub struct Variable {
     pub name: String,
     /// Value outside designs, and of a parameter without a range.
     pub default: f64,
-    /// The range that designs fill; `None` keeps the parameter at its default.
+    /// The range that designs fill; without one and without choices the parameter stays at its default.
     pub range: Option<[f64; 2]>,
+    /// The values that it may have instead.
+    pub choices: Vec<f64>,
 }
 
 /// How samples are chosen.
@@ -23,7 +25,7 @@ pub enum Design {
     /// parameter with a range, the last one running fastest.
     Grid(Vec<usize>),
     /// Latin hypercube (McKay, Beckman, Conover 1979): each of the equal slices of every range is
-    /// hit once, at a random place in it.
+    /// hit once, at a random place in it. Its first half is the Latin hypercube of half as many samples.
     LatinHypercube {
         /// Number of samples.
         samples: usize,
@@ -32,6 +34,13 @@ pub enum Design {
     },
     /// Sobol's sequence with Owen scrambling (Burley 2020).
     Sobol {
+        /// Number of samples.
+        samples: usize,
+        /// Seed of the scrambling.
+        seed: u64,
+    },
+    /// Halton's sequence with independent random permutations of all digits (Owen, arXiv:1706.02808).
+    Halton {
         /// Number of samples.
         samples: usize,
         /// Seed of the scrambling.
@@ -59,20 +68,25 @@ impl Design {
     /// # Errors
     /// When no parameter has a range, or there would be too many or no samples.
     pub fn samples(&self, variables: &[Variable]) -> Result<Vec<Vec<f64>>> {
-        let ranges: Vec<(usize, [f64; 2])> =
-            variables.iter().enumerate().filter_map(|(i, v)| v.range.map(|r| (i, r))).collect();
-        if ranges.is_empty() {
-            return Err(Error::input("", "no parameter has a `range`, so a design has nothing to vary"));
+        let varies = |v: &&Variable| v.range.is_some() || !v.choices.is_empty();
+        let varied = variables.iter().filter(varies).count();
+        if varied == 0 {
+            let text = "no parameter has a `range` or `choices`, so a design has nothing to vary";
+            return Err(Error::input("", text));
         }
-        let points = self.unit_points(ranges.len())?;
+        let points = self.unit_points(varied)?;
         Ok(points
             .into_iter()
             .map(|point| {
-                let mut sample: Vec<f64> = variables.iter().map(|v| v.default).collect();
-                for (&(i, [low, high]), t) in ranges.iter().zip(point) {
-                    sample[i] = low + t * (high - low);
-                }
-                sample
+                let mut place = point.into_iter();
+                let mut next = || place.next().unwrap_or(0.5);
+                let value = |v: &Variable| match v.range {
+                    Some([low, high]) => low + next() * (high - low),
+                    None if v.choices.is_empty() => v.default,
+                    // Equal parts of the unit interval; its end belongs to the last.
+                    None => v.choices[((next() * v.choices.len() as f64) as usize).min(v.choices.len() - 1)],
+                };
+                variables.iter().map(value).collect()
             })
             .collect())
     }
@@ -91,6 +105,10 @@ impl Design {
             Self::Sobol { samples, seed } => {
                 check(*samples, SOBOL_MOST_SAMPLES)?;
                 Ok(sobol(*samples, dimension, *seed))
+            }
+            Self::Halton { samples, seed } => {
+                check(*samples, MOST_SAMPLES)?;
+                Ok(halton(*samples, dimension, *seed))
             }
             Self::Random { samples, seed } => {
                 check(*samples, MOST_SAMPLES)?;
@@ -133,17 +151,63 @@ fn grid(levels: &[usize], dimension: usize) -> Result<Vec<Vec<f64>>> {
     Ok(points)
 }
 
+/// A nested design (Qian, Biometrika 96 (2009) 957): starting with the odd part of `samples`, the points fill one half of
+/// each of their slices, and as many new points the other halves in random order, until all are there.
 fn latin_hypercube(samples: usize, dimension: usize, seed: u64) -> Vec<Vec<f64>> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut points = vec![vec![0.0; dimension]; samples];
-    let mut slices: Vec<usize> = (0..samples).collect();
     for d in 0..dimension {
+        let mut random = stream(seed, d);
+        let mut slices: Vec<usize> = (0..samples >> samples.trailing_zeros()).collect();
         slices.shuffle(&mut random);
-        for (point, &slice) in points.iter_mut().zip(&slices) {
-            point[d] = (slice as f64 + random.random::<f64>()) / samples as f64;
+        let mut places: Vec<(usize, f64)> = slices.into_iter().map(|s| (s, random.random())).collect();
+        while places.len() < samples {
+            // One binary digit moves from the place in the slice to the slice.
+            for (slice, place) in &mut places {
+                let half = usize::from(*place >= 0.5);
+                (*slice, *place) = (2 * *slice + half, 2.0 * *place - half as f64);
+            }
+            let mut free: Vec<usize> = places.iter().map(|(slice, _)| slice ^ 1).collect();
+            free.shuffle(&mut random);
+            places.extend(free.into_iter().map(|s| (s, random.random())));
+        }
+        for (point, (slice, place)) in points.iter_mut().zip(places) {
+            point[d] = (slice as f64 + place) / samples as f64;
         }
     }
     points
+}
+
+fn halton(samples: usize, dimension: usize, seed: u64) -> Vec<Vec<f64>> {
+    let mut points = vec![vec![0.0; dimension]; samples];
+    let mut primes: Vec<usize> = Vec::new();
+    let mut candidates = 2..;
+    while primes.len() < dimension {
+        primes.extend(candidates.find(|n| primes.iter().all(|p| n % p != 0)));
+    }
+    for (d, &base) in primes.iter().enumerate() {
+        let mut random = stream(seed, d);
+        // As many digits as a number of double precision can tell.
+        let digits = (53.0 / (base as f64).log2()).ceil() as usize;
+        let mut permutations = vec![(0..base).collect::<Vec<usize>>(); digits];
+        permutations.iter_mut().for_each(|permutation| permutation.shuffle(&mut random));
+        for (index, point) in points.iter_mut().enumerate() {
+            let (mut rest, mut weight) = (index, 1.0);
+            for permutation in &permutations {
+                weight /= base as f64;
+                point[d] += permutation[rest % base] as f64 * weight;
+                rest /= base;
+            }
+            point[d] = point[d].min(1.0 - f64::EPSILON);
+        }
+    }
+    points
+}
+
+/// Random numbers for one dimension, whatever the number of dimensions.
+fn stream(seed: u64, dimension: usize) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(dimension as u64);
+    random
 }
 
 fn sobol(samples: usize, dimension: usize, seed: u64) -> Vec<Vec<f64>> {
@@ -168,9 +232,9 @@ mod tests {
 
     fn variables() -> Vec<Variable> {
         vec![
-            Variable { name: "a".into(), default: 3.0, range: Some([1.0, 5.0]) },
-            Variable { name: "b".into(), default: 7.0, range: None },
-            Variable { name: "c".into(), default: 0.0, range: Some([-1.0, 1.0]) },
+            Variable { name: "a".into(), default: 3.0, range: Some([1.0, 5.0]), choices: Vec::new() },
+            Variable { name: "b".into(), default: 7.0, range: None, choices: Vec::new() },
+            Variable { name: "c".into(), default: 0.0, range: Some([-1.0, 1.0]), choices: Vec::new() },
         ]
     }
 
@@ -182,6 +246,19 @@ mod tests {
         for (sample, e) in samples.iter().zip(expected) {
             assert_eq!(sample, &vec![e[0], 7.0, e[1]]);
         }
+    }
+
+    #[test]
+    fn choices_are_taken_equally_often() {
+        let choices = vec![2.0, 3.0, 7.0];
+        let variables = [Variable { name: "n".into(), default: 3.0, range: None, choices: choices.clone() }];
+        let count = |design: Design, n: usize| {
+            let samples = design.samples(&variables).unwrap();
+            assert_eq!(samples.len(), n);
+            choices.iter().map(|c| samples.iter().filter(|s| s[0] == *c).count()).collect::<Vec<_>>()
+        };
+        assert_eq!(count(Design::LatinHypercube { samples: 12, seed: 1 }, 12), [4, 4, 4]);
+        assert_eq!(count(Design::Grid(vec![3]), 3), [1, 1, 1]);
     }
 
     #[test]
@@ -211,9 +288,48 @@ mod tests {
     }
 
     #[test]
+    fn halton_fills_boxes_of_its_bases_and_beats_random_points() {
+        // Any 2^3 * 3^2 successive points put one point into each 8 x 9 box, scrambled or not.
+        let points = Design::Halton { samples: 216, seed: 3 }.unit_points(2).unwrap();
+        for run in points.chunks(72) {
+            let mut count = vec![0; 72];
+            run.iter().for_each(|p| count[(p[0] * 8.0) as usize * 9 + (p[1] * 9.0) as usize] += 1);
+            assert!(count.iter().all(|&c| c == 1));
+        }
+        // In twelve dimensions unscrambled points of large bases would lie on lines.
+        let error = |design: Design| {
+            let points = design.unit_points(12).unwrap();
+            points.iter().map(|p| p[10] * p[11]).sum::<f64>() / points.len() as f64 - 0.25
+        };
+        let mean = |make: &dyn Fn(u64) -> Design| (0..20).map(|s| error(make(s)).abs()).sum::<f64>() / 20.0;
+        let [halton, random] = [
+            mean(&|seed| Design::Halton { samples: 500, seed }),
+            mean(&|seed| Design::Random { samples: 500, seed }),
+        ];
+        assert!(halton < 0.5 * random, "{halton} {random}");
+    }
+
+    #[test]
+    fn larger_designs_begin_with_the_smaller_ones() {
+        for make in [
+            |samples| Design::Sobol { samples, seed: 3 },
+            |samples| Design::Halton { samples, seed: 3 },
+            |samples| Design::Random { samples, seed: 3 },
+            |samples| Design::LatinHypercube { samples, seed: 3 },
+        ] {
+            let large = make(96).unit_points(3).unwrap();
+            // The Latin hypercube by doubling.
+            for n in [3, 6, 12, 24, 48] {
+                assert_eq!(make(n).unit_points(3).unwrap(), large[..n]);
+            }
+        }
+    }
+
+    #[test]
     fn seeds_decide() {
         for make in [
             |seed| Design::Sobol { samples: 8, seed },
+            |seed| Design::Halton { samples: 8, seed },
             |seed| Design::LatinHypercube { samples: 8, seed },
             |seed| Design::Random { samples: 8, seed },
         ] {

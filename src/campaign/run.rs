@@ -1,8 +1,9 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
+use super::order;
 use super::part::Selection;
 use crate::deck::{
-    CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection,
-    SolverOptions,
+    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection,
+    PartitionSection, RomSection, SolverOptions,
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;
@@ -38,7 +39,8 @@ pub struct Campaign<'a> {
 }
 
 impl<'a> Campaign<'a> {
-    /// Opens the dataset of an interrupted campaign, or makes a new one. Collective.
+    /// Opens the dataset of an interrupted campaign, or makes a new one. One of a smaller design that the present one begins
+    /// with is rewritten with room for the others. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] when the file holds another design, or was made with another deck.
@@ -60,12 +62,20 @@ impl<'a> Campaign<'a> {
         };
         let inputs: Vec<_> = simulation.random.inputs().into_iter().map(with_plan).collect();
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
-        let dataset = if exists {
+        let mut found = None;
+        if exists {
             let dataset = DatasetFile::open(&comm, path, true)?;
-            dataset.expect_samples(&selection.named)?;
+            let whole = dataset
+                .expect_samples(&selection.named, &selection.numbers)
+                .map_err(|error| continued(&simulation.deck, &dataset, error))?;
             same_problem(&simulation.deck, dataset.file())?;
+            found = Some((dataset, whole));
+        }
+        let dataset = if let Some((dataset, true)) = found {
             dataset
         } else {
+            // Those of a smaller design, of which this one is the continuation.
+            let first = found.map(|(dataset, _)| dataset);
             let fields: Vec<Field> = simulation
                 .stages
                 .iter()
@@ -87,13 +97,25 @@ impl<'a> Campaign<'a> {
                 .zip(&units)
                 .map(|(q, unit)| (q.name.as_str(), unit.as_str(), "quantity of interest"))
                 .collect();
-            DatasetFile::create(&comm, path, provenance, &selection.named, &fields, &quantities, |file| {
+            let named = &selection.named;
+            DatasetFile::create(&comm, path, provenance, named, &fields, &quantities, first, |file| {
                 DatasetFile::write_numbers(file, &selection.numbers)?;
                 selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
                 for (name, _, plan) in &inputs {
                     let input = Field::nodes(name, "", 1, 1, plan).meaning("Gaussian random field");
                     file.create_input(&input, selection.samples.len() as u64)?;
+                }
+                for (_, name, deviations) in simulation.random.expansions() {
+                    let path = coefficients_path(name);
+                    let shape = [selection.samples.len() as u64, deviations.len() as u64];
+                    file.create_dataset::<f64>(&path, &shape)?;
+                    file.set(
+                        &path,
+                        "meaning",
+                        "standard normal coefficients of the Karhunen-Loeve expansion",
+                    )?;
+                    file.set(&path, "deviations", deviations)?;
                 }
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
@@ -112,13 +134,36 @@ impl<'a> Campaign<'a> {
         Ok((0..status.len()).filter(|&i| status[i] == Status::Pending).collect())
     }
 
-    /// Solves and stores every pending sample until `observe` returns false. A sample that cannot be
-    /// solved is marked as failed and left behind. Collective.
+    /// The pending samples in the order that the deck asks for, the same on all ranks. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails or the file cannot be read.
+    pub fn ordered(&mut self) -> Result<Vec<usize>> {
+        let pending = self.pending()?;
+        if self.simulation.deck.campaign.order == Order::Design {
+            return Ok(pending);
+        }
+        let numbers: Vec<u64> = pending.iter().map(|&sample| self.selection.numbers[sample] as u64).collect();
+        let parameters: Vec<Vec<f64>> =
+            pending.iter().map(|&sample| self.selection.samples[sample].clone()).collect();
+        let mut points = order::scaled(&parameters);
+        for (point, signature) in points.iter_mut().zip(self.simulation.random.signatures(&numbers)?) {
+            point.extend(signature);
+        }
+        // Rank 0 decides: elsewhere the last bits of a sum over ranks could differ.
+        let comm = &self.simulation.mesh.comm;
+        let order = if comm.rank() == 0 { order::nearest(&points) } else { Vec::new() };
+        let order = comm.all_gather_varied(&order.iter().map(|&i| i as u64).collect::<Vec<_>>());
+        Ok(order.into_iter().map(|i| pending[i as usize]).collect())
+    }
+
+    /// Solves and stores samples, mostly those of [`Campaign::ordered`], until `observe` returns false. A sample that
+    /// cannot be solved is marked as failed and left behind. Collective.
     ///
     /// # Errors
     /// When the deck is wrong or the file cannot be written.
-    pub fn run(&mut self, mut observe: impl FnMut(&SampleReport) -> bool) -> Result<()> {
-        for sample in self.pending()? {
+    pub fn run(&mut self, order: &[usize], mut observe: impl FnMut(&SampleReport) -> bool) -> Result<()> {
+        for &sample in order {
             let report = self.sample(sample)?;
             if !observe(&report) {
                 break;
@@ -148,6 +193,11 @@ impl<'a> Campaign<'a> {
                     let values = &field.values.borrow()[..field.space.owned_nodes];
                     self.dataset.file().write_input(name, sample as u64, plan, values)?;
                 }
+                for (number, name, _) in self.simulation.random.expansions() {
+                    let values = self.simulation.random.coefficients(number, context.sample);
+                    let mine = if comm.rank() == 0 { &values[..] } else { &[] };
+                    self.dataset.file().write_rows(&coefficients_path(name), sample as u64, mine)?;
+                }
                 for (quantity, value) in self.simulation.deck.quantity.iter().zip(quantities) {
                     self.dataset.write_quantity(sample, &quantity.name, value)?;
                 }
@@ -172,6 +222,25 @@ impl<'a> Campaign<'a> {
     pub fn close(self) -> Result<()> {
         self.dataset.close()
     }
+}
+
+/// Adds to a refusal how designs may grow.
+fn continued(deck: &Deck, dataset: &DatasetFile, error: Error) -> Error {
+    let section = &deck.campaign;
+    match error {
+        Error::Input(mut list)
+            if section.design == Design::LatinHypercube && section.samples > dataset.len() =>
+        {
+            let text = "; a Latin hypercube goes on by doubling its samples, \"halton\" and \"sobol\" with any number";
+            list.iter_mut().for_each(|diagnostic| diagnostic.message.push_str(text));
+            Error::Input(list)
+        }
+        other => other,
+    }
+}
+
+fn coefficients_path(name: &str) -> String {
+    format!("/coefficients/{name}")
 }
 
 /// Whether a file's deck describes the same problems: what it says of output, campaign and reduced models

@@ -12,6 +12,7 @@ pub fn variables(deck: &Deck) -> Vec<Variable> {
         name: name.clone(),
         default: p.default,
         range: p.range,
+        choices: p.choices.as_ref().map_or(Vec::new(), deck::Choices::values),
     };
     deck.parameters.iter().map(variable).collect()
 }
@@ -35,21 +36,24 @@ pub fn design_samples(deck: &Deck, design: &Design) -> Result<Vec<Vec<f64>>> {
 pub fn campaign_samples(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
     let section = &deck.campaign;
     let (samples, seed) = (section.samples, section.seed);
-    if !deck.random.is_empty() && deck.parameters.values().all(|p| p.range.is_none()) {
+    if !deck.random.is_empty() && !deck.parameters.values().any(deck::Parameter::varies) {
         // Random fields alone make the samples differ.
         return Ok(vec![deck.default_parameters(); samples]);
     }
     let design = match section.design {
         deck::Design::LatinHypercube => Design::LatinHypercube { samples, seed },
         deck::Design::Sobol => Design::Sobol { samples, seed },
+        deck::Design::Halton => Design::Halton { samples, seed },
         deck::Design::Random => Design::Random { samples, seed },
         deck::Design::Grid => {
             let levels = section.levels.as_ref();
-            let ranged = deck.parameters.iter().filter(|(_, p)| p.range.is_some());
-            // A parameter that the grid does not name stays in the middle of its range.
-            Design::Grid(
-                ranged.map(|(name, _)| levels.and_then(|l| l.get(name)).map_or(1, |l| l.0)).collect(),
-            )
+            let varied = deck.parameters.iter().filter(|(_, p)| p.varies());
+            // A parameter that the grid does not name stays in the middle of its range, or takes all its choices.
+            let level = |(name, p): (&String, &deck::Parameter)| match levels.and_then(|l| l.get(name)) {
+                Some(level) => level.0,
+                None => p.choices.as_ref().map_or(1, |choices| choices.values().len()),
+            };
+            Design::Grid(varied.map(level).collect())
         }
         deck::Design::List => return list(comm, deck),
     };
@@ -61,7 +65,7 @@ fn list(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
     if let Some(path) = &section.csv {
         return read_table(comm, deck, &deck.resolve(path));
     }
-    let ranged = || deck.parameters.iter().filter(|(_, p)| p.range.is_some()).map(|(name, _)| name.clone());
+    let ranged = || deck.parameters.iter().filter(|(_, p)| p.varies()).map(|(name, _)| name.clone());
     let columns = section.columns.clone().unwrap_or_else(|| ranged().collect());
     let rows = section.table.as_deref().unwrap_or_default();
     complete(deck, &columns, rows).map_err(|message| deck.fault("campaign.table", message))
@@ -91,9 +95,11 @@ fn parse_table(deck: &Deck, name: &str, text: &str) -> Result<Vec<Vec<f64>>> {
     for (number, line) in lines {
         let mut row = Vec::new();
         for (column, cell) in line.split(',').enumerate() {
-            match cell.trim().parse::<f64>() {
-                Ok(value) if value.is_finite() => row.push(value),
-                _ => faults.push(Diagnostic {
+            let parameter = columns.get(column).and_then(|name| deck.parameters.get(name));
+            let plain = || cell.trim().parse().ok().filter(|value: &f64| value.is_finite());
+            match parameter.map_or_else(plain, |p| p.value(cell.trim().trim_matches('"'))) {
+                Some(value) => row.push(value),
+                None => faults.push(Diagnostic {
                     position: Some((number + 1, column + 1)),
                     ..Diagnostic::new(name, format!("`{}` is no number", cell.trim()))
                 }),

@@ -8,6 +8,7 @@
 mod document;
 mod expression;
 mod models;
+mod parameter;
 mod physics;
 mod random;
 mod reference;
@@ -22,14 +23,15 @@ pub use models::{
     AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, StefanLaw,
     Viscoplasticity,
 };
+pub use parameter::{Choices, Parameter};
 pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
-pub use random::{Matern, RandomField, Spectral};
+pub use random::{Correlation, Matern, RandomField, Spectral, correlation_factor};
 pub use reference::reference;
 pub use schema::schema;
 pub use sections::*;
 pub use spelling::{did_you_mean, either, nearest};
 pub use value::{
-    Coefficient, Essential, FREE, FileField, Names, Parameter, PhysicsField, Property, PropertyTable, Scalar,
+    Coefficient, Essential, FREE, FileField, Names, PhysicsField, Property, PropertyTable, Scalar,
     ScalarOrVector, Tensor,
 };
 
@@ -56,7 +58,7 @@ pub struct Deck {
     #[serde(default)]
     pub partition: PartitionSection,
     /// Numbers that expressions may use and campaigns vary.
-    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", deserialize_with = "parameter::parameters")]
     pub parameters: IndexMap<String, Parameter>,
     /// Gaussian random fields that expressions may use.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]

@@ -1,4 +1,5 @@
 //! `[random.NAME]`: Gaussian random fields.
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,14 +22,25 @@ pub struct Matern {
     /// Distance at which the correlation has fallen to about 0.14; kappa = sqrt(8 smoothness) / range.
     #[schemars(range(min = 1e-12), extend("x-unit" = "m"))]
     pub range: f64,
-    /// Smoothness nu: alpha = nu + dimension / 2 must be 2, 4, 6 or 8. If left out, that of alpha = 2: 1.5, 1, 0.5 in one,
-    /// two and three dimensions.
+    /// Smoothness nu, such as 0.5 for the covariance exp(-2 r / range); alpha = nu + dimension / 2 is at most 8. Best is an
+    /// even alpha, one solve for two of it; others take about ten to fifteen solves more. If left out, that of alpha = 2:
+    /// 1.5, 1, 0.5 in one, two and three dimensions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub smoothness: Option<f64>,
     /// Standard deviation.
     #[serde(default = "one")]
     #[schemars(range(min = 0.0))]
     pub deviation: f64,
+    /// Cuts the Karhunen-Loeve expansion off after that many terms, those of largest variance; the dataset of a campaign
+    /// keeps their coefficients. All that the mesh resolves if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub terms: Option<usize>,
+    /// Correlation with other random fields by name, at every wave length; fields of one kind, range and smoothness have it
+    /// at every point as well.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub correlation: IndexMap<String, Correlation>,
     /// Seed of the draws.
     #[serde(default)]
     #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
@@ -55,6 +67,15 @@ pub struct Spectral {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 4096))]
     pub modes: Option<usize>,
+    /// Cuts the Karhunen-Loeve expansion off after that many terms, those of largest variance; the dataset of a campaign
+    /// keeps their coefficients. All that the mesh resolves if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 4096))]
+    pub terms: Option<usize>,
+    /// Correlation with other random fields by name, at every wave length; fields of one kind, range and smoothness have it
+    /// at every point as well.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub correlation: IndexMap<String, Correlation>,
     /// Seed of the draws.
     #[serde(default)]
     #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
@@ -65,13 +86,72 @@ fn one() -> f64 {
     1.0
 }
 
-impl Matern {
-    /// Half of alpha = smoothness + dimension / 2, if that is a small whole number: how often the operator is solved.
-    pub fn solves(&self, dimension: usize) -> Option<usize> {
-        let half = match self.smoothness {
-            None => 1.0,
-            Some(smoothness) => (smoothness + 0.5 * dimension as f64) / 2.0,
-        };
-        [1, 2, 3, 4].into_iter().find(|&n| (half - n as f64).abs() < 1e-9)
+/// Correlation of two random fields.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Correlation(#[schemars(range(min = -1.0, max = 1.0))] pub f64);
+
+impl RandomField {
+    /// Its correlations with others.
+    pub fn correlation(&self) -> &IndexMap<String, Correlation> {
+        match self {
+            Self::Matern(matern) => &matern.correlation,
+            Self::Spectral(spectral) => &spectral.correlation,
+        }
     }
+
+    /// Terms of its Karhunen-Loeve expansion, if it is cut off.
+    pub fn terms(&self) -> Option<usize> {
+        match self {
+            Self::Matern(matern) => matern.terms,
+            Self::Spectral(spectral) => spectral.terms,
+        }
+    }
+}
+
+impl Matern {
+    /// Smoothness nu, 2 - dimension / 2 if left out.
+    pub fn smoothness(&self, dimension: usize) -> f64 {
+        self.smoothness.unwrap_or(2.0 - 0.5 * dimension as f64)
+    }
+
+    /// Half of alpha = smoothness + dimension / 2: its whole part, how often the operator is solved, and the rest.
+    pub fn power(&self, dimension: usize) -> (usize, f64) {
+        let half = (self.smoothness(dimension) + 0.5 * dimension as f64) / 2.0;
+        match half.round() {
+            whole if (half - whole).abs() < 1e-9 => (whole as usize, 0.0),
+            _ => (half.floor() as usize, half.fract()),
+        }
+    }
+}
+
+/// The lower triangular Cholesky factor of the correlations between fields, in their order; `None` when all are
+/// independent.
+///
+/// # Errors
+/// The number of the first field whose correlations contradict those of the fields before it.
+pub fn correlation_factor(fields: &IndexMap<String, RandomField>) -> Result<Option<Vec<Vec<f64>>>, usize> {
+    if fields.values().all(|field| field.correlation().is_empty()) {
+        return Ok(None);
+    }
+    let given = |i: usize, j: usize| {
+        let (name, _) = fields.get_index(j)?;
+        fields[i].correlation().get(name).map(|c| c.0)
+    };
+    let mut factor: Vec<Vec<f64>> = Vec::new();
+    for i in 0..fields.len() {
+        let mut row: Vec<f64> = Vec::new();
+        for j in 0..i {
+            let inner: f64 = row.iter().zip(&factor[j]).map(|(a, b)| a * b).sum();
+            let correlation = given(i, j).or_else(|| given(j, i)).unwrap_or(0.0);
+            row.push((correlation - inner) / factor[j][j]);
+        }
+        let rest = 1.0 - row.iter().map(|a| a * a).sum::<f64>();
+        if rest < 1e-12 {
+            return Err(i);
+        }
+        row.push(rest.sqrt());
+        factor.push(row);
+    }
+    Ok(Some(factor))
 }

@@ -444,6 +444,8 @@ pub struct CampaignSection {
     /// Number of samples; a list or grid has its own.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
+    /// Which sample is solved after which; the dataset is the same.
+    pub order: Order,
     /// Seed of random designs.
     #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
     pub seed: u64,
@@ -477,6 +479,7 @@ impl Default for CampaignSection {
         Self {
             design: Design::Sobol,
             samples: 16,
+            order: Order::Nearest,
             seed: 0,
             file: "dataset.h5".into(),
             columns: None,
@@ -485,6 +488,17 @@ impl Default for CampaignSection {
             levels: None,
         }
     }
+}
+
+/// Orders of a campaign's samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// That of the design.
+    Design,
+    /// From neighbour to neighbour, by parameters and the low frequencies of random fields: a solution is then a good
+    /// first guess for the next.
+    Nearest,
 }
 
 /// Designs of experiments.
@@ -499,6 +513,8 @@ pub enum Design {
     LatinHypercube,
     /// Scrambled Sobol sequence.
     Sobol,
+    /// Scrambled Halton sequence.
+    Halton,
     /// Independent uniform numbers.
     Random,
 }

@@ -1,11 +1,12 @@
 //! `tessera campaign`: a design of samples, solved one after the other into one dataset.
 use super::{output, run::RunOptions};
 use crate::campaign::{Campaign, Selection, campaign_samples};
-use crate::deck::Deck;
+use crate::deck::{Deck, Order};
 use crate::parallel::Comm;
 use crate::report::{Report, Table};
 use crate::storage::Status;
 use crate::{Error, Result};
+use std::time::Instant;
 
 /// Runs or resumes the campaign of a deck, or a part of it. A signal to any rank ends it after the present sample.
 /// Collective.
@@ -39,6 +40,12 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
             samples.len()
         ));
     }
+    let start = Instant::now();
+    let order = report.phase("ordering", || campaign.ordered())?;
+    if deck.campaign.order == Order::Nearest {
+        let seconds = start.elapsed().as_secs_f64();
+        report.detail(format!("{pending} samples ordered from neighbour to neighbour in {seconds:.2} s"));
+    }
     let progress = report.progress("samples", samples.len());
     progress.skip(samples.len() - pending);
     let mut failures = campaign.dataset().file().texts("/status", "failures")?;
@@ -48,7 +55,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         if signalled() {
             return Ok(());
         }
-        campaign.run(|sample| {
+        campaign.run(&order, |sample| {
             progress.advance(&format!("{} iterations", sample.iterations));
             if let Some(reason) = &sample.failure {
                 let first = reason.lines().next().unwrap_or_default();

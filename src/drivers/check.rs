@@ -55,9 +55,10 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     let fields = simulation.fields().into_iter().map(|field| field.name).collect();
     report.line(format!("fields      {}", names(fields)));
     report.line(format!("quantities  {}", names(deck.quantity.iter().map(|q| q.name.clone()).collect())));
-    let parameters = deck.parameters.iter().map(|(name, p)| match p.range {
-        Some([low, high]) => format!("{name} = {} [{low}, {high}]", p.default),
-        None => format!("{name} = {}", p.default),
+    let parameters = deck.parameters.iter().map(|(name, p)| match (p.range, &p.choices) {
+        (Some([low, high]), _) => format!("{name} = {} [{low}, {high}]", p.default),
+        (None, Some(choices)) => format!("{name} = {} of {:?}", p.default, choices.values()),
+        (None, None) => format!("{name} = {}", p.default),
     });
     report.line(format!("parameters  {}", names(parameters.collect())));
     report.finish(&[]);

@@ -235,11 +235,8 @@ fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
                     let hint = deck::did_you_mean(name.trim(), &known, "parameters");
                     wrong(format!("the model has no parameter \"{}\"{hint}", name.trim()))
                 })?;
-                point[place] = value
-                    .trim()
-                    .parse()
-                    .ok()
-                    .filter(|v: &f64| v.is_finite())
+                point[place] = deck.parameters[place]
+                    .value(value.trim())
                     .ok_or_else(|| wrong(format!("`{}` in `{text}` is no number", value.trim())))?;
             }
             Ok(vec![point])
@@ -250,6 +247,13 @@ fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
 /// Outside the ranges the basis was not trained; the estimate still holds.
 fn warn_outside(report: &Report, deck: &Deck, points: &[Vec<f64>]) {
     for (i, (name, parameter)) in deck.parameters.iter().enumerate() {
+        if let Some(choices) = &parameter.choices {
+            let values = choices.values();
+            if let Some(point) = points.iter().find(|p| !values.contains(&p[i])) {
+                report.warn(format!("{name} = {} is none of the choices of the training", point[i]));
+            }
+            continue;
+        }
         let Some([low, high]) = parameter.range else {
             if points.iter().any(|p| p[i] != parameter.default) {
                 report.warn(format!("{name} was fixed at {} in training", parameter.default));

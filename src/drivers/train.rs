@@ -94,7 +94,7 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
 /// The parameters that expansions are found with.
 fn training(deck: &Deck) -> Result<Training> {
     let reference = deck.default_parameters();
-    if deck.parameters.values().all(|p| p.range.is_none()) {
+    if !deck.parameters.values().any(|p| p.varies()) {
         return Ok(Training { training: vec![reference.clone()], test: Vec::new(), reference });
     }
     Ok(Training {

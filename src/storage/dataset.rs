@@ -7,7 +7,7 @@ use super::field::Field;
 use super::layout::{Provenance, Samples, Schema};
 use super::{File, ResultFile};
 use crate::error::{Error, Result};
-use crate::parallel::{Comm, Redistribution};
+use crate::parallel::{Comm, Redistribution, block};
 use std::path::Path;
 
 const NUMBERS: &str = "/sample";
@@ -47,7 +47,9 @@ pub struct DatasetFile {
 
 impl DatasetFile {
     /// Creates the file with room for all samples and opens it for writing; `setup` adds what the samples share,
-    /// such as the mesh. Collective.
+    /// such as the mesh. `first` is a dataset of the first samples, whose rows are copied; under the same name it is
+    /// replaced when all is there. Collective.
+    #[allow(clippy::too_many_arguments)]
     pub fn create(
         comm: &Comm,
         path: &Path,
@@ -55,6 +57,7 @@ impl DatasetFile {
         samples: &Samples,
         fields: &[Field],
         quantities: &[Quantity],
+        first: Option<Self>,
         setup: impl FnOnce(&File) -> Result<()>,
     ) -> Result<Self> {
         let count = samples.count as u64;
@@ -77,6 +80,10 @@ impl DatasetFile {
         }
         for &(name, unit, meaning) in quantities {
             file.write_quantity(name, unit, meaning, &vec![f64::NAN; samples.count])?;
+        }
+        if let Some(first) = first {
+            first.copy_to(&file)?;
+            first.close()?;
         }
         file.finish()?;
         Self::open(comm, path, true)
@@ -127,27 +134,57 @@ impl DatasetFile {
         Ok(numbers.iter().map(|&number| number as usize).collect())
     }
 
-    /// Refuses to go on with a dataset of another design.
+    /// Copies the samples to the first rows of a file made for more of them. Collective.
+    fn copy_to(&self, file: &File) -> Result<()> {
+        let comm = file.comm();
+        let at_root = |values: Vec<f64>| if comm.rank() == 0 { values } else { Vec::new() };
+        let (_, status) = self.file.read_array::<u8>(STATUS)?;
+        file.write_rows(STATUS, 0, if comm.rank() == 0 { &status } else { &[] })?;
+        let texts = self.file.texts(STATUS, "failures")?;
+        if !texts.is_empty() {
+            file.set(STATUS, "failures", texts)?;
+        }
+        let quantities = self.file.members("/qoi").into_iter().map(|name| format!("/qoi/{name}"));
+        for path in [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(quantities) {
+            file.write_rows(&path, 0, &at_root(self.file.read_array(&path)?.1))?;
+        }
+        let done = self.done()?;
+        for group in ["/fields", "/inputs", "/coefficients"] {
+            for name in self.file.members(group) {
+                let path = format!("{group}/{name}");
+                let entries = self.file.shape(&path)?.get(1).copied().unwrap_or(0);
+                let range = block(entries, comm.size(), comm.rank());
+                for &sample in &done {
+                    let values: Vec<f64> = self.file.read_step(&path, sample as u64, range.clone())?;
+                    file.write_step(&path, sample as u64, range.start, &values)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it holds all samples of a design (otherwise only its first ones), and refuses to go on with that of another.
     ///
     /// # Errors
     /// [`Error::Input`] that says what differs.
-    pub fn expect_samples(&self, wanted: &Samples) -> Result<()> {
+    pub fn expect_samples(&self, wanted: &Samples, numbers: &[usize]) -> Result<bool> {
         let found = self.samples()?;
         let label = self.file.label();
         if found.names != wanted.names {
             let (there, here) = (found.names.join(", "), wanted.names.join(", "));
             return Err(Error::input(label, format!("its parameters are {there}, those of the deck {here}")));
         }
-        if found.count != wanted.count || found.values != wanted.values {
-            return Err(Error::input(
-                label,
-                format!(
-                    "it holds another design ({} samples, the deck asks for {}); remove it, or name another file",
-                    found.count, wanted.count
-                ),
-            ));
+        // A part of a campaign of another size has other numbers.
+        if wanted.values.starts_with(&found.values) && numbers.starts_with(&self.numbers()?) {
+            return Ok(found.count == wanted.count);
         }
-        Ok(())
+        Err(Error::input(
+            label,
+            format!(
+                "it holds another design ({} samples, the deck asks for {}); remove it, or name another file",
+                found.count, wanted.count
+            ),
+        ))
     }
 
     /// How far every sample is.

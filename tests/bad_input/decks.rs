@@ -72,9 +72,68 @@ pub fn cases() -> Vec<Case> {
     list.extend(values());
     list.extend(physics());
     list.extend(other_sections());
+    list.extend(designs());
     list.extend(command_line());
     list.extend(failures());
     list
+}
+
+/// Parameters, designs and random fields.
+fn designs() -> Vec<Case> {
+    let parameter = "h = { default = 10.0, range = [5.0, 20.0] }";
+    let with = |name, text: &str, message: &str| {
+        let text = format!("title = \"Heated plate\"\n{text}");
+        heat(name, &[("title = \"Heated plate\"", &text)], message)
+    };
+    vec![
+        heat(
+            "a range too few",
+            &[(parameter, "h = 1\nk = { default = [1, 2], range = [[0, 3]] }")],
+            "parameters.k: 1 ranges for 2 components",
+        ),
+        heat(
+            "a component outside its range",
+            &[(parameter, "h = 1\nk = { default = [1, 9], range = [0, 3] }")],
+            "deck.toml:8:5: parameters.k: the default 9 is outside its range [0, 3]",
+        ),
+        heat(
+            "no such choice",
+            &[(parameter, "h = { default = \"stel\", choices = { steel = 9, wood = 2 } }")],
+            "parameters.h: no choice \"stel\"; did you mean \"steel\"?",
+        ),
+        heat(
+            "a default beside the choices",
+            &[(parameter, "h = { default = 3, choices = [1, 2] }")],
+            "deck.toml:7:5: parameters.h: the default 3 is none of the choices",
+        ),
+        heat(
+            "range and choices",
+            &[(parameter, "h = { default = 1, choices = [1, 2], range = [0, 3] }")],
+            "deck.toml:7:5: parameters.h: `range` and `choices` exclude each other",
+        ),
+        with(
+            "unknown design",
+            "campaign.design = \"halten\"",
+            "campaign.design: unknown value \"halten\"; did you mean \"halton\"?",
+        ),
+        with("unknown order", "campaign.order = \"near\"", "campaign.order: unknown value \"near\""),
+        with(
+            "smoothness too large",
+            "random.g = { kind = \"matern\", range = 0.2, smoothness = 9 }",
+            "random.g.smoothness: in 2D expected more than 0, at most 7",
+        ),
+        with(
+            "no terms",
+            "random.g = { kind = \"matern\", range = 0.2, terms = 0 }",
+            "random.g.terms: expected a number at least 1, found 0",
+        ),
+        with(
+            "correlation with nothing",
+            "random.gg = { kind = \"matern\", range = 0.2 }\n\
+             random.f = { kind = \"matern\", range = 0.2, correlation = { g = 0.5 } }",
+            "random.f.correlation.g: no other random field \"g\"; did you mean \"gg\"?",
+        ),
+    ]
 }
 
 /// TOML, keys, types.

@@ -61,7 +61,7 @@ pub fn cases() -> Vec<Case> {
                 "nothing to vary",
                 campaign,
                 "",
-                "--set campaign={ design = \"random\" }: campaign: no parameter has a `range`",
+                "--set campaign={ design = \"random\" }: campaign: no parameter has a `range` or `choices`",
             )
         },
         case("no dataset", train, "", "out/dataset.h5: cannot open: "),

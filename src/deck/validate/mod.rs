@@ -163,8 +163,24 @@ impl<'a> Checker<'a> {
 
     fn parameters(&mut self) {
         for (name, parameter) in &self.deck.parameters {
-            let key = format!("parameters.{name}");
+            let mut key = format!("parameters.{name}");
             self.variable(&key, name);
+            // A component stands where its vector does.
+            if let (false, Some((vector, _))) = (self.given(&key), name.rsplit_once('_')) {
+                key = format!("parameters.{vector}");
+            }
+            if let Some(choices) = &parameter.choices {
+                let values = choices.values();
+                if parameter.range.is_some() {
+                    self.add(&key, "`range` and `choices` exclude each other");
+                }
+                if !values.contains(&parameter.default) {
+                    self.add(&key, format!("the default {} is none of the choices", parameter.default));
+                }
+                if let Some(i) = (1..values.len()).find(|&i| values[..i].contains(&values[i])) {
+                    self.add(&format!("{key}.choices"), format!("the value {} is there twice", values[i]));
+                }
+            }
             if let Some([low, high]) = parameter.range {
                 if low >= high {
                     self.add(

@@ -79,12 +79,8 @@ impl Checker<'_> {
         }
         let (deck, campaign) = (self.deck, &self.deck.campaign);
         let names: Vec<&str> = deck.parameters.keys().map(String::as_str).collect();
-        let ranged: Vec<&str> = deck
-            .parameters
-            .iter()
-            .filter(|(_, p)| p.range.is_some())
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let ranged: Vec<&str> =
+            deck.parameters.iter().filter(|(_, p)| p.varies()).map(|(name, _)| name.as_str()).collect();
         let own = |key: &str| match key {
             "table" | "csv" | "columns" => campaign.design == Design::List,
             _ => campaign.design == Design::Grid,
@@ -133,6 +129,16 @@ impl Checker<'_> {
                         &format!("campaign.levels.{name}"),
                         format!("no parameter \"{name}\" with a range{hint}"),
                     );
+                }
+                for (name, level) in levels {
+                    let choices = deck.parameters.get(name).and_then(|p| p.choices.as_ref());
+                    if let Some(count) = choices.map(|c| c.values().len()).filter(|&count| count != level.0) {
+                        let key = format!("campaign.levels.{name}");
+                        self.add(
+                            &key,
+                            format!("\"{name}\" has {count} choices: leave it out to take them all"),
+                        );
+                    }
                 }
             }
         }

@@ -1,11 +1,14 @@
 //! Gaussian random fields on the vertices of the mesh. A draw depends on seed, name and number of the sample, and on the
 //! canonical order of the mesh, but not on ranks.
+mod fraction;
 mod matern;
+mod modes;
 mod noise;
+mod operator;
 mod spectral;
 
 use crate::Result;
-use crate::deck::{Deck, RandomField};
+use crate::deck::{self, Deck, RandomField};
 use crate::fem::Space;
 use crate::mesh::Mesh;
 use crate::physics::coefficient::NodalField;
@@ -14,9 +17,14 @@ use noise::Noise;
 use spectral::Spectral;
 use std::rc::Rc;
 
+/// Number of low-frequency coefficients by which draws are compared.
+const SIGNATURE: usize = 16;
+
 /// The random fields of a deck, at one draw.
 pub struct RandomFields {
     fields: Vec<Drawn>,
+    /// Lower triangular factor of the correlations of their noise, unless all are independent.
+    factor: Option<Vec<Vec<f64>>>,
     sample: Option<u64>,
 }
 
@@ -27,9 +35,15 @@ struct Drawn {
     field: Rc<NodalField>,
 }
 
+impl Drawn {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 enum Kind {
     Matern(Box<Matern>),
-    Spectral(Spectral),
+    Spectral(Box<Spectral>),
 }
 
 impl RandomFields {
@@ -44,13 +58,17 @@ impl RandomFields {
             for (name, section) in &deck.random {
                 let (seed, kind) = match section {
                     RandomField::Matern(m) => (m.seed, Kind::Matern(Box::new(Matern::new(&space, name, m)?))),
-                    RandomField::Spectral(s) => (s.seed, Kind::Spectral(Spectral::new(&space, deck, s))),
+                    RandomField::Spectral(s) => {
+                        (s.seed, Kind::Spectral(Box::new(Spectral::new(&space, deck, s))))
+                    }
                 };
                 let field = Rc::new(NodalField::new(space.clone()));
                 fields.push(Drawn { name: name.clone(), seed, kind, field });
             }
         }
-        let mut result = Self { fields, sample: None };
+        // The deck has been checked: the correlations are positive definite.
+        let factor = deck::correlation_factor(&deck.random).ok().flatten();
+        let mut result = Self { fields, factor, sample: None };
         result.draw(0)?;
         Ok(result)
     }
@@ -63,12 +81,12 @@ impl RandomFields {
         if self.sample == Some(sample) {
             return Ok(());
         }
-        for Drawn { name, seed, kind, field } in &mut self.fields {
-            let noise = Noise::new(*seed, name, sample);
-            let space = &field.space;
-            let mut vector = space.field()?;
+        for number in 0..self.fields.len() {
+            let noise = self.noise(number, sample);
+            let Drawn { kind, field, .. } = &mut self.fields[number];
+            let mut vector = field.space.field()?;
             match kind {
-                Kind::Matern(matern) => matern.draw(space, &noise, &mut vector)?,
+                Kind::Matern(matern) => matern.draw(&noise, &mut vector)?,
                 Kind::Spectral(spectral) => spectral.draw(&noise, &mut vector.write()?),
             }
             vector.ghost_update()?;
@@ -76,6 +94,79 @@ impl RandomFields {
         }
         self.sample = Some(sample);
         Ok(())
+    }
+
+    /// The noise of a field in a sample.
+    fn noise(&self, number: usize, sample: u64) -> Noise {
+        let own = |drawn: &Drawn| Noise::new(drawn.seed, &drawn.name, sample);
+        match &self.factor {
+            None => own(&self.fields[number]),
+            Some(factor) => {
+                let parts = self.fields.iter().zip(&factor[number]).filter(|(_, weight)| **weight != 0.0);
+                Noise::sum(parts.map(|(drawn, &weight)| (weight, own(drawn))))
+            }
+        }
+    }
+
+    /// The fields whose Karhunen-Loeve expansion is cut off: number, name and the standard deviations of its
+    /// coefficients. Local.
+    pub fn expansions(&self) -> Vec<(usize, &str, Vec<f64>)> {
+        let deviations = |drawn: &Drawn| match &drawn.kind {
+            Kind::Matern(matern) => matern.deviations().map(<[f64]>::to_vec),
+            Kind::Spectral(spectral) => spectral.deviations(),
+        };
+        let expansion = |(number, drawn)| Some((number, Drawn::name(drawn), deviations(drawn)?));
+        self.fields.iter().enumerate().filter_map(expansion).collect()
+    }
+
+    /// The coefficients, standard normal numbers, of such an expansion in a sample; empty for other fields. Local.
+    pub fn coefficients(&self, number: usize, sample: u64) -> Vec<f64> {
+        let noise = self.noise(number, sample);
+        match &self.fields[number].kind {
+            Kind::Matern(matern) => {
+                let count = matern.deviations().map_or(0, <[f64]>::len);
+                (0..count as u64).map(|k| noise.normal(k)).collect()
+            }
+            Kind::Spectral(spectral) if spectral.deviations().is_some() => spectral.coefficients(&noise),
+            Kind::Spectral(_) => Vec::new(),
+        }
+    }
+
+    /// For each sample its coefficients of low frequency, field after field, of joint variance 1 for each field: samples
+    /// near one another have fields alike. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn signatures(&mut self, samples: &[u64]) -> Result<Vec<Vec<f64>>> {
+        let Some(space) = self.fields.first().map(|drawn| drawn.field.space.clone()) else {
+            return Ok(vec![Vec::new(); samples.len()]);
+        };
+        for drawn in &mut self.fields {
+            if let Kind::Matern(matern) = &mut drawn.kind {
+                matern.prepare_signature()?;
+            }
+        }
+        let comm = &space.mesh.comm;
+        let mut flat = Vec::new();
+        for &sample in samples {
+            for (number, drawn) in self.fields.iter().enumerate() {
+                let noise = self.noise(number, sample);
+                flat.extend(match &drawn.kind {
+                    Kind::Matern(matern) => matern.signature(comm, &noise),
+                    // Every rank could give it.
+                    Kind::Spectral(spectral) => {
+                        let mut values = spectral.signature(&noise);
+                        if comm.rank() > 0 {
+                            values.fill(0.0);
+                        }
+                        values
+                    }
+                });
+            }
+        }
+        comm.sum_into(&mut flat);
+        let width = flat.len() / samples.len().max(1);
+        Ok(flat.chunks(width.max(1)).map(<[f64]>::to_vec).collect())
     }
 
     /// The fields by name, as inputs of problems. Local.

@@ -4,7 +4,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// The numbers of one draw of one field.
 pub struct Noise {
-    generator: ChaCha8Rng,
+    /// Independent sources with their weights, whose squares add up to 1.
+    sources: Vec<(f64, ChaCha8Rng)>,
 }
 
 impl Noise {
@@ -18,16 +19,27 @@ impl Noise {
         for (part, number) in key.chunks_exact_mut(8).zip([seed, sample, hash]) {
             part.copy_from_slice(&number.to_le_bytes());
         }
-        Self { generator: ChaCha8Rng::from_seed(key) }
+        Self { sources: vec![(1.0, ChaCha8Rng::from_seed(key))] }
+    }
+
+    /// A sum of several, which correlates with each of them by its weight.
+    pub fn sum(parts: impl IntoIterator<Item = (f64, Self)>) -> Self {
+        let weighed = |(weight, part): (f64, Self)| {
+            part.sources.into_iter().map(move |(inner, generator)| (weight * inner, generator))
+        };
+        Self { sources: parts.into_iter().flat_map(weighed).collect() }
     }
 
     /// Number `index`, by Box and Muller's method.
     pub fn normal(&self, index: u64) -> f64 {
-        let mut generator = self.generator.clone();
-        generator.set_stream(index);
-        let mut uniform = || ((generator.next_u64() >> 11) + 1) as f64 * 0.5f64.powi(53);
-        let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), 2.0 * std::f64::consts::PI * uniform());
-        radius * angle.cos()
+        let number = |(weight, generator): &(f64, ChaCha8Rng)| {
+            let mut generator = generator.clone();
+            generator.set_stream(index);
+            let mut uniform = || ((generator.next_u64() >> 11) + 1) as f64 * 0.5f64.powi(53);
+            let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), 2.0 * std::f64::consts::PI * uniform());
+            weight * radius * angle.cos()
+        };
+        self.sources.iter().map(number).sum()
     }
 }
 

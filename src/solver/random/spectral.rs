@@ -1,4 +1,5 @@
 //! Random fields by the eigenfunctions of the Laplacian on a box.
+use super::SIGNATURE;
 use super::noise::Noise;
 use crate::deck::{self, Deck};
 use crate::fem::Space;
@@ -17,6 +18,10 @@ pub struct Spectral {
     nodes: Vec<(usize, [u32; 3])>,
     /// `scale * (lambda_k + tau^2)^(-alpha/2)` and the number of the noise, `[third][second][first]` direction.
     amplitudes: Vec<(f64, u64)>,
+    /// Places of the largest amplitudes, descending: those kept when the expansion is cut off, otherwise a few.
+    leading: Vec<usize>,
+    /// Whether the expansion is cut off after them.
+    cut_off: bool,
 }
 
 /// The functions of one direction at the coordinates that occur.
@@ -64,13 +69,50 @@ impl Spectral {
             }
         }
         nodes.sort_unstable_by_key(|&(_, [a, b, c])| [c, b, a]);
-        Self { axes, nodes, amplitudes }
+        let mut leading: Vec<usize> = (0..amplitudes.len()).filter(|&k| amplitudes[k].0 > 0.0).collect();
+        // Stable, and equal to single precision is equal: the order does not depend on rounding.
+        leading.sort_by(|&j, &k| (amplitudes[k].0 as f32).total_cmp(&(amplitudes[j].0 as f32)));
+        leading.truncate(section.terms.unwrap_or(SIGNATURE));
+        let cut_off = section.terms.is_some();
+        if cut_off {
+            let mut kept = vec![false; amplitudes.len()];
+            leading.iter().for_each(|&k| kept[k] = true);
+            amplitudes.iter_mut().zip(kept).filter(|(_, kept)| !kept).for_each(|(a, _)| a.0 = 0.0);
+        }
+        Self { axes, nodes, amplitudes, leading, cut_off }
+    }
+
+    /// Standard deviations of the coefficients of the Karhunen-Loeve expansion, if it is cut off. Local.
+    pub fn deviations(&self) -> Option<Vec<f64>> {
+        self.cut_off.then(|| self.leading.iter().map(|&k| self.amplitudes[k].0).collect())
+    }
+
+    /// The coefficients of a draw that belong to the largest amplitudes. Local.
+    pub fn coefficients(&self, noise: &Noise) -> Vec<f64> {
+        self.leading.iter().map(|&k| noise.normal(self.amplitudes[k].1)).collect()
+    }
+
+    /// The leading parts of a draw. Local.
+    pub fn signature(&self, noise: &Noise) -> Vec<f64> {
+        let first = &self.leading[..self.leading.len().min(SIGNATURE)];
+        let total: f64 = first.iter().map(|&k| self.amplitudes[k].0.powi(2)).sum();
+        let part = |&k: &usize| {
+            let (amplitude, number) = self.amplitudes[k];
+            amplitude * noise.normal(number) / total.sqrt()
+        };
+        first.iter().map(part).collect()
     }
 
     /// One draw at the owned nodes. Local.
     pub fn draw(&self, noise: &Noise, result: &mut [f64]) {
-        let coefficients: Vec<f64> =
-            self.amplitudes.iter().map(|&(amplitude, number)| amplitude * noise.normal(number)).collect();
+        let coefficients: Vec<f64> = self
+            .amplitudes
+            .iter()
+            .map(|&(amplitude, number)| match amplitude {
+                0.0 => 0.0,
+                _ => amplitude * noise.normal(number),
+            })
+            .collect();
         // Direction after direction: nodes with the same last coordinates share the sums over them.
         let count = |d: usize| self.axes.get(d).map_or(1, |axis| axis.eigenvalues.len());
         let (mut second, mut first) = (vec![0.0; count(0) * count(1)], vec![0.0; count(0)]);
