@@ -52,6 +52,7 @@ pub fn campaign_samples(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
             )
         }
         deck::Design::List => return list(comm, deck),
+        deck::Design::Adaptive => return super::adaptive::initial_samples(deck),
     };
     design_samples(deck, &design)
 }
