@@ -166,13 +166,11 @@ fn reassembles(comm: &Comm) {
                     load.axpy(-theta.value(&**problem, &context), term).unwrap();
                 }
                 if let Some(above) = above {
-                    let basis = Columns::new(comm, above.problem.space.owned_dofs());
                     let energy =
                         tessera::rom::Energy::new(&above.problem, &context, &deck.solver_options(0)).unwrap();
                     let upstream = tessera::rom::coupling::Upstream {
                         index: 0,
                         field: above.input.clone().unwrap(),
-                        basis: &basis,
                         energy: &energy,
                     };
                     let temperature = above.solution.read().unwrap().to_vec();

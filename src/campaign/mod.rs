@@ -1,10 +1,12 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
+mod adaptive;
 pub mod design;
 pub mod order;
 mod part;
 mod run;
 mod samples;
 
+pub use adaptive::{Adaptive, Choice};
 pub use design::{Design, Variable};
 pub use part::{Part, Selection, datasets};
 pub use run::{Campaign, SampleReport};

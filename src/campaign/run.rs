@@ -1,6 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
-use super::order;
 use super::part::Selection;
+use super::{adaptive, order};
 use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection,
     PartitionSection, RomSection, SolverOptions,
@@ -32,7 +32,7 @@ pub struct SampleReport {
 pub struct Campaign<'a> {
     simulation: &'a mut Simulation,
     dataset: DatasetFile,
-    selection: &'a Selection,
+    selection: Selection,
     plans: Vec<Redistribution>,
     /// Random fields, each with its name and the plan to write it.
     inputs: Vec<(String, Rc<NodalField>, Redistribution)>,
@@ -48,7 +48,7 @@ impl<'a> Campaign<'a> {
         simulation: &'a mut Simulation,
         path: &Path,
         provenance: &Provenance,
-        selection: &'a Selection,
+        selection: &Selection,
     ) -> Result<Self> {
         if simulation.deck.time.is_some() {
             return Err(simulation.deck.fault("time", "a campaign solves steady problems: leave [time] out"));
@@ -102,6 +102,9 @@ impl<'a> Campaign<'a> {
                 DatasetFile::write_numbers(file, &selection.numbers)?;
                 selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
+                if simulation.deck.campaign.design == Design::Adaptive {
+                    adaptive::create(file, &simulation.deck)?;
+                }
                 for (name, _, plan) in &inputs {
                     let input = Field::nodes(name, "", 1, 1, plan).meaning("Gaussian random field");
                     file.create_input(&input, selection.samples.len() as u64)?;
@@ -120,12 +123,38 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        Ok(Self { simulation, dataset, selection, plans, inputs })
+        Ok(Self { simulation, dataset, selection: selection.clone(), plans, inputs })
     }
 
     /// The dataset.
     pub fn dataset(&self) -> &DatasetFile {
         &self.dataset
+    }
+
+    /// What is solved.
+    pub fn simulation(&self) -> &Simulation {
+        self.simulation
+    }
+
+    /// Parameters of all samples; not a number where an adaptive design has not chosen them yet.
+    pub(super) fn samples(&self) -> &[Vec<f64>] {
+        &self.selection.samples
+    }
+
+    /// Takes the parameters that an adaptive design has chosen earlier from the dataset; those of all samples.
+    /// Collective.
+    pub(super) fn restore_samples(&mut self) -> Result<Vec<Vec<f64>>> {
+        let stored = self.dataset.samples()?;
+        let width = stored.names.len().max(1);
+        self.selection.samples = stored.values.chunks(width).map(<[f64]>::to_vec).collect();
+        Ok(self.selection.samples.clone())
+    }
+
+    /// Chooses the parameters of a sample that has none yet. Collective.
+    pub(super) fn choose(&mut self, sample: usize, parameters: &[f64]) -> Result<()> {
+        self.dataset.write_sample(sample, parameters)?;
+        self.selection.samples[sample] = parameters.to_vec();
+        Ok(())
     }
 
     /// Samples of the dataset that are neither done nor failed, ascending. Collective.
@@ -172,7 +201,7 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    fn sample(&mut self, sample: usize) -> Result<SampleReport> {
+    pub(super) fn sample(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
         let context = Context {

@@ -56,6 +56,7 @@ pub fn campaign_samples(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
             Design::Grid(varied.map(level).collect())
         }
         deck::Design::List => return list(comm, deck),
+        deck::Design::Adaptive => return super::adaptive::initial_samples(deck),
     };
     design_samples(deck, &design)
 }

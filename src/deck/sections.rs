@@ -441,7 +441,7 @@ pub enum Norm {
 pub struct CampaignSection {
     /// How samples are chosen.
     pub design: Design,
-    /// Number of samples; a list or grid has its own.
+    /// Number of samples; a list or grid has its own. Design "adaptive": the most there may be.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub samples: usize,
     /// Which sample is solved after which; the dataset is the same.
@@ -455,6 +455,9 @@ pub struct CampaignSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub columns: Option<Vec<String>>,
+    /// Design "adaptive".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveSection>,
     /// Design "list": one row a sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -483,6 +486,7 @@ impl Default for CampaignSection {
             seed: 0,
             file: "dataset.h5".into(),
             columns: None,
+            adaptive: None,
             table: None,
             csv: None,
             levels: None,
@@ -517,6 +521,31 @@ pub enum Design {
     Halton,
     /// Independent uniform numbers.
     Random,
+    /// A few Sobol points, then one after the other where the error estimate of the reduced model of those before is
+    /// largest (weak greedy). The campaign trains that model as it goes; `[rom]` says what it writes at the end.
+    Adaptive,
+}
+
+/// Samples where a reduced model's error estimate is largest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdaptiveSection {
+    /// Number of samples that are chosen beforehand: points of a scrambled Sobol sequence.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub initial: usize,
+    /// Largest estimate of the relative error (energy norm) at which no further sample is taken; by default all
+    /// `samples` are.
+    #[schemars(extend("minimum" = 0.0))]
+    pub tolerance: f64,
+    /// Number of points of a Latin hypercube that samples are chosen from.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub candidates: usize,
+}
+
+impl Default for AdaptiveSection {
+    fn default() -> Self {
+        Self { initial: 4, tolerance: 0.0, candidates: 1000 }
+    }
 }
 
 /// Reduced-order model.

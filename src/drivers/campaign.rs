@@ -1,7 +1,7 @@
 //! `tessera campaign`: a design of samples, solved one after the other into one dataset.
 use super::{output, run::RunOptions};
 use crate::campaign::{Campaign, Selection, campaign_samples};
-use crate::deck::{Deck, Order};
+use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
 use crate::report::{Report, Table};
 use crate::storage::Status;
@@ -17,6 +17,9 @@ use std::time::Instant;
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    if deck.campaign.design == Design::Adaptive {
+        return super::adaptive::run(comm, deck, options, &report);
+    }
     let all = campaign_samples(comm, deck)?;
     let selection = Selection::new(deck, &all, options.part)?;
     let samples = &selection.samples;

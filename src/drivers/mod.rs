@@ -1,4 +1,5 @@
 //! One driver a subcommand: it strings the parts together and holds no numerics.
+mod adaptive;
 pub mod campaign;
 pub mod check;
 pub mod evolve;

@@ -6,7 +6,7 @@ use crate::parallel::Comm;
 use crate::physics::{Context, Problem};
 use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
-use crate::rom::{Algorithm, BasisOptions, Columns, Model, Training, Truncation, energy_norm};
+use crate::rom::{Algorithm, BasisOptions, Columns, Model, Offline, Training, Truncation, energy_norm};
 use crate::solver::Simulation;
 use crate::storage::{DatasetFile, File, ModelFile, Status};
 use crate::{Error, Result};
@@ -29,11 +29,26 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
         return Err(deck.fault("random", "a reduced model has no random fields: only parameters may vary"));
     }
     let simulation = super::run::set_up(comm, deck, &report)?;
-    let paths = &match datasets {
+    let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
         given => given.to_vec(),
     };
-    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths, &report))?;
+    let offline = report.phase("training", || Offline::new(&simulation, &training(deck)?))?;
+    let path = write(&simulation, &offline, &paths, options, &report)?;
+    report.finish(&[path]);
+    Ok(())
+}
+
+/// Trains on datasets and writes the model; its path. Collective.
+pub(super) fn write(
+    simulation: &Simulation,
+    offline: &Offline,
+    paths: &[PathBuf],
+    options: &RunOptions,
+    report: &Report,
+) -> Result<PathBuf> {
+    let (deck, comm) = (&simulation.deck, &simulation.mesh.comm);
+    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths, report))?;
     let count = snapshots.parameters.len();
     report.line(format!("{count} snapshots from {}", list(paths)));
 
@@ -45,9 +60,8 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
         },
         truncation: Truncation { modes: deck.rom.modes, tolerance: deck.rom.tolerance },
     };
-    let training = training(deck)?;
     let (model, reports) = report.phase("training", || {
-        Model::train(&simulation, &training, &snapshots.parameters, |p| snapshots.columns(p), basis)
+        Model::from_snapshots(simulation, offline, &snapshots.parameters, |p| snapshots.columns(p), basis)
     })?;
     for (reduced, found) in model.stages.iter().zip(&reports) {
         let d = &reduced.description;
@@ -76,23 +90,22 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
         }
     }
     let path = deck.output.directory.join(&deck.rom.file);
-    let file = ModelFile::create(comm, &path, &output::provenance(&simulation, &options.petsc))?;
+    let file = ModelFile::create(comm, &path, &output::provenance(simulation, &options.petsc))?;
     file.set("/", "deck_name", deck.name())?;
-    output::write_mesh(&file, &simulation)?;
-    model.write(&file, &simulation)?;
-    report.phase("errors", || errors(&report, &file, &simulation, &model, &snapshots))?;
+    output::write_mesh(&file, simulation)?;
+    model.write(&file, simulation)?;
+    report.phase("errors", || errors(report, &file, simulation, &model, &snapshots))?;
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.set("/training", "datasets", names)?;
     file.set("/training", "snapshots", count)?;
     report.write_log(&file)?;
     file.finish()?;
     snapshots.close()?;
-    report.finish(&[path]);
-    Ok(())
+    Ok(path)
 }
 
 /// The parameters that expansions are found with.
-fn training(deck: &Deck) -> Result<Training> {
+pub(super) fn training(deck: &Deck) -> Result<Training> {
     let reference = deck.default_parameters();
     if !deck.parameters.values().any(|p| p.varies()) {
         return Ok(Training { training: vec![reference.clone()], test: Vec::new(), reference });

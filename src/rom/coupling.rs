@@ -1,6 +1,5 @@
 //! How one physics' field enters the load of another, and how far its error reaches there.
 use super::affine::{Coupled, only};
-use super::columns::Columns;
 use super::energy::Energy;
 use super::orthonormal::Orthonormal;
 use crate::fem::Values;
@@ -24,8 +23,6 @@ pub struct Upstream<'a> {
     pub index: usize,
     /// Its field as the other physics sees it.
     pub field: Rc<NodalField>,
-    /// Its basis.
-    pub basis: &'a Columns,
     /// Its reference energy.
     pub energy: &'a Energy,
 }

@@ -18,7 +18,7 @@ use crate::solver::Simulation;
 pub fn dual_norm(
     simulation: &Simulation,
     quantity: &Quantity,
-    energies: &[Energy],
+    energies: &[&Energy],
 ) -> Result<Option<(usize, f64)>> {
     let (field, stage) = simulation.measured(quantity)?;
     let space = &stage.problem.space;

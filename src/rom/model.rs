@@ -1,11 +1,11 @@
 //! A reduced model of all physics of a deck: training, solving, and its file.
-use super::affine::{Expansion, Training};
+use super::affine::Training;
 use super::columns::Columns;
-use super::coupling::Upstream;
 use super::energy::Energy;
 use super::functional::dual_norm;
 use super::galerkin::{Description, Reduced, Solution};
-use super::offline::{Basis, BasisOptions, project};
+use super::offline::{Basis, BasisOptions, Offline};
+use super::projection::Projection;
 use super::split::Split;
 use super::theta::Inputs;
 use crate::physics::coefficient::{NodalField, Source};
@@ -75,41 +75,48 @@ impl Model {
         simulation: &Simulation,
         training: &Training,
         parameters: &[Vec<f64>],
+        snapshots: impl FnMut(&Problem) -> Result<Columns>,
+        options: BasisOptions,
+    ) -> Result<(Self, Vec<TrainingReport>)> {
+        Self::from_snapshots(simulation, &Offline::new(simulation, training)?, parameters, snapshots, options)
+    }
+
+    /// As [`Model::train`] with what does not depend on the snapshots already there. Collective.
+    ///
+    /// # Errors
+    /// When the snapshots do not fit or are not finite.
+    pub fn from_snapshots(
+        simulation: &Simulation,
+        offline: &Offline,
+        parameters: &[Vec<f64>],
         mut snapshots: impl FnMut(&Problem) -> Result<Columns>,
         options: BasisOptions,
     ) -> Result<(Self, Vec<TrainingReport>)> {
-        let reference = Context::steady(training.reference.clone());
-        let mut model = Self::empty(training.reference.clone());
-        let mut energies: Vec<Energy> = Vec::new();
+        let mut model = Self::empty(offline.reference.parameters.clone());
         let mut reports = Vec::new();
-        for (index, stage) in simulation.stages.iter().enumerate() {
-            let problem = &stage.problem;
-            let above = upstream_of(&simulation.stages, index)?;
-            let field = above.and_then(|a| simulation.stages[a].input.as_ref());
-            let mut report = TrainingReport::default();
-            let mut clock = Instant::now();
-            let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
-            let expansion = Expansion::new(problem, training, field)?;
-            report.splits = expansion.splits.clone();
-            report.seconds[0] = lap();
-            let energy = Energy::new(problem, &reference, &simulation.deck.solver_options(index))?;
-            report.seconds[1] = lap();
-            let columns = snapshots(problem)?;
-            let basis = Basis::new(problem, &expansion, &energy, &reference, (columns, parameters), options)?;
-            report.seconds[2] = lap();
-            let upstream = above.zip(field).map(|(index, field)| Upstream {
-                index,
-                field: field.clone(),
-                basis: &model.bases[index].functions,
-                energy: &energies[index],
+        for (index, prepared) in offline.stages.iter().enumerate() {
+            let start = Instant::now();
+            let columns = snapshots(&prepared.problem)?;
+            let basis = Basis::new(prepared, &offline.reference, (columns, parameters), options)?;
+            let middle = Instant::now();
+            let above = offline.upstream(index).map(|u| &model.bases[u.index].functions);
+            let mut projection = Projection::new(offline, index)?;
+            if let Some(functions) = above {
+                (0..functions.count()).try_for_each(|k| projection.add_upstream(functions.column(k)))?;
+            }
+            let functions = &basis.functions;
+            (0..functions.count()).try_for_each(|k| projection.add(functions.column(k), k < basis.lifts))?;
+            let reduced = projection.reduced(above.map_or(0, Columns::count));
+            let [expansion, energy] = prepared.seconds;
+            let found = [(middle - start).as_secs_f64(), middle.elapsed().as_secs_f64()];
+            reports.push(TrainingReport {
+                splits: prepared.expansion.splits.clone(),
+                seconds: [expansion, energy, found[0], found[1]],
             });
-            let reduced = project(problem, &expansion, &energy, &basis, upstream.as_ref())?;
-            report.seconds[3] = lap();
             model.stages.push(reduced);
             model.bases.push(basis);
-            energies.push(energy);
-            reports.push(report);
         }
+        let energies: Vec<&Energy> = offline.stages.iter().map(|s| &s.energy).collect();
         let list = &simulation.deck.quantity;
         model.quantities = list.iter().map(|q| dual_norm(simulation, q, &energies)).collect::<Result<_>>()?;
         Ok((model, reports))

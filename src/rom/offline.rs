@@ -1,17 +1,71 @@
-//! The offline side of a reduced model: snapshots to a basis, and the projection of an affine expansion.
-use super::affine::Expansion;
+//! The offline side of a reduced model: what does not depend on snapshots, and from snapshots to a basis.
+use super::affine::{Expansion, Training};
 use super::columns::{Columns, Euclidean, InnerProduct};
-use super::coupling::{self, Upstream};
+use super::coupling::Upstream;
 use super::energy::{Energy, Mass};
-use super::galerkin::{Description, Reduced};
-use super::orthonormal::Orthonormal;
+use super::model::upstream_of;
 use super::pod::{Algorithm, Pod, Truncation, pod};
 use super::theta::{Theta, values};
+use crate::Result;
 use crate::deck::Norm;
+use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, Problem};
-use crate::{Error, Result};
-use faer::Mat;
+use crate::solver::Simulation;
 use petsc_rs::Matrix;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What the reduced models of a deck's problems have in common, whatever the snapshots: affine expansions and reference
+/// energies. The costly part of training when the mesh is large.
+pub struct Offline {
+    /// The problems, in the order of the deck.
+    pub stages: Vec<Prepared>,
+    /// Parameters whose energy measures residuals.
+    pub reference: Context,
+}
+
+/// The part of one problem.
+pub struct Prepared {
+    /// The problem.
+    pub problem: Rc<Problem>,
+    /// Its affine expansion.
+    pub expansion: Expansion,
+    /// Its energy at the reference parameters.
+    pub energy: Energy,
+    /// The problem whose field it reads, and that field.
+    above: Option<(usize, Rc<NodalField>)>,
+    /// Seconds for expansion and energy.
+    pub seconds: [f64; 2],
+}
+
+impl Offline {
+    /// Expansions and energies of all problems. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) when the deck's dependence on its parameters cannot be split.
+    pub fn new(simulation: &Simulation, training: &Training) -> Result<Self> {
+        let reference = Context::steady(training.reference.clone());
+        let mut stages = Vec::new();
+        for (index, stage) in simulation.stages.iter().enumerate() {
+            let problem = stage.problem.clone();
+            let above = upstream_of(&simulation.stages, index)?;
+            let above = above.and_then(|a| simulation.stages[a].input.clone().map(|field| (a, field)));
+            let start = Instant::now();
+            let expansion = Expansion::new(&problem, training, above.as_ref().map(|a| &a.1))?;
+            let middle = Instant::now();
+            let energy = Energy::new(&problem, &reference, &simulation.deck.solver_options(index))?;
+            let seconds = [(middle - start).as_secs_f64(), middle.elapsed().as_secs_f64()];
+            stages.push(Prepared { problem, expansion, energy, above, seconds });
+        }
+        Ok(Self { stages, reference })
+    }
+
+    /// The problem whose field problem `index` reads.
+    pub fn upstream(&self, index: usize) -> Option<Upstream<'_>> {
+        let (above, field) = self.stages[index].above.as_ref()?;
+        Some(Upstream { index: *above, field: field.clone(), energy: &self.stages[*above].energy })
+    }
+}
 
 /// How a basis is made.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +100,39 @@ fn apply(problem: &Problem, matrices: &[(Theta, Matrix)], thetas: &[f64], x: &[f
     Ok(sum)
 }
 
+impl Prepared {
+    /// The liftings of the prescribed values. Collective.
+    ///
+    /// # Errors
+    /// When a lifting cannot be solved for.
+    pub fn lifts(&self, reference: &Context) -> Result<Columns> {
+        let Self { problem, expansion, energy, .. } = self;
+        let list: Vec<Theta> = expansion.matrices.iter().map(|(theta, _)| theta.clone()).collect();
+        let thetas = values(&list, &**problem, reference);
+        let mut functions = Columns::new(&problem.space.mesh.comm, problem.space.owned_dofs());
+        for (_, lift) in &expansion.lifts {
+            let mut lift = lift.clone();
+            let image = apply(problem, &expansion.matrices, &thetas, &lift)?;
+            energy.extend(&mut lift, &image)?;
+            functions.push(&lift);
+        }
+        Ok(functions)
+    }
+
+    /// Takes the liftings from a snapshot, which is then zero where values are prescribed. Local.
+    pub fn subtract_lifts(&self, lifts: &Columns, parameters: &[f64], snapshot: &mut [f64]) {
+        let context = Context::steady(parameters.to_vec());
+        let factors: Vec<f64> =
+            self.expansion.lifts.iter().map(|(theta, _)| -theta.value(&*self.problem, &context)).collect();
+        lifts.add_to(&factors, snapshot);
+        for (dof, value) in snapshot.iter_mut().enumerate() {
+            if self.energy.essential.fixed[dof] {
+                *value = 0.0;
+            }
+        }
+    }
+}
+
 impl Basis {
     /// Finds a basis of snapshots (this rank's unknowns, one column for each of `parameters`). The
     /// prescribed values are lifted with the least reference energy. Collective.
@@ -53,35 +140,16 @@ impl Basis {
     /// # Errors
     /// When the snapshots do not fit or are not finite.
     pub fn new(
-        problem: &Problem,
-        expansion: &Expansion,
-        energy: &Energy,
+        prepared: &Prepared,
         reference: &Context,
         (mut snapshots, parameters): (Columns, &[Vec<f64>]),
         options: BasisOptions,
     ) -> Result<Self> {
-        let comm = &problem.space.mesh.comm;
-        let list: Vec<Theta> = expansion.matrices.iter().map(|(theta, _)| theta.clone()).collect();
-        let thetas = values(&list, problem, reference);
-        let mut functions = Columns::new(comm, problem.space.owned_dofs());
-        for (_, lift) in &expansion.lifts {
-            let mut lift = lift.clone();
-            let image = apply(problem, &expansion.matrices, &thetas, &lift)?;
-            energy.extend(&mut lift, &image)?;
-            functions.push(&lift);
-        }
+        let Prepared { problem, energy, .. } = prepared;
+        let mut functions = prepared.lifts(reference)?;
         let lifts = functions.count();
         for (j, parameters) in parameters.iter().enumerate() {
-            let context = Context::steady(parameters.clone());
-            let factors: Vec<f64> =
-                expansion.lifts.iter().map(|(theta, _)| -theta.value(problem, &context)).collect();
-            let column = snapshots.column_mut(j);
-            functions.add_to(&factors, column);
-            for (dof, value) in column.iter_mut().enumerate() {
-                if energy.essential.fixed[dof] {
-                    *value = 0.0;
-                }
-            }
+            prepared.subtract_lifts(&functions, parameters, snapshots.column_mut(j));
         }
         let mass;
         let product: &dyn InnerProduct = match options.inner_product {
@@ -103,92 +171,4 @@ impl Basis {
     pub fn modes(&self) -> usize {
         self.functions.count() - self.lifts
     }
-}
-
-/// Representers of all terms of the residual, orthonormalised as they come.
-struct Representers<'a> {
-    energy: &'a Energy,
-    all: Orthonormal,
-}
-
-impl Representers<'_> {
-    fn add(&mut self, functional: &[f64]) -> Result<()> {
-        let representer = self.energy.representer(functional)?;
-        self.all.append(&representer, self.energy)?;
-        Ok(())
-    }
-}
-
-/// Projects a problem on its basis. Collective.
-///
-/// # Errors
-/// When a representer cannot be solved for.
-pub fn project(
-    problem: &Problem,
-    expansion: &Expansion,
-    energy: &Energy,
-    basis: &Basis,
-    upstream: Option<&Upstream>,
-) -> Result<Reduced> {
-    let space = &problem.space;
-    let comm = &space.mesh.comm;
-    let w = &basis.functions;
-    let mut representers = Representers { energy, all: Orthonormal::new(comm, space.owned_dofs()) };
-    let mut loads = Vec::new();
-    for (_, load) in &expansion.loads {
-        let load = load.read()?.to_vec();
-        loads.push(w.coefficients(&load));
-        representers.add(&load)?;
-    }
-    let mut coupled = Vec::new();
-    if let Some(upstream) = upstream {
-        for term in &expansion.coupled {
-            let mut images = Columns::new(comm, space.owned_dofs());
-            for k in 0..upstream.basis.count() {
-                let load = coupling::load(problem, term, upstream, upstream.basis.column(k))?;
-                representers.add(&load)?;
-                images.push(&load);
-            }
-            coupled.push(w.product(&images));
-        }
-    } else if !expansion.coupled.is_empty() {
-        return Err(Error::Failed(format!("{}: the field it reads has no reduced model", problem.name)));
-    }
-    let (mut from, mut to) = (space.field()?, space.field()?);
-    let mut matrices = Vec::new();
-    for (_, matrix) in &expansion.matrices {
-        let mut images = Columns::new(comm, space.owned_dofs());
-        for k in 0..w.count() {
-            from.write()?.copy_from_slice(w.column(k));
-            matrix.mult(&from, &mut to)?;
-            let image = to.read()?.to_vec();
-            representers.add(&image)?;
-            images.push(&image);
-        }
-        let product = w.product(&images);
-        let symmetric = |i, j| 0.5 * (product[(i, j)] + product[(j, i)]);
-        matrices.push(Mat::from_fn(w.count(), w.count(), symmetric));
-    }
-    let coupling = match upstream {
-        Some(upstream) if !expansion.coupled.is_empty() => {
-            coupling::constants(problem, &expansion.coupled, energy, upstream)
-        }
-        _ => Ok(Ok(Vec::new())),
-    }?;
-    let thetas = |list: &mut dyn Iterator<Item = &Theta>| list.cloned().collect::<Vec<_>>();
-    let description = Description {
-        name: problem.name.clone(),
-        field: problem.field.clone(),
-        upstream: upstream.map(|u| u.index).filter(|_| !expansion.coupled.is_empty()),
-        upstream_basis: upstream.map_or(0, |u| u.basis.count()),
-        modes: basis.modes(),
-        lifts: thetas(&mut expansion.lifts.iter().map(|(t, _)| t)),
-        matrices: thetas(&mut expansion.matrices.iter().map(|(t, _)| t)),
-        loads: thetas(&mut expansion.loads.iter().map(|(t, _)| t)),
-        coupled: thetas(&mut expansion.coupled.iter().map(|c| &c.theta)),
-        coercivity: expansion.coercivity.clone(),
-        coupling,
-        interpolation: expansion.inexact(),
-    };
-    Ok(Reduced { description, matrices, loads, coupled, residual: representers.all.triangle() })
 }

@@ -14,6 +14,7 @@ mod schwarz;
 mod simulation;
 mod step_control;
 mod time;
+pub mod tuning;
 
 pub use coarse::{Coarse, CoarseModes, coarse_space};
 pub(crate) use coarse::{direct, finished};

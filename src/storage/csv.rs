@@ -150,7 +150,9 @@ fn quantities(reader: &Reader, path: &Path) -> Result<()> {
     if reader.exists("/status") {
         heads.push("status".into());
         let (_, codes) = reader.array::<u8>("/status")?;
-        let word = |code: &u8| ["pending", "done", "failed"].get(usize::from(*code)).copied().unwrap_or("?");
+        let word = |code: &u8| {
+            ["pending", "done", "failed", "not needed"].get(usize::from(*code)).copied().unwrap_or("?")
+        };
         columns.push(codes.iter().map(|c| word(c).to_string()).collect());
     }
     let with_unit =

@@ -24,6 +24,8 @@ pub enum Status {
     Done,
     /// Given up; its values mean nothing.
     Failed,
+    /// Not solved: the reduced model of an adaptive design was good enough without it.
+    Spare,
 }
 
 impl Status {
@@ -32,6 +34,7 @@ impl Status {
             Self::Pending => 0,
             Self::Done => 1,
             Self::Failed => 2,
+            Self::Spare => 3,
         }
     }
 }
@@ -66,7 +69,7 @@ impl DatasetFile {
         setup(&file)?;
         file.write_parameters(samples)?;
         file.write_array(STATUS, &[count], &vec![Status::Pending.code(); samples.count])?;
-        file.set(STATUS, "meaning", "0 pending, 1 done, 2 failed")?;
+        file.set(STATUS, "meaning", "0 pending, 1 done, 2 failed, 3 not needed")?;
         for (path, unit, meaning) in [
             (ITERATIONS, "1", "iterations of the linear solver"),
             (TIME, "s", "wall-clock time of the sample"),
@@ -174,8 +177,13 @@ impl DatasetFile {
             let (there, here) = (found.names.join(", "), wanted.names.join(", "));
             return Err(Error::input(label, format!("its parameters are {there}, those of the deck {here}")));
         }
+        // What an adaptive design has yet to choose fits anything, but it does not grow.
+        let same = |(wanted, found): (&f64, &f64)| wanted.is_nan() || wanted == found;
+        let begins = wanted.values.len() >= found.values.len()
+            && wanted.values.iter().zip(&found.values).all(same)
+            && (found.count == wanted.count || !wanted.values.iter().any(|value| value.is_nan()));
         // A part of a campaign of another size has other numbers.
-        if wanted.values.starts_with(&found.values) && numbers.starts_with(&self.numbers()?) {
+        if begins && numbers.starts_with(&self.numbers()?) {
             return Ok(found.count == wanted.count);
         }
         Err(Error::input(
@@ -193,6 +201,7 @@ impl DatasetFile {
         let status = |&code: &u8| match code {
             1 => Status::Done,
             2 => Status::Failed,
+            3 => Status::Spare,
             _ => Status::Pending,
         };
         Ok(codes.iter().map(status).collect())
@@ -236,6 +245,19 @@ impl DatasetFile {
         self.entry(TIME, sample, seconds)?;
         self.file.flush()?;
         self.entry(STATUS, sample, status.code())?;
+        self.file.flush()
+    }
+
+    /// Writes the parameters of a sample; every rank gives the same.
+    pub fn write_sample(&self, sample: usize, parameters: &[f64]) -> Result<()> {
+        let mine = if self.file.comm().rank() == 0 { parameters } else { &[] };
+        self.file.write_rows("/parameters", sample as u64, mine)?;
+        self.file.flush()
+    }
+
+    /// Marks samples from `first` on as not needed.
+    pub fn spare_from(&self, first: usize) -> Result<()> {
+        (first..self.samples).try_for_each(|sample| self.entry(STATUS, sample, Status::Spare.code()))?;
         self.file.flush()
     }
 

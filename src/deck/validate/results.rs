@@ -83,9 +83,10 @@ impl Checker<'_> {
             deck.parameters.iter().filter(|(_, p)| p.varies()).map(|(name, _)| name.as_str()).collect();
         let own = |key: &str| match key {
             "table" | "csv" | "columns" => campaign.design == Design::List,
+            "adaptive" => campaign.design == Design::Adaptive,
             _ => campaign.design == Design::Grid,
         };
-        for key in ["table", "csv", "columns", "levels"] {
+        for key in ["table", "csv", "columns", "levels", "adaptive"] {
             let path = format!("campaign.{key}");
             if self.given(&path) && !own(key) {
                 self.add(&path, "does not belong to this `design`");
@@ -95,6 +96,9 @@ impl Checker<'_> {
             (Design::List, None, None) => self.add("campaign", "the design \"list\" needs `table` or `csv`"),
             (Design::List, Some(_), Some(_)) => self.add("campaign", "`table` and `csv` exclude each other"),
             _ => {}
+        }
+        if campaign.design == Design::Adaptive {
+            self.adaptive();
         }
         let mut seen = HashSet::new();
         for (i, column) in campaign.columns.iter().flatten().enumerate() {
@@ -141,6 +145,32 @@ impl Checker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn adaptive(&mut self) {
+        let deck = self.deck;
+        let (key, options) = ("campaign.design", deck.campaign.adaptive.clone().unwrap_or_default());
+        if options.initial > deck.campaign.samples {
+            let samples = deck.campaign.samples;
+            let message = format!("more initial samples ({}) than `samples` ({samples})", options.initial);
+            self.add("campaign.adaptive.initial", message);
+        }
+        if deck.parameters.values().all(|p| p.range.is_none()) {
+            self.add(key, "an adaptive design needs a parameter with a `range`");
+        }
+        if !deck.random.is_empty() {
+            self.add(key, "an adaptive design needs a reduced model, which has no random fields");
+        }
+        if deck.time.is_some() {
+            self.add(key, "an adaptive design needs a reduced model, which is steady: leave [time] out");
+        }
+        for physics in deck.physics.iter().filter(|p| !["diffusion", "elasticity"].contains(&p.model())) {
+            let model = physics.model();
+            let message = format!(
+                "an adaptive design needs a reduced model; there is none of \"{model}\" (\"diffusion\" and \"elasticity\" have one)"
+            );
+            self.add(key, message);
         }
     }
 }

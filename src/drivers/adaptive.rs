@@ -1,0 +1,78 @@
+//! `tessera campaign` with an adaptive design: samples where the reduced model errs most, and that model at the end.
+use super::{output, run::RunOptions, train};
+use crate::campaign::{Adaptive, Selection, campaign_samples};
+use crate::deck::Deck;
+use crate::parallel::Comm;
+use crate::report::Report;
+use crate::rom::Offline;
+use crate::{Error, Result};
+
+/// Runs or resumes the campaign, then trains on its dataset. Collective.
+///
+/// # Errors
+/// As [`super::campaign::run`].
+pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> Result<()> {
+    if options.part.is_some() {
+        return Err(Error::input(
+            "--part",
+            "an adaptive design cannot be divided: every sample depends on those before",
+        ));
+    }
+    let selection = Selection::new(deck, &campaign_samples(comm, deck)?, None)?;
+    let mut simulation = super::run::set_up(comm, deck, report)?;
+    simulation.quantities(&simulation.default_context())?;
+    let offline = report.phase("training", || Offline::new(&simulation, &train::training(deck)?))?;
+    let path = deck.output.directory.join(&deck.campaign.file);
+    let provenance = output::provenance(&simulation, &options.petsc);
+    let mut adaptive = report
+        .phase("dataset", || Adaptive::open(&mut simulation, &offline, &path, &provenance, &selection))?;
+    let samples = selection.samples.len();
+    let pending = adaptive.campaign().pending()?.len();
+    if pending < samples {
+        report.line(format!(
+            "{}: {} of {samples} samples are there already",
+            path.display(),
+            samples - pending
+        ));
+    }
+    let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
+    let mut failures = adaptive.campaign().dataset().file().texts("/status", "failures")?;
+    report.phase("samples", || {
+        if signalled() {
+            return Ok(());
+        }
+        adaptive.run(|choice, sample| {
+            if let Some(choice) = choice {
+                report.line(format!(
+                    "{:6} samples: largest estimated relative error {:.3e}",
+                    choice.samples, choice.estimate
+                ));
+            }
+            if let Some((sample, reason)) = sample.and_then(|s| s.failure.as_ref().map(|f| (s.sample, f))) {
+                failures.push(format!("sample {sample}: {}", reason.lines().next().unwrap_or_default()));
+                report.warn(format!("sample {sample} failed and is left out: {reason}"));
+            }
+            !signalled()
+        })
+    })?;
+    if !failures.is_empty() {
+        adaptive.campaign().dataset().file().set("/status", "failures", failures.clone())?;
+    }
+    let (pending, done) = (adaptive.campaign().pending()?.len(), adaptive.done()?);
+    adaptive.close()?;
+    if pending > 0 {
+        return Err(Error::Stopped(format!(
+            "{}: {} of at most {samples} samples are solved; the same command goes on",
+            path.display(),
+            samples - pending
+        )));
+    }
+    report.line(format!("{done} samples done, {} failed", failures.len()));
+    if done == 0 {
+        let first = failures.first().map_or(String::new(), |text| format!(": {text}"));
+        return Err(Error::Failed(format!("no sample could be solved{first}")));
+    }
+    let model = train::write(&simulation, &offline, &[path.clone()], options, report)?;
+    report.finish(&[path, model]);
+    Ok(())
+}
