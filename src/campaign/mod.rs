@@ -3,6 +3,7 @@ pub mod design;
 mod part;
 mod run;
 mod samples;
+mod transient;
 
 pub use design::{Design, Variable};
 pub use part::{Part, Selection, datasets};
