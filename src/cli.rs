@@ -3,6 +3,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tessera::campaign::Part;
 use tessera::drivers::export;
+use tessera::fem::grid::Counts;
 use tessera::report::Level;
 
 /// Distributed-memory parametric simulation and model reduction.
@@ -57,6 +58,8 @@ pub enum Command {
         /// Where to, instead of beside the file
         #[arg(short, long)]
         output: Option<PathBuf>,
+        #[command(flatten)]
+        grid: GridArgs,
     },
     /// Solve the deck's problems and write fields, quantities of interest and log
     Run {
@@ -97,6 +100,24 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Export on a regular grid.
+#[derive(Debug, Args)]
+pub struct GridArgs {
+    /// Sample the fields of a run or a campaign, and what they came from, on a regular grid over the box around the mesh,
+    /// in parallel under MPI: an HDF5 file for learning. So many points along each direction
+    #[arg(long, value_name = "64x64", conflicts_with_all = ["format", "sample"])]
+    pub grid: Option<Counts>,
+    /// Points in the middles of that many equal cells, instead of from side to side
+    #[arg(long, requires = "grid")]
+    pub centres: bool,
+    /// Value at points outside the mesh, and of samples that are not done
+    #[arg(long, value_name = "NUMBER", default_value_t = f64::NAN, allow_negative_numbers = true, requires = "grid")]
+    pub fill: f64,
+    /// Numbers of single precision
+    #[arg(long, requires = "grid")]
+    pub single: bool,
 }
 
 /// What `predict` takes.

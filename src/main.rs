@@ -10,9 +10,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tessera::checkpoint::{Restart, Signals};
 use tessera::deck::{ConstraintLevel, Deck, Norm};
+use tessera::drivers::grid::GridOptions;
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
+use tessera::fem::grid::Placement;
 use tessera::parallel::{self, Comm};
+use tessera::report::Level;
 use tessera::{Error, Result};
 
 fn main() -> ExitCode {
@@ -32,7 +35,9 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Info { file, verbose } }) => {
             return alone(|| drivers::info::run(&file, verbose));
         }
-        Ok(Cli { command: Command::Export { file, format, fields, sample, output } }) => {
+        Ok(Cli { command: Command::Export { file, format, fields, sample, output, grid } })
+            if grid.grid.is_none() =>
+        {
             let options = ExportOptions { format: format.into(), fields, sample, output };
             return alone(|| drivers::export::run(&file, &options));
         }
@@ -129,6 +134,17 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
             drivers::train::run(comm, &deck(comm, common)?, dataset, &run_options(common))
         }
         Command::Predict(predict) => drivers::predict::run(comm, &predict.model, &predict_options(predict)),
+        Command::Export { file, fields, output, grid, .. } => match &grid.grid {
+            Some(counts) => {
+                let placement = if grid.centres { Placement::Centres } else { Placement::Ends };
+                let (counts, fields, output) = (counts.clone(), fields.clone(), output.clone());
+                let level = Level::Normal;
+                let (fill, single) = (grid.fill, grid.single);
+                let options = GridOptions { counts, placement, fields, fill, single, output, level };
+                drivers::grid::run(comm, file, &options)
+            }
+            None => Ok(()),
+        },
         // Done before MPI started.
         _ => Ok(()),
     }

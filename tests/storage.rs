@@ -166,15 +166,16 @@ fn campaigns_go_on_where_they_stopped(comm: &Comm) {
         let field = Field::nodes("temperature", "K", 1, 1, &plan);
         let quantities = [("peak", "K", "largest temperature")];
         let setup = |file: &File| file.write_array("/mesh/shared", &[2], &[1.0, 2.0]);
+        let design = (&samples(5), None);
         let file =
-            DatasetFile::create(comm, &path, &provenance(), &samples(5), &[field], &quantities, None, setup)
+            DatasetFile::create(comm, &path, &provenance(), design, &[field], &quantities, None, setup)
                 .unwrap();
-        file.write_field(3, "temperature", &plan, &values(&ids, 3, 1)).unwrap();
-        file.write_quantity(3, "peak", 333.0).unwrap();
+        file.write_field((3, 0), "temperature", &plan, &values(&ids, 3, 1)).unwrap();
+        file.write_quantity(3, "peak", &[333.0]).unwrap();
         file.finish_sample(3, Status::Done, 7, 0.5).unwrap();
         file.finish_sample(1, Status::Failed, 0, 0.1).unwrap();
         // Sample 0 is stopped in the middle: as after a kill, the file is looked at without being closed.
-        file.write_field(0, "temperature", &plan, &values(&ids, 99, 1)).unwrap();
+        file.write_field((0, 0), "temperature", &plan, &values(&ids, 99, 1)).unwrap();
         let copy = folder.join("copy.h5");
         if comm.rank() == 0 {
             std::fs::copy(&path, &copy).unwrap();
@@ -191,15 +192,15 @@ fn campaigns_go_on_where_they_stopped(comm: &Comm) {
         assert!(!file.expect_samples(&samples(6), &numbers).unwrap());
         let other = file.expect_samples(&samples(4), &numbers[..4]).unwrap_err();
         assert!(other.exit_code() == 2 && other.to_string().contains("another design"), "{other}");
-        file.write_field(0, "temperature", &plan, &values(&ids, 0, 1)).unwrap();
-        file.write_quantity(0, "peak", 300.0).unwrap();
+        file.write_field((0, 0), "temperature", &plan, &values(&ids, 0, 1)).unwrap();
+        file.write_quantity(0, "peak", &[300.0]).unwrap();
         file.finish_sample(0, Done, 8, 0.25).unwrap();
         file.close().unwrap();
 
         let file = DatasetFile::open(comm, &copy, false).unwrap();
         assert_eq!(file.done().unwrap(), [0, 3]);
         for sample in [0, 3] {
-            let found = file.read_field(sample, "temperature", &plan).unwrap();
+            let found = file.read_field((sample, 0), "temperature", &plan).unwrap();
             assert_eq!(found, values(&ids, sample as u64, 1));
         }
         let peaks = file.quantity("peak").unwrap();

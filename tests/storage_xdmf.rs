@@ -234,12 +234,20 @@ fn campaigns_show_the_samples_that_are_done(comm: &Comm) {
             Samples { count: 4, names: vec!["a".into()], units: vec!["1".into()], values: vec![1.0; 4] };
         let field = Field::nodes("linear", "K", 1, 1, &plan);
         let setup = |file: &tessera::storage::File| mesh.write(file);
-        let file =
-            DatasetFile::create(comm, &path, &Provenance::default(), &samples, &[field], &[], None, setup)
-                .unwrap();
+        let file = DatasetFile::create(
+            comm,
+            &path,
+            &Provenance::default(),
+            (&samples, None),
+            &[field],
+            &[],
+            None,
+            setup,
+        )
+        .unwrap();
         let values: Vec<f64> = owned.iter().map(|&v| linear(mesh.point(v as usize))).collect();
         for (sample, status) in [(1, Status::Done), (2, Status::Failed), (3, Status::Done)] {
-            file.write_field(sample, "linear", &plan, &values).unwrap();
+            file.write_field((sample, 0), "linear", &plan, &values).unwrap();
             file.finish_sample(sample, status, 1, 0.1).unwrap();
         }
         file.close().unwrap();

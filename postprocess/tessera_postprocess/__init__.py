@@ -4,8 +4,21 @@
 >>> run = Result("out/run.h5")
 >>> temperature = run.field("temperature")        # array [node, component]
 >>> table = run.log("timings")                    # dictionary of columns
-"""
-from .files import FileError, Result
 
-__all__ = ["FileError", "Result"]
+>>> from tessera_postprocess import GridDataset
+>>> train, test = GridDataset("out/dataset.grid.h5", normalise=True).split(0.8)
+>>> x, y = train[0]                               # [channel, x, y, z], tensors with PyTorch at hand
+"""
+from .files import FileError, GridFile, Result
+
+__all__ = ["FileError", "GridDataset", "GridFile", "Result"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    # Only when asked for: it may import PyTorch, which takes seconds.
+    if name == "GridDataset":
+        from .grids import GridDataset
+
+        return GridDataset
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -51,6 +51,16 @@ def _intervals(text):
     return count
 
 
+def _positive(text):
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, not {text!r}")
+    return count
+
+
 def _warp(text):
     name, _, scale = text.partition("=")
     try:
@@ -104,6 +114,14 @@ def _parser():
     qoi = command("qoi", "quantities of interest of a dataset against its parameters", many=False)
     qoi.add_argument("--quantity", action="append", default=[], help="only this one; may be repeated")
     qoi.add_argument("--parameter", action="append", default=[], help="only this one; may be repeated")
+    sheet = command("samples", "samples on a grid: a row a sample, a column an input or output", many=False)
+    sheet.add_argument("--count", type=_positive, default=4, metavar="N", help="number of samples, default 4")
+    sheet.add_argument("--name", action="append", default=[], help="only this input or output; may be repeated")
+    sheet.add_argument("--step", type=int, action="append", default=[], metavar="N",
+                       help="step of outputs in time, from 0; the last by default; may be repeated")
+    statistics = command("statistics", "mean, deviation and histograms of samples on a grid", many=False)
+    statistics.add_argument("--name", action="append", default=[],
+                            help="only this input, output or quantity of interest; may be repeated")
     command("singular", "singular values in a reduced model")
     command("modes", "error of a reduced model against its number of modes")
     command("estimate", "estimated against true error of predictions")
@@ -116,7 +134,7 @@ def _parser():
 
 
 def _draw(arguments, results):
-    from . import charts, evolution, spectra
+    from . import charts, evolution, samples, spectra
     from .fields import Picture
 
     title = arguments.title
@@ -137,6 +155,13 @@ def _draw(arguments, results):
         return evolution.history(results, title, arguments.column)
     if arguments.command == "qoi":
         return charts.quantities(results, title, arguments.quantity, arguments.parameter)
+    if arguments.command == "samples":
+        a = arguments
+        return samples.sheet(results[0], title, a.count, a.name, a.step)
+    if arguments.command == "statistics":
+        figure = samples.statistics(results[0], title, arguments.name)
+        print(samples.text(samples.table(results[0])))
+        return figure
     if arguments.command == "scaling":
         return charts.scaling(results, title, arguments.phase)
     chart = {"singular": charts.singular_values, "modes": charts.modes, "estimate": charts.estimates,

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 
 NEWEST_LAYOUT = 1
+AXES = "xyz"
 
 
 class FileError(Exception):
@@ -159,3 +160,34 @@ class Result:
     def log(self, name):
         """A table of the log."""
         return self.table(f"/log/{name}")
+
+
+class GridFile(Result):
+    """What stands in a file of `tessera export --grid`."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        if self.schema != "tessera-grid":
+            hint = "; make one with `tessera export FILE.h5 --grid 64x64`" if self.schema.startswith("tessera") else ""
+            raise FileError(f"{self.path}: expected samples on a grid, but it is a {self.schema or 'foreign file'}{hint}")
+
+    def axes(self):
+        """Coordinates along each direction."""
+        return [self.h5[f"/grid/{axis}"][...] for axis in AXES if f"/grid/{axis}" in self.h5]
+
+    def mask(self):
+        """True where the point lies in the mesh."""
+        return self.h5["/grid/mask"][...] == 1
+
+    def in_time(self):
+        return "/time" in self.h5
+
+    def statistics(self, path):
+        """Mean, standard deviation, least and largest value by component over finished samples and the mesh."""
+        return {name: np.atleast_1d(self.h5[path].attrs[name]) for name in ("mean", "std", "min", "max")}
+
+    def components(self, name):
+        """Names of the components of an output; one without a name for a scalar."""
+        count = self.h5[f"/outputs/{name}"].shape[-1]
+        names = self.names(f"/outputs/{name}@component_names")
+        return names if len(names) == count else [""] if count == 1 else [str(i) for i in range(count)]

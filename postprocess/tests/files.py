@@ -139,6 +139,57 @@ def write_dataset(path, samples=12):
     return path
 
 
+def write_grid(path, shape=(5, 4), samples=6, steps=0, inputs=("g", "conductivity"), fields=(("head", 1),), hole=True):
+    """Samples on a grid as `tessera export --grid` writes them; the last one has failed, a corner is outside the mesh.
+    Output `head` of sample i at step s is 10 i + s + the number of the point."""
+    g = np.random.default_rng(5)
+    mask = np.ones(shape, "u1")
+    if hole:
+        mask[(-1,) * len(shape)] = 0
+    done = np.arange(samples) < samples - 1
+    lead = (samples, steps) if steps else (samples,)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-grid", schema_version=1, title="Grid")
+        for axis, count in zip("xyz", shape):
+            file[f"grid/{axis}"] = np.linspace(0, 2, count)
+        file["grid/mask"] = mask
+        file["status"] = np.where(done, 1, 2).astype("u1")
+        file["sample"] = np.arange(100, 100 + samples, dtype="u8")
+        dataset = file.create_dataset("parameters", data=np.stack([np.arange(samples) + 1.0, np.full(samples, 3.0)], 1))
+        dataset.attrs.update(names=["k", "fixed"], units=["W/(m K)", ""])
+        if steps:
+            file["time"] = np.linspace(0, 1, steps)
+        file.create_dataset("qoi/peak", data=np.where(done, 10.0 * np.arange(samples), np.nan)).attrs["unit"] = "m"
+
+        def put(name, values, unit):
+            values = np.where(done.reshape([-1] + [1] * (values.ndim - 1)), values, np.nan)
+            inside = mask.reshape(shape + (1,) * (values.ndim - len(lead) - len(shape))) == 1
+            values = np.where(inside, values, np.nan)
+            dataset = file.create_dataset(name, data=values, chunks=True, compression="gzip")
+            flat = values.reshape(-1, values.shape[-1] if name.startswith("outputs") else 1)
+            dataset.attrs.update(unit=unit, mean=np.nanmean(flat, 0), std=np.nanstd(flat, 0),
+                                 min=np.nanmin(flat, 0), max=np.nanmax(flat, 0))
+            return dataset
+
+        if inputs:
+            field = g.standard_normal((samples, *shape))
+            kept, lead_all = {"g": field, "conductivity": np.where(field > 0, 12.0, 3.0)}, lead
+            lead = (samples,)
+            for name in inputs:
+                put(f"inputs/{name}", kept[name], "")
+            lead = lead_all
+        for name, components in fields:
+            number = np.arange(np.prod(shape), dtype=float).reshape(shape)
+            values = 10.0 * np.arange(samples).reshape([-1] + [1] * (len(lead) - 1 + len(shape))) + number
+            if steps:
+                values = values + np.arange(steps).reshape([1, -1] + [1] * len(shape))
+            values = np.stack([values * (c + 1) for c in range(components)], -1)
+            dataset = put(f"outputs/{name}", values, "m")
+            if components > 1:
+                dataset.attrs["component_names"] = list("xyz"[:components])
+    return path
+
+
 def write_model(path):
     g = np.random.default_rng(4)
     with h5py.File(path, "w") as file:

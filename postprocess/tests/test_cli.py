@@ -2,7 +2,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_dataset, write_evolution, write_model, write_phases, write_prediction, write_run
+from files import write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_run
 
 from tessera_postprocess.cli import main
 
@@ -76,7 +76,23 @@ def test_runs_in_time(tmp_path):
     assert few.shape != many.shape or (np.abs(few - many).max(axis=2) > 0.1).mean() > 0.005
 
 
+@pytest.mark.parametrize("shape, steps", [((30,), 0), ((9, 7), 0), ((9, 7), 3), ((6, 5, 4), 0)])
+def test_samples_on_grids(tmp_path, capsys, shape, steps):
+    grid = write_grid(tmp_path / "d.grid.h5", shape, steps=steps, fields=(("head", 1), ("velocity", len(shape))))
+    sheet = plot(tmp_path, "samples", grid)
+    one = plot(tmp_path, "samples", grid, "--count", "1", "--name", "head", *(["--step", "0"] if steps else []))
+    assert one.shape[0] < sheet.shape[0] and one.shape[1] < sheet.shape[1]
+    plot(tmp_path, "statistics", grid)
+    assert "head" in capsys.readouterr().out
+    plot(tmp_path, "statistics", grid, "--name", "peak")
+
+
 @pytest.mark.parametrize("arguments, words", [
+    (["samples", "dataset.h5"], ["tessera export", "--grid"]),
+    (["samples", "grid.h5", "--name", "had"], ["no had", "head"]),
+    (["samples", "grid.h5", "--step", "1"], ["no step 1"]),
+    (["statistics", "text.h5"], ["text.h5"]),
+    (["statistics", "grid.h5", "--name", "had"], ["no had"]),
     (["field", "none.h5", "linear"], ["none.h5", "no such file"]),
     (["field", "run.h5", "linaer"], ["linaer", "displacement, linear"]),
     (["field", "run.h5", "stress"], ["6 components", "xx, xy"]),
@@ -101,6 +117,7 @@ def test_mistakes_are_named(tmp_path, monkeypatch, capsys, arguments, words):
     write_evolution("time.h5")
     write_dataset("dataset.h5")
     write_model("model.h5")
+    write_grid("grid.h5")
     (tmp_path / "text.h5").write_text("nothing")
     assert main(arguments + ["-o", "picture.png"]) == 2
     message = capsys.readouterr().err

@@ -84,7 +84,7 @@ impl<'a> Adaptive<'a> {
         for sample in campaign.dataset().done()? {
             let read = |prepared: &crate::rom::Prepared| {
                 let problem = &prepared.problem;
-                campaign.dataset().read_field(sample, &problem.field, &problem.space.canonical())
+                campaign.dataset().read_field((sample, 0), &problem.field, &problem.space.canonical())
             };
             let solutions = offline.stages.iter().map(read).collect::<Result<_>>()?;
             greedy.add(&stored[sample], solutions)?;

@@ -5,6 +5,7 @@ pub mod order;
 mod part;
 mod run;
 mod samples;
+mod transient;
 
 pub use adaptive::{Adaptive, Choice};
 pub use design::{Design, Variable};

@@ -1,6 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::part::Selection;
-use super::{adaptive, order};
+use super::{adaptive, order, transient};
 use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection,
     PartitionSection, RomSection, SolverOptions,
@@ -36,6 +36,8 @@ pub struct Campaign<'a> {
     plans: Vec<Redistribution>,
     /// Random fields, each with its name and the plan to write it.
     inputs: Vec<(String, Rc<NodalField>, Redistribution)>,
+    /// Times of the frames that are stored, if the problems evolve in time.
+    times: Option<Vec<f64>>,
 }
 
 impl<'a> Campaign<'a> {
@@ -50,9 +52,6 @@ impl<'a> Campaign<'a> {
         provenance: &Provenance,
         selection: &Selection,
     ) -> Result<Self> {
-        if simulation.deck.time.is_some() {
-            return Err(simulation.deck.fault("time", "a campaign solves steady problems: leave [time] out"));
-        }
         let comm = simulation.mesh.comm.clone();
         let plans: Vec<Redistribution> =
             simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
@@ -61,6 +60,7 @@ impl<'a> Campaign<'a> {
             (name, field, plan)
         };
         let inputs: Vec<_> = simulation.random.inputs().into_iter().map(with_plan).collect();
+        let times = transient::times(&simulation.deck);
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
         let mut found = None;
         if exists {
@@ -68,6 +68,10 @@ impl<'a> Campaign<'a> {
             let whole = dataset
                 .expect_samples(&selection.named, &selection.numbers)
                 .map_err(|error| continued(&simulation.deck, &dataset, error))?;
+            if dataset.times()? != times {
+                let message = "it holds other frames than the deck asks for; remove it, or name another file";
+                return Err(Error::input(dataset.file().label(), message));
+            }
             same_problem(&simulation.deck, dataset.file())?;
             found = Some((dataset, whole));
         }
@@ -97,8 +101,8 @@ impl<'a> Campaign<'a> {
                 .zip(&units)
                 .map(|(q, unit)| (q.name.as_str(), unit.as_str(), "quantity of interest"))
                 .collect();
-            let named = &selection.named;
-            DatasetFile::create(&comm, path, provenance, named, &fields, &quantities, first, |file| {
+            let samples = (&selection.named, times.as_deref());
+            DatasetFile::create(&comm, path, provenance, samples, &fields, &quantities, first, |file| {
                 DatasetFile::write_numbers(file, &selection.numbers)?;
                 selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
@@ -123,7 +127,7 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        Ok(Self { simulation, dataset, selection: selection.clone(), plans, inputs })
+        Ok(Self { simulation, dataset, selection: selection.clone(), plans, inputs, times })
     }
 
     /// The dataset.
@@ -207,17 +211,14 @@ impl<'a> Campaign<'a> {
         let context = Context {
             // The number in the undivided campaign.
             sample: self.selection.numbers[sample] as u64,
-            ..Context::steady(self.selection.samples[sample].clone())
+            time: self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start),
+            parameters: self.selection.samples[sample].clone(),
         };
-        let solved = self.simulation.solve(&context);
-        let solved = comm.agree(solved.and_then(|()| self.simulation.quantities(&context)));
-        let iterations: usize = self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
+        let solved = comm.agree(self.solve(sample, &context));
+        let of_stages = || self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
+        let iterations = solved.as_ref().map_or_else(|_| of_stages(), |&found| found);
         let (status, failure) = match solved {
-            Ok(quantities) => {
-                for (stage, plan) in self.simulation.stages.iter().zip(&self.plans) {
-                    let values = stage.solution.read()?;
-                    self.dataset.write_field(sample, &stage.problem.field, plan, &values)?;
-                }
+            Ok(_) => {
                 for (name, field, plan) in &self.inputs {
                     let values = &field.values.borrow()[..field.space.owned_nodes];
                     self.dataset.file().write_input(name, sample as u64, plan, values)?;
@@ -226,9 +227,6 @@ impl<'a> Campaign<'a> {
                     let values = self.simulation.random.coefficients(number, context.sample);
                     let mine = if comm.rank() == 0 { &values[..] } else { &[] };
                     self.dataset.file().write_rows(&coefficients_path(name), sample as u64, mine)?;
-                }
-                for (quantity, value) in self.simulation.deck.quantity.iter().zip(quantities) {
-                    self.dataset.write_quantity(sample, &quantity.name, value)?;
                 }
                 (Status::Done, None)
             }
@@ -245,6 +243,34 @@ impl<'a> Campaign<'a> {
         let seconds = comm.max(start.elapsed().as_secs_f64());
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
         Ok(SampleReport { sample: self.selection.numbers[sample], iterations, seconds, failure })
+    }
+
+    /// Solves a sample and stores its solutions and quantities; the Krylov iterations. Collective.
+    fn solve(&mut self, sample: usize, context: &Context) -> Result<usize> {
+        let Self { simulation, dataset, plans, times, .. } = self;
+        // By frame.
+        let mut quantities: Vec<Vec<f64>> = Vec::new();
+        let mut store = |simulation: &Simulation, context: &Context, frame: usize| -> Result<()> {
+            quantities.push(simulation.mesh.comm.agree(simulation.quantities(context))?);
+            for (stage, plan) in simulation.stages.iter().zip(plans.iter()) {
+                dataset.write_field((sample, frame), &stage.problem.field, plan, &stage.solution.read()?)?;
+            }
+            Ok(())
+        };
+        let iterations = match times {
+            Some(times) => transient::integrate(simulation, times, context, &mut store)?,
+            None => {
+                let comm = simulation.mesh.comm.clone();
+                comm.agree(simulation.solve(context))?;
+                store(simulation, context, 0)?;
+                simulation.stages.iter().map(|s| s.outcome.iterations).sum()
+            }
+        };
+        for (q, quantity) in simulation.deck.quantity.iter().enumerate() {
+            let values: Vec<f64> = quantities.iter().map(|frame| frame[q]).collect();
+            dataset.write_quantity(sample, &quantity.name, &values)?;
+        }
+        Ok(iterations)
     }
 
     /// Closes the dataset. Collective.

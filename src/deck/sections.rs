@@ -451,6 +451,8 @@ pub struct CampaignSection {
     pub seed: u64,
     /// HDF5 file in the output folder.
     pub file: PathBuf,
+    /// Problems in time: the frames of each sample that are kept.
+    pub frames: Frames,
     /// Columns of `table`; every parameter with a range, in the deck's order, if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -472,6 +474,17 @@ pub struct CampaignSection {
     pub levels: Option<IndexMap<String, Level>>,
 }
 
+/// Frames of a sample in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Frames {
+    /// The start and the ends of all `output.frames` intervals.
+    #[default]
+    All,
+    /// The end alone.
+    Last,
+}
+
 /// Number of levels of a parameter in a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -485,6 +498,7 @@ impl Default for CampaignSection {
             order: Order::Nearest,
             seed: 0,
             file: "dataset.h5".into(),
+            frames: Frames::All,
             columns: None,
             adaptive: None,
             table: None,

@@ -28,7 +28,12 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     }
     let mut simulation = super::run::set_up(comm, deck, &report)?;
     // A quantity that cannot be computed would fail every sample: better now than after the first solve.
-    simulation.quantities(&simulation.default_context())?;
+    let mut context = simulation.default_context();
+    if let Some(time) = &deck.time {
+        context.time = time.start;
+        simulation.reset(&context)?;
+    }
+    simulation.quantities(&context)?;
     let whole = deck.output.directory.join(&deck.campaign.file);
     let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
     let provenance = output::provenance(&simulation, &options.petsc);

@@ -62,6 +62,7 @@ fn heading(reader: &Reader, text: &mut String) -> Result<()> {
         "tessera-run" => "result of a run".to_string(),
         "tessera-dataset" => "samples of a campaign".to_string(),
         "tessera-model" => "reduced model".to_string(),
+        "tessera-grid" => "samples on a regular grid".to_string(),
         "tessera-mesh" => "mesh".to_string(),
         "tessera-checkpoint" => "checkpoint of a run".to_string(),
         "" => "HDF5 file that does not say what it is".to_string(),
@@ -175,9 +176,14 @@ fn fields(reader: &Reader, text: &mut String) -> Result<()> {
     // Of samples only those that are done mean something.
     let codes = if reader.exists("/status") { Some(reader.array::<u8>("/status")?.1) } else { None };
     for (field, steps) in reader.fields()? {
-        let valid: Vec<u64> = (0..steps)
-            .filter(|&s| codes.as_ref().is_none_or(|codes| codes.get(s as usize) == Some(&1)))
-            .collect();
+        let valid: Vec<u64> = match &codes {
+            // In time a sample has several steps, one after the other.
+            Some(codes) => {
+                let each = (steps / codes.len().max(1) as u64).max(1);
+                (0..steps).filter(|&s| codes.get((s / each) as usize) == Some(&1)).collect()
+            }
+            None => (0..steps).collect(),
+        };
         let each = field.entities * field.components as u64;
         let affordable = (RANGE_LIMIT / each.max(1)).max(1) as usize;
         let chosen = &valid[valid.len().saturating_sub(affordable)..];
@@ -214,8 +220,7 @@ fn range(reader: &Reader, field: &Field, steps: &[u64]) -> Result<(f64, f64)> {
         let mut first = 0;
         while first < field.entities {
             let rows = (PIECE / width.max(1) as u64).max(1).min(field.entities - first);
-            let slab = Slab { start: vec![step, first, 0], count: vec![1, rows, width as u64] };
-            let part: Vec<f64> = reader.slab(&path, &slab)?;
+            let part = reader.field_rows(&path, step, first, rows)?;
             range = if matches!(width, 2 | 3) {
                 let norms = part.chunks_exact(width).map(|v| v.iter().map(|x| x * x).sum::<f64>().sqrt());
                 norms.fold(range, widened)

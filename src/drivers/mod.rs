@@ -4,6 +4,7 @@ pub mod campaign;
 pub mod check;
 pub mod evolve;
 pub mod export;
+pub mod grid;
 pub mod info;
 pub mod output;
 pub mod predict;

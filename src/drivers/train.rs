@@ -28,6 +28,9 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     if !deck.random.is_empty() {
         return Err(deck.fault("random", "a reduced model has no random fields: only parameters may vary"));
     }
+    if deck.time.is_some() {
+        return Err(deck.fault("time", "reduced models are for steady problems: leave [time] out"));
+    }
     let simulation = super::run::set_up(comm, deck, &report)?;
     let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
@@ -134,6 +137,10 @@ impl Snapshots {
             let file = DatasetFile::open(comm, path, false)?;
             let (samples, numbers) = (file.samples()?, file.numbers()?);
             let label = path.display().to_string();
+            if file.times()?.is_some() {
+                let message = "its samples evolve in time; reduced models are for steady problems";
+                return Err(Error::input(&label, message));
+            }
             let columns: Vec<usize> = deck
                 .parameters
                 .keys()
@@ -185,7 +192,7 @@ impl Snapshots {
         let mut columns = Columns::new(&space.mesh.comm, space.owned_dofs());
         for &(file, sample) in &self.places {
             let file = &self.files[file];
-            let values = file.read_field(sample, &problem.field, &plan)?;
+            let values = file.read_field((sample, 0), &problem.field, &plan)?;
             if values.len() != space.owned_dofs() {
                 let text = format!("\"{}\" has another number of components", problem.field);
                 return Err(Error::input(file.file().label(), text));

@@ -79,10 +79,12 @@ fn nearest(
     tolerance: f64,
 ) -> Option<Found> {
     let linear = Element::new(mesh.cell_type, 1);
-    cells
-        .map(|cell| reference(mesh, &linear, cell, point))
-        .filter(|found| found.outside <= tolerance)
-        .min_by(|a, b| a.outside.total_cmp(&b.outside).then(a.cell.cmp(&b.cell)))
+    cells.map(|cell| reference(mesh, &linear, cell, point)).filter(|found| found.outside <= tolerance).min_by(
+        |a, b| {
+            let number = |found: &Found| mesh.cell_ids[found.cell];
+            a.outside.total_cmp(&b.outside).then(number(a).cmp(&number(b)))
+        },
+    )
 }
 
 /// The box around a cell, widened by a part of its size.

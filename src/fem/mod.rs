@@ -6,6 +6,7 @@ mod essential;
 pub mod form;
 mod form_kernel;
 pub mod functional;
+pub mod grid;
 mod kernel;
 pub mod lanes;
 pub mod locate;

@@ -1,6 +1,7 @@
 //! Solving: linear systems, and the chain of problems that a deck describes.
 mod coarse;
 mod continuation;
+mod evolution;
 mod fields;
 mod flow;
 mod gating;
@@ -18,6 +19,7 @@ pub mod tuning;
 
 pub use coarse::{Coarse, CoarseModes, coarse_space};
 pub(crate) use coarse::{direct, finished};
+pub use evolution::{Evolution, Evolving, Progress, Step};
 pub use fields::FieldInfo;
 pub use gating::Gating;
 pub use linear::{LinearSolver, Outcome, rigid_body_modes};

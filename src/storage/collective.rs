@@ -56,8 +56,9 @@ const ROUND_BYTES: u64 = 1 << 30;
 /// on few ranks first, as MPI-IO does for collective calls, would only copy (measured by `benches/storage`).
 const DIRECT_BYTES: u64 = 1 << 20;
 
-/// A dataset has at most so many entries for each byte that it takes: those of several bytes may be compressed.
-const COMPRESSION: u64 = 200;
+/// A dataset has at most so many entries for each byte that it takes: those of four bytes or more may be compressed, by
+/// gzip to a 1032nd.
+const COMPRESSION: u64 = 260;
 
 /// What HDF5 reports when a transfer was converted from another number type on the way.
 const CAUSE_CONVERSION: u32 = 0x02;

@@ -1,5 +1,5 @@
 //! What of a file can be shown: grid, fields, steps.
-use super::field::{Field, Location, field_path};
+use super::field::{self, Field, Location, field_path};
 use super::{Element, Reader, Slab};
 use crate::error::{Error, Result};
 
@@ -42,6 +42,8 @@ pub(super) struct Array {
     pub path: String,
     pub field: Field,
     pub steps: u64,
+    /// Lengths of its axes.
+    pub shape: Vec<u64>,
 }
 
 impl Array {
@@ -81,7 +83,8 @@ impl Content {
             if names.is_empty() || names.contains(&name) {
                 let path = if group == "/fields" { field_path(&name) } else { format!("{group}/{name}") };
                 let (field, steps) = reader.field_at(&path, &name)?;
-                arrays.push(Array { path, field, steps });
+                let shape = reader.shape(&path)?;
+                arrays.push(Array { path, field, steps, shape });
             }
         }
         if let Some(missing) = names.iter().find(|name| !arrays.iter().any(|a| a.field.name == **name)) {
@@ -177,16 +180,16 @@ impl Content {
         (end, width): (u64, u64),
         mut work: impl FnMut(&[T]) -> Result<()>,
     ) -> Result<()> {
-        let axes = reader.shape(path)?.len();
+        let shape = reader.shape(path)?;
+        let lead = step.map_or(Vec::new(), |step| field::lead(&shape, step));
         let piece = (PIECE / width.max(1)).max(1);
         let mut first = 0;
         while first < end {
             let count = piece.min(end - first);
-            let mut slab = Slab { start: vec![first], count: vec![count] };
-            if let Some(step) = step {
-                slab = Slab { start: vec![step, first], count: vec![1, count] };
-            }
-            if slab.start.len() < axes {
+            let mut slab = Slab { start: lead.clone(), count: vec![1; lead.len()] };
+            slab.start.push(first);
+            slab.count.push(count);
+            if slab.start.len() < shape.len() {
                 slab.start.push(0);
                 slab.count.push(width);
             }
@@ -206,8 +209,10 @@ fn rows(reader: &Reader, path: &str) -> Result<u64> {
 fn steps(reader: &Reader, count: u64) -> Result<Vec<(u64, f64)>> {
     if reader.exists("/status") {
         let (_, codes) = reader.array::<u8>("/status")?;
+        // In time a sample has several steps, one after the other.
+        let each = (count / codes.len().max(1) as u64).max(1);
         return Ok((0..count)
-            .filter(|&i| codes.get(i as usize) == Some(&1))
+            .filter(|&i| codes.get((i / each) as usize) == Some(&1))
             .map(|i| (i, i as f64))
             .collect());
     }

@@ -110,9 +110,7 @@ fn table(
             blocks.push((1, reader.slab(path, &Slab { start: vec![first], count: vec![count] })?));
         }
         for array in columns.arrays {
-            let width = array.field.components as u64;
-            let part = Slab { start: vec![step, first, 0], count: vec![1, count, width] };
-            blocks.push((width as usize, reader.slab(&array.path, &part)?));
+            blocks.push((array.field.components, reader.field_rows(&array.path, step, first, count)?));
         }
         for row in 0..count as usize {
             let cells = blocks.iter().flat_map(|(width, values)| &values[row * width..(row + 1) * width]);

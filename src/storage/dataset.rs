@@ -12,6 +12,7 @@ use std::path::Path;
 
 const NUMBERS: &str = "/sample";
 const STATUS: &str = "/status";
+const TIMES: &str = "/time";
 const ITERATIONS: &str = "/cost/iterations";
 const TIME: &str = "/cost/time";
 
@@ -29,7 +30,19 @@ pub enum Status {
 }
 
 impl Status {
-    fn code(self) -> u8 {
+    /// States from the numbers that stand for them in files.
+    pub fn of_codes(codes: &[u8]) -> Vec<Self> {
+        let status = |&code: &u8| match code {
+            1 => Self::Done,
+            2 => Self::Failed,
+            3 => Self::Spare,
+            _ => Self::Pending,
+        };
+        codes.iter().map(status).collect()
+    }
+
+    /// The number that stands for it in files.
+    pub fn code(self) -> u8 {
         match self {
             Self::Pending => 0,
             Self::Done => 1,
@@ -46,18 +59,20 @@ pub type Quantity<'a> = (&'a str, &'a str, &'a str);
 pub struct DatasetFile {
     file: File,
     samples: usize,
+    /// Steps that are stored of each sample; 1 of a steady problem.
+    steps: usize,
 }
 
 impl DatasetFile {
-    /// Creates the file with room for all samples and opens it for writing; `setup` adds what the samples share,
-    /// such as the mesh. `first` is a dataset of the first samples, whose rows are copied; under the same name it is
-    /// replaced when all is there. Collective.
+    /// Creates the file with room for all samples, and for their steps at `times` if the problem evolves in time, and
+    /// opens it for writing; `setup` adds what the samples share, such as the mesh. `first` is a dataset of the first
+    /// samples, whose rows are copied; under the same name it is replaced when all is there. Collective.
     #[allow(clippy::too_many_arguments)]
     pub fn create(
         comm: &Comm,
         path: &Path,
         provenance: &Provenance,
-        samples: &Samples,
+        (samples, times): (&Samples, Option<&[f64]>),
         fields: &[Field],
         quantities: &[Quantity],
         first: Option<Self>,
@@ -78,11 +93,19 @@ impl DatasetFile {
             file.set(path, "unit", unit)?;
             file.set(path, "meaning", meaning)?;
         }
+        times.map_or(Ok(()), |times| file.write_times(times))?;
         for field in fields {
-            file.create_field(field, count)?;
+            match times {
+                Some(times) => file.create_field_in_time(field, count, times.len() as u64)?,
+                None => file.create_field(field, count)?,
+            }
         }
         for &(name, unit, meaning) in quantities {
-            file.write_quantity(name, unit, meaning, &vec![f64::NAN; samples.count])?;
+            let path = format!("/qoi/{name}");
+            let shape = [&[count][..], times.map(|times| times.len() as u64).as_slice()].concat();
+            file.write_array(&path, &shape, &vec![f64::NAN; shape.iter().product::<u64>() as usize])?;
+            file.set(&path, "unit", unit)?;
+            file.set(&path, "meaning", meaning)?;
         }
         if let Some(first) = first {
             first.copy_to(&file)?;
@@ -97,7 +120,8 @@ impl DatasetFile {
         let file = if writable { File::open_writable(comm, path)? } else { File::open(comm, path)? };
         file.expect(Schema::Dataset)?;
         let samples = file.shape(STATUS)?.first().copied().unwrap_or(0) as usize;
-        Ok(Self { file, samples })
+        let steps = if file.exists(TIMES) { file.shape(TIMES)?.iter().product::<u64>() as usize } else { 1 };
+        Ok(Self { file, samples, steps })
     }
 
     /// The file itself, for the mesh and for attributes.
@@ -197,14 +221,7 @@ impl DatasetFile {
 
     /// How far every sample is.
     pub fn status(&self) -> Result<Vec<Status>> {
-        let (_, codes) = self.file.read_array::<u8>(STATUS)?;
-        let status = |&code: &u8| match code {
-            1 => Status::Done,
-            2 => Status::Failed,
-            3 => Status::Spare,
-            _ => Status::Pending,
-        };
-        Ok(codes.iter().map(status).collect())
+        Ok(Status::of_codes(&self.file.read_array::<u8>(STATUS)?.1))
     }
 
     /// Samples that are done, ascending.
@@ -213,51 +230,65 @@ impl DatasetFile {
         Ok((0..status.len()).filter(|&i| status[i] == Status::Done).collect())
     }
 
-    /// Writes a field of a sample: the values of the owned nodes or cells, in the order of `plan`.
+    /// Times of the steps that are stored of each sample; `None` for a steady problem.
+    pub fn times(&self) -> Result<Option<Vec<f64>>> {
+        if !self.file.exists(TIMES) {
+            return Ok(None);
+        }
+        Ok(Some(self.file.read_array(TIMES)?.1))
+    }
+
+    /// Writes a field of a sample at a step (0 for steady problems): the values of the owned nodes or cells, in the order
+    /// of `plan`.
     pub fn write_field(
         &self,
-        sample: usize,
+        (sample, step): (usize, usize),
         name: &str,
         plan: &Redistribution,
         values: &[f64],
     ) -> Result<()> {
-        self.file.write_field(name, sample as u64, plan, values)
+        self.file.write_field(name, (sample * self.steps + step) as u64, plan, values)
     }
 
-    /// Reads a field of a sample: the values of the owned nodes or cells, in the order of `plan`.
-    pub fn read_field(&self, sample: usize, name: &str, plan: &Redistribution) -> Result<Vec<f64>> {
-        self.file.read_field(name, sample as u64, plan)
+    /// Reads a field of a sample at a step: the values of the owned nodes or cells, in the order of `plan`.
+    pub fn read_field(
+        &self,
+        (sample, step): (usize, usize),
+        name: &str,
+        plan: &Redistribution,
+    ) -> Result<Vec<f64>> {
+        self.file.read_field(name, (sample * self.steps + step) as u64, plan)
     }
 
-    /// Writes a quantity of a sample; every rank gives the same value.
-    pub fn write_quantity(&self, sample: usize, name: &str, value: f64) -> Result<()> {
-        self.entry(&format!("/qoi/{name}"), sample, value)
+    /// Writes a quantity of a sample, a value a step; every rank gives the same.
+    pub fn write_quantity(&self, sample: usize, name: &str, values: &[f64]) -> Result<()> {
+        self.entry(&format!("/qoi/{name}"), sample, values)
     }
 
-    /// The values of a quantity, one a sample; NaN where the sample is not done.
+    /// The values of a quantity at the last step, one a sample; NaN where the sample is not done.
     pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
-        Ok(self.file.read_array(&format!("/qoi/{name}"))?.1)
+        let (_, values) = self.file.read_array::<f64>(&format!("/qoi/{name}"))?;
+        Ok(values.chunks(self.steps.max(1)).filter_map(|steps| steps.last().copied()).collect())
     }
 
     /// Marks a sample as done or failed, after everything else of it has reached the disk.
     pub fn finish_sample(&self, sample: usize, status: Status, iterations: u64, seconds: f64) -> Result<()> {
-        self.entry(ITERATIONS, sample, iterations as f64)?;
-        self.entry(TIME, sample, seconds)?;
+        self.entry(ITERATIONS, sample, &[iterations as f64])?;
+        self.entry(TIME, sample, &[seconds])?;
         self.file.flush()?;
-        self.entry(STATUS, sample, status.code())?;
+        self.entry(STATUS, sample, &[status.code()])?;
         self.file.flush()
     }
 
     /// Writes the parameters of a sample; every rank gives the same.
     pub fn write_sample(&self, sample: usize, parameters: &[f64]) -> Result<()> {
-        let mine = if self.file.comm().rank() == 0 { parameters } else { &[] };
-        self.file.write_rows("/parameters", sample as u64, mine)?;
+        self.entry("/parameters", sample, parameters)?;
         self.file.flush()
     }
 
     /// Marks samples from `first` on as not needed.
     pub fn spare_from(&self, first: usize) -> Result<()> {
-        (first..self.samples).try_for_each(|sample| self.entry(STATUS, sample, Status::Spare.code()))?;
+        (first..self.samples).try_for_each(|sample| self.entry(STATUS, sample, &[Status::Spare.code()]))?;
         self.file.flush()
     }
 
@@ -266,8 +297,8 @@ impl DatasetFile {
         self.file.close()
     }
 
-    fn entry<T: super::Element>(&self, path: &str, sample: usize, value: T) -> Result<()> {
-        let mine: &[T] = if self.file.comm().rank() == 0 { &[value] } else { &[] };
+    fn entry<T: super::Element>(&self, path: &str, sample: usize, values: &[T]) -> Result<()> {
+        let mine = if self.file.comm().rank() == 0 { values } else { &[] };
         self.file.write_rows(path, sample as u64, mine)
     }
 }

@@ -134,8 +134,19 @@ impl File {
         self.create_field_at(&field_path(&field.name), field, steps)
     }
 
+    /// Makes room for a field of a campaign in time: for each of `samples` samples, `steps` steps. Collective.
+    pub fn create_field_in_time(&self, field: &Field, samples: u64, steps: u64) -> Result<()> {
+        let path = field_path(&field.name);
+        self.create_dataset::<f64>(&path, &[samples, steps, field.entities, field.components as u64])?;
+        self.describe_field(&path, field)
+    }
+
     pub(super) fn create_field_at(&self, path: &str, field: &Field, steps: u64) -> Result<()> {
         self.create_dataset::<f64>(path, &[steps, field.entities, field.components as u64])?;
+        self.describe_field(path, field)
+    }
+
+    fn describe_field(&self, path: &str, field: &Field) -> Result<()> {
         self.set(path, "unit", field.unit.as_str())?;
         self.set(path, "meaning", field.meaning.as_str())?;
         self.set(path, "components", field.components)?;
@@ -165,6 +176,16 @@ impl File {
         self.write_field_at(&input_path(name), sample, plan, values)
     }
 
+    /// Reads an input of one sample: the values of the owned nodes, in the order of `plan`. Collective.
+    pub fn read_input(&self, name: &str, sample: u64, plan: &Redistribution) -> Result<Vec<f64>> {
+        self.read_field_at(&input_path(name), sample, plan)
+    }
+
+    /// What the file says of an input, and its number of samples. Collective.
+    pub fn input(&self, name: &str) -> Result<(Field, u64)> {
+        self.field_at(&input_path(name), name)
+    }
+
     /// Makes a field of one step and writes it: `values` are those of the owned nodes or cells in the order
     /// of `plan`, `[node or cell, component]`. Collective.
     pub fn save_field(&self, field: &Field, plan: &Redistribution, values: &[f64]) -> Result<()> {
@@ -184,14 +205,14 @@ impl File {
         plan: &Redistribution,
         values: &[f64],
     ) -> Result<()> {
-        let width = self.field_width(path, step, plan)?;
+        let (lead, width) = self.field_place(path, step, plan)?;
         let (found, owned) = (values.len(), plan.owned());
         self.comm().agree(if found == owned * width {
             Ok(())
         } else {
             Err(Error::Storage(format!("{}: {path}: {found} values for {owned} times {width}", self.label())))
         })?;
-        self.write_step(path, step, plan.range().start, &plan.to_canonical(values, width))
+        self.write_below(path, &lead, plan.range().start, &plan.to_canonical(values, width))
     }
 
     /// Reads one step of a field: the values of the owned nodes or cells, in the order of `plan`. Collective.
@@ -201,8 +222,8 @@ impl File {
     }
 
     pub(super) fn read_field_at(&self, path: &str, step: u64, plan: &Redistribution) -> Result<Vec<f64>> {
-        let width = self.field_width(path, step, plan)?;
-        let block: Vec<f64> = self.read_step(path, step, plan.range())?;
+        let (lead, width) = self.field_place(path, step, plan)?;
+        let block: Vec<f64> = self.read_below(path, &lead, plan.range())?;
         Ok(plan.from_canonical(&block, width))
     }
 
@@ -212,11 +233,14 @@ impl File {
         self.read_step(&field_path(name), step, range)
     }
 
-    /// The number of components of an array `[step, entity, component]` that fits the plan.
-    fn field_width(&self, path: &str, step: u64, plan: &Redistribution) -> Result<usize> {
-        match self.shape(path)?[..] {
-            [steps, entities, width] if step < steps && entities == plan.total() => Ok(width as usize),
-            ref shape => Err(Error::Storage(format!(
+    /// The leading indices and the number of components of a step of an array that fits the plan.
+    fn field_place(&self, path: &str, step: u64, plan: &Redistribution) -> Result<(Vec<u64>, usize)> {
+        let shape = self.shape(path)?;
+        match split(&shape) {
+            Some((steps, entities, width)) if step < steps && entities == plan.total() => {
+                Ok((lead(&shape, step), width as usize))
+            }
+            _ => Err(Error::Storage(format!(
                 "{}: {path} has the shape {shape:?}, which has no step {step} of {} nodes or cells",
                 self.label(),
                 plan.total()
@@ -255,15 +279,35 @@ impl File {
     }
 }
 
-/// What a file says of the array of a field at `path`, and its number of steps.
+/// Steps, entities and components of an array `[step, entity, component]` or `[sample, step, entity, component]`; of the
+/// latter the steps of all samples are counted, those of the first sample first.
+fn split(shape: &[u64]) -> Option<(u64, u64, u64)> {
+    match *shape {
+        [steps, entities, components] => Some((steps, entities, components)),
+        [samples, steps, entities, components] => Some((samples.checked_mul(steps)?, entities, components)),
+        _ => None,
+    }
+}
+
+/// The leading indices of a step of an array of such a shape, see [`split`].
+pub(super) fn lead(shape: &[u64], step: u64) -> Vec<u64> {
+    match *shape {
+        [_, steps, _, _] if steps > 0 => vec![step / steps, step % steps],
+        _ => vec![step],
+    }
+}
+
+/// What a file says of the array of a field at `path`, and its number of steps, see [`split`].
 pub(super) fn parse(
     root: &hdf5::Group,
     path: &str,
     name: &str,
     shape: &[u64],
 ) -> std::result::Result<(Field, u64), String> {
-    let (steps, entities, components) = match shape[..] {
-        [steps, entities, components] if entities > 0 && components > 0 => (steps, entities, components),
+    let (steps, entities, components) = match split(shape) {
+        Some((steps, entities, components)) if entities > 0 && components > 0 => {
+            (steps, entities, components)
+        }
         _ => return Err(format!("a field has the shape [step, node, component], not {shape:?}")),
     };
     let get = |name: &str| attribute::get(root, path, name).map_err(message);

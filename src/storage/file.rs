@@ -18,6 +18,9 @@ const ALIGNMENT: u64 = 1 << 20;
 /// Metadata is gathered in blocks of this many bytes instead of being strewn among the data.
 const META_BLOCK: u64 = 1 << 16;
 
+/// Of gzip: higher levels take much longer for little.
+const COMPRESSION_LEVEL: u8 = 4;
+
 /// An HDF5 file opened by every rank of a communicator (the MPI-IO driver).
 ///
 /// Every method is collective and must be called by all ranks with the same names and shapes; a
@@ -168,6 +171,30 @@ impl File {
         self.comm.agree(built).map(|_| ())
     }
 
+    /// Makes a dataset in compressed chunks, whose room is taken as they are written (HDF5 since 1.10.2 compresses in
+    /// parallel, in collective calls); groups on the way are made too.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
+    pub fn create_compressed<T: Element>(&self, path: &str, shape: &[u64], chunk: &[u64]) -> Result<()> {
+        if let Some((group, _)) = path.rsplit_once('/') {
+            self.create_group(group)?;
+        }
+        let extents = |lengths: &[u64]| lengths.iter().map(|&n| n as usize).collect::<Vec<usize>>();
+        let built = self
+            .file
+            .new_dataset::<T>()
+            .chunk(extents(chunk))
+            .shuffle()
+            .deflate(COMPRESSION_LEVEL)
+            .fill_time(FillTime::Never)
+            .obj_track_times(false)
+            .shape(extents(shape))
+            .create(path)
+            .map_err(|e| self.failure(path, "cannot create the dataset", e));
+        self.comm.agree(built).map(|_| ())
+    }
+
     fn dataset(&self, path: &str) -> Result<Dataset> {
         let found = if self.exists(path) {
             self.file.dataset(path).map_err(|e| self.failure(path, "cannot open the dataset", e))
@@ -217,15 +244,36 @@ impl File {
 
     /// Writes rows (indices of the second axis) of one index `step` of the first axis.
     pub fn write_step<T: Element>(&self, path: &str, step: u64, first: u64, values: &[T]) -> Result<()> {
-        let shape = self.shape(path)?;
-        let width: u64 = shape.iter().skip(2).product();
-        self.write(path, &rows(&shape, &[step], first, values.len() as u64 / width.max(1)), values)
+        self.write_below(path, &[step], first, values)
     }
 
     /// Reads rows (indices of the second axis) of one index `step` of the first axis.
     pub fn read_step<T: Element>(&self, path: &str, step: u64, range: Range<u64>) -> Result<Vec<T>> {
+        self.read_below(path, &[step], range)
+    }
+
+    /// Writes rows (indices of the axis after those of `lead`) below fixed indices of the leading axes.
+    pub(super) fn write_below<T: Element>(
+        &self,
+        path: &str,
+        lead: &[u64],
+        first: u64,
+        values: &[T],
+    ) -> Result<()> {
         let shape = self.shape(path)?;
-        self.read(path, &rows(&shape, &[step], range.start, range.end.saturating_sub(range.start)))
+        let width: u64 = shape.iter().skip(lead.len() + 1).product();
+        self.write(path, &rows(&shape, lead, first, values.len() as u64 / width.max(1)), values)
+    }
+
+    /// The inverse of [`File::write_below`].
+    pub(super) fn read_below<T: Element>(
+        &self,
+        path: &str,
+        lead: &[u64],
+        range: Range<u64>,
+    ) -> Result<Vec<T>> {
+        let shape = self.shape(path)?;
+        self.read(path, &rows(&shape, lead, range.start, range.end.saturating_sub(range.start)))
     }
 
     /// Makes a small dataset whose values every rank holds, and writes it (from rank 0).

@@ -36,6 +36,8 @@ pub enum Schema {
     Mesh,
     /// All that the continuation of a run in time needs.
     Checkpoint,
+    /// Samples on a regular grid.
+    Grid,
 }
 
 impl Schema {
@@ -47,6 +49,7 @@ impl Schema {
             Self::Model => "tessera-model",
             Self::Mesh => "tessera-mesh",
             Self::Checkpoint => "tessera-checkpoint",
+            Self::Grid => "tessera-grid",
         }
     }
 }

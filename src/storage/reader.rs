@@ -135,6 +135,17 @@ impl Reader {
         self.slab(path, &Slab { start, count })
     }
 
+    /// Rows from `first` on of a step of the array of a field, all components; of a campaign in time the steps of the
+    /// first sample come first.
+    pub fn field_rows(&self, path: &str, step: u64, first: u64, rows: u64) -> Result<Vec<f64>> {
+        let shape = self.shape(path)?;
+        let mut start = field::lead(&shape, step);
+        let mut count = vec![1; start.len()];
+        start.extend([first, 0]);
+        count.extend([rows, shape.last().copied().unwrap_or(1)]);
+        self.slab(path, &Slab { start, count })
+    }
+
     /// What the file says of the array of a field at `path`, and its number of steps.
     pub fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
         field::parse(&self.file, path, name, &self.shape(path)?).map_err(|why| self.failure(path, why))

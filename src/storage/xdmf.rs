@@ -7,6 +7,7 @@
 //! See the XDMF model and format, <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.
 use super::Reader;
 use super::content::{Array, Content};
+use super::field::lead;
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use std::fmt::Write;
@@ -143,18 +144,19 @@ impl Document<'_> {
             9 => "Tensor",
             _ => "",
         };
-        let full = [array.steps, field.entities, width];
+        let lead = lead(&array.shape, step);
+        let start = |component: u64| [&lead[..], &[0, component]].concat();
+        let count = |components: u64| [&vec![1; lead.len()][..], &[entities, components]].concat();
         let centre = if array.degree().is_some() { "Node" } else { "Cell" };
         if !kind.is_empty() {
-            let item =
-                self.slab(&array.path, &[step, 0, 0], &[1, entities, width], &full, &[entities, width]);
+            let item = self.slab(&array.path, &start(0), &count(width), &array.shape, &[entities, width]);
             attribute(text, &field.name, kind, centre, &item);
             return;
         }
         for component in 0..width {
             let name = field.component_names.get(component as usize);
             let name = name.map_or(component.to_string(), Clone::clone);
-            let item = self.slab(&array.path, &[step, 0, component], &[1, entities, 1], &full, &[entities]);
+            let item = self.slab(&array.path, &start(component), &count(1), &array.shape, &[entities]);
             attribute(text, &format!("{} {name}", field.name), "Scalar", centre, &item);
         }
     }

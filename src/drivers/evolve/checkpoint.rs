@@ -11,15 +11,14 @@
 //!   rest                 [node, component]  Crank-Nicolson
 //!   internal             [cell, variable]   at the quadrature points, one after the other
 //! ```
-use super::Evolving;
-use super::record::{Record, Step};
+use super::record::Record;
 use crate::checkpoint::{Folder, Schedule, Signals};
 use crate::drivers::output;
 use crate::mesh::Mesh;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::{Report, bytes};
-use crate::solver::{Flow, Simulation, StageSolver, StepControl};
+use crate::solver::{Evolution, Evolving, Flow, Simulation, StageSolver, Step};
 use crate::storage::{File, Schema, Sealed, Sealing, Value, checksum};
 use crate::{Error, Result};
 use petsc_rs::Vector;
@@ -39,12 +38,8 @@ pub(super) enum Due {
 /// The state of a run between two steps.
 pub(super) struct State<'a> {
     pub simulation: &'a Simulation,
-    pub evolving: &'a [Evolving],
-    pub control: &'a StepControl,
-    pub context: &'a Context,
+    pub evolution: &'a Evolution,
     pub record: &'a mut Record,
-    /// Steps rejected so far.
-    pub rejected: usize,
 }
 
 /// The checkpoints of a run.
@@ -116,7 +111,7 @@ impl<'a> Checkpoints<'a> {
 
     /// Makes a checkpoint unless the newest is of this step; the error with which the run then ends. Collective.
     pub fn stop(&mut self, state: State) -> Error {
-        let (steps, time) = (state.record.steps.len(), state.context.time);
+        let (steps, time) = (state.record.steps.len(), state.evolution.context.time);
         let there = self.newest.is_some() && self.schedule.last_step() == steps;
         match if there { Ok(()) } else { self.write(state) } {
             Err(error) if self.newest.is_none() => return error,
@@ -141,7 +136,7 @@ impl<'a> Checkpoints<'a> {
     }
 
     fn write(&mut self, state: State) -> Result<()> {
-        let (step, time) = (state.record.steps.len(), state.context.time);
+        let (step, time) = (state.record.steps.len(), state.evolution.context.time);
         let path = self.folder.file(step);
         let start = Instant::now();
         let written = self.report.phase("checkpoint", || -> Result<u64> {
@@ -182,7 +177,7 @@ fn size(state: &State) -> u64 {
     let mut numbers =
         record.steps.iter().chain(record.steps.last()).map(|s| s.row().count()).sum::<usize>() as u64;
     for (index, stage) in state.simulation.stages.iter().enumerate() {
-        let integrator = state.evolving.iter().find(|e| e.stage == index).map(|e| &e.integrator);
+        let integrator = state.evolution.problems.iter().find(|e| e.stage == index).map(|e| &e.integrator);
         let vectors =
             integrator.map_or(1, |i| i.solutions.len() + i.storages.len() + usize::from(i.rest.is_some()));
         numbers += vectors as u64 * stage.problem.space.global_dofs();
@@ -198,7 +193,8 @@ fn group(problem: &str) -> String {
 
 /// Writes a checkpoint; its size in bytes. Collective.
 fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u64> {
-    let State { simulation, evolving, control, context, record, rejected } = state;
+    let State { simulation, evolution, record } = state;
+    let Evolution { problems, control, context, rejected, .. } = evolution;
     let mut target = Sealing::create(&simulation.mesh.comm, path, size(state))?;
     let file = target.file();
     file.describe(Schema::Checkpoint, &output::provenance(simulation, petsc))?;
@@ -229,7 +225,7 @@ fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u6
                 &values,
             )
         };
-        let Some(Evolving { integrator, .. }) = evolving.iter().find(|e| e.stage == index) else {
+        let Some(Evolving { integrator, .. }) = problems.iter().find(|e| e.stage == index) else {
             write("solution_0", &stage.solution)?;
             continue;
         };
@@ -265,13 +261,8 @@ fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u6
 ///
 /// # Errors
 /// [`Error::Input`] when the checkpoint is of another mesh or lacks something.
-pub(super) fn restore(
-    saved: &Sealed,
-    simulation: &mut Simulation,
-    evolving: &mut [Evolving],
-    control: &mut StepControl,
-    context: &mut Context,
-) -> Result<()> {
+pub(super) fn restore(saved: &Sealed, simulation: &mut Simulation, evolution: &mut Evolution) -> Result<()> {
+    let Evolution { problems, control, context, rejected, .. } = evolution;
     let file = saved.file();
     match file.get("/", "mesh")? {
         Some(Value::Integers(mesh)) if mesh == fingerprint(&simulation.mesh) => {}
@@ -279,6 +270,7 @@ pub(super) fn restore(
     }
     context.time = number(file, "/", "time")?;
     control.step = number(file, "/", "next_step")?.max(control.shortest);
+    *rejected = number(file, "/", "rejected")? as usize;
     let frames = saved.whole("/frames");
     for index in 0..simulation.stages.len() {
         let stage = &mut simulation.stages[index];
@@ -293,7 +285,7 @@ pub(super) fn restore(
             Ok(Some(vector))
         };
         let missing = |name: &str| Error::input(file.label(), format!("there is no {group}/{name}"));
-        let Some(Evolving { integrator, .. }) = evolving.iter_mut().find(|e| e.stage == index) else {
+        let Some(Evolving { integrator, .. }) = problems.iter_mut().find(|e| e.stage == index) else {
             let solution = read("solution_0", &stage.solution)?.ok_or_else(|| missing("solution_0"))?;
             stage.solution.copy_from(&solution)?;
             stage.solution.ghost_update()?;

@@ -5,29 +5,11 @@ use crate::drivers::run::{RunOptions, solve};
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
-use crate::solver::{FieldInfo, Simulation, StageSolver};
+use crate::solver::{FieldInfo, Simulation, StageSolver, Step};
 use crate::storage::{File, ResultFile, Schema, field_path, write_xdmf};
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// One accepted step.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Step {
-    pub time: f64,
-    pub length: f64,
-    pub newton: usize,
-    pub linear: usize,
-    pub error: f64,
-    pub conserved: f64,
-    /// What came in through essential boundaries, a second.
-    pub supplied: f64,
-    /// What came in otherwise, a second.
-    pub inflow: f64,
-    /// What the change of `conserved` lacks.
-    pub imbalance: f64,
-    pub quantities: Vec<f64>,
-}
 
 impl Step {
     /// Above the lines of steps.
@@ -164,11 +146,6 @@ impl Record {
     /// Times and quantities of interest of the frames written so far.
     pub fn frames_written(&self) -> (&[f64], &[Vec<f64>]) {
         (&self.frames[..self.quantities.len()], &self.quantities)
-    }
-
-    /// The time of the next frame; `None` when all are written.
-    pub fn next_frame(&self) -> Option<f64> {
-        self.frames.get(self.quantities.len()).copied()
     }
 
     /// Writes the next frame, after solving the problems without a time derivative; returns the quantities of

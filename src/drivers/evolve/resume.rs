@@ -1,12 +1,12 @@
 //! Going on with the result file of a run that has stopped.
 use super::checkpoint::number;
-use super::record::{Record, Step, layout};
+use super::record::{Record, layout};
 use crate::drivers::output;
 use crate::drivers::run::RunOptions;
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::report::Report;
-use crate::solver::{FieldInfo, Simulation};
+use crate::solver::{FieldInfo, Simulation, Step};
 use crate::storage::{Reader, ResultFile, Sealed, Value, field_path, temporary};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
