@@ -1,10 +1,16 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
 pub mod design;
+mod groups;
+mod hand_out;
 mod part;
 mod run;
 mod samples;
+mod work;
 
 pub use design::{Design, Variable};
+pub use groups::Groups;
+pub use hand_out::HandOut;
 pub use part::{Part, Selection, datasets};
 pub use run::{Campaign, SampleReport};
 pub use samples::{campaign_samples, design_samples, named, read_table, variables};
+pub use work::{Done, Work};

@@ -2,7 +2,7 @@
 use super::part::Selection;
 use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection,
-    SolverOptions,
+    SolverMethod, SolverOptions,
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;
@@ -25,6 +25,8 @@ pub struct SampleReport {
     pub seconds: f64,
     /// Why it failed, if it did.
     pub failure: Option<String>,
+    /// Why the first attempt failed, if there were two.
+    pub retried: Option<String>,
 }
 
 /// A simulation with the dataset that its samples go to.
@@ -112,14 +114,18 @@ impl<'a> Campaign<'a> {
         Ok((0..status.len()).filter(|&i| status[i] == Status::Pending).collect())
     }
 
-    /// Solves and stores every pending sample until `observe` returns false. A sample that cannot be
-    /// solved is marked as failed and left behind. Collective.
+    /// The pending samples in the order in which they are to be solved: the same on all ranks. Collective.
+    pub fn order(&self) -> Result<Vec<usize>> {
+        self.pending()
+    }
+
+    /// Solves and stores every pending sample until `observe` returns false. Collective.
     ///
     /// # Errors
-    /// When the deck is wrong or the file cannot be written.
+    /// When the file cannot be written.
     pub fn run(&mut self, mut observe: impl FnMut(&SampleReport) -> bool) -> Result<()> {
-        for sample in self.pending()? {
-            let report = self.sample(sample)?;
+        for sample in self.order()? {
+            let report = self.solve(sample)?;
             if !observe(&report) {
                 break;
             }
@@ -127,7 +133,12 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    fn sample(&mut self, sample: usize) -> Result<SampleReport> {
+    /// Solves a sample and stores it. One whose solver fails is tried once more from zero with [careful](careful) solvers,
+    /// then marked as failed and left behind. Collective.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn solve(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
         let context = Context {
@@ -135,12 +146,27 @@ impl<'a> Campaign<'a> {
             sample: self.selection.numbers[sample] as u64,
             ..Context::steady(self.selection.samples[sample].clone())
         };
-        let solved = self.simulation.solve(&context);
-        let solved = comm.agree(solved.and_then(|()| self.simulation.quantities(&context)));
-        let iterations: usize = self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
+        let mut solved = attempt(self.simulation, &context);
+        let (mut second, mut retried) = (None, None);
+        if solved.is_err() {
+            // A diverged solution is no first guess.
+            for stage in &mut self.simulation.stages {
+                stage.solution.set(0.0)?;
+            }
+        }
+        if let Err(error @ (Error::Failed(_) | Error::Petsc(_))) = &solved {
+            retried = Some(error.to_string());
+            solved = comm.agree(careful(self.simulation)).and_then(|mut again| {
+                let solved = attempt(&mut again, &context);
+                second = Some(again);
+                solved
+            });
+        }
+        let solver: &Simulation = second.as_ref().unwrap_or(self.simulation);
+        let iterations: usize = solver.stages.iter().map(|s| s.outcome.iterations).sum();
         let (status, failure) = match solved {
             Ok(quantities) => {
-                for (stage, plan) in self.simulation.stages.iter().zip(&self.plans) {
+                for (stage, plan) in solver.stages.iter().zip(&self.plans) {
                     let values = stage.solution.read()?;
                     self.dataset.write_field(sample, &stage.problem.field, plan, &values)?;
                 }
@@ -148,30 +174,55 @@ impl<'a> Campaign<'a> {
                     let values = &field.values.borrow()[..field.space.owned_nodes];
                     self.dataset.file().write_input(name, sample as u64, plan, values)?;
                 }
-                for (quantity, value) in self.simulation.deck.quantity.iter().zip(quantities) {
+                for (quantity, value) in solver.deck.quantity.iter().zip(quantities) {
                     self.dataset.write_quantity(sample, &quantity.name, value)?;
                 }
                 (Status::Done, None)
             }
             // Also a coefficient that these parameters make infinite or of the wrong sign.
             Err(error @ (Error::Failed(_) | Error::Petsc(_) | Error::Input(_))) => {
-                // A diverged solution is no first guess.
-                for stage in &mut self.simulation.stages {
-                    stage.solution.set(0.0)?;
-                }
+                self.dataset.write_failure(sample, &error.to_string())?;
                 (Status::Failed, Some(error.to_string()))
             }
             Err(other) => return Err(other),
         };
         let seconds = comm.max(start.elapsed().as_secs_f64());
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
-        Ok(SampleReport { sample: self.selection.numbers[sample], iterations, seconds, failure })
+        let sample = self.selection.numbers[sample];
+        Ok(SampleReport { sample, iterations, seconds, failure, retried })
     }
 
     /// Closes the dataset. Collective.
     pub fn close(self) -> Result<()> {
         self.dataset.close()
     }
+}
+
+/// Solves for one sample; its quantities of interest. Collective.
+fn attempt(simulation: &mut Simulation, context: &Context) -> Result<Vec<f64>> {
+    let solved = simulation.solve(context);
+    let comm = simulation.mesh.comm.clone();
+    comm.agree(solved.and_then(|()| simulation.quantities(context)))
+}
+
+/// Second attempts factorise systems up to these sizes (in one, two, three dimensions): more takes too much memory.
+const FACTORISED: [u64; 3] = [5_000_000, 1_000_000, 100_000];
+
+/// The same problems with solvers that know nothing of earlier samples and that rarely fail: factorisations, or our
+/// defaults with twice the iterations where these are too large; without the deck's PETSc options. Collective.
+fn careful(simulation: &Simulation) -> Result<Simulation> {
+    let (deck, mesh) = (&simulation.deck, &simulation.mesh);
+    let largest = FACTORISED[mesh.dimension - 1];
+    Simulation::with_solvers(deck, mesh.clone(), |index| {
+        let options = deck.solver_options(index);
+        let small = simulation.stages[index].space().global_dofs() <= largest;
+        SolverOptions {
+            method: if small { SolverMethod::Direct } else { SolverMethod::Auto },
+            max_iterations: options.max_iterations.saturating_mul(2),
+            petsc: String::new(),
+            ..options
+        }
+    })
 }
 
 /// Whether a file's deck describes the same problems: what it says of output, campaign and reduced models

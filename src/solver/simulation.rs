@@ -5,7 +5,7 @@ use super::linear::{LinearSolver, Outcome, rigid_body_modes};
 use super::newton::NewtonSolver;
 use super::random::RandomFields;
 use super::schwarz::SchwarzOptions;
-use crate::deck::{Deck, SolverMethod};
+use crate::deck::{Deck, SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
@@ -101,6 +101,15 @@ impl Simulation {
 
     /// As [`Simulation::new`] on a mesh that is there already. Collective.
     pub fn on_mesh(deck: &Deck, mesh: Rc<Mesh>) -> Result<Self> {
+        Self::with_solvers(deck, mesh, |index| deck.solver_options(index))
+    }
+
+    /// As [`Simulation::on_mesh`] with other solvers, by the number of the physics. Collective.
+    pub fn with_solvers(
+        deck: &Deck,
+        mesh: Rc<Mesh>,
+        solvers: impl Fn(usize) -> SolverOptions,
+    ) -> Result<Self> {
         deck.validate_dimension(mesh.dimension)?;
         mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
         let random = RandomFields::new(deck, &mesh)?;
@@ -114,7 +123,7 @@ impl Simulation {
             let matrix = problem.new_matrix()?;
             let load = problem.space.field()?;
             let solution = problem.space.field()?;
-            let options = deck.solver_options(index);
+            let options = solvers(index);
             let solver = match problem.model.equation() {
                 Some(_) => StageSolver::Newton(Box::new(NewtonSolver::new(&problem, &matrix, &options)?)),
                 None => {

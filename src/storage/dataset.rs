@@ -14,6 +14,9 @@ const NUMBERS: &str = "/sample";
 const STATUS: &str = "/status";
 const ITERATIONS: &str = "/cost/iterations";
 const TIME: &str = "/cost/time";
+const FAILURE: &str = "/failure";
+/// Bytes of a text in [`FAILURE`].
+const TEXT: usize = 240;
 
 /// How far a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,8 @@ impl DatasetFile {
             file.set(path, "unit", unit)?;
             file.set(path, "meaning", meaning)?;
         }
+        file.create_dataset::<u8>(FAILURE, &[count, TEXT as u64])?;
+        file.set(FAILURE, "meaning", "why a failed sample failed: UTF-8, filled up with zeros")?;
         for field in fields {
             file.create_field(field, count)?;
         }
@@ -191,6 +196,31 @@ impl DatasetFile {
     /// The values of a quantity, one a sample; NaN where the sample is not done.
     pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
         Ok(self.file.read_array(&format!("/qoi/{name}"))?.1)
+    }
+
+    /// Writes why a sample failed, before it is marked so: the first line of the reason.
+    pub fn write_failure(&self, sample: usize, reason: &str) -> Result<()> {
+        if !self.file.exists(FAILURE) {
+            // Of an older version.
+            return Ok(());
+        }
+        let line = reason.lines().next().unwrap_or_default();
+        let ends = line.char_indices().map(|(start, c)| start + c.len_utf8());
+        let end = ends.take_while(|&end| end <= TEXT).last().unwrap_or(0);
+        let mut row = line.as_bytes()[..end].to_vec();
+        row.resize(TEXT, 0);
+        let mine: &[u8] = if self.file.comm().rank() == 0 { &row } else { &[] };
+        self.file.write_rows(FAILURE, sample as u64, mine)
+    }
+
+    /// Why a sample failed; empty when it did not, or when the file does not say.
+    pub fn failure(&self, sample: usize) -> Result<String> {
+        if !self.file.exists(FAILURE) {
+            return Ok(String::new());
+        }
+        let row = self.file.read_rows::<u8>(FAILURE, sample as u64..sample as u64 + 1)?;
+        let end = row.iter().position(|&byte| byte == 0).unwrap_or(row.len());
+        Ok(String::from_utf8_lossy(&row[..end]).into_owned())
     }
 
     /// Marks a sample as done or failed, after everything else of it has reached the disk.
