@@ -65,7 +65,8 @@ fn measure() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("first use of rayon");
     let show = |what: &str, values: &[(&str, f64)]| {
         if comm.rank() == 0 {
-            let values: String = values.iter().map(|(name, value)| format!(", \"{name}\": {value:e}")).collect();
+            let values: String =
+                values.iter().map(|(name, value)| format!(", \"{name}\": {value:e}")).collect();
             println!("{{\"what\": \"{what}\", \"ranks\": {}{values}}}", comm.size());
         }
     };
@@ -86,7 +87,10 @@ fn machine(comm: &Comm, show: impl Fn(&str, &[(&str, f64)])) {
         let message = |bytes: usize, rounds: usize| {
             best(comm, || ping_pong(comm.mpi(), bytes, rounds)) / (2 * rounds) as f64
         };
-        show("message", &[("latency", message(8, ROUNDS)), ("bandwidth", (1 << 22) as f64 / message(1 << 22, 20))]);
+        show(
+            "message",
+            &[("latency", message(8, ROUNDS)), ("bandwidth", (1 << 22) as f64 / message(1 << 22, 20))],
+        );
         let all = best(comm, || (0..ROUNDS).for_each(|i| assert!(comm.sum(i) > 0 || i == 0))) / ROUNDS as f64;
         show("reduction", &[("seconds", all)]);
     }

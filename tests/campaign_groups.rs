@@ -74,9 +74,7 @@ fn compare(comm: &Comm, folder: &Path, names: [&str; 2], tolerance: f64) {
             let ((shape, x), (other, y)) = (a.array::<f64>(path).unwrap(), b.array::<f64>(path).unwrap());
             assert_eq!(shape, other, "{names:?} {path}");
             let samples = shape[0] as usize;
-            for (sample, (x, y)) in
-                x.chunks(x.len() / samples).zip(y.chunks(y.len() / samples)).enumerate()
-            {
+            for (sample, (x, y)) in x.chunks(x.len() / samples).zip(y.chunks(y.len() / samples)).enumerate() {
                 let scale = x.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
                 let apart = x.iter().zip(y).fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()));
                 assert!(apart <= tolerance * scale, "{names:?} {path} of {sample}: {apart:e} of {scale:e}");
@@ -90,7 +88,8 @@ fn whatever_the_groups(comm: &Comm) {
     with_folder(comm, |folder| {
         solve(comm, &deck(folder, &["campaign.group_ranks=all", "campaign.file=all.h5"])).unwrap();
         for (i, ranks) in ["1", "2", "3", "auto"].iter().enumerate() {
-            let (size, file) = (format!("campaign.group_ranks={ranks}"), format!("campaign.file=groups-{i}.h5"));
+            let (size, file) =
+                (format!("campaign.group_ranks={ranks}"), format!("campaign.file=groups-{i}.h5"));
             solve(comm, &deck(folder, &[&size, &file])).unwrap();
             compare(comm, folder, ["all.h5", &format!("groups-{i}.h5")], 1e-9);
         }
@@ -170,8 +169,12 @@ fn every_sample_once(comm: &Comm) {
 fn failed_samples_are_tried_again(comm: &Comm) {
     with_folder(comm, |folder| {
         solve(comm, &deck(folder, &["campaign.file=direct.h5"])).unwrap();
-        let hopeless =
-            ["solver.method=amg", "solver.max_iterations=1", "solver.petsc=-pc_type none", "campaign.file=retried.h5"];
+        let hopeless = [
+            "solver.method=amg",
+            "solver.max_iterations=1",
+            "solver.petsc=-pc_type none",
+            "campaign.file=retried.h5",
+        ];
         solve(comm, &deck(folder, &hopeless)).unwrap();
         compare(comm, folder, ["direct.h5", "retried.h5"], 1e-9);
         // What the report says of one.
@@ -201,9 +204,16 @@ fn failures_of_all_groups_are_named(comm: &Comm) {
         let status = file.status().unwrap();
         assert!(status.iter().enumerate().all(|(i, s)| (*s == Status::Failed) == negative.contains(&i)));
         for sample in 0..status.len() {
-            assert_eq!(!file.failure(sample).unwrap().is_empty() && status[sample] == Status::Failed, negative.contains(&sample));
+            assert_eq!(
+                !file.failure(sample).unwrap().is_empty() && status[sample] == Status::Failed,
+                negative.contains(&sample)
+            );
         }
-        assert!(file.failure(negative[0]).unwrap().contains("source"), "{}", file.failure(negative[0]).unwrap());
+        assert!(
+            file.failure(negative[0]).unwrap().contains("source"),
+            "{}",
+            file.failure(negative[0]).unwrap()
+        );
         file.close().unwrap();
     });
 }

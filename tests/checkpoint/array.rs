@@ -272,8 +272,7 @@ fn groups(cluster: &Cluster, whole: &Samples) {
     let jobs = Jobs::new(cluster, 12);
     let (script, deck) = (script("campaign.sh"), jobs.place.file("deck.toml"));
     let deck = deck.to_str().unwrap();
-    let arguments =
-        ["--parsable", "--ntasks-per-node=4", &script, deck, "--set", "campaign.group_ranks=2"];
+    let arguments = ["--parsable", "--ntasks-per-node=4", &script, deck, "--set", "campaign.group_ranks=2"];
     let job = jobs.submit("sbatch", &[], &arguments);
     let mut held = Vec::new();
     wait_until("all ranks", || {

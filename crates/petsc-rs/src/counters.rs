@@ -74,7 +74,8 @@ impl Counters {
     /// # Errors
     /// When there is no such number.
     pub fn add(&self, index: usize, value: i64) -> Result<i64> {
-        let number = self.numbers.get(index).ok_or_else(|| Error::argument(format!("there is no counter {index}")))?;
+        let number =
+            self.numbers.get(index).ok_or_else(|| Error::argument(format!("there is no counter {index}")))?;
         match &self.place {
             Place::Home(_) => Ok(number.fetch_add(value, Ordering::Relaxed)),
             Place::Away(comm) => {
