@@ -1,13 +1,20 @@
 #!/bin/bash
-# A campaign in one job, all ranks on each sample, or as a job array, one task for each part of its samples:
+# A campaign in one job, whose ranks work on many samples at a time, or as a job array, one task for each part of its
+# samples:
 #
 #   sbatch jobscripts/campaign.sh DECK [more arguments]                    one job
+#   sbatch --nodes=16 jobscripts/campaign.sh DECK                          a larger one
+#   sbatch jobscripts/campaign.sh DECK --set campaign.group_ranks=4        4 ranks on each sample; 'auto' measures
 #   sbatch --array=1-8 jobscripts/campaign.sh DECK                         an array, as many parts as --array says
 #   sbatch --array=1-100%10 jobscripts/campaign.sh DECK                    100 parts, no more than 10 at a time
 #   PARTS=100 sbatch --array=7,12 jobscripts/campaign.sh DECK              parts 7 and 12 of 100 once more
 #
+# Ranks in groups solve one sample each and take the next as soon as they are done, so the job is busy to the last
+# sample; a group without work at the end waits at most for one sample. Small samples stay on one rank, larger ones get
+# one for each 100,000 unknowns, unless campaign.group_ranks says otherwise.
+#
 # Part K of N goes to its own dataset-K-of-N.h5; `tessera train DECK` takes all of them. Two minutes before the time
-# limit Slurm signals this script, which passes the signal on; the program finishes the present sample and ends with
+# limit Slurm signals this script, which passes the signal on; the program finishes the present samples and ends with
 # exit code 75; the job, or task, goes back to the queue under the same number and, when its turn comes again, goes on
 # with the samples that are left. The same happens when a node fails (--requeue). Follow it with `squeue --me --array`
 # and `tail -f campaign-JOB.log`; `scancel JOB` ends it, and submitting it again goes on.

@@ -88,7 +88,8 @@ fn random_fields_and_resuming(comm: &Comm) {
             let provenance = output::provenance(&simulation, &[]);
             let mut campaign = Campaign::open(&mut simulation, &path, &provenance, &selection).unwrap();
             // One sample, then a new start.
-            campaign.run(|_| false).unwrap();
+            let pending = campaign.pending().unwrap();
+            campaign.run(&pending, |_| false).unwrap();
             campaign.close().unwrap();
         }
         comm.barrier();

@@ -124,7 +124,7 @@ impl<'a> Adaptive<'a> {
                 let parameters = self.candidates[next].clone();
                 self.campaign.choose(sample, &parameters)?;
             }
-            let report = self.campaign.sample(sample)?;
+            let report = self.campaign.solve(sample)?;
             if report.failure.is_none() {
                 let stages = &self.campaign.simulation().stages;
                 let solutions =

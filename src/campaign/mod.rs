@@ -1,14 +1,21 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
 mod adaptive;
 pub mod design;
+mod groups;
+mod hand_out;
 pub mod order;
 mod part;
 mod run;
 mod samples;
 mod transient;
+mod work;
 
 pub use adaptive::{Adaptive, Choice};
 pub use design::{Design, Variable};
+pub use groups::Groups;
+pub use hand_out::HandOut;
 pub use part::{Part, Selection, datasets};
 pub use run::{Campaign, SampleReport};
 pub use samples::{campaign_samples, design_samples, named, read_table, variables};
+pub use transient::solve_once;
+pub use work::{Done, Work};

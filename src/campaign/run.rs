@@ -3,7 +3,7 @@ use super::part::Selection;
 use super::{adaptive, order, transient};
 use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection,
-    PartitionSection, RomSection, SolverOptions,
+    PartitionSection, RomSection, SolverMethod, SolverOptions,
 };
 use crate::parallel::Redistribution;
 use crate::physics::Context;
@@ -26,6 +26,8 @@ pub struct SampleReport {
     pub seconds: f64,
     /// Why it failed, if it did.
     pub failure: Option<String>,
+    /// Why the first attempt failed, if there were two.
+    pub retried: Option<String>,
 }
 
 /// A simulation with the dataset that its samples go to.
@@ -167,7 +169,7 @@ impl<'a> Campaign<'a> {
         Ok((0..status.len()).filter(|&i| status[i] == Status::Pending).collect())
     }
 
-    /// The pending samples in the order that the deck asks for, the same on all ranks. Collective.
+    /// The pending samples in the order that the deck asks for. Collective.
     ///
     /// # Errors
     /// When PETSc fails or the file cannot be read.
@@ -190,14 +192,13 @@ impl<'a> Campaign<'a> {
         Ok(order.into_iter().map(|i| pending[i as usize]).collect())
     }
 
-    /// Solves and stores samples, mostly those of [`Campaign::ordered`], until `observe` returns false. A sample that
-    /// cannot be solved is marked as failed and left behind. Collective.
+    /// Solves and stores samples, mostly those of [`Campaign::ordered`], until `observe` returns false. Collective.
     ///
     /// # Errors
-    /// When the deck is wrong or the file cannot be written.
+    /// When the file cannot be written.
     pub fn run(&mut self, order: &[usize], mut observe: impl FnMut(&SampleReport) -> bool) -> Result<()> {
         for &sample in order {
-            let report = self.sample(sample)?;
+            let report = self.solve(sample)?;
             if !observe(&report) {
                 break;
             }
@@ -205,7 +206,12 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    pub(super) fn sample(&mut self, sample: usize) -> Result<SampleReport> {
+    /// Solves a sample and stores it. One whose solver fails is tried once more from zero with [careful](careful) solvers,
+    /// then marked as failed and left behind. Collective.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn solve(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
         let context = Context {
@@ -214,9 +220,21 @@ impl<'a> Campaign<'a> {
             time: self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start),
             parameters: self.selection.samples[sample].clone(),
         };
-        let solved = comm.agree(self.solve(sample, &context));
-        let of_stages = || self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
-        let iterations = solved.as_ref().map_or_else(|_| of_stages(), |&found| found);
+        let mut solved = self.attempt(None, sample, &context);
+        let mut retried = None;
+        if solved.is_err() {
+            // A diverged solution is no first guess.
+            for stage in &mut self.simulation.stages {
+                stage.solution.set(0.0)?;
+            }
+        }
+        if let Err(error @ (Error::Failed(_) | Error::Petsc(_))) = &solved {
+            retried = Some(error.to_string());
+            solved = comm
+                .agree(careful(self.simulation))
+                .and_then(|mut again| self.attempt(Some(&mut again), sample, &context));
+        }
+        let iterations = solved.as_ref().map_or(0, |&iterations| iterations);
         let (status, failure) = match solved {
             Ok(_) => {
                 for (name, field, plan) in &self.inputs {
@@ -232,22 +250,30 @@ impl<'a> Campaign<'a> {
             }
             // Also a coefficient that these parameters make infinite or of the wrong sign.
             Err(error @ (Error::Failed(_) | Error::Petsc(_) | Error::Input(_))) => {
-                // A diverged solution is no first guess.
-                for stage in &mut self.simulation.stages {
-                    stage.solution.set(0.0)?;
-                }
+                self.dataset.write_failure(sample, &error.to_string())?;
                 (Status::Failed, Some(error.to_string()))
             }
             Err(other) => return Err(other),
         };
         let seconds = comm.max(start.elapsed().as_secs_f64());
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
-        Ok(SampleReport { sample: self.selection.numbers[sample], iterations, seconds, failure })
+        let sample = self.selection.numbers[sample];
+        Ok(SampleReport { sample, iterations, seconds, failure, retried })
     }
 
-    /// Solves a sample and stores its solutions and quantities; the Krylov iterations. Collective.
-    fn solve(&mut self, sample: usize, context: &Context) -> Result<usize> {
+    /// Solves a sample, with other solvers if given, and stores its solutions and quantities; the Krylov iterations.
+    /// Collective.
+    fn attempt(
+        &mut self,
+        solvers: Option<&mut Simulation>,
+        sample: usize,
+        context: &Context,
+    ) -> Result<usize> {
         let Self { simulation, dataset, plans, times, .. } = self;
+        let simulation: &mut Simulation = match solvers {
+            Some(solvers) => solvers,
+            None => simulation,
+        };
         // By frame.
         let mut quantities: Vec<Vec<f64>> = Vec::new();
         let mut store = |simulation: &Simulation, context: &Context, frame: usize| -> Result<()> {
@@ -296,6 +322,26 @@ fn continued(deck: &Deck, dataset: &DatasetFile, error: Error) -> Error {
 
 fn coefficients_path(name: &str) -> String {
     format!("/coefficients/{name}")
+}
+
+/// Second attempts factorise systems up to these sizes (in one, two, three dimensions): more takes too much memory.
+const FACTORISED: [u64; 3] = [5_000_000, 1_000_000, 100_000];
+
+/// The same problems with solvers that know nothing of earlier samples and that rarely fail: factorisations, or our
+/// defaults with twice the iterations where these are too large; without the deck's PETSc options. Collective.
+fn careful(simulation: &Simulation) -> Result<Simulation> {
+    let (deck, mesh) = (&simulation.deck, &simulation.mesh);
+    let largest = FACTORISED[mesh.dimension - 1];
+    Simulation::with_solvers(deck, mesh.clone(), |index| {
+        let options = deck.solver_options(index);
+        let small = simulation.stages[index].space().global_dofs() <= largest;
+        SolverOptions {
+            method: if small { SolverMethod::Direct } else { SolverMethod::Auto },
+            max_iterations: options.max_iterations.saturating_mul(2),
+            petsc: String::new(),
+            ..options
+        }
+    })
 }
 
 /// Whether a file's deck describes the same problems: what it says of output, campaign and reduced models

@@ -13,6 +13,17 @@ pub(super) fn times(deck: &Deck) -> Option<Vec<f64>> {
     })
 }
 
+/// Solves for one sample and stores nothing. Collective.
+///
+/// # Errors
+/// When a solve fails.
+pub fn solve_once(simulation: &mut Simulation, context: &Context) -> Result<()> {
+    match times(&simulation.deck) {
+        Some(times) => integrate(simulation, &times, context, |_, _, _| Ok(())).map(|_| ()),
+        None => simulation.solve(context),
+    }
+}
+
 /// Integrates one sample from its initial values; `store` gets each frame's number when the simulation stands there.
 /// Returns the Krylov iterations. Collective.
 ///

@@ -453,6 +453,10 @@ pub struct CampaignSection {
     pub file: PathBuf,
     /// Problems in time: the frames of each sample that are kept.
     pub frames: Frames,
+    /// Ranks that solve a sample together: the others solve other samples at the same time. "auto" measures which number
+    /// is best; if left out, as many as a sample's size asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_ranks: Option<GroupRanks>,
     /// Columns of `table`; every parameter with a range, in the deck's order, if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -499,6 +503,7 @@ impl Default for CampaignSection {
             seed: 0,
             file: "dataset.h5".into(),
             frames: Frames::All,
+            group_ranks: None,
             columns: None,
             adaptive: None,
             table: None,
@@ -517,6 +522,26 @@ pub enum Order {
     /// From neighbour to neighbour, by parameters and the low frequencies of random fields: a solution is then a good
     /// first guess for the next.
     Nearest,
+}
+
+/// Ranks that solve a sample together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum GroupRanks {
+    /// So many; some groups have one more when the ranks cannot be divided evenly.
+    Number(#[schemars(range(min = 1, max = 1_000_000))] usize),
+    /// A word.
+    Word(GroupRanksWord),
+}
+
+/// Words for the size of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupRanksWord {
+    /// Groups of several sizes solve the first samples; the quickest size for the whole campaign wins.
+    Auto,
+    /// All ranks on each sample.
+    All,
 }
 
 /// Designs of experiments.

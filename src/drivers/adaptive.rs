@@ -5,6 +5,7 @@ use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::Report;
 use crate::rom::Offline;
+use crate::storage::Status;
 use crate::{Error, Result};
 
 /// Runs or resumes the campaign, then trains on its dataset. Collective.
@@ -36,7 +37,6 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
         ));
     }
     let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
-    let mut failures = adaptive.campaign().dataset().file().texts("/status", "failures")?;
     report.phase("samples", || {
         if signalled() {
             return Ok(());
@@ -49,16 +49,15 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
                 ));
             }
             if let Some((sample, reason)) = sample.and_then(|s| s.failure.as_ref().map(|f| (s.sample, f))) {
-                failures.push(format!("sample {sample}: {}", reason.lines().next().unwrap_or_default()));
                 report.warn(format!("sample {sample} failed and is left out: {reason}"));
             }
             !signalled()
         })
     })?;
-    if !failures.is_empty() {
-        adaptive.campaign().dataset().file().set("/status", "failures", failures.clone())?;
-    }
     let (pending, done) = (adaptive.campaign().pending()?.len(), adaptive.done()?);
+    let status = adaptive.campaign().dataset().status()?;
+    let failed: Vec<usize> = (0..samples).filter(|&i| status[i] == Status::Failed).collect();
+    let first = failed.first().map_or(Ok(String::new()), |&i| adaptive.campaign().dataset().failure(i))?;
     adaptive.close()?;
     if pending > 0 {
         return Err(Error::Stopped(format!(
@@ -67,10 +66,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             samples - pending
         )));
     }
-    report.line(format!("{done} samples done, {} failed", failures.len()));
+    report.line(format!("{done} samples done, {} failed", failed.len()));
     if done == 0 {
-        let first = failures.first().map_or(String::new(), |text| format!(": {text}"));
-        return Err(Error::Failed(format!("no sample could be solved{first}")));
+        return Err(Error::Failed(format!("no sample could be solved: {first}")));
     }
     let model = train::write(&simulation, &offline, &[path.clone()], options, report)?;
     report.finish(&[path, model]);

@@ -1,19 +1,25 @@
-//! `tessera campaign`: a design of samples, solved one after the other into one dataset.
+//! `tessera campaign`: a design of samples, solved by groups of ranks into one dataset.
 use super::{output, run::RunOptions};
-use crate::campaign::{Campaign, Selection, campaign_samples};
+use crate::campaign::{Campaign, Groups, HandOut, Selection, Work, campaign_samples, solve_once};
 use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
+use crate::physics::Context;
 use crate::report::{Report, Table};
-use crate::storage::Status;
+use crate::solver::Simulation;
+use crate::storage::{DatasetFile, Provenance, Status};
 use crate::{Error, Result};
+use std::path::Path;
 use std::time::Instant;
 
-/// Runs or resumes the campaign of a deck, or a part of it. A signal to any rank ends it after the present sample.
+/// So many failed samples are named in warnings; the dataset names all.
+const WARNED: usize = 20;
+
+/// Runs or resumes the campaign of a deck, or a part of it. A signal to any rank ends it after the present samples.
 /// Collective.
 ///
 /// # Errors
 /// When the deck is wrong, the dataset is another campaign's, or no sample could be solved; [`Error::Stopped`] after a
-/// signal.
+/// signal. An error of one group alone is returned on its ranks only, which must end the others.
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
@@ -26,62 +32,80 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     if let Some(part) = options.part {
         report.line(format!("part {part} of the campaign: {} of {} samples", samples.len(), all.len()));
     }
-    let mut simulation = super::run::set_up(comm, deck, &report)?;
-    // A quantity that cannot be computed would fail every sample: better now than after the first solve.
-    let mut context = simulation.default_context();
-    if let Some(time) = &deck.time {
-        context.time = time.start;
-        simulation.reset(&context)?;
-    }
-    simulation.quantities(&context)?;
     let whole = deck.output.directory.join(&deck.campaign.file);
     let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
+    let pending = pending(comm, &path, samples.len())?;
+    let at = |sample: usize| Context {
+        sample: selection.numbers[sample] as u64,
+        time: deck.time.as_ref().map_or(0.0, |time| time.start),
+        parameters: samples[sample].clone(),
+    };
+    let probe =
+        |simulation: &mut Simulation, i: usize| solve_once(simulation, &at(pending[i % pending.len()]));
+    let groups = Groups::choose(comm, deck, pending.len(), probe, &report)?;
+    let mut simulation = comm.agree(super::run::set_up(&groups.comm, deck, &report))?;
+    // A quantity that cannot be computed would fail every sample: better now than after the first solve.
+    let context = at(0);
+    if deck.time.is_some() {
+        comm.agree(simulation.reset(&context))?;
+    }
+    comm.agree(simulation.quantities(&context))?;
     let provenance = output::provenance(&simulation, &options.petsc);
     let mut campaign =
-        report.phase("dataset", || Campaign::open(&mut simulation, &path, &provenance, &selection))?;
-    let pending = campaign.pending()?.len();
-    if pending < samples.len() {
-        report.line(format!(
-            "{}: {} of {} samples are there already",
-            path.display(),
-            samples.len() - pending,
-            samples.len()
-        ));
-    }
+        report.phase("dataset", || open(&groups, &mut simulation, &path, &provenance, &selection))?;
     let start = Instant::now();
+    // The first group's: sums over other ranks have other last bits.
     let order = report.phase("ordering", || campaign.ordered())?;
+    let order = comm.all_gather_varied(if comm.rank() == 0 { &order[..] } else { &[] });
     if deck.campaign.order == Order::Nearest {
-        let seconds = start.elapsed().as_secs_f64();
-        report.detail(format!("{pending} samples ordered from neighbour to neighbour in {seconds:.2} s"));
+        let (count, seconds) = (order.len(), start.elapsed().as_secs_f64());
+        report.detail(format!("{count} samples ordered from neighbour to neighbour in {seconds:.2} s"));
+    }
+    let earlier = samples.len() - order.len();
+    if earlier > 0 {
+        report.line(format!("{}: {earlier} of {} samples are there already", path.display(), samples.len()));
     }
     let progress = report.progress("samples", samples.len());
-    progress.skip(samples.len() - pending);
-    let mut failures = campaign.dataset().file().texts("/status", "failures")?;
-    // All ranks stop at the same sample.
-    let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
-    report.phase("samples", || {
-        if signalled() {
-            return Ok(());
-        }
-        campaign.run(&order, |sample| {
-            progress.advance(&format!("{} iterations", sample.iterations));
-            if let Some(reason) = &sample.failure {
-                let first = reason.lines().next().unwrap_or_default();
-                failures.push(format!("sample {}: {first}", sample.sample));
-                report.warn(format!("sample {} failed and is left out: {reason}", sample.sample));
+    progress.skip(earlier);
+    // From here on the groups go their own ways.
+    let hand_out = HandOut::new(&groups, order.len())?;
+    let mut work = Work::start();
+    let mut shown = 0;
+    let worked = report.phase("samples", || -> Result<()> {
+        while let Some(place) = hand_out.next(options.signals.arrived())? {
+            let sample = campaign.solve(order[place])?;
+            hand_out.over(sample.failure.is_some())?;
+            if comm.rank() == 0 {
+                let (over, failed) = hand_out.counts()?;
+                let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+                progress.reach(over, &format!("{} iterations{failed}", sample.iterations));
+                shown = over;
             }
-            !signalled()
-        })
-    })?;
-    drop(progress);
-    let dataset = campaign.dataset();
-    if !failures.is_empty() {
-        dataset.file().set("/status", "failures", failures.clone())?;
+            if let (0, Some(reason)) = (groups.index, &sample.failure) {
+                report.warn(failure(sample.sample, reason));
+            }
+            work.add(&sample);
+        }
+        campaign.close()
+    });
+    if let Err(error) = worked {
+        // Its ranks end the others, which at least start nothing new.
+        let _ = hand_out.stop();
+        return Err(error);
     }
+    let done = report.phase("waiting for others", || work.meet(&groups));
+    let (over, _) = hand_out.counts()?;
+    hand_out.end()?;
+    if comm.rank() == 0 && over > shown {
+        progress.reach(over, "");
+    }
+    drop(progress);
+
+    let dataset = DatasetFile::open(comm, &path, false)?;
     let status = dataset.status()?;
-    let pending = campaign.pending()?.len();
+    let pending = status.iter().filter(|&&s| s == Status::Pending).count();
     if pending > 0 {
-        campaign.close()?;
+        dataset.close()?;
         return Err(Error::Stopped(format!(
             "{}: {} of {} samples are solved; the same command goes on with the others",
             path.display(),
@@ -89,12 +113,73 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
             samples.len()
         )));
     }
+    let table = quantities(deck, &dataset, &status)?;
+    let failed: Vec<usize> = (0..status.len()).filter(|&i| status[i] == Status::Failed).collect();
+    for &sample in failed.iter().take(WARNED) {
+        report.warn(failure(selection.numbers[sample], &dataset.failure(sample)?));
+    }
+    let first = failed.first().map_or(Ok(String::new()), |&sample| dataset.failure(sample))?;
+    let solved = status.iter().filter(|&&s| s == Status::Done).count();
+    dataset.close()?;
+    done.print(&report);
+    report.line(format!("{solved} samples done, {} failed", status.len() - solved));
+    if !table.is_empty() && solved > 0 {
+        report.table(&table);
+    }
+    report.finish(&[path]);
+    if solved == 0 {
+        return Err(Error::Failed(format!("no sample could be solved: {first}")));
+    }
+    Ok(())
+}
+
+/// The warning for a failed sample.
+fn failure(sample: usize, reason: &str) -> String {
+    format!("sample {sample} failed and is left out: {}", reason.lines().next().unwrap_or_default())
+}
+
+/// The samples that are left to do. Collective.
+fn pending(comm: &Comm, path: &Path, samples: usize) -> Result<Vec<usize>> {
+    if comm.max(u8::from(comm.rank() == 0 && path.exists())) == 0 {
+        return Ok((0..samples).collect());
+    }
+    let dataset = DatasetFile::open(comm, path, false)?;
+    let status = dataset.status()?;
+    dataset.close()?;
+    // A design that goes on has more samples than its dataset.
+    Ok((0..samples).filter(|&i| status.get(i).is_none_or(|&status| status == Status::Pending)).collect())
+}
+
+/// Opens the dataset in every group, after the first has made it if need be. Collective.
+///
+/// HDF5 knows nothing of other openers, so from then on no group changes anything but numbers that are in place: its own
+/// rows.
+fn open<'a>(
+    groups: &Groups,
+    simulation: &'a mut Simulation,
+    path: &Path,
+    provenance: &Provenance,
+    selection: &Selection,
+) -> Result<Campaign<'a>> {
+    let first = groups.index == 0;
+    if !first {
+        groups.world.agree(Ok(()))?;
+    }
+    let campaign = groups.world.agree(Campaign::open(simulation, path, provenance, selection))?;
+    if first {
+        groups.world.agree(Ok(()))?;
+    }
+    Ok(campaign)
+}
+
+/// Least, mean and largest of the quantities of interest.
+fn quantities(deck: &Deck, dataset: &DatasetFile, status: &[Status]) -> Result<Table> {
     let mut table = Table::new(&["quantity", "least", "mean", "largest", "unit"]);
     for quantity in &deck.quantity {
         let values: Vec<f64> = dataset
             .quantity(&quantity.name)?
             .into_iter()
-            .zip(&status)
+            .zip(status)
             .filter_map(|(value, status)| (*status == Status::Done).then_some(value))
             .collect();
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -109,16 +194,5 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
             unit,
         ]);
     }
-    let done = status.iter().filter(|&&s| s == Status::Done).count();
-    campaign.close()?;
-    report.line(format!("{done} samples done, {} failed", status.len() - done));
-    if !table.is_empty() && done > 0 {
-        report.table(&table);
-    }
-    report.finish(&[path]);
-    if done == 0 {
-        let first = failures.first().map_or(String::new(), |text| format!(": {text}"));
-        return Err(Error::Failed(format!("no sample could be solved{first}")));
-    }
-    Ok(())
+    Ok(table)
 }

@@ -10,7 +10,7 @@ use mpi::Threading;
 use mpi::collective::SystemOperation;
 use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
-use mpi::topology::SimpleCommunicator;
+use mpi::topology::{Color, SimpleCommunicator};
 use mpi::traits::*;
 use std::ops::Range;
 use std::rc::Rc;
@@ -35,6 +35,12 @@ impl Comm {
     /// The rsmpi communicator, for PETSc, HDF5 and point-to-point messages.
     pub fn mpi(&self) -> &SimpleCommunicator {
         &self.0
+    }
+
+    /// The ranks that give the same number, in their present order.
+    pub fn split(&self, number: usize) -> Self {
+        let group = self.0.split_by_color(Color::with_value(number as i32));
+        Self::new(group.expect("a rank with a colour has a group"))
     }
 
     /// This rank's share of the processors of its node: those it is bound to, or an equal part when the

@@ -37,7 +37,12 @@ impl<'a> Progress<'a> {
 
     /// Counts one task as done; `note` says something of it.
     pub fn advance(&self, note: &str) {
-        self.done.set(self.done.get() + 1);
+        self.reach(self.done.get() + 1, note);
+    }
+
+    /// So many tasks are done by now, without those skipped; `note` says something of the last.
+    pub fn reach(&self, done: usize, note: &str) {
+        let first = self.done.replace(done) == 0;
         if !self.report.shows() {
             return;
         }
@@ -53,7 +58,7 @@ impl<'a> Progress<'a> {
                     self.text(now, note)
                 ));
             }
-        } else if last || since >= LINES || self.done.get() == 1 {
+        } else if last || since >= LINES || first {
             self.shown.set(now);
             self.report.line(self.text(now, note));
         }

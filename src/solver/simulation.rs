@@ -5,7 +5,7 @@ use super::linear::{LinearSolver, Outcome, rigid_body_modes};
 use super::newton::NewtonSolver;
 use super::random::RandomFields;
 use super::schwarz::SchwarzOptions;
-use crate::deck::{Deck, SolverMethod};
+use crate::deck::{Deck, SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
@@ -26,13 +26,12 @@ pub enum StageSolver {
 }
 
 impl StageSolver {
-    /// What solves the deck's problem of this index. Collective.
-    fn new(deck: &Deck, index: usize, problem: &Rc<Problem>, matrix: &Matrix) -> Result<Self> {
-        let options = deck.solver_options(index);
+    /// What solves one of the deck's problems. Collective.
+    fn new(deck: &Deck, options: &SolverOptions, problem: &Rc<Problem>, matrix: &Matrix) -> Result<Self> {
         if problem.model.equation().is_some() {
-            return Ok(Self::Newton(Box::new(NewtonSolver::new(problem, matrix, &options)?)));
+            return Ok(Self::Newton(Box::new(NewtonSolver::new(problem, matrix, options)?)));
         }
-        let mut solver = LinearSolver::new(&problem.space, &problem.name, &options)?;
+        let mut solver = LinearSolver::new(&problem.space, &problem.name, options)?;
         if options.method == SolverMethod::Schwarz {
             let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
             let coarse = Some(CoarseModes::of(&problem.model));
@@ -116,6 +115,15 @@ impl Simulation {
 
     /// As [`Simulation::new`] on a mesh that is there already. Collective.
     pub fn on_mesh(deck: &Deck, mesh: Rc<Mesh>) -> Result<Self> {
+        Self::with_solvers(deck, mesh, |index| deck.solver_options(index))
+    }
+
+    /// As [`Simulation::on_mesh`] with other solvers, by the number of the physics. Collective.
+    pub fn with_solvers(
+        deck: &Deck,
+        mesh: Rc<Mesh>,
+        solvers: impl Fn(usize) -> SolverOptions,
+    ) -> Result<Self> {
         deck.validate_dimension(mesh.dimension)?;
         mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
         let random = RandomFields::new(deck, &mesh)?;
@@ -129,7 +137,7 @@ impl Simulation {
             let matrix = problem.new_matrix()?;
             let load = problem.space.field()?;
             let solution = problem.space.field()?;
-            let solver = StageSolver::new(deck, index, &problem, &matrix)?;
+            let solver = StageSolver::new(deck, &solvers(index), &problem, &matrix)?;
             let input =
                 (problem.space.components == 1).then(|| Rc::new(NodalField::new(problem.space.clone())));
             let essential = Essential::new(&problem.space, []);
@@ -218,7 +226,12 @@ impl Simulation {
             if stage.solver.options().contains("-ksp_type preonly") {
                 continue;
             }
-            let mut solver = StageSolver::new(&self.deck, index, &stage.problem, &stage.matrix)?;
+            let mut solver = StageSolver::new(
+                &self.deck,
+                &self.deck.solver_options(index),
+                &stage.problem,
+                &stage.matrix,
+            )?;
             if let (StageSolver::Newton(old), StageSolver::Newton(new)) = (&stage.solver, &mut solver) {
                 new.set_time(initial)?;
                 new.resume(old.reference(), old.history().map(|history| history.clone()));

@@ -15,6 +15,9 @@ const STATUS: &str = "/status";
 const TIMES: &str = "/time";
 const ITERATIONS: &str = "/cost/iterations";
 const TIME: &str = "/cost/time";
+const FAILURE: &str = "/failure";
+/// Bytes of a text in [`FAILURE`].
+const TEXT: usize = 240;
 
 /// How far a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +97,8 @@ impl DatasetFile {
             file.set(path, "meaning", meaning)?;
         }
         times.map_or(Ok(()), |times| file.write_times(times))?;
+        file.create_dataset::<u8>(FAILURE, &[count, TEXT as u64])?;
+        file.set(FAILURE, "meaning", "why a failed sample failed: UTF-8, filled up with zeros")?;
         for field in fields {
             match times {
                 Some(times) => file.create_field_in_time(field, count, times.len() as u64)?,
@@ -167,9 +172,9 @@ impl DatasetFile {
         let at_root = |values: Vec<f64>| if comm.rank() == 0 { values } else { Vec::new() };
         let (_, status) = self.file.read_array::<u8>(STATUS)?;
         file.write_rows(STATUS, 0, if comm.rank() == 0 { &status } else { &[] })?;
-        let texts = self.file.texts(STATUS, "failures")?;
-        if !texts.is_empty() {
-            file.set(STATUS, "failures", texts)?;
+        if self.file.exists(FAILURE) {
+            let (_, texts) = self.file.read_array::<u8>(FAILURE)?;
+            file.write_rows(FAILURE, 0, if comm.rank() == 0 { &texts } else { &[] })?;
         }
         let quantities = self.file.members("/qoi").into_iter().map(|name| format!("/qoi/{name}"));
         for path in [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(quantities) {
@@ -269,6 +274,31 @@ impl DatasetFile {
     pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
         let (_, values) = self.file.read_array::<f64>(&format!("/qoi/{name}"))?;
         Ok(values.chunks(self.steps.max(1)).filter_map(|steps| steps.last().copied()).collect())
+    }
+
+    /// Writes why a sample failed, before it is marked so: the first line of the reason.
+    pub fn write_failure(&self, sample: usize, reason: &str) -> Result<()> {
+        if !self.file.exists(FAILURE) {
+            // Of an older version.
+            return Ok(());
+        }
+        let line = reason.lines().next().unwrap_or_default();
+        let ends = line.char_indices().map(|(start, c)| start + c.len_utf8());
+        let end = ends.take_while(|&end| end <= TEXT).last().unwrap_or(0);
+        let mut row = line.as_bytes()[..end].to_vec();
+        row.resize(TEXT, 0);
+        let mine: &[u8] = if self.file.comm().rank() == 0 { &row } else { &[] };
+        self.file.write_rows(FAILURE, sample as u64, mine)
+    }
+
+    /// Why a sample failed; empty when it did not, or when the file does not say.
+    pub fn failure(&self, sample: usize) -> Result<String> {
+        if !self.file.exists(FAILURE) {
+            return Ok(String::new());
+        }
+        let row = self.file.read_rows::<u8>(FAILURE, sample as u64..sample as u64 + 1)?;
+        let end = row.iter().position(|&byte| byte == 0).unwrap_or(row.len());
+        Ok(String::from_utf8_lossy(&row[..end]).into_owned())
     }
 
     /// Marks a sample as done or failed, after everything else of it has reached the disk.

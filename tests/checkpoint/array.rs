@@ -187,12 +187,12 @@ fn usr1_is_pending(pid: u32) -> bool {
 const SMALL: (&str, &str) = ("SBATCH_OPTIONS", "--ntasks-per-node=1");
 
 #[test]
-fn job_arrays_packs_and_chains_of_jobs_finish() {
+fn job_arrays_groups_and_chains_of_jobs_finish() {
     let Some(cluster) = Cluster::start() else { return };
     let whole = undivided(90);
     from_campaign_to_prediction(&cluster, &whole);
     killed_task(&cluster, &whole);
-    pack(&cluster, &whole);
+    groups(&cluster, &whole);
 }
 
 /// Campaign, training and prediction wait for one another, also for a task that goes back to the queue.
@@ -267,15 +267,16 @@ fn killed_task(cluster: &Cluster, whole: &Samples) {
     assert!(before.iter().all(|(number, values)| after[number] == *values));
 }
 
-/// Two parts of two ranks share a job, which goes back to the queue once.
-fn pack(cluster: &Cluster, whole: &Samples) {
+/// Two groups of two ranks share a job, which goes back to the queue once.
+fn groups(cluster: &Cluster, whole: &Samples) {
     let jobs = Jobs::new(cluster, 12);
-    let (script, deck) = (script("campaign-pack.sh"), jobs.place.file("deck.toml"));
-    let arguments = ["--parsable", "--ntasks-per-node=4", &script, deck.to_str().unwrap()];
-    let job = jobs.submit("sbatch", &[("RANKS", "2")], &arguments);
+    let (script, deck) = (script("campaign.sh"), jobs.place.file("deck.toml"));
+    let deck = deck.to_str().unwrap();
+    let arguments = ["--parsable", "--ntasks-per-node=4", &script, deck, "--set", "campaign.group_ranks=2"];
+    let job = jobs.submit("sbatch", &[], &arguments);
     let mut held = Vec::new();
-    wait_until("both parts", || {
-        held = [jobs.processes("1/2"), jobs.processes("2/2")].concat();
+    wait_until("all ranks", || {
+        held = jobs.place.processes();
         held.len() == 4
     });
     signal("STOP", &held);
@@ -286,5 +287,6 @@ fn pack(cluster: &Cluster, whole: &Samples) {
     let log = jobs.log();
     assert_eq!(jobs.state(&job), "JobState=COMPLETED ExitCode=0:0", "{log}");
     assert_eq!(log.matches("== stopped between samples: back to the queue").count(), 1, "{log}");
-    same(whole, &jobs.place, 2, 12);
+    assert!(log.contains("2 groups of 2 ranks"), "{log}");
+    equal(whole, &done(&jobs.place.file("out/dataset.h5")), 12);
 }

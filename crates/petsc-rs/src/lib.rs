@@ -44,6 +44,7 @@ mod session;
 
 mod closure;
 mod convergence;
+mod counters;
 mod index_set;
 mod krylov;
 pub mod log;
@@ -59,6 +60,7 @@ mod star_forest;
 mod vector;
 
 pub use convergence::{Convergence, ConvergenceReason};
+pub use counters::Counters;
 pub use error::{Error, Result};
 pub use index_set::{IndexSet, Indices};
 pub use krylov::{KrylovSolver, NormType};
