@@ -31,7 +31,8 @@ class _Column:
         return np.where(self.file.mask(), values, np.nan)
 
     def label(self):
-        text = style.label(self.name).strip()
+        # A symbol such as g is no word.
+        text = style.label(self.name) if len(self.name) > 1 else self.name
         if self.component is not None and len(names := self.file.components(self.name)) > 1:
             text += f" {names[self.component]}"
         return text
@@ -122,15 +123,14 @@ def sheet(result, title=None, count=4, names=(), steps=()):
             bar.ax.tick_params(labelsize=7, length=2)
             bar.ax.xaxis.set_major_locator(MaxNLocator(3))
             bar.outline.set_linewidth(0.5)
-            bar.set_label(style.pretty(unit) or " ", fontsize=7.5, labelpad=1)
+            if any(style.pretty(other.unit) for other in columns):
+                bar.set_label(style.pretty(unit) or " ", fontsize=7.5, labelpad=1)
     numbers = file.h5["/sample"][...] if "/sample" in file.h5 else np.arange(len(file.done()))
     for axes, sample in zip(grid[:, 0], chosen):
         axes.set_ylabel(f"sample {numbers[sample]}", fontsize=7.5)
     points = " × ".join(str(len(axis)) for axis in axes_of_grid)
-    text = title or f"{result.title}"
-    figure.suptitle(text, x=0.01, ha="left", fontsize=10, weight="bold")
-    figure.text(0.99, 0.004, f"{len(done)} samples on {points} points{plane}", ha="right", va="bottom", fontsize=6.5,
-                color=style.GREY)
+    figure.suptitle(title or result.title, x=0.01, ha="left", fontsize=10, weight="bold")
+    figure.supxlabel(f"{len(done)} samples on {points} points{plane}", x=0.99, ha="right", fontsize=6.5, color=style.GREY)
     return figure
 
 
