@@ -1,5 +1,6 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
 pub mod design;
+pub mod guess;
 mod part;
 mod run;
 mod samples;

@@ -1,4 +1,5 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
+use super::guess::{Effort, Guesses};
 use super::part::Selection;
 use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, OutputSection, PartitionSection, RomSection,
@@ -31,6 +32,7 @@ pub struct SampleReport {
 pub struct Campaign<'a> {
     simulation: &'a mut Simulation,
     dataset: DatasetFile,
+    guesses: Guesses,
     selection: &'a Selection,
     plans: Vec<Redistribution>,
     /// Random fields, each with its name and the plan to write it.
@@ -98,7 +100,8 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        Ok(Self { simulation, dataset, selection, plans, inputs })
+        let guesses = Guesses::new(simulation, &selection.samples);
+        Ok(Self { simulation, dataset, guesses, selection, plans, inputs })
     }
 
     /// The dataset.
@@ -118,7 +121,13 @@ impl<'a> Campaign<'a> {
     /// # Errors
     /// When the deck is wrong or the file cannot be written.
     pub fn run(&mut self, mut observe: impl FnMut(&SampleReport) -> bool) -> Result<()> {
-        for sample in self.pending()? {
+        let pending = self.pending()?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let of_dataset = (&self.dataset, self.plans.as_slice());
+        self.guesses.recall(self.simulation, of_dataset, |sample| context(self.selection, sample))?;
+        for sample in pending {
             let report = self.sample(sample)?;
             if !observe(&report) {
                 break;
@@ -130,12 +139,8 @@ impl<'a> Campaign<'a> {
     fn sample(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
-        let context = Context {
-            // The number in the undivided campaign.
-            sample: self.selection.numbers[sample] as u64,
-            ..Context::steady(self.selection.samples[sample].clone())
-        };
-        let solved = self.simulation.solve(&context);
+        let context = context(self.selection, sample);
+        let solved = self.guesses.solve(self.simulation, &context, (&self.dataset, &self.plans));
         let solved = comm.agree(solved.and_then(|()| self.simulation.quantities(&context)));
         let iterations: usize = self.simulation.stages.iter().map(|s| s.outcome.iterations).sum();
         let (status, failure) = match solved {
@@ -151,6 +156,7 @@ impl<'a> Campaign<'a> {
                 for (quantity, value) in self.simulation.deck.quantity.iter().zip(quantities) {
                     self.dataset.write_quantity(sample, &quantity.name, value)?;
                 }
+                self.guesses.finish(sample);
                 (Status::Done, None)
             }
             // Also a coefficient that these parameters make infinite or of the wrong sign.
@@ -168,9 +174,23 @@ impl<'a> Campaign<'a> {
         Ok(SampleReport { sample: self.selection.numbers[sample], iterations, seconds, failure })
     }
 
+    /// What each problem has cost in this job.
+    pub fn efforts(&self) -> Vec<Effort> {
+        self.guesses.efforts().cloned().collect()
+    }
+
     /// Closes the dataset. Collective.
     pub fn close(self) -> Result<()> {
         self.dataset.close()
+    }
+}
+
+/// Where a sample of the selection is solved.
+fn context(selection: &Selection, sample: usize) -> Context {
+    Context {
+        // The number in the undivided campaign.
+        sample: selection.numbers[sample] as u64,
+        ..Context::steady(selection.samples[sample].clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `tessera campaign`: a design of samples, solved one after the other into one dataset.
 use super::{output, run::RunOptions};
+use crate::campaign::guess::Effort;
 use crate::campaign::{Campaign, Selection, campaign_samples};
 use crate::deck::Deck;
 use crate::parallel::Comm;
@@ -95,8 +96,10 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         ]);
     }
     let done = status.iter().filter(|&&s| s == Status::Done).count();
+    let efforts = campaign.efforts();
     campaign.close()?;
     report.line(format!("{done} samples done, {} failed", status.len() - done));
+    show_efforts(comm, &report, &efforts);
     if !table.is_empty() && done > 0 {
         report.table(&table);
     }
@@ -106,4 +109,45 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         return Err(Error::Failed(format!("no sample could be solved{first}")));
     }
     Ok(())
+}
+
+/// What each problem has cost in this job: counts, and the slowest rank's seconds. Collective.
+fn show_efforts(comm: &Comm, report: &Report, efforts: &[Effort]) {
+    let mut table = Table::new(&[
+        "problem",
+        "guesses accepted",
+        "solved",
+        "iterations",
+        "set-ups",
+        "basis",
+        "operator",
+        "guess s",
+        "assembly s",
+        "set-up s",
+        "solve s",
+        "learning s",
+    ]);
+    for effort in efforts.iter().filter(|effort| effort.accepted + effort.solved > 0) {
+        let operator = match &effort.operator {
+            Some(Ok(terms)) => format!("{terms} affine terms"),
+            _ => "assembled".into(),
+        };
+        let counts = [effort.accepted, effort.solved, effort.iterations, effort.setups, effort.basis];
+        let seconds = [
+            effort.guess_seconds,
+            effort.assembly_seconds,
+            effort.setup_seconds,
+            effort.solve_seconds,
+            effort.learning_seconds,
+        ];
+        let row = [effort.name.clone()]
+            .into_iter()
+            .chain(counts.map(|count| count.to_string()))
+            .chain([operator])
+            .chain(seconds.map(|seconds| format!("{:.2}", comm.max(seconds))));
+        table.row(&row.collect::<Vec<_>>());
+    }
+    if !table.is_empty() {
+        report.table(&table);
+    }
 }
