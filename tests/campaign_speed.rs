@@ -19,17 +19,17 @@ box = { cell = "triangle", cells = [12, 8] }
 [parameters]
 k = { default = 2.0, range = [1.0, 4.0] }
 h = { default = 3.0, range = [1.0, 9.0] }
-t = { default = 1.0, range = [0.5, 2.0] }
-e = { default = 3.0, range = [2.0, 8.0] }
+warm = { default = 1.0, range = [0.5, 2.0] }
+stiff = { default = 3.0, range = [2.0, 8.0] }
 [[physics]]
 name = "heat"
 model = "diffusion"
 field = "temperature"
 conductivity = "1 + k*x"
-source = "t*y"
+source = "warm*y"
 [[physics.boundary]]
 marker = "left"
-value = "t*(1 + y)"
+value = "warm*(1 + y)"
 [[physics.boundary]]
 marker = "right"
 coefficient = "h"
@@ -37,13 +37,13 @@ ambient = 3.0
 [[physics]]
 name = "stress"
 model = "elasticity"
-young = "e + y"
+young = "stiff + y"
 poisson = 0.3
 expansion = 0.01
 temperature = { physics = "heat" }
 [[physics.boundary]]
 marker = "left"
-value = [0.0, "0.01*t*y"]
+value = [0.0, "0.01*warm*y"]
 [[quantity]]
 name = "mean"
 kind = "average"
@@ -153,7 +153,7 @@ fn every_choice_gives_the_same_fields(comm: &Comm) {
         let [heat, stress] = efforts else { panic!("two problems") };
         assert!(efforts.iter().all(|effort| effort.accepted + effort.solved == 36));
         if settings.is_empty() || settings == ["solver.method=direct"] {
-            // 1 + k x, and h on one side; e + y and a constant.
+            // 1 + k x, and h on one side; stiff + y and a constant.
             assert_eq!((heat.operator.clone(), stress.operator.clone()), (Some(Ok(3)), Some(Ok(2))));
             assert!(heat.accepted >= 8, "{heat:?}");
             assert!(heat.basis <= 28 && heat.setups <= heat.solved, "{heat:?}");
@@ -196,7 +196,7 @@ method = "amg"
 tolerance = 1e-10
 "#;
     let softening = PLATE
-        .replace("young = \"e + y\"", "young = { physics = \"heat\" }")
+        .replace("young = \"stiff + y\"", "young = { physics = \"heat\" }")
         .replace("expansion = 0.01\n", "")
         .replace("temperature = { physics = \"heat\" }\n", "");
     for text in [random, softening.as_str()] {
@@ -236,7 +236,7 @@ tolerance = 1e-10
 }
 
 fn failed_samples_leave_nothing_behind(comm: &Comm) {
-    let text = PLATE.replace("source = \"t*y\"", "source = \"t*y + 0*sqrt(h - 3)\"");
+    let text = PLATE.replace("source = \"warm*y\"", "source = \"warm*y + 0*sqrt(h - 3)\"");
     compare(comm, &text, &[&[]], |_, efforts| {
         // A quarter of the range of h fails; the stress of such a sample is not reached.
         assert!(efforts[0].accepted + efforts[0].solved < 32 && efforts[0].accepted > 0, "{efforts:?}");

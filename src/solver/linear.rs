@@ -76,6 +76,8 @@ pub struct LinearSolver {
     kept: Option<Matrix>,
     refresh: Refresh,
     setups: usize,
+    /// Whether it is our factorisation that solves; an old one may serve conjugate gradients.
+    direct: bool,
 }
 
 /// What the Schwarz method needs besides the matrix.
@@ -116,7 +118,8 @@ impl LinearSolver {
             chosen = parts.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
             krylov.set_options(&chosen)
         })?;
-        krylov.set_initial_guess_nonzero(krylov.kind() != "preonly")?;
+        let preconditions_only = krylov.kind() == "preonly";
+        krylov.set_initial_guess_nonzero(!preconditions_only)?;
         krylov.keep_history(options.max_iterations + 1)?;
         let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
@@ -133,6 +136,7 @@ impl LinearSolver {
             kept: None,
             refresh: options.refresh,
             setups: 0,
+            direct: base == DIRECT && preconditions_only,
         })
     }
 
@@ -152,7 +156,7 @@ impl LinearSolver {
     /// Keeps a preconditioner for later matrices, as the options' `refresh` says; costs a copy of the matrix.
     pub fn keep_preconditioner(&mut self) {
         // A method that only applies the preconditioner cannot do with an old one, except ours.
-        let possible = self.krylov.kind() != "preonly" || self.is_direct();
+        let possible = self.krylov.kind() != "preonly" || self.direct;
         self.age = Some(Age::new(self.refresh)).filter(|age| age.keeps() && possible);
     }
 
@@ -171,11 +175,6 @@ impl LinearSolver {
         self.setups
     }
 
-    /// Whether it is our factorisation that solves.
-    fn is_direct(&self) -> bool {
-        self.options.ends_with(DIRECT)
-    }
-
     /// Sets the matrix and builds the preconditioner, unless an old one is to serve; returns the seconds it took.
     /// Collective.
     ///
@@ -187,7 +186,7 @@ impl LinearSolver {
         }
         let start = Instant::now();
         self.own.activate()?;
-        if self.is_direct() && self.krylov.kind() == "preonly" {
+        if self.direct && self.krylov.kind() == "preonly" {
             // An old factorisation preconditions.
             self.krylov.set_type("cg")?;
             self.krylov.set_norm_type(NormType::Unpreconditioned)?;
@@ -201,7 +200,7 @@ impl LinearSolver {
     fn build(&mut self, matrix: &Matrix) -> Result<f64> {
         let start = Instant::now();
         self.own.activate()?;
-        if self.is_direct() && self.krylov.kind() != "preonly" {
+        if self.direct && self.krylov.kind() != "preonly" {
             self.krylov.set_initial_guess_nonzero(false)?;
             self.krylov.set_type("preonly")?;
             self.krylov.set_norm_type(NormType::None)?;

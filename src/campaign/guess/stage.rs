@@ -295,6 +295,8 @@ impl StageMemory {
         self.operator_solve(stage, true)?;
         if self.guess == FirstGuess::Galerkin && self.losses < TRIALS {
             self.judge(stage, projection);
+        }
+        if self.guess == FirstGuess::Galerkin && self.losses < TRIALS {
             let start = Instant::now();
             self.append(stage)?;
             self.effort.learning_seconds += start.elapsed().as_secs_f64();
@@ -375,7 +377,7 @@ impl StageMemory {
     }
 
     /// Whether the guess's projection saved more than it cost: its digits, at the rate of the solve that followed.
-    fn judge(&mut self, stage: &Stage, projection: f64) {
+    fn judge(&mut self, stage: &mut Stage, projection: f64) {
         let Some(basis) = &self.basis else { return };
         let outcome = &stage.outcome;
         let comm = &stage.problem.space.mesh.comm;
@@ -392,6 +394,11 @@ impl StageMemory {
         };
         let pays = comm.max(saved) > comm.max(projection);
         self.losses = if pays || basis.count() < 2 { 0 } else { self.losses + 1 };
+        if let (TRIALS, Some(solver)) = (self.losses, stage.solver.linear()) {
+            self.basis = None;
+            self.effort.basis = 0;
+            solver.set_tolerance(self.tolerance);
+        }
     }
 }
 
