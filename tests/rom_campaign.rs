@@ -49,12 +49,15 @@ field = "temperature"
 design = "sobol"
 samples = 10
 seed = 3
+# Datasets are compared to rounding.
+guess = "none"
 [rom]
 modes = 8
 tolerance = 0.0
 algorithm = "tsqr"
 [solver]
 method = "direct"
+refresh = "always"
 "#;
 
 /// A folder that all ranks use; the name is rank 0's.

@@ -2,6 +2,7 @@
 mod adaptive;
 pub mod design;
 mod groups;
+pub mod guess;
 mod hand_out;
 pub mod order;
 mod part;

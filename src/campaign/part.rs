@@ -2,6 +2,7 @@
 use super::samples::named;
 use crate::deck::Deck;
 use crate::parallel::Comm;
+use crate::physics::Context;
 use crate::storage::Samples;
 use crate::{Error, Result};
 use std::fmt;
@@ -125,6 +126,11 @@ impl Selection {
         let samples: Vec<Vec<f64>> = numbers.iter().map(|&number: &usize| all[number].clone()).collect();
         let named = named(deck, &samples);
         Ok(Self { part, numbers, samples, named })
+    }
+
+    /// Where a sample of the selection is solved, from `start` (s) on.
+    pub fn context(&self, start: f64, sample: usize) -> Context {
+        Context { time: start, parameters: self.samples[sample].clone(), sample: self.numbers[sample] as u64 }
     }
 }
 

@@ -1,4 +1,5 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
+use super::guess::{Effort, Guesses};
 use super::part::Selection;
 use super::{adaptive, order, transient};
 use crate::deck::{
@@ -34,6 +35,7 @@ pub struct SampleReport {
 pub struct Campaign<'a> {
     simulation: &'a mut Simulation,
     dataset: DatasetFile,
+    guesses: Guesses,
     selection: Selection,
     plans: Vec<Redistribution>,
     /// Random fields, each with its name and the plan to write it.
@@ -129,7 +131,8 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        Ok(Self { simulation, dataset, selection: selection.clone(), plans, inputs, times })
+        let guesses = Guesses::new(simulation, &selection.samples);
+        Ok(Self { simulation, dataset, guesses, selection: selection.clone(), plans, inputs, times })
     }
 
     /// The dataset.
@@ -192,11 +195,25 @@ impl<'a> Campaign<'a> {
         Ok(order.into_iter().map(|i| pending[i as usize]).collect())
     }
 
+    /// Learns first guesses from the samples that are done. Collective.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn recall(&mut self) -> Result<()> {
+        let Self { simulation, guesses, dataset, plans, selection, times, .. } = self;
+        match times {
+            // Evolutions start from their initial values.
+            Some(_) => Ok(()),
+            None => guesses.recall(simulation, (dataset, plans), |sample| selection.context(0.0, sample)),
+        }
+    }
+
     /// Solves and stores samples, mostly those of [`Campaign::ordered`], until `observe` returns false. Collective.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn run(&mut self, order: &[usize], mut observe: impl FnMut(&SampleReport) -> bool) -> Result<()> {
+        self.recall()?;
         for &sample in order {
             let report = self.solve(sample)?;
             if !observe(&report) {
@@ -214,12 +231,8 @@ impl<'a> Campaign<'a> {
     pub fn solve(&mut self, sample: usize) -> Result<SampleReport> {
         let start = Instant::now();
         let comm = self.simulation.mesh.comm.clone();
-        let context = Context {
-            // The number in the undivided campaign.
-            sample: self.selection.numbers[sample] as u64,
-            time: self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start),
-            parameters: self.selection.samples[sample].clone(),
-        };
+        let start_time = self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start);
+        let context = self.selection.context(start_time, sample);
         let mut solved = self.attempt(None, sample, &context);
         let mut retried = None;
         if solved.is_err() {
@@ -246,6 +259,9 @@ impl<'a> Campaign<'a> {
                     let mine = if comm.rank() == 0 { &values[..] } else { &[] };
                     self.dataset.file().write_rows(&coefficients_path(name), sample as u64, mine)?;
                 }
+                if retried.is_none() {
+                    self.guesses.finish(sample);
+                }
                 (Status::Done, None)
             }
             // Also a coefficient that these parameters make infinite or of the wrong sign.
@@ -269,10 +285,10 @@ impl<'a> Campaign<'a> {
         sample: usize,
         context: &Context,
     ) -> Result<usize> {
-        let Self { simulation, dataset, plans, times, .. } = self;
-        let simulation: &mut Simulation = match solvers {
-            Some(solvers) => solvers,
-            None => simulation,
+        let Self { simulation, dataset, guesses, plans, times, .. } = self;
+        let (simulation, guesses): (&mut Simulation, _) = match solvers {
+            Some(solvers) => (solvers, None),
+            None => (simulation, Some(guesses)),
         };
         // By frame.
         let mut quantities: Vec<Vec<f64>> = Vec::new();
@@ -287,7 +303,10 @@ impl<'a> Campaign<'a> {
             Some(times) => transient::integrate(simulation, times, context, &mut store)?,
             None => {
                 let comm = simulation.mesh.comm.clone();
-                comm.agree(simulation.solve(context))?;
+                comm.agree(match guesses {
+                    Some(guesses) => guesses.solve(simulation, context, (dataset, plans)),
+                    None => simulation.solve(context),
+                })?;
                 store(simulation, context, 0)?;
                 simulation.stages.iter().map(|s| s.outcome.iterations).sum()
             }
@@ -297,6 +316,11 @@ impl<'a> Campaign<'a> {
             dataset.write_quantity(sample, &quantity.name, &values)?;
         }
         Ok(iterations)
+    }
+
+    /// What each problem has cost in this job.
+    pub fn efforts(&self) -> Vec<Effort> {
+        self.guesses.efforts().cloned().collect()
     }
 
     /// Closes the dataset. Collective.

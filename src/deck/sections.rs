@@ -156,12 +156,48 @@ pub struct SolverOptions {
     /// Further PETSc options for these solves, such as "-ksp_monitor -pc_gamg_threshold 0.02"; they win over
     /// ours, which the log shows.
     pub petsc: String,
+    /// When a preconditioner or factorisation that serves several matrices, as in a campaign, is built anew:
+    /// "always" for each matrix; "auto" when the iterations that an old one costs take longer than a new one;
+    /// or after so many solves. A solve that fails with an old one is repeated with a new one.
+    pub refresh: Refresh,
 }
 
 impl Default for SolverOptions {
     fn default() -> Self {
-        Self { method: SolverMethod::Auto, tolerance: 1e-8, max_iterations: 1000, petsc: String::new() }
+        Self {
+            method: SolverMethod::Auto,
+            tolerance: 1e-8,
+            max_iterations: 1000,
+            petsc: String::new(),
+            refresh: Refresh::default(),
+        }
     }
+}
+
+/// When a preconditioner is built anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Refresh {
+    /// After so many solves.
+    Every(#[schemars(range(min = 1, max = 1_000_000_000))] usize),
+    /// A word.
+    Word(RefreshWord),
+}
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Self::Word(RefreshWord::Auto)
+    }
+}
+
+/// Words for when a preconditioner is built anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshWord {
+    /// For each matrix.
+    Always,
+    /// By measured times.
+    Auto,
 }
 
 /// Kinds of linear solver.
@@ -457,6 +493,11 @@ pub struct CampaignSection {
     /// is best; if left out, as many as a sample's size asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_ranks: Option<GroupRanks>,
+    /// First guess of a sample's solution. One that already meets the solver's tolerance is the solution.
+    pub guess: FirstGuess,
+    /// Guess "galerkin": most functions in the basis of each physics.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub basis: usize,
     /// Columns of `table`; every parameter with a range, in the deck's order, if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -504,6 +545,8 @@ impl Default for CampaignSection {
             file: "dataset.h5".into(),
             frames: Frames::All,
             group_ranks: None,
+            guess: FirstGuess::Galerkin,
+            basis: 100,
             columns: None,
             adaptive: None,
             table: None,
@@ -542,6 +585,20 @@ pub enum GroupRanksWord {
     Auto,
     /// All ranks on each sample.
     All,
+}
+
+/// First guesses of a campaign's solutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FirstGuess {
+    /// Zero.
+    None,
+    /// The solution of the sample before.
+    Last,
+    /// The solution of the nearest sample that is done, in parameters scaled to their ranges.
+    Nearest,
+    /// Galerkin's projection on the solutions so far.
+    Galerkin,
 }
 
 /// Designs of experiments.

@@ -1,9 +1,9 @@
 //! `tessera campaign`: a design of samples, solved by groups of ranks into one dataset.
 use super::{output, run::RunOptions};
+use crate::campaign::guess::Effort;
 use crate::campaign::{Campaign, Groups, HandOut, Selection, Work, campaign_samples, solve_once};
 use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
-use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::solver::Simulation;
 use crate::storage::{DatasetFile, Provenance, Status};
@@ -35,11 +35,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let whole = deck.output.directory.join(&deck.campaign.file);
     let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
     let pending = pending(comm, &path, samples.len())?;
-    let at = |sample: usize| Context {
-        sample: selection.numbers[sample] as u64,
-        time: deck.time.as_ref().map_or(0.0, |time| time.start),
-        parameters: samples[sample].clone(),
-    };
+    let start_time = deck.time.as_ref().map_or(0.0, |time| time.start);
+    let at = |sample: usize| selection.context(start_time, sample);
     let probe =
         |simulation: &mut Simulation, i: usize| solve_once(simulation, &at(pending[i % pending.len()]));
     let groups = Groups::choose(comm, deck, pending.len(), probe, &report)?;
@@ -71,7 +68,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let hand_out = HandOut::new(&groups, order.len())?;
     let mut work = Work::start();
     let mut shown = 0;
-    let worked = report.phase("samples", || -> Result<()> {
+    let worked = report.phase("samples", || -> Result<Vec<Effort>> {
+        campaign.recall()?;
         while let Some(place) = hand_out.next(options.signals.arrived())? {
             let sample = campaign.solve(order[place])?;
             hand_out.over(sample.failure.is_some())?;
@@ -86,13 +84,18 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
             }
             work.add(&sample);
         }
-        campaign.close()
+        let efforts = campaign.efforts();
+        campaign.close()?;
+        Ok(efforts)
     });
-    if let Err(error) = worked {
-        // Its ranks end the others, which at least start nothing new.
-        let _ = hand_out.stop();
-        return Err(error);
-    }
+    let efforts = match worked {
+        Ok(efforts) => efforts,
+        Err(error) => {
+            // Its ranks end the others, which at least start nothing new.
+            let _ = hand_out.stop();
+            return Err(error);
+        }
+    };
     let done = report.phase("waiting for others", || work.meet(&groups));
     let (over, _) = hand_out.counts()?;
     hand_out.end()?;
@@ -122,6 +125,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let solved = status.iter().filter(|&&s| s == Status::Done).count();
     dataset.close()?;
     done.print(&report);
+    show_efforts(&groups, &report, &efforts);
     report.line(format!("{solved} samples done, {} failed", status.len() - solved));
     if !table.is_empty() && solved > 0 {
         report.table(&table);
@@ -195,4 +199,50 @@ fn quantities(deck: &Deck, dataset: &DatasetFile, status: &[Status]) -> Result<T
         ]);
     }
     Ok(table)
+}
+
+/// What each problem has cost in this job: counts over all groups, and the slowest rank's seconds. Collective.
+fn show_efforts(groups: &Groups, report: &Report, efforts: &[Effort]) {
+    let mut table = Table::new(&[
+        "problem",
+        "guesses accepted",
+        "solved",
+        "iterations",
+        "set-ups",
+        "basis",
+        "operator",
+        "guess s",
+        "assembly s",
+        "set-up s",
+        "solve s",
+        "learning s",
+    ]);
+    let world = &groups.world;
+    for effort in efforts {
+        let operator = match &effort.operator {
+            Some(Ok(terms)) => format!("{terms} affine terms"),
+            _ => "assembled".into(),
+        };
+        let sum = |count: usize| world.sum(if groups.comm.rank() == 0 { count as u64 } else { 0 });
+        let counts = [effort.accepted, effort.solved, effort.iterations, effort.setups].map(sum);
+        let seconds = [
+            effort.guess_seconds,
+            effort.assembly_seconds,
+            effort.setup_seconds,
+            effort.solve_seconds,
+            effort.learning_seconds,
+        ]
+        .map(|seconds| world.max(seconds));
+        let row = [effort.name.clone()]
+            .into_iter()
+            .chain(counts.map(|count| count.to_string()))
+            .chain([world.max(effort.basis as u64).to_string(), operator])
+            .chain(seconds.map(|seconds| format!("{seconds:.2}")));
+        if counts[0] + counts[1] > 0 {
+            table.row(&row.collect::<Vec<_>>());
+        }
+    }
+    if !table.is_empty() {
+        report.table(&table);
+    }
 }

@@ -242,31 +242,36 @@ impl Coefficients {
         }
         let points = domain.rule.weights.len();
         let mut values = vec![0.0; entities * points];
-        let mut fields = vec![0.0; self.inputs.len()];
+        let output = &self.outputs[output];
+        let formula = |source: &Source| matches!(source, Source::Expression(_) | Source::Fields(_));
+        let needs_position =
+            output.position || output.uses.iter().any(|&i| self.inputs[i].iter().any(formula));
+        let mut position = [0.0; 3];
+        let mut arguments = context.arguments(&position);
+        let mut inputs = vec![0.0; self.inputs.len()];
         let mut sampler = Sampler::default();
         for &(cell, index, region) in domain.entities {
             for q in 0..points {
-                let (_, position) = geometry(space, cell as usize, domain.rule, q);
-                for &input in &self.outputs[output].uses {
-                    match &self.inputs[input][region as usize] {
-                        Source::Nodal(field) => {
-                            fields[input] = sampler.value(field, cell as usize, &domain.rule.points, q);
-                        }
+                if needs_position {
+                    position = geometry(space, cell as usize, domain.rule, q).1;
+                    arguments[..3].copy_from_slice(&position);
+                }
+                for &input in &output.uses {
+                    inputs[input] = match &self.inputs[input][region as usize] {
+                        Source::Nodal(field) => sampler.value(field, cell as usize, &domain.rule.points, q),
                         Source::Fields(formula) => {
-                            let arguments = context.arguments(&position);
                             let points = &domain.rule.points;
                             let values = formula
                                 .fields
                                 .iter()
                                 .map(|(_, field)| sampler.value(field, cell as usize, points, q));
-                            fields[input] = formula.eval(arguments, values);
+                            formula.eval(arguments.clone(), values)
                         }
-                        Source::Cellwise(list) => fields[input] = list[cell as usize],
-                        _ => {}
-                    }
+                        Source::Cellwise(list) => list[cell as usize],
+                        other => other.evaluate(&arguments, 0.0),
+                    };
                 }
-                values[index as usize * points + q] =
-                    self.value(output, region as usize, context, &position, &fields);
+                values[index as usize * points + q] = (output.combine)(&inputs, &position);
             }
         }
         Values::ByPoint(values)

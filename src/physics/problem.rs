@@ -273,11 +273,20 @@ impl Problem {
     /// The load alone, with the lifting of essential values; the matrix must not depend on what
     /// changed. Collective only through its inputs.
     pub fn assemble_load(&self, context: &Context, essential: &Essential, load: &mut Vector) -> Result<()> {
-        let coefficients = self.evaluate(context);
+        self.assemble_load_with(&self.evaluate(context), essential, load)
+    }
+
+    /// As [`Problem::assemble_load`] with coefficients from [`Problem::evaluate`]. Local.
+    pub fn assemble_load_with(
+        &self,
+        coefficients: &[Vec<Vec<Values>>],
+        essential: &Essential,
+        load: &mut Vector,
+    ) -> Result<()> {
         let mut values = load.write()?;
         values.fill(0.0);
         let mut target = Target { matrix: None, load: &mut values, state: None };
-        for (integral, groups) in self.integrals.iter().zip(&coefficients) {
+        for (integral, groups) in self.integrals.iter().zip(coefficients) {
             for (group, coefficients) in integral.groups.iter().zip(groups) {
                 self.add(integral.place, &group.domain(), coefficients, Some(essential), &mut target);
             }

@@ -101,6 +101,36 @@ fn scaled(values: &Values, factor: f64) -> Values {
     }
 }
 
+/// The matrices of a problem's bilinear form with their factors, `K(mu) = sum_q theta_q(mu) A_q`, no conditions
+/// applied, and the largest relative interpolation error of a coefficient over the parameters of `set`. Fields of
+/// other physics must not enter. Collective.
+///
+/// # Errors
+/// [`Error::Input`] that names the deck's key when a coefficient cannot be split.
+pub fn operators(problem: &Problem, set: &Training) -> Result<(Vec<(Theta, Matrix)>, f64)> {
+    let mut matrices: Groups<Matrix> = Groups { list: Vec::new() };
+    let (mut scrap, mut error) = (problem.space.field()?, 0.0f64);
+    for (index, integral) in problem.integrals.iter().enumerate() {
+        let outputs = 0..integral.coefficients.outputs.len();
+        for output in outputs.filter(|&output| problem.bilinear(output, integral.place)) {
+            let coefficient = Coefficient { problem, integral: index, output, upstream: None, slope: false };
+            let (pieces, split, _) = coefficient.split(set)?;
+            error = split.map_or(error, |split| error.max(split.error));
+            for piece in pieces {
+                let place = matrices.place(problem, set, piece.factor, || problem.new_matrix())?;
+                if let Some((matrix, scale)) = place {
+                    let values = only(integral, output, &scaled(&piece.values, scale));
+                    problem.assemble_term(index, &values, Some(matrix), &mut scrap)?;
+                }
+            }
+        }
+    }
+    for (_, _, matrix) in &mut matrices.list {
+        matrix.assemble()?;
+    }
+    Ok((matrices.list.into_iter().map(|(_, theta, matrix)| (theta, matrix)).collect(), error))
+}
+
 /// The coefficients of an integral's groups: all zero but one.
 pub fn only(integral: &Integral, output: usize, values: &Values) -> Vec<Vec<Values>> {
     let count = integral.coefficients.outputs.len();

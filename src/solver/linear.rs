@@ -2,12 +2,13 @@
 use super::gating::Gating;
 use super::options::OwnOptions;
 use super::p_multigrid::PMultigrid;
+use super::refresh::{Age, Sample};
 use super::schwarz::{Schwarz, SchwarzOptions};
-use crate::deck::{SolverMethod, SolverOptions};
+use crate::deck::{Refresh, SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::parallel::Comm;
 use crate::{Error, Result};
-use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, Options, Vector};
+use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, NormType, Options, Vector};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -70,6 +71,13 @@ pub struct LinearSolver {
     experts: Option<Experts>,
     /// The coarse level, while the default for degree 2 is in use.
     p_multigrid: Option<PMultigrid>,
+    /// When to build anew, and the matrix that the preconditioner was built from, once it serves several.
+    age: Option<Age>,
+    kept: Option<Matrix>,
+    refresh: Refresh,
+    setups: usize,
+    /// Whether it is our factorisation that solves; an old one may serve conjugate gradients.
+    direct: bool,
 }
 
 /// What the Schwarz method needs besides the matrix.
@@ -110,7 +118,8 @@ impl LinearSolver {
             chosen = parts.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
             krylov.set_options(&chosen)
         })?;
-        krylov.set_initial_guess_nonzero(krylov.kind() != "preonly")?;
+        let preconditions_only = krylov.kind() == "preonly";
+        krylov.set_initial_guess_nonzero(!preconditions_only)?;
         krylov.keep_history(options.max_iterations + 1)?;
         let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
@@ -123,6 +132,11 @@ impl LinearSolver {
             max_iterations: options.max_iterations,
             experts: None,
             p_multigrid,
+            age: None,
+            kept: None,
+            refresh: options.refresh,
+            setups: 0,
+            direct: base == DIRECT && preconditions_only,
         })
     }
 
@@ -139,14 +153,85 @@ impl LinearSolver {
         &mut self.krylov
     }
 
-    /// Sets the matrix and builds the preconditioner; returns the seconds it took. Collective.
+    /// Keeps a preconditioner for later matrices, as the options' `refresh` says; costs a copy of the matrix.
+    pub fn keep_preconditioner(&mut self) {
+        // A method that only applies the preconditioner cannot do with an old one, except ours.
+        let possible = self.krylov.kind() != "preonly" || self.direct;
+        self.age = Some(Age::new(self.refresh)).filter(|age| age.keeps() && possible);
+    }
+
+    /// Asks for another relative residual than the options do.
+    pub fn set_tolerance(&mut self, tolerance: f64) {
+        self.tolerance = tolerance;
+    }
+
+    /// The relative residual that is asked for.
+    pub fn tolerance(&self) -> f64 {
+        self.tolerance
+    }
+
+    /// How many preconditioners were built.
+    pub fn setups(&self) -> usize {
+        self.setups
+    }
+
+    /// Sets the matrix and builds the preconditioner, unless an old one is to serve; returns the seconds it took.
+    /// Collective.
     ///
     /// # Errors
     /// When the preconditioner cannot be built (a zero pivot, a matrix that is not positive definite).
     pub fn set_matrix(&mut self, matrix: &Matrix) -> Result<f64> {
+        if self.age.as_ref().is_none_or(Age::is_due) {
+            return self.build(matrix);
+        }
         let start = Instant::now();
         self.own.activate()?;
-        self.krylov.set_operators(matrix, matrix)?;
+        if self.direct && self.krylov.kind() == "preonly" {
+            // An old factorisation preconditions.
+            self.krylov.set_type("cg")?;
+            self.krylov.set_norm_type(NormType::Unpreconditioned)?;
+            self.krylov.set_initial_guess_nonzero(true)?;
+        }
+        self.krylov.set_operators(matrix, self.kept.as_ref().unwrap_or(matrix))?;
+        self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    fn build(&mut self, matrix: &Matrix) -> Result<f64> {
+        let start = Instant::now();
+        self.own.activate()?;
+        if self.direct && self.krylov.kind() != "preonly" {
+            self.krylov.set_initial_guess_nonzero(false)?;
+            self.krylov.set_type("preonly")?;
+            self.krylov.set_norm_type(NormType::None)?;
+        }
+        let mut kept = self.kept.take();
+        if self.age.is_some() {
+            match &mut kept {
+                Some(kept) => kept.copy_from(matrix)?,
+                None => {
+                    let mut copy = matrix.duplicate(true)?;
+                    let modes = matrix.near_null_space()?;
+                    if !modes.is_empty() {
+                        copy.set_near_null_space(modes)?;
+                    }
+                    kept = Some(copy);
+                }
+            }
+        }
+        let result = self.build_from(matrix, kept.as_ref().unwrap_or(matrix));
+        self.kept = kept;
+        result?;
+        self.setups += 1;
+        let seconds = start.elapsed().as_secs_f64();
+        if let Some(age) = &mut self.age {
+            age.built(self.comm.max(seconds));
+        }
+        Ok(seconds)
+    }
+
+    fn build_from(&mut self, operator: &Matrix, matrix: &Matrix) -> Result<()> {
+        self.krylov.set_operators(operator, matrix)?;
         if let Some(Experts { space, gating, options }) = &self.experts {
             Schwarz::new(&self.name, space, gating, matrix, *options)
                 .and_then(|schwarz| schwarz.attach(&self.krylov))
@@ -157,8 +242,7 @@ impl LinearSolver {
         {
             multigrid.attach(&self.krylov, matrix).map_err(|error| self.explain_setup(&error))?;
         }
-        self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
-        Ok(start.elapsed().as_secs_f64())
+        self.krylov.set_up().map_err(|error| self.explain_setup(&error))
     }
 
     /// Solves for `load`, starting from `solution`, until the residual on the free unknowns is below
@@ -175,12 +259,7 @@ impl LinearSolver {
     ) -> Result<Outcome> {
         let start = Instant::now();
         self.own.activate()?;
-        {
-            let mut values = solution.write()?;
-            for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
-                *value = essential.values[dof];
-            }
-        }
+        impose(essential, solution)?;
         let reference = self.free_norm(load, essential)?;
         if !reference.is_finite() {
             return Err(Error::Failed(format!(
@@ -190,8 +269,28 @@ impl LinearSolver {
         }
         // An absolute tolerance: the first guess does not change what is asked for.
         let floor = f64::MIN_POSITIVE.sqrt();
-        self.krylov.set_tolerances(0.0, (self.tolerance * reference).max(floor), self.max_iterations)?;
-        let convergence = self.krylov.solve(load, solution)?;
+        let goal = (self.tolerance * reference).max(floor);
+        let old = self.age.as_ref().filter(|age| !age.is_fresh());
+        let patience = old.map_or(self.max_iterations, |age| age.patience(self.max_iterations));
+        self.krylov.set_tolerances(0.0, goal, patience)?;
+        let mut solve_start = Instant::now();
+        let mut convergence = self.krylov.solve(load, solution)?;
+        let mut wasted = 0;
+        if old.is_some() && !convergence.reason.converged() {
+            wasted = convergence.iterations;
+            if let Some(age) = &mut self.age {
+                age.failed();
+            }
+            // What was reached is a first guess, unless it is worse than nothing.
+            if convergence.residual.is_nan() || convergence.residual > reference {
+                solution.set(0.0)?;
+                impose(essential, solution)?;
+            }
+            self.build(matrix)?;
+            solve_start = Instant::now();
+            self.krylov.set_tolerances(0.0, goal, self.max_iterations)?;
+            convergence = self.krylov.solve(load, solution)?;
+        }
         if !convergence.reason.converged() {
             return Err(self.explain(
                 convergence.reason,
@@ -200,6 +299,7 @@ impl LinearSolver {
                 reference,
             ));
         }
+        let solve_seconds = solve_start.elapsed().as_secs_f64();
         let mut residual = load.duplicate()?;
         matrix.residual(load, solution, &mut residual)?;
         let residual = self.free_norm(&residual, essential)? / reference.max(floor);
@@ -207,17 +307,27 @@ impl LinearSolver {
             return Err(Error::Failed(format!("{}: the solution is not finite", self.name)));
         }
         solution.ghost_update()?;
+        let history = self.krylov.history()?;
+        if let Some(age) = &mut self.age {
+            let ends = history.first().zip(history.last()).filter(|_| convergence.iterations > 1);
+            let digits = ends.map(|(first, last)| (first / last.max(floor)).log10());
+            let seconds = self.comm.max(solve_seconds);
+            age.solved(Sample { seconds, iterations: convergence.iterations, digits });
+        }
         Ok(Outcome {
-            iterations: convergence.iterations,
+            iterations: wasted + convergence.iterations,
             residual,
-            history: self.krylov.history()?,
+            history,
             seconds: start.elapsed().as_secs_f64(),
             note: String::new(),
         })
     }
 
-    /// Euclidean norm over the free unknowns.
-    fn free_norm(&self, vector: &Vector, essential: &Essential) -> Result<f64> {
+    /// Euclidean norm over the free unknowns. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn free_norm(&self, vector: &Vector, essential: &Essential) -> Result<f64> {
         let values = vector.read()?;
         let square: f64 =
             values.iter().zip(&essential.fixed).filter(|(_, fixed)| !**fixed).map(|(v, _)| v * v).sum();
@@ -259,6 +369,15 @@ impl LinearSolver {
             self.name, self.options
         ))
     }
+}
+
+/// Gives the prescribed unknowns their values.
+fn impose(essential: &Essential, solution: &mut Vector) -> Result<()> {
+    let mut values = solution.write()?;
+    for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
+        *value = essential.values[dof];
+    }
+    Ok(())
 }
 
 /// The preconditioner that the command line or the deck asks for.

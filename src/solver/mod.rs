@@ -10,6 +10,7 @@ mod newton;
 mod options;
 mod p_multigrid;
 mod random;
+mod refresh;
 mod schur;
 mod schwarz;
 mod simulation;

@@ -333,7 +333,10 @@ impl Stage {
     }
 
     /// A problem with nothing that fixes its level (or its rigid-body motion) has no unique solution.
-    fn check_support(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Input`] that says what is missing. Collective.
+    pub fn check_support(&self) -> Result<()> {
         let fixed = self.essential.owned(&self.problem.space).count() as u64;
         let comm = &self.problem.space.mesh.comm;
         let held = comm.sum(fixed) > 0

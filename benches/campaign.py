@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Campaigns with everything remembered beside independent solves by PETSc's best configuration.
+
+usage: campaign.py BENCH_BINARY [--case NAME] [--samples N] [--ranks P] [--peer-samples N]
+
+Each configuration solves the same samples to the same true residual. "fresh" builds its preconditioner for every
+matrix, "kept" only for the first. The best is chosen for each problem by itself: a campaign of two problems may use two
+configurations. All of them share our assembly, output and quantities of interest.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ENVIRONMENT = dict(
+    os.environ,
+    OMP_NUM_THREADS="1",
+    OMPI_ALLOW_RUN_AS_ROOT="1",
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+    OMPI_MCA_rmaps_base_oversubscribe="1",
+)
+PEERS = {
+    "CG + ICC(0)": ["solver.method=options", "solver.petsc=-ksp_type cg -ksp_norm_type unpreconditioned -pc_type bjacobi -sub_pc_type icc"],
+    "CG + GAMG": ["solver.method=options", "solver.petsc=-ksp_type cg -ksp_norm_type unpreconditioned -pc_type gamg"],
+    "CG + BoomerAMG": ["solver.method=options", "solver.petsc=-ksp_type cg -ksp_norm_type unpreconditioned -pc_type hypre -pc_hypre_type boomeramg"],
+    "MUMPS Cholesky": ["solver.method=direct"],
+    "Tessera's amg": ["solver.method=amg"],
+}
+NEWTON_PEERS = {"MUMPS LU": ["solver.method=direct"]}
+DARCY = """
+[mesh]
+box = { cell = "triangle", cells = [200, 200] }
+[random.g]
+kind = "matern"
+range = 0.3
+deviation = 1.0
+[[physics]]
+name = "flow"
+model = "diffusion"
+conductivity = "exp(g)"
+source = 1.0
+[[physics.boundary]]
+marker = ["left", "right", "bottom", "top"]
+value = 0.0
+[campaign]
+"""
+# Four uncertain parameters; the others keep their defaults.
+BLADE = ["parameters.speed={ default = 1000.0 }", "parameters.pressure={ default = 4e5 }"]
+CASES = {
+    "blade": ("input/blade/blade.toml", BLADE, PEERS, 100, 6),
+    "darcy": (DARCY, [], PEERS, 40, 10),
+    "helmholtz": ("input/helmholtz/helmholtz.toml", [], NEWTON_PEERS, 60, 6),
+}
+
+
+def run(binary, deck, samples, settings, ranks):
+    command = ["mpirun", "-n", str(ranks), binary, deck, str(samples), *settings]
+    result = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=3600)
+    if result.returncode:
+        return None, result.stderr.strip().splitlines()[:1]
+    pairs = (line.split() for line in result.stdout.splitlines())
+    return {p[0]: float(p[1]) for p in pairs if len(p) == 2}, None
+
+
+def cost(figures, problem):
+    """Seconds a sample of one problem."""
+    parts = ("guess", "assembly", "setup", "solve", "learning")
+    return sum(figures[f"{problem}.{part}"] for part in parts) / figures["samples"]
+
+
+def show(name, figures, problems):
+    each = figures["seconds"] / figures["samples"]
+    line = f"{name:24}{1e3 * each:>10.1f}"
+    for p in problems:
+        line += f"{1e3 * cost(figures, p):>12.1f}{figures[f'{p}.iterations'] / figures['samples']:>8.1f}"
+        line += f"{figures[f'{p}.setups']:>8.0f}"
+    print(line, flush=True)
+
+
+def compare(binary, name, samples, peer_samples, ranks):
+    deck, settings, peers, default, few = CASES[name]
+    samples, few = samples or default, peer_samples or few
+    with tempfile.TemporaryDirectory() as folder:
+        if "\n" in deck:
+            path = os.path.join(folder, "deck.toml")
+            with open(path, "w") as file:
+                file.write(deck)
+        else:
+            path = os.path.join(HERE, "..", deck)
+        ours, error = run(binary, path, samples, settings, ranks)
+        if error:
+            sys.exit(f"{name}: {error}")
+        problems = [key[: -len(".setups")] for key in ours if key.endswith(".setups")]
+        print(f"\n{name}: {ours['dofs']:.0f} unknowns, {ranks} rank(s), {samples} samples; milliseconds a sample")
+        heads = "".join(f"{p:>12}{'iter.':>8}{'set-ups':>8}" for p in problems)
+        print(f"{'':24}{'whole':>10}{heads}")
+        best, rest = {}, []
+        for peer, options in peers.items():
+            for word, refresh in (("fresh", '"always"'), ("kept", "1000000")):
+                off = [*settings, *options, 'campaign.guess="none"', f"solver.refresh={refresh}"]
+                figures, error = run(binary, path, few, off, ranks)
+                if error:
+                    print(f"{peer + ', ' + word:24}failed: {error}")
+                    continue
+                show(f"{peer}, {word}", figures, problems)
+                rest.append(figures["seconds"] / figures["samples"] - sum(cost(figures, p) for p in problems))
+                for p in problems:
+                    best[p] = min(best.get(p, (float("inf"), "")), (cost(figures, p), f"{peer}, {word}"))
+        show("ours", ours, problems)
+        peer = min(rest) + sum(seconds for seconds, _ in best.values())
+        each, late = ours["seconds"] / ours["samples"], ours["late"]
+        print("best: " + "; ".join(f"{p}: {label}" for p, (_, label) in best.items()) + f": {1e3 * peer:.1f} ms")
+        print(f"samples an hour: best {3600 / peer:.0f}, ours {3600 / each:.0f}: {peer / each:.2f} times as many; "
+              f"{peer / late:.2f} times in the later half")
+        for p in problems:
+            print(f"  {p}: {ours[f'{p}.accepted']:.0f} guesses accepted, {ours[f'{p}.solved']:.0f} solved, basis {ours[f'{p}.basis']:.0f}; "
+                  + ", ".join(f"{k} {ours[f'{p}.{k}']:.2f} s" for k in ("guess", "assembly", "setup", "solve", "learning")))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary")
+    parser.add_argument("--case", choices=CASES, action="append")
+    parser.add_argument("--samples", type=int)
+    parser.add_argument("--peer-samples", type=int)
+    parser.add_argument("--ranks", type=int, default=2)
+    options = parser.parse_args()
+    for name in options.case or CASES:
+        compare(options.binary, name, options.samples, options.peer_samples, options.ranks)
+
+
+if __name__ == "__main__":
+    main()
