@@ -1,4 +1,5 @@
 //! The sections of a deck but `[[physics]]`.
+use super::recycle::RecycleOptions;
 use super::value::{Names, ScalarOrVector};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -156,11 +157,20 @@ pub struct SolverOptions {
     /// Further PETSc options for these solves, such as "-ksp_monitor -pc_gamg_threshold 0.02"; they win over
     /// ours, which the log shows.
     pub petsc: String,
+    /// Memory from one linear system to the next.
+    #[serde(skip_serializing_if = "RecycleOptions::is_default")]
+    pub recycle: RecycleOptions,
 }
 
 impl Default for SolverOptions {
     fn default() -> Self {
-        Self { method: SolverMethod::Auto, tolerance: 1e-8, max_iterations: 1000, petsc: String::new() }
+        Self {
+            method: SolverMethod::Auto,
+            tolerance: 1e-8,
+            max_iterations: 1000,
+            petsc: String::new(),
+            recycle: RecycleOptions::default(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 use super::gating::Gating;
 use super::options::OwnOptions;
 use super::p_multigrid::PMultigrid;
+use super::recycle::Recycler;
 use super::schwarz::{Schwarz, SchwarzOptions};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
@@ -70,6 +71,8 @@ pub struct LinearSolver {
     experts: Option<Experts>,
     /// The coarse level, while the default for degree 2 is in use.
     p_multigrid: Option<PMultigrid>,
+    /// Our own Krylov method in the place of PETSc's, when the deck asks for it.
+    recycler: Option<Recycler>,
 }
 
 /// What the Schwarz method needs besides the matrix.
@@ -86,7 +89,8 @@ impl LinearSolver {
     /// # Errors
     /// When PETSc refuses an option.
     pub fn new(space: &Space, name: &str, options: &SolverOptions) -> Result<Self> {
-        let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
+        let recycles = options.recycle.is_on() && options.method != SolverMethod::Direct;
+        let small = !recycles && space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
         let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_"))?;
         let (mut base, mut chosen) = ("", String::new());
@@ -111,18 +115,27 @@ impl LinearSolver {
             krylov.set_options(&chosen)
         })?;
         krylov.set_initial_guess_nonzero(krylov.kind() != "preonly")?;
+        let comm = space.mesh.comm.clone();
+        let recycler = if recycles { Recycler::of(&comm, &options.recycle, true)? } else { None };
+        if let Some(recycler) = &recycler {
+            if krylov.kind() == "preonly" {
+                return Err(Error::Failed(format!("{name}: `-ksp_type preonly` leaves nothing to recycle")));
+            }
+            chosen = format!("{chosen} ({})", recycler.description());
+        }
         krylov.keep_history(options.max_iterations + 1)?;
         let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
             krylov,
             own,
-            comm: space.mesh.comm.clone(),
+            comm,
             name: name.into(),
             options: chosen,
             tolerance: options.tolerance,
             max_iterations: options.max_iterations,
             experts: None,
             p_multigrid,
+            recycler,
         })
     }
 
@@ -132,6 +145,11 @@ impl LinearSolver {
         self.options = "-ksp_type cg -pc_type shell".into();
         self.experts = Some(Experts { space, gating, options });
         self.p_multigrid = None;
+    }
+
+    /// The memory of earlier systems, if there is one.
+    pub fn recycler(&mut self) -> Option<&mut Recycler> {
+        self.recycler.as_mut()
     }
 
     /// The PETSc solver, to set a preconditioner of one's own.
@@ -147,6 +165,9 @@ impl LinearSolver {
         let start = Instant::now();
         self.own.activate()?;
         self.krylov.set_operators(matrix, matrix)?;
+        if let Some(recycler) = &mut self.recycler {
+            recycler.operator_changed();
+        }
         if let Some(Experts { space, gating, options }) = &self.experts {
             Schwarz::new(&self.name, space, gating, matrix, *options)
                 .and_then(|schwarz| schwarz.attach(&self.krylov))
@@ -190,15 +211,22 @@ impl LinearSolver {
         }
         // An absolute tolerance: the first guess does not change what is asked for.
         let floor = f64::MIN_POSITIVE.sqrt();
-        self.krylov.set_tolerances(0.0, (self.tolerance * reference).max(floor), self.max_iterations)?;
-        let convergence = self.krylov.solve(load, solution)?;
-        if !convergence.reason.converged() {
-            return Err(self.explain(
-                convergence.reason,
-                convergence.iterations,
-                convergence.residual,
-                reference,
-            ));
+        let goal = (self.tolerance * reference).max(floor);
+        let (reason, iterations, left, history) = match &mut self.recycler {
+            Some(recycler) => {
+                let preconditioner = self.krylov.preconditioner()?;
+                let limits = (goal, self.max_iterations);
+                let solved = recycler.solve(matrix, &preconditioner, load, solution, limits)?;
+                (solved.reason, solved.iterations, solved.residual, solved.history)
+            }
+            None => {
+                self.krylov.set_tolerances(0.0, goal, self.max_iterations)?;
+                let convergence = self.krylov.solve(load, solution)?;
+                (convergence.reason, convergence.iterations, convergence.residual, self.krylov.history()?)
+            }
+        };
+        if !reason.converged() {
+            return Err(self.explain(reason, iterations, left, reference));
         }
         let mut residual = load.duplicate()?;
         matrix.residual(load, solution, &mut residual)?;
@@ -208,9 +236,9 @@ impl LinearSolver {
         }
         solution.ghost_update()?;
         Ok(Outcome {
-            iterations: convergence.iterations,
+            iterations,
             residual,
-            history: self.krylov.history()?,
+            history,
             seconds: start.elapsed().as_secs_f64(),
             note: String::new(),
         })
