@@ -13,9 +13,9 @@ use cases::Case;
 use mpi::traits::Communicator;
 use petsc_rs::{KrylovSolver, Norm, Vector};
 use std::time::Instant;
+use tessera::Result;
 use tessera::parallel::Comm;
 use tessera::solver::{RecycleMethod, Recycler};
-use tessera::Result;
 
 const RESTART: usize = 40;
 const DIMENSION: usize = 20;

@@ -71,7 +71,13 @@ fn poisson(comm: &Comm, systems: usize) -> Result<Case> {
         [parameters]\na = 1.0\nb = 1.0\nc = 1.0\n[[physics]]\nmodel = \"diffusion\"\n\
         conductivity = 1\nsource = \"sin(a*x + b*y) + c*x*y\"\n\
         boundary = [{ marker = \"left\", value = \"a*y\" }, { marker = \"right\", value = 0 }]\n";
-    from_deck(comm, "Poisson", "P1 triangles; the matrix stays, source and boundary values vary", deck, systems)
+    from_deck(
+        comm,
+        "Poisson",
+        "P1 triangles; the matrix stays, source and boundary values vary",
+        deck,
+        systems,
+    )
 }
 
 /// The systems of a deck with three parameters between 0.5 and 8.

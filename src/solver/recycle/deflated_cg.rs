@@ -106,7 +106,11 @@ fn renew(space: &mut Space, system: &System) -> Result<()> {
     space.images = system.images(&space.vectors)?;
     for _ in 0..2 {
         let gram = products(system.comm, &[(&all(&[&space.vectors]), &all(&[&space.images]))])?;
-        space.transform(whiten(gram[0].as_ref()).as_ref())?;
+        let (factors, again) = whiten(gram[0].as_ref());
+        space.transform(factors.as_ref())?;
+        if !again {
+            break;
+        }
     }
     Ok(())
 }

@@ -5,10 +5,13 @@ use faer::{Mat, MatRef, Side};
 /// Columns whose part outside the others is smaller than this, relative to their length, are dropped.
 const DEPENDENT: f64 = 1e-7;
 
+/// Above this relative size of the smallest direction one pass of [`whiten`] is as good as two.
+const WELL_CONDITIONED: f64 = 1e-2;
+
 /// A matrix `T` (k x k', k' <= k) with `T^T gram T = I`, from a symmetric positive semidefinite `gram`: scaled to
 /// a unit diagonal, directions of relative size below `DEPENDENT` are left out, and so are columns that are
-/// zero, negative or no numbers.
-pub fn whiten(gram: MatRef<'_, f64>) -> Mat<f64> {
+/// zero, negative or no numbers. And whether a second pass is due, because round-off was amplified.
+pub fn whiten(gram: MatRef<'_, f64>) -> (Mat<f64>, bool) {
     let usable: Vec<usize> = (0..gram.nrows())
         .filter(|&i| gram[(i, i)] > 0.0 && (0..gram.nrows()).all(|j| gram[(i, j)].is_finite()))
         .collect();
@@ -17,7 +20,7 @@ pub fn whiten(gram: MatRef<'_, f64>) -> Mat<f64> {
         let (p, q) = (usable[i], usable[j]);
         0.5 * (gram[(p, q)] + gram[(q, p)]) * scale[i] * scale[j]
     });
-    let none = Mat::zeros(gram.nrows(), 0);
+    let none = (Mat::zeros(gram.nrows(), 0), false);
     if usable.is_empty() {
         return none;
     }
@@ -33,7 +36,8 @@ pub fn whiten(gram: MatRef<'_, f64>) -> Mat<f64> {
             result[(p, column)] = vectors[(i, j)] * scale[i] / values[j].sqrt();
         }
     }
-    result
+    let smallest = kept.first().map_or(largest, |&j| values[j]);
+    (result, smallest < WELL_CONDITIONED * largest)
 }
 
 /// The harmonic Ritz vectors of smallest modulus: coefficients (m x k', k' <= `count`) of a real basis of the
@@ -95,9 +99,9 @@ impl Ritz {
     fn new(image: &Mat<f64>, y: Mat<f64>) -> Option<Self> {
         let product = image * &y;
         // Twice: the first pass drops, the second removes what round-off left.
-        let first = whiten((product.transpose() * &product).as_ref());
+        let (first, _) = whiten((product.transpose() * &product).as_ref());
         let (y, product) = (&y * &first, &product * &first);
-        let second = whiten((product.transpose() * &product).as_ref());
+        let (second, _) = whiten((product.transpose() * &product).as_ref());
         let (basis, image) = (&y * &second, &product * &second);
         (basis.ncols() > 0).then_some(Self { basis, image })
     }
@@ -117,7 +121,7 @@ mod tests {
             _ => 0.0,
         });
         let mut gram = v.transpose() * &v;
-        let t = whiten(gram.as_ref());
+        let (t, _) = whiten(gram.as_ref());
         assert_eq!(t.ncols(), 3);
         let q = &v * &t;
         let identity = q.transpose() * &q;
@@ -130,7 +134,7 @@ mod tests {
             gram[(1, i)] = f64::NAN;
             gram[(i, 1)] = f64::NAN;
         }
-        assert_eq!(whiten(gram.as_ref()).ncols(), 0);
+        assert_eq!(whiten(gram.as_ref()).0.ncols(), 0);
     }
 
     #[test]

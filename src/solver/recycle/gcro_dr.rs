@@ -77,12 +77,15 @@ fn renew(space: &mut Space, system: &System) -> Result<()> {
         return Ok(());
     }
     space.images = system.images(&space.vectors)?;
-    // Twice, as for any orthonormalisation by Gram matrices; the first pass drops.
+    // The first pass drops, the second removes what round-off left.
     for _ in 0..2 {
         let images = all(&[&space.images]);
         let gram = products(system.comm, &[(&images, &images)])?;
-        let factors = whiten(gram[0].as_ref());
+        let (factors, again) = whiten(gram[0].as_ref());
         space.transform(factors.as_ref())?;
+        if !again {
+            break;
+        }
     }
     Ok(())
 }
