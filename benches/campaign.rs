@@ -50,7 +50,8 @@ fn measure(path: &str, samples: &str, overrides: &[String]) -> tessera::Result<(
     let opening = start.elapsed().as_secs_f64();
     let mut failures = 0;
     let mut laps = Vec::new();
-    campaign.run(|report| {
+    let pending = campaign.ordered()?;
+    campaign.run(&pending, |report| {
         failures += usize::from(report.failure.is_some());
         laps.push(start.elapsed().as_secs_f64());
         true

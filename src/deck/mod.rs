@@ -11,6 +11,7 @@ mod models;
 mod parameter;
 mod physics;
 mod random;
+mod recycle;
 mod reference;
 mod schema;
 mod sections;
@@ -26,6 +27,7 @@ pub use models::{
 pub use parameter::{Choices, Parameter};
 pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
 pub use random::{Correlation, Matern, RandomField, Spectral, correlation_factor};
+pub use recycle::{RecycleKind, RecycleOptions};
 pub use reference::reference;
 pub use schema::schema;
 pub use sections::*;
@@ -272,9 +274,18 @@ fn inherit_solver(tree: &mut toml::Value) {
     let physics = tree.get_mut("physics").and_then(toml::Value::as_array_mut);
     for entry in physics.into_iter().flatten() {
         if let Some(own) = entry.get_mut("solver").and_then(toml::Value::as_table_mut) {
-            for (key, value) in &common {
-                own.entry(key.clone()).or_insert_with(|| value.clone());
-            }
+            fill_in(own, &common);
+        }
+    }
+}
+
+/// Adds the entries of `common` that `own` lacks, in tables within tables too.
+fn fill_in(own: &mut toml::Table, common: &toml::Table) {
+    for (key, value) in common {
+        match (own.get_mut(key), value) {
+            (Some(toml::Value::Table(own)), toml::Value::Table(common)) => fill_in(own, common),
+            (Some(_), _) => {}
+            (None, _) => drop(own.insert(key.clone(), value.clone())),
         }
     }
 }
@@ -314,6 +325,25 @@ model = "diffusion"
 solver = { max_iterations = 9 }
 boundary = [{ marker = "left", value = "h" }]
 "#;
+
+    #[test]
+    fn recycling_is_inherited_and_checked() {
+        let set = |list: &[&str]| {
+            let list: Vec<String> = list.iter().map(|s| s.to_string()).collect();
+            Deck::parse(DECK, "deck.toml", &list)
+        };
+        let deck =
+            set(&["solver.recycle.method=gcro_dr", "physics.heat.solver.recycle.dimension=7"]).unwrap();
+        let own = deck.solver_options(0).recycle;
+        assert_eq!((own.method, own.dimension, own.restart), (RecycleKind::GcroDr, 7, 40));
+        assert!(!set(&[]).unwrap().solver.recycle.is_on());
+        let error = set(&["solver.recycle={ method = \"cg\", dimension = 40 }"]).unwrap_err().to_string();
+        assert!(error.contains("solver.recycle.restart") && error.contains("must be larger"), "{error}");
+        let error = set(&["solver.recycle.method=auto", "solver.method=direct"]).unwrap_err().to_string();
+        assert!(error.contains("a direct solver has nothing to recycle"), "{error}");
+        let error = set(&["solver.recycle.method=gcrodr"]).unwrap_err().to_string();
+        assert!(error.contains("gcro_dr"), "{error}");
+    }
 
     #[test]
     fn overrides_change_what_they_name() {

@@ -1,4 +1,5 @@
 //! The sections of a deck but `[[physics]]`.
+use super::recycle::RecycleOptions;
 use super::value::{Names, ScalarOrVector};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -160,6 +161,9 @@ pub struct SolverOptions {
     /// "always" for each matrix; "auto" when the iterations that an old one costs take longer than a new one;
     /// or after so many solves. A solve that fails with an old one is repeated with a new one.
     pub refresh: Refresh,
+    /// Memory from one linear system to the next.
+    #[serde(skip_serializing_if = "RecycleOptions::is_default")]
+    pub recycle: RecycleOptions,
 }
 
 impl Default for SolverOptions {
@@ -170,6 +174,7 @@ impl Default for SolverOptions {
             max_iterations: 1000,
             petsc: String::new(),
             refresh: Refresh::default(),
+            recycle: RecycleOptions::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 use super::gating::Gating;
 use super::options::OwnOptions;
 use super::p_multigrid::PMultigrid;
+use super::recycle::{Recycler, Solved};
 use super::refresh::{Age, Sample};
 use super::schwarz::{Schwarz, SchwarzOptions};
 use crate::deck::{Refresh, SolverMethod, SolverOptions};
@@ -78,6 +79,8 @@ pub struct LinearSolver {
     setups: usize,
     /// Whether it is our factorisation that solves; an old one may serve conjugate gradients.
     direct: bool,
+    /// Our own Krylov method in the place of PETSc's, when the deck asks for it.
+    recycler: Option<Recycler>,
 }
 
 /// What the Schwarz method needs besides the matrix.
@@ -94,7 +97,8 @@ impl LinearSolver {
     /// # Errors
     /// When PETSc refuses an option.
     pub fn new(space: &Space, name: &str, options: &SolverOptions) -> Result<Self> {
-        let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
+        let recycles = options.recycle.is_on() && options.method != SolverMethod::Direct;
+        let small = !recycles && space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
         let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_"))?;
         let (mut base, mut chosen) = ("", String::new());
@@ -120,12 +124,20 @@ impl LinearSolver {
         })?;
         let preconditions_only = krylov.kind() == "preonly";
         krylov.set_initial_guess_nonzero(!preconditions_only)?;
+        let comm = space.mesh.comm.clone();
+        let recycler = if recycles { Recycler::of(&comm, &options.recycle, true)? } else { None };
+        if let Some(recycler) = &recycler {
+            if preconditions_only {
+                return Err(Error::Failed(format!("{name}: `-ksp_type preonly` leaves nothing to recycle")));
+            }
+            chosen = format!("{chosen} ({})", recycler.description());
+        }
         krylov.keep_history(options.max_iterations + 1)?;
         let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
             krylov,
             own,
-            comm: space.mesh.comm.clone(),
+            comm,
             name: name.into(),
             options: chosen,
             tolerance: options.tolerance,
@@ -137,6 +149,7 @@ impl LinearSolver {
             refresh: options.refresh,
             setups: 0,
             direct: base == DIRECT && preconditions_only,
+            recycler,
         })
     }
 
@@ -146,6 +159,11 @@ impl LinearSolver {
         self.options = "-ksp_type cg -pc_type shell".into();
         self.experts = Some(Experts { space, gating, options });
         self.p_multigrid = None;
+    }
+
+    /// The memory of earlier systems, if there is one.
+    pub fn recycler(&mut self) -> Option<&mut Recycler> {
+        self.recycler.as_mut()
     }
 
     /// The PETSc solver, to set a preconditioner of one's own.
@@ -193,6 +211,9 @@ impl LinearSolver {
             self.krylov.set_initial_guess_nonzero(true)?;
         }
         self.krylov.set_operators(matrix, self.kept.as_ref().unwrap_or(matrix))?;
+        if let Some(recycler) = &mut self.recycler {
+            recycler.operator_changed();
+        }
         self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
         Ok(start.elapsed().as_secs_f64())
     }
@@ -232,6 +253,9 @@ impl LinearSolver {
 
     fn build_from(&mut self, operator: &Matrix, matrix: &Matrix) -> Result<()> {
         self.krylov.set_operators(operator, matrix)?;
+        if let Some(recycler) = &mut self.recycler {
+            recycler.operator_changed();
+        }
         if let Some(Experts { space, gating, options }) = &self.experts {
             Schwarz::new(&self.name, space, gating, matrix, *options)
                 .and_then(|schwarz| schwarz.attach(&self.krylov))
@@ -271,33 +295,27 @@ impl LinearSolver {
         let floor = f64::MIN_POSITIVE.sqrt();
         let goal = (self.tolerance * reference).max(floor);
         let old = self.age.as_ref().filter(|age| !age.is_fresh());
-        let patience = old.map_or(self.max_iterations, |age| age.patience(self.max_iterations));
-        self.krylov.set_tolerances(0.0, goal, patience)?;
+        let patience = old.map(|age| age.patience(self.max_iterations));
         let mut solve_start = Instant::now();
-        let mut convergence = self.krylov.solve(load, solution)?;
+        let limits = (goal, patience.unwrap_or(self.max_iterations));
+        let mut solved = self.iterate(matrix, load, solution, limits)?;
         let mut wasted = 0;
-        if old.is_some() && !convergence.reason.converged() {
-            wasted = convergence.iterations;
+        if patience.is_some() && !solved.reason.converged() {
+            wasted = solved.iterations;
             if let Some(age) = &mut self.age {
                 age.failed();
             }
             // What was reached is a first guess, unless it is worse than nothing.
-            if convergence.residual.is_nan() || convergence.residual > reference {
+            if solved.residual.is_nan() || solved.residual > reference {
                 solution.set(0.0)?;
                 impose(essential, solution)?;
             }
             self.build(matrix)?;
             solve_start = Instant::now();
-            self.krylov.set_tolerances(0.0, goal, self.max_iterations)?;
-            convergence = self.krylov.solve(load, solution)?;
+            solved = self.iterate(matrix, load, solution, (goal, self.max_iterations))?;
         }
-        if !convergence.reason.converged() {
-            return Err(self.explain(
-                convergence.reason,
-                convergence.iterations,
-                convergence.residual,
-                reference,
-            ));
+        if !solved.reason.converged() {
+            return Err(self.explain(solved.reason, solved.iterations, solved.residual, reference));
         }
         let solve_seconds = solve_start.elapsed().as_secs_f64();
         let mut residual = load.duplicate()?;
@@ -307,19 +325,42 @@ impl LinearSolver {
             return Err(Error::Failed(format!("{}: the solution is not finite", self.name)));
         }
         solution.ghost_update()?;
-        let history = self.krylov.history()?;
+        let Solved { iterations, history, .. } = solved;
         if let Some(age) = &mut self.age {
-            let ends = history.first().zip(history.last()).filter(|_| convergence.iterations > 1);
+            let ends = history.first().zip(history.last()).filter(|_| iterations > 1);
             let digits = ends.map(|(first, last)| (first / last.max(floor)).log10());
             let seconds = self.comm.max(solve_seconds);
-            age.solved(Sample { seconds, iterations: convergence.iterations, digits });
+            age.solved(Sample { seconds, iterations, digits });
         }
         Ok(Outcome {
-            iterations: wasted + convergence.iterations,
+            iterations: wasted + iterations,
             residual,
             history,
             seconds: start.elapsed().as_secs_f64(),
             note: String::new(),
+        })
+    }
+
+    /// Iterates until the residual is below a goal or the iterations are used up. Collective.
+    fn iterate(
+        &mut self,
+        matrix: &Matrix,
+        load: &Vector,
+        solution: &mut Vector,
+        (goal, most): (f64, usize),
+    ) -> Result<Solved> {
+        if let Some(recycler) = &mut self.recycler {
+            let preconditioner = self.krylov.preconditioner()?;
+            return recycler.solve(matrix, &preconditioner, load, solution, (goal, most));
+        }
+        self.krylov.set_tolerances(0.0, goal, most)?;
+        let convergence = self.krylov.solve(load, solution)?;
+        Ok(Solved {
+            reason: convergence.reason,
+            iterations: convergence.iterations,
+            residual: convergence.residual,
+            history: self.krylov.history()?,
+            recycled: 0,
         })
     }
 

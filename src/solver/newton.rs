@@ -1,13 +1,14 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use super::flow::{Blocks, PressureLevel, check_steady};
 use super::options::OwnOptions;
+use super::recycle::{NewtonRecycling, Recycler};
 use super::schur::Schur;
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space, Values};
 use crate::physics::{Context, Equation, FormState, Problem};
 use crate::{Error, Result};
-use petsc_rs::{Matrix, NonlinearReason, NonlinearSolver, Vector};
-use std::cell::{Ref, RefCell};
+use petsc_rs::{KrylovSolver, Matrix, NonlinearReason, NonlinearSolver, Vector};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 /// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation.
@@ -63,10 +64,14 @@ pub struct NewtonSolver {
     /// stored, so that steps of any length mean the same.
     reference: f64,
     history: Rc<RefCell<Vec<f64>>>,
+    /// Our own linear solver, when the deck asks for it.
+    recycling: Option<NewtonRecycling>,
 }
 
 struct System {
     problem: Rc<Problem>,
+    /// Set when the tangent is assembled.
+    changed: Rc<Cell<bool>>,
     inner: RefCell<Inner>,
 }
 
@@ -120,6 +125,7 @@ impl System {
             }
             inner.assembled = Some(key);
         }
+        self.changed.set(true);
         inner.state.copy_from(x)?;
         inner.state.ghost_update()?;
         let state = inner.state.local_read()?;
@@ -135,12 +141,13 @@ impl NewtonSolver {
     /// When PETSc refuses an option.
     pub fn new(problem: &Rc<Problem>, matrix: &Matrix, options: &SolverOptions) -> Result<Self> {
         let (space, equation) = (&problem.space, problem.own_equation());
-        let chosen = petsc_options(space, equation, options);
+        let mut chosen = petsc_options(space, equation, options);
         let mut solver = NonlinearSolver::new(space.mesh.comm.mpi())?;
         let prefix = format!("{}_", problem.name);
         solver.set_prefix(&prefix)?;
         let system = Rc::new(System {
             problem: problem.clone(),
+            changed: Rc::default(),
             inner: RefCell::new(Inner {
                 coefficients: Vec::new(),
                 essential: Essential::new(space, []),
@@ -160,10 +167,21 @@ impl NewtonSolver {
         let history = Rc::new(RefCell::new(Vec::new()));
         let record = history.clone();
         solver.set_monitor(move |_, norm| record.borrow_mut().push(norm))?;
+        let recycles = options.recycle.is_on() && options.method != SolverMethod::Direct;
+        let comm = &space.mesh.comm;
+        let recycler = match recycles {
+            true => Recycler::of(comm, &options.recycle, equation.is_symmetric())?,
+            false => None,
+        };
+        // What holds the preconditioner.
+        let mut linear = match &recycler {
+            Some(_) => KrylovSolver::new(comm.mpi())?,
+            None => solver.krylov()?,
+        };
         let mut flow = None;
         if equation == Equation::NavierStokes {
             let blocks = Blocks::new(problem);
-            let mut preconditioner = solver.krylov()?.preconditioner()?;
+            let mut preconditioner = linear.preconditioner()?;
             blocks.split(space, &mut preconditioner)?;
             if chosen.contains("schur_precondition user") {
                 let (schur, matrix) = Schur::new(problem, &blocks)?;
@@ -171,7 +189,24 @@ impl NewtonSolver {
                 flow = Some((blocks, schur));
             }
         }
-        let own = OwnOptions::new(prefix, || solver.set_options(&chosen))?;
+        let own = OwnOptions::new(prefix.clone(), || {
+            let added = solver.set_options(&chosen)?;
+            if recycler.is_some() {
+                linear.set_prefix(&prefix)?;
+                linear.set_operators(matrix, matrix)?;
+                linear.set_options("")?;
+            }
+            Ok(added)
+        })?;
+        let mut recycling = None;
+        if let Some(recycler) = recycler {
+            if linear.kind() == "preonly" {
+                let name = &problem.name;
+                return Err(Error::Failed(format!("{name}: `-ksp_type preonly` leaves nothing to recycle")));
+            }
+            chosen = format!("{chosen} ({})", recycler.description());
+            recycling = Some(NewtonRecycling::attach(&solver, linear, recycler, system.changed.clone())?);
+        }
         Ok(Self {
             solver,
             system,
@@ -183,6 +218,7 @@ impl NewtonSolver {
             max_iterations: 25,
             reference: 0.0,
             history,
+            recycling,
         })
     }
 
@@ -240,7 +276,10 @@ impl NewtonSolver {
         self.system.problem.fill_unused(solution)?;
         Ok(NewtonOutcome {
             iterations: convergence.iterations,
-            linear_iterations: convergence.linear_iterations,
+            linear_iterations: match &self.recycling {
+                Some(recycling) => recycling.take_iterations(),
+                None => convergence.linear_iterations,
+            },
             history: self.history.borrow().clone(),
             failure,
         })
@@ -334,6 +373,26 @@ impl NewtonSolver {
         self.system.inner.borrow_mut().history = history;
     }
 
+    /// Goes on where another solver of the same problem is. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn take_over(&mut self, other: &Self) -> Result<()> {
+        self.resume(other.reference, other.history().map(|history| history.clone()));
+        if let (Some(mine), Some(theirs)) = (&self.recycling, &other.recycling) {
+            let copy = |list: &[Vector]| list.iter().map(Vector::try_clone).collect::<petsc_rs::Result<_>>();
+            let [space, origin] = theirs.with_memory(|memory| memory.memory().map(|(_, list)| copy(list)));
+            let lists = [space?, origin?];
+            mine.with_memory(|memory| memory.restore(lists));
+        }
+        Ok(())
+    }
+
+    /// The memory of the linear solver, if the deck asks for one.
+    pub fn recycling(&self) -> Option<&NewtonRecycling> {
+        self.recycling.as_ref()
+    }
+
     /// Whether the model has a time derivative.
     pub fn evolves(&self) -> bool {
         self.system.problem.own_equation().evolves()
@@ -390,6 +449,8 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
     let small = space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
     let direct = match options.method {
         SolverMethod::Direct => true,
+        // A factorisation leaves nothing to recycle.
+        SolverMethod::Auto if options.recycle.is_on() => false,
         SolverMethod::Auto => small || equation == Equation::Helmholtz,
         _ => false,
     };

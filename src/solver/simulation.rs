@@ -234,7 +234,7 @@ impl Simulation {
             )?;
             if let (StageSolver::Newton(old), StageSolver::Newton(new)) = (&stage.solver, &mut solver) {
                 new.set_time(initial)?;
-                new.resume(old.reference(), old.history().map(|history| history.clone()));
+                new.take_over(old)?;
             }
             stage.solver = solver;
         }

@@ -111,6 +111,26 @@ impl KrylovSolver {
         petsc!(KSPSetReusePreconditioner(self.raw, truth(reuse)))
     }
 
+    /// Whether the preconditioner is kept when the matrix changes. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn reuses_preconditioner(&self) -> Result<bool> {
+        let mut reuse = truth(false);
+        petsc!(KSPGetReusePreconditioner(self.raw, &mut reuse))?;
+        Ok(reuse == truth(true))
+    }
+
+    /// The matrix, shared with the solver. Local.
+    ///
+    /// # Errors
+    /// When none is set.
+    pub fn operator(&self) -> Result<Matrix> {
+        let mut a = null_mut();
+        petsc!(KSPGetOperators(self.raw, &mut a, null_mut()))?;
+        Matrix::share(a)
+    }
+
     /// Sets the method by PETSc's name ("cg", "gmres", "preonly", ...).
     ///
     /// # Errors
@@ -134,6 +154,16 @@ impl KrylovSolver {
     /// When a value is negative.
     pub fn set_tolerances(&mut self, relative: f64, absolute: f64, iterations: usize) -> Result<()> {
         petsc!(KSPSetTolerances(self.raw, relative, absolute, PETSC_DEFAULT as f64, int(iterations)?))
+    }
+
+    /// Relative and absolute tolerance and the largest number of iterations. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn tolerances(&self) -> Result<(f64, f64, usize)> {
+        let (mut relative, mut absolute, mut iterations) = (0.0, 0.0, 0);
+        petsc!(KSPGetTolerances(self.raw, &mut relative, &mut absolute, null_mut(), &mut iterations))?;
+        Ok((relative, absolute, iterations.max(0) as usize))
     }
 
     /// Chooses the norm of the convergence test.

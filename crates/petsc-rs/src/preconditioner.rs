@@ -120,6 +120,16 @@ impl Preconditioner {
         })
     }
 
+    /// Marks the last application as failed (`true`) or good: a failure ends the solve that it is part of
+    /// with [`crate::ConvergenceReason::DivergedPreconditionerFailed`], which is no error. For shells.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn set_failed(&mut self, failed: bool) -> Result<()> {
+        let reason = if failed { PCFailedReason_PC_SUBPC_ERROR } else { PCFailedReason_PC_NOERROR };
+        petsc!(PCSetFailedReason(self.raw, reason))
+    }
+
     /// Additive Schwarz ("asm"): the subdomains of this rank by global dof numbers, with overlap and, if
     /// given, without it (as the restricted kind needs).
     ///

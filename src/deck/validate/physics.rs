@@ -108,11 +108,13 @@ impl Checker<'_> {
             self.needs_time(p, physics);
             if let Some(solver) = physics.solver() {
                 self.petsc(&key("solver.petsc"), solver);
+                self.recycle(&key("solver.recycle"), solver);
             }
             self.boundary(p, physics);
             self.support(p, physics);
         }
         self.petsc("solver.petsc", &deck.solver);
+        self.recycle("solver.recycle", &deck.solver);
     }
 
     fn petsc(&mut self, key: &str, solver: &super::super::SolverOptions) {
@@ -122,6 +124,26 @@ impl Checker<'_> {
         }
         if !text.is_empty() && !text.starts_with('-') {
             self.add(key, format!("expected PETSc options such as \"-ksp_monitor\", found \"{text}\""));
+        }
+    }
+
+    fn recycle(&mut self, key: &str, solver: &super::super::SolverOptions) {
+        let recycle = &solver.recycle;
+        if !recycle.is_on() {
+            return;
+        }
+        if recycle.dimension >= recycle.restart {
+            let text = format!(
+                "a cycle of restart = {} vectors has no room for new ones beside dimension = {}: restart must be larger",
+                recycle.restart, recycle.dimension
+            );
+            self.add(&format!("{key}.restart"), text);
+        }
+        if solver.method == super::super::SolverMethod::Direct {
+            self.add(
+                &format!("{key}.method"),
+                "a direct solver has nothing to recycle: choose another solver.method",
+            );
         }
     }
 

@@ -18,7 +18,7 @@ use crate::mesh::Mesh;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::{Report, bytes};
-use crate::solver::{Evolution, Evolving, Flow, Simulation, StageSolver, Step};
+use crate::solver::{Evolution, Evolving, Flow, NewtonRecycling, Simulation, Stage, StageSolver, Step};
 use crate::storage::{File, Schema, Sealed, Sealing, Value, checksum};
 use crate::{Error, Result};
 use petsc_rs::Vector;
@@ -180,11 +180,20 @@ fn size(state: &State) -> u64 {
         let integrator = state.evolution.problems.iter().find(|e| e.stage == index).map(|e| &e.integrator);
         let vectors =
             integrator.map_or(1, |i| i.solutions.len() + i.storages.len() + usize::from(i.rest.is_some()));
-        numbers += vectors as u64 * stage.problem.space.global_dofs();
+        let recycled = memory(stage).map_or(0, |recycling| {
+            recycling.with_memory(|memory| memory.memory().iter().map(|(_, list)| list.len()).sum())
+        });
+        numbers += (vectors + recycled) as u64 * stage.problem.space.global_dofs();
         let history = stage.solver.history();
         numbers += history.map_or(0, |h| (h.points * h.width) as u64 * state.simulation.mesh.global_cells);
     }
     8 * numbers
+}
+
+/// What the linear solver of a problem remembers.
+fn memory(stage: &Stage) -> Option<&NewtonRecycling> {
+    let StageSolver::Newton(newton) = &stage.solver else { return None };
+    newton.recycling()
 }
 
 fn group(problem: &str) -> String {
@@ -237,6 +246,15 @@ fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u6
         }
         if let Some(rest) = &integrator.rest {
             write("rest", rest)?;
+        }
+        if let Some(recycling) = memory(stage) {
+            recycling.with_memory(|memory| {
+                // This run goes on from where a restart would: with images that are computed again.
+                memory.operator_changed();
+                memory.memory().iter().try_for_each(|(name, list)| {
+                    list.iter().enumerate().try_for_each(|(k, v)| write(&format!("{name}_{k}"), v))
+                })
+            })?;
         }
         let times: Vec<f64> = integrator.solutions.iter().map(|s| s.0).collect();
         let Flow { supplied, natural } = integrator.flow;
@@ -312,6 +330,15 @@ pub(super) fn restore(saved: &Sealed, simulation: &mut Simulation, evolution: &m
         integrator.rest = read("rest", &stage.solution)?;
         if let [supplied, natural] = numbers(file, &group, "flow")?[..] {
             integrator.flow = Flow { supplied, natural };
+        }
+        if let Some(recycling) = memory(stage) {
+            let mut lists = [Vec::new(), Vec::new()];
+            for (list, name) in lists.iter_mut().zip(["recycled", "recycled_origin"]) {
+                while let Some(v) = read(&format!("{name}_{}", list.len()), &stage.solution)? {
+                    list.push(v);
+                }
+            }
+            recycling.with_memory(|memory| memory.restore(lists));
         }
         if let StageSolver::Newton(newton) = &mut stage.solver {
             let mut history = newton.history().map(|history| history.clone());

@@ -275,6 +275,24 @@ impl Vector {
         Ok(values)
     }
 
+    /// Inner products of several vectors, each with several others, all in one reduction.
+    ///
+    /// # Errors
+    /// When the layouts differ.
+    pub fn fused_dots(groups: &[(&Vector, &[&Vector])]) -> Result<Vec<Vec<f64>>> {
+        groups.iter().try_for_each(|(y, x)| x.iter().try_for_each(|x| y.same_layout(x)))?;
+        let lists: Vec<Vec<RawVec>> = groups.iter().map(|(_, x)| x.iter().map(|v| v.raw).collect()).collect();
+        let mut values: Vec<Vec<f64>> = lists.iter().map(|list| vec![0.0; list.len()]).collect();
+        let filled = || lists.iter().zip(groups).enumerate().filter(|(_, (list, _))| !list.is_empty());
+        for (i, (list, (y, _))) in filled() {
+            petsc!(VecMDotBegin(y.raw, int(list.len())?, list.as_ptr(), values[i].as_mut_ptr()))?;
+        }
+        for (i, (list, (y, _))) in filled() {
+            petsc!(VecMDotEnd(y.raw, int(list.len())?, list.as_ptr(), values[i].as_mut_ptr()))?;
+        }
+        Ok(values)
+    }
+
     /// A norm over all ranks.
     ///
     /// # Errors

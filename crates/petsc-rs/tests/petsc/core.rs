@@ -74,6 +74,8 @@ fn vector_algebra(comm: &SimpleCommunicator) {
     y.axpby(1.0, 0.5, &x).unwrap(); // 10
     assert_eq!(x.dot(&y).unwrap(), 20.0 * n);
     assert_eq!(x.dots(&[&x, &y]).unwrap(), [4.0 * n, 20.0 * n]);
+    let groups: [(&Vector, &[&Vector]); 3] = [(&x, &[&x, &y]), (&y, &[]), (&y, &[&x])];
+    assert_eq!(Vector::fused_dots(&groups).unwrap(), [vec![4.0 * n, 20.0 * n], vec![], vec![20.0 * n]]);
     let mut z = y.try_clone().unwrap();
     z.maxpy(&[1.0, -1.0], &[&x, &y]).unwrap(); // 2
     assert_eq!(z.norm(Norm::Infinity).unwrap(), 2.0);
