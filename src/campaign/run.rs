@@ -178,7 +178,7 @@ impl<'a> Campaign<'a> {
     /// When PETSc fails or the file cannot be read.
     pub fn ordered(&mut self) -> Result<Vec<usize>> {
         let pending = self.pending()?;
-        if self.simulation.deck.campaign.order == Order::Design {
+        if self.simulation.deck.campaign.order == Order::Design || pending.len() < 3 {
             return Ok(pending);
         }
         let numbers: Vec<u64> = pending.iter().map(|&sample| self.selection.numbers[sample] as u64).collect();

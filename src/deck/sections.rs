@@ -545,7 +545,7 @@ impl Default for CampaignSection {
         Self {
             design: Design::Sobol,
             samples: 16,
-            order: Order::Nearest,
+            order: Order::Design,
             seed: 0,
             file: "dataset.h5".into(),
             frames: Frames::All,
@@ -565,7 +565,7 @@ impl Default for CampaignSection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// That of the design.
+    /// That of the design: a campaign that is stopped leaves its first samples, which fill the ranges as well.
     Design,
     /// From neighbour to neighbour, by parameters and the low frequencies of random fields: a solution is then a good
     /// first guess for the next.
