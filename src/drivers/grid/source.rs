@@ -129,7 +129,7 @@ impl Source {
         file.write_parameters(&self.parameters)?;
         let codes: Vec<u8> = self.status.iter().map(|status| status.code()).collect();
         file.write_array("/status", &[codes.len() as u64], &codes)?;
-        file.set("/status", "meaning", "0 pending, 1 done, 2 failed")?;
+        file.set("/status", "meaning", "0 pending, 1 done, 2 failed, 3 not needed")?;
         if self.file.exists("/sample") {
             let (shape, numbers) = self.file.read_array::<u64>("/sample")?;
             file.write_array("/sample", &shape, &numbers)?;
