@@ -18,7 +18,7 @@ const PLATE: &str = r#"
 box = { cell = "triangle", cells = [12, 8] }
 [parameters]
 k = { default = 2.0, range = [1.0, 4.0] }
-h = { default = 3.0, range = [1.0, 9.0] }
+h = 3.0
 warm = { default = 1.0, range = [0.5, 2.0] }
 stiff = { default = 3.0, range = [2.0, 8.0] }
 [[physics]]
@@ -154,7 +154,7 @@ fn every_choice_gives_the_same_fields(comm: &Comm) {
         let [heat, stress] = efforts else { panic!("two problems") };
         assert!(efforts.iter().all(|effort| effort.accepted + effort.solved == 36));
         if settings.is_empty() || settings == ["solver.method=direct"] {
-            // 1 + k x, and h on one side; stiff + y and a constant.
+            // 1 + k x at two points, and h on one side; stiff + y and a constant.
             assert_eq!((heat.operator.clone(), stress.operator.clone()), (Some(Ok(3)), Some(Ok(2))));
             assert!(heat.accepted >= 8, "{heat:?}");
             assert!(heat.basis <= 28 && heat.setups <= heat.solved, "{heat:?}");
@@ -190,7 +190,6 @@ source = 1.0
 marker = ["left", "right"]
 value = 0.0
 [campaign]
-design = "random"
 samples = 12
 [solver]
 method = "amg"
@@ -203,7 +202,6 @@ tolerance = 1e-10
     for text in [random, softening.as_str()] {
         compare(comm, text, &[&[], &["solver.refresh=3"], &["campaign.guess=last"]], |settings, efforts| {
             let last = efforts.last().unwrap();
-            assert_eq!(last.accepted, 0);
             if settings.is_empty() {
                 assert!(matches!(last.operator, Some(Err(_))), "{last:?}");
             }
@@ -227,7 +225,7 @@ marker = "left"
 value = [1.0, 0.0]
 [[physics.boundary]]
 marker = "right"
-absorbing = true
+absorbing = "k"
 [campaign]
 samples = 9
 [solver]
@@ -237,9 +235,9 @@ tolerance = 1e-10
 }
 
 fn failed_samples_leave_nothing_behind(comm: &Comm) {
-    let text = PLATE.replace("source = \"warm*y\"", "source = \"warm*y + 0*sqrt(h - 3)\"");
+    let text = PLATE.replace("source = \"warm*y\"", "source = \"warm*y + 0*sqrt(k - 2)\"");
     compare(comm, &text, &[&[]], |_, efforts| {
-        // A quarter of the range of h fails; the stress of such a sample is not reached.
+        // A third of the range of k fails; the stress of such a sample is not reached.
         assert!(efforts[0].accepted + efforts[0].solved < 32 && efforts[0].accepted > 0, "{efforts:?}");
         assert_eq!(efforts[0].accepted + efforts[0].solved, efforts[1].accepted + efforts[1].solved);
     });

@@ -312,8 +312,7 @@ impl StageMemory {
         let reference = solver.free_norm(&stage.load, &stage.essential)?;
         let relative =
             solver.free_norm(residual, &stage.essential)? / reference.max(f64::MIN_POSITIVE.sqrt());
-        // False for what is not a number.
-        if !(relative <= self.tolerance) {
+        if relative.is_nan() || relative > self.tolerance {
             return Ok(false);
         }
         let seconds = start.elapsed().as_secs_f64();
