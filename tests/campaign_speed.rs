@@ -235,7 +235,7 @@ tolerance = 1e-10
 }
 
 fn failed_samples_leave_nothing_behind(comm: &Comm) {
-    let text = PLATE.replace("source = \"warm*y\"", "source = \"warm*y + 0*sqrt(k - 2)\"");
+    let text = PLATE.replace("source = \"warm*y\"", "source = \"warm*y + sqrt(k - 2)\"");
     compare(comm, &text, &[&[]], |_, efforts| {
         // A third of the range of k fails; the stress of such a sample is not reached.
         assert!(efforts[0].accepted + efforts[0].solved < 32 && efforts[0].accepted > 0, "{efforts:?}");
