@@ -157,7 +157,7 @@ fn draws(simulation: &mut Simulation, sample: u64) -> Vec<Vec<f64>> {
 /// Two fields correlate by the given number with each other, at a point and a distance apart, and keep their own
 /// covariances.
 fn correlated(comm: &Comm) {
-    if comm.size() != 2 {
+    if comm.size() != 1 {
         return;
     }
     let random = "kind = \"matern\"\nrange = 0.4\nseed = 1\n[random.h]\nkind = \"matern\"\nrange = 0.4\n\
@@ -375,7 +375,8 @@ fn ranks(world: &Comm) {
             let weighed = |i: usize, v: &f64| v * ((plan.range().start + i as u64) as f64 * 0.37).sin();
             means.push(world.sum(block.iter().enumerate().map(|(i, v)| weighed(i, v)).sum::<f64>()));
         }
-        assert_eq!(means[0], means[2], "{mesh}");
+        // A parallel factorisation adds up in the order in which messages come.
+        assert!((means[0] - means[2]).abs() < 1e-11, "{mesh}: {means:?}");
         assert!((means[0] - means[1]).abs() > 1e-3);
         let own = means.clone();
         let alone = alone(world, mesh, random);
