@@ -125,20 +125,20 @@ fn matern_in_each_dimension(comm: &Comm) {
 
 /// Powers that are no whole numbers: the exponential covariance and others on triangles, less and more than one solve.
 fn fractional_matern(comm: &Comm) {
-    if comm.size() != 2 {
-        // The draws are the same on other ranks, see `ranks`.
+    if comm.size() != 1 {
+        // A dozen solves a draw: quickest on one rank. The draws are the same on others, see `ranks`.
         return;
     }
     assert!((matern(0.5, 0.1, 0.3) - (-2.0f64 / 3.0).exp()).abs() < 1e-12);
     for (mesh, smoothness, discretisation) in [
         // Of a rough field a part of the variance is in waves shorter than the cells, about (kappa h / pi)^(2 nu).
-        ("cell = \"triangle\", cells = [40, 40]", 0.5, 0.06),
-        ("cell = \"triangle\", cells = [30, 30]", 1.7, 0.03),
+        ("cell = \"triangle\", cells = [32, 32]", 0.5, 0.08),
+        ("cell = \"triangle\", cells = [24, 24]", 1.7, 0.03),
         ("cell = \"interval\", cells = [200]", 0.8, 0.03),
     ] {
         let random = format!("kind = \"matern\"\nrange = 0.3\nsmoothness = {smoothness}\nseed = 3");
         let mut simulation = simulation(comm, mesh, &random);
-        let distances = [0.0, 0.1, 0.2, 0.3];
+        let distances = [0.0, 0.125, 0.25, 0.375];
         let found = statistics(comm, &mut simulation, &distances.map(|r| [0.5 + r, 0.5, 0.0]));
         let expected = distances.map(|r| matern(smoothness, r, 0.3));
         compare(&format!("smoothness {smoothness}, {mesh}"), comm, &found, &expected, discretisation);
@@ -157,7 +157,7 @@ fn draws(simulation: &mut Simulation, sample: u64) -> Vec<Vec<f64>> {
 /// Two fields correlate by the given number with each other, at a point and a distance apart, and keep their own
 /// covariances.
 fn correlated(comm: &Comm) {
-    if comm.size() != 2 {
+    if comm.size() != 1 {
         return;
     }
     let random = "kind = \"matern\"\nrange = 0.4\nseed = 1\n[random.h]\nkind = \"matern\"\nrange = 0.4\n\
@@ -375,7 +375,8 @@ fn ranks(world: &Comm) {
             let weighed = |i: usize, v: &f64| v * ((plan.range().start + i as u64) as f64 * 0.37).sin();
             means.push(world.sum(block.iter().enumerate().map(|(i, v)| weighed(i, v)).sum::<f64>()));
         }
-        assert_eq!(means[0], means[2], "{mesh}");
+        // A parallel factorisation adds up in the order in which messages come.
+        assert!((means[0] - means[2]).abs() < 1e-11, "{mesh}: {means:?}");
         assert!((means[0] - means[1]).abs() > 1e-3);
         let own = means.clone();
         let alone = alone(world, mesh, random);

@@ -182,7 +182,7 @@ mod tests {
     fn deck(parameters: &str) -> crate::Result<Deck> {
         let text = format!(
             "[mesh]\nbox = {{ cell = \"interval\", cells = [4] }}\n[parameters]\n{parameters}\n[[physics]]\n\
-             model = \"diffusion\"\n"
+             model = \"diffusion\"\nreaction = 1\n"
         );
         Deck::parse(&text, "deck.toml", &[])
     }
