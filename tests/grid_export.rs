@@ -104,6 +104,7 @@ fn exact_fields(comm: &Comm) {
                     let mean = values.iter().sum::<f64>() / values.len() as f64;
                     let attribute = |name: &str| match file.get("/outputs/u", name).unwrap() {
                         Some(Value::Floats(list)) => list[0],
+                        Some(Value::Float(number)) => number,
                         other => panic!("{name}: {other:?}"),
                     };
                     assert!(
