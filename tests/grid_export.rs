@@ -9,7 +9,7 @@ use tessera::drivers::{campaign, run, run::RunOptions};
 use tessera::fem::grid::Placement;
 use tessera::parallel::Comm;
 use tessera::report::Level;
-use tessera::storage::{Reader, Slab};
+use tessera::storage::{Reader, Slab, Value};
 
 fn quiet() -> RunOptions {
     RunOptions { level: Level::Quiet, ..RunOptions::default() }
@@ -102,8 +102,10 @@ fn exact_fields(comm: &Comm) {
                     }
                     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
                     let mean = values.iter().sum::<f64>() / values.len() as f64;
-                    let attribute = |name: &str| {
-                        file.get("/outputs/u", name).unwrap().unwrap().to_string().parse::<f64>().unwrap()
+                    let attribute = |name: &str| match file.get("/outputs/u", name).unwrap() {
+                        Some(Value::Floats(list)) => list[0],
+                        Some(Value::Float(number)) => number,
+                        other => panic!("{name}: {other:?}"),
                     };
                     assert!(
                         (attribute("min") - least).abs() < 1e-12 && (attribute("mean") - mean).abs() < 1e-9

@@ -157,7 +157,11 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
         let in_order = source.deck.as_ref().map_or(Vec::new(), in_order);
         let parameters = &source.parameters.values[number * width..][..width];
         for (formula, array) in formulas.iter().zip(&mut values) {
-            put(array, &[sample], &formula.evaluate(&points, &mask, parameters, &in_order))?;
+            let values = match done {
+                true => formula.evaluate(&points, &mask, parameters, &in_order),
+                false => nothing(1),
+            };
+            put(array, &[sample], &values)?;
         }
         for (field, array) in outputs.iter().zip(&mut solutions) {
             let sampler = &samplers[degree(field) - 1];
