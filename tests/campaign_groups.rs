@@ -52,6 +52,7 @@ samples = 13
 seed = 3
 [solver]
 method = "direct"
+tolerance = 1e-12
 "#;
 
 fn deck(folder: &Path, overrides: &[&str]) -> Deck {

@@ -35,6 +35,7 @@ kind = "average"
 samples = 120
 [solver]
 method = "direct"
+tolerance = 1e-12
 [output]
 directory = "out"
 "#;
