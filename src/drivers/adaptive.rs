@@ -71,7 +71,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
     if done == 0 {
         return Err(Error::Failed(format!("no sample could be solved: {first}")));
     }
-    let model = train::write(&simulation, &offline, &[path.clone()], options, report)?;
+    let model = train::write(&simulation, &offline, std::slice::from_ref(&path), options, report)?;
     report.finish(&[path, model]);
     Ok(())
 }
