@@ -84,7 +84,7 @@ fn approaches_the_best_relaxation(comm: &Comm) {
     assert!((contextual.optimum.unwrap() / optimum - 1.0).abs() < 0.02);
 }
 
-/// A run that stops and goes on from a checkpoint makes the choices of one that does not (compared on one rank).
+/// A run that stops and goes on from a checkpoint makes the choices of one that does not.
 fn checkpoints_keep_what_was_learnt(comm: &Comm) {
     with_folder(comm, |folder| {
         let parse = |name: &str, set: &[&str]| {
@@ -117,10 +117,7 @@ fn checkpoints_keep_what_was_learnt(comm: &Comm) {
             let table: Vec<f64> = reader.array("/log/steps").unwrap().1;
             table.into_iter().skip(place).step_by(columns.len()).collect::<Vec<f64>>()
         };
-        let (whole, parts) = (steps("whole"), steps("parts"));
-        assert_eq!((whole.len(), &whole[..13]), (parts.len(), &parts[..13]));
-        // On several ranks a count may differ by one after the restart, and the choices that follow from it.
-        assert!(comm.size() > 1 || whole == parts, "{whole:?} {parts:?}");
+        assert_eq!(steps("whole"), steps("parts"));
     });
 }
 
