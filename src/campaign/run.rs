@@ -113,6 +113,7 @@ impl<'a> Campaign<'a> {
                 if simulation.deck.campaign.design == Design::Adaptive {
                     adaptive::create(file, &simulation.deck)?;
                 }
+                create_tuning(file, simulation, selection.samples.len())?;
                 for (name, _, plan) in &inputs {
                     let input = Field::nodes(name, "", 1, 1, plan).meaning("Gaussian random field");
                     file.create_input(&input, selection.samples.len() as u64)?;
@@ -131,6 +132,9 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
+        if times.is_none() {
+            replay_tuning(&dataset, simulation, selection)?;
+        }
         let guesses = Guesses::new(simulation, &selection.samples);
         Ok(Self { simulation, dataset, guesses, selection: selection.clone(), plans, inputs, times })
     }
@@ -272,6 +276,12 @@ impl<'a> Campaign<'a> {
             Err(other) => return Err(other),
         };
         let seconds = comm.max(start.elapsed().as_secs_f64());
+        for stage in &self.simulation.stages {
+            if let Some((arm, loss)) = stage.solver.tuning().and_then(|t| t.newest()) {
+                self.dataset.write_cost(sample, &format!("arm/{}", stage.problem.name), arm as f64)?;
+                self.dataset.write_cost(sample, &format!("loss/{}", stage.problem.name), loss)?;
+            }
+        }
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
         let sample = self.selection.numbers[sample];
         Ok(SampleReport { sample, iterations, seconds, failure, retried })
@@ -363,9 +373,45 @@ fn careful(simulation: &Simulation) -> Result<Simulation> {
             method: if small { SolverMethod::Direct } else { SolverMethod::Auto },
             max_iterations: options.max_iterations.saturating_mul(2),
             petsc: String::new(),
+            tune: None,
             ..options
         }
     })
+}
+
+/// Makes room for the choices of tuned solvers in a new dataset. Collective.
+fn create_tuning(file: &File, simulation: &Simulation, samples: usize) -> Result<()> {
+    for stage in &simulation.stages {
+        let Some(tuning) = stage.solver.tuning() else { continue };
+        for (what, meaning) in [
+            ("arm", "number of the solver that the bandit chose (attribute arms)"),
+            ("loss", "what the solve cost, in the unit of solver.tune.loss"),
+        ] {
+            let path = format!("/cost/{what}/{}", stage.problem.name);
+            file.write_array(&path, &[samples as u64], &vec![f64::NAN; samples])?;
+            file.set(&path, "meaning", meaning)?;
+            file.set(&path, "arms", tuning.arms.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// Tuned solvers learn from the samples that are there already. Collective.
+fn replay_tuning(dataset: &DatasetFile, simulation: &mut Simulation, selection: &Selection) -> Result<()> {
+    let done = dataset.done()?;
+    for stage in &mut simulation.stages {
+        let name = stage.problem.name.clone();
+        let Some(tuning) = stage.solver.tuning_mut() else { continue };
+        let (Some(arms), Some(losses)) =
+            (dataset.cost(&format!("arm/{name}"))?, dataset.cost(&format!("loss/{name}"))?)
+        else {
+            continue;
+        };
+        for &sample in &done {
+            tuning.replay_at(&selection.context(0.0, sample), arms[sample], losses[sample]);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file's deck describes the same problems: what it says of output, campaign and reduced models

@@ -164,6 +164,9 @@ pub struct SolverOptions {
     /// Memory from one linear system to the next.
     #[serde(skip_serializing_if = "RecycleOptions::is_default")]
     pub recycle: RecycleOptions,
+    /// Chooses among settings by what earlier systems of a campaign or of a run in time cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tune: Option<TuneSection>,
 }
 
 impl Default for SolverOptions {
@@ -175,6 +178,7 @@ impl Default for SolverOptions {
             petsc: String::new(),
             refresh: Refresh::default(),
             recycle: RecycleOptions::default(),
+            tune: None,
         }
     }
 }
@@ -203,6 +207,69 @@ pub enum RefreshWord {
     Always,
     /// By measured times.
     Auto,
+}
+
+/// Tuning of a solver by a bandit: Tsallis-INF or, with a context, regression on Chebyshev polynomials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TuneSection {
+    /// Settings to choose from: PETSc options such as "-pc_type sor"; they stand before those of `petsc`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1000))]
+    pub arms: Option<Vec<String>>,
+    /// A relaxation parameter to choose a value of, with each of `arms` if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relaxation: Option<RelaxationSection>,
+    /// What is to be small.
+    pub loss: TuneLoss,
+    /// Seed of the choices.
+    #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
+    pub seed: u64,
+    /// What the cost of a system may depend on: expressions of parameters and t, such as "k". The choice then approaches the
+    /// best one for each system, not the best fixed one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub context: Vec<String>,
+    /// Solves every system with all arms, so that the regret is known exactly: for study.
+    pub oracle: bool,
+}
+
+impl Default for TuneSection {
+    fn default() -> Self {
+        Self {
+            arms: None,
+            relaxation: None,
+            loss: TuneLoss::Iterations,
+            seed: 0,
+            context: Vec::new(),
+            oracle: false,
+        }
+    }
+}
+
+/// Equidistant values of a relaxation parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RelaxationSection {
+    /// PETSc's option, such as "-pc_sor_omega".
+    pub option: String,
+    /// First value.
+    pub from: f64,
+    /// Last value.
+    pub to: f64,
+    /// Number of values.
+    #[schemars(range(min = 2, max = 1000))]
+    pub levels: usize,
+}
+
+/// What a tuned solve costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TuneLoss {
+    /// Iterations of the linear solver.
+    Iterations,
+    /// Wall-clock time of set-up and solve.
+    Seconds,
 }
 
 /// Kinds of linear solver.

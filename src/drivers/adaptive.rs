@@ -54,6 +54,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             !signalled()
         })
     })?;
+    adaptive.campaign().simulation().tuning_report().iter().for_each(|line| report.line(line));
     let (pending, done) = (adaptive.campaign().pending()?.len(), adaptive.done()?);
     let status = adaptive.campaign().dataset().status()?;
     let failed: Vec<usize> = (0..samples).filter(|&i| status[i] == Status::Failed).collect();
@@ -70,7 +71,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
     if done == 0 {
         return Err(Error::Failed(format!("no sample could be solved: {first}")));
     }
-    let model = train::write(&simulation, &offline, &[path.clone()], options, report)?;
+    let model = train::write(&simulation, &offline, std::slice::from_ref(&path), options, report)?;
     report.finish(&[path, model]);
     Ok(())
 }

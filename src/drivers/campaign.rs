@@ -68,6 +68,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let hand_out = HandOut::new(&groups, order.len())?;
     let mut work = Work::start();
     let mut shown = 0;
+    let mut tuned = Vec::new();
     let worked = report.phase("samples", || -> Result<Vec<Effort>> {
         campaign.recall()?;
         while let Some(place) = hand_out.next(options.signals.arrived())? {
@@ -85,6 +86,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
             work.add(&sample);
         }
         let efforts = campaign.efforts();
+        tuned = campaign.simulation().tuning_report();
         campaign.close()?;
         Ok(efforts)
     });
@@ -126,6 +128,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     dataset.close()?;
     done.print(&report);
     show_efforts(&groups, &report, &efforts);
+    tuned.iter().for_each(|line: &String| report.line(line));
     report.line(format!("{solved} samples done, {} failed", status.len() - solved));
     if !table.is_empty() && solved > 0 {
         report.table(&table);

@@ -3,13 +3,15 @@ use super::flow::{Blocks, PressureLevel, check_steady};
 use super::options::OwnOptions;
 use super::recycle::{NewtonRecycling, Recycler};
 use super::schur::Schur;
+use super::tuning::{self, Tuning};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space, Values};
 use crate::physics::{Context, Equation, FormState, Problem};
 use crate::{Error, Result};
-use petsc_rs::{KrylovSolver, Matrix, NonlinearReason, NonlinearSolver, Vector};
+use petsc_rs::{KrylovSolver, Matrix, NonlinearConvergence, NonlinearReason, NonlinearSolver, Vector};
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
+use std::time::Instant;
 
 /// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation.
 const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
@@ -60,6 +62,10 @@ pub struct NewtonSolver {
     pub options: String,
     pub(super) tolerance: f64,
     max_iterations: usize,
+    /// What chooses the linear solver of each solve, if anything does, and the arm in use.
+    pub(super) tuning: Option<Tuning>,
+    arm: Option<usize>,
+    linear_options: SolverOptions,
     /// Largest residual of a first guess so far, what later ones are compared with; in time as an amount of what is
     /// stored, so that steps of any length mean the same.
     reference: f64,
@@ -216,6 +222,9 @@ impl NewtonSolver {
             options: chosen,
             tolerance: options.tolerance,
             max_iterations: 25,
+            tuning: None,
+            arm: None,
+            linear_options: tuning::iterative(options),
             reference: 0.0,
             history,
             recycling,
@@ -266,8 +275,17 @@ impl NewtonSolver {
         let floor = (tolerance * 1e-3 * self.reference * scale).max(f64::MIN_POSITIVE);
         self.solver.set_tolerances(tolerance, floor, 1e-14, self.max_iterations)?;
         self.history.borrow_mut().clear();
-        self.own.activate()?;
-        let convergence = self.solver.solve(None, solution)?;
+        let convergence = match self.tuning.take() {
+            None => {
+                self.own.activate()?;
+                self.solver.solve(None, solution)?
+            }
+            Some(mut tuning) => {
+                let result = self.solve_tuned(&mut tuning, context, solution);
+                self.tuning = Some(tuning);
+                result?
+            }
+        };
         solution.ghost_update()?;
         let failure = match convergence.reason.converged() {
             true => None,
@@ -283,6 +301,75 @@ impl NewtonSolver {
             history: self.history.borrow().clone(),
             failure,
         })
+    }
+
+    /// Solves with the linear solver that a bandit chooses, with another if that fails. Collective.
+    fn solve_tuned(
+        &mut self,
+        tuning: &mut Tuning,
+        context: &Context,
+        solution: &mut Vector,
+    ) -> Result<NonlinearConvergence> {
+        let guess = solution.try_clone()?;
+        let mut tries = 0;
+        let (convergence, loss) = loop {
+            let arm = tuning.choose(context);
+            let (convergence, loss) = self.solve_with(tuning, arm, solution)?;
+            tries += 1;
+            match convergence.reason {
+                NonlinearReason::DivergedLinearSolve => tuning.fail(),
+                _ => break (convergence, loss),
+            }
+            if tries == tuning::TRIES {
+                return Ok(convergence);
+            }
+            solution.copy_from(&guess)?;
+        };
+        let mut all = None;
+        if tuning.oracle {
+            let history = self.history.borrow().clone();
+            let chosen = self.arm;
+            let mut losses = vec![f64::NAN; tuning.arms.len()];
+            for arm in 0..losses.len() {
+                if chosen == Some(arm) {
+                    losses[arm] = loss;
+                    continue;
+                }
+                let (other, loss) = self.solve_with(tuning, arm, &mut guess.try_clone()?)?;
+                if other.reason.converged() {
+                    losses[arm] = loss;
+                }
+            }
+            *self.history.borrow_mut() = history;
+            all = Some(losses);
+        }
+        tuning.learn(loss, all.as_deref());
+        Ok(convergence)
+    }
+
+    fn solve_with(
+        &mut self,
+        tuning: &Tuning,
+        arm: usize,
+        solution: &mut Vector,
+    ) -> Result<(NonlinearConvergence, f64)> {
+        if self.arm != Some(arm) {
+            let problem = &self.system.problem;
+            let options = tuning::with_arm(&self.linear_options, &tuning.arms[arm]);
+            let text = petsc_options(&problem.space, problem.own_equation(), &options);
+            // Nothing of another arm stays behind.
+            let mut krylov = self.solver.krylov()?;
+            krylov.set_type("preonly")?;
+            krylov.preconditioner()?.set_type("none")?;
+            self.own = OwnOptions::new(krylov.prefix(), || self.solver.set_options(&text))?;
+            (self.arm, self.options) = (Some(arm), text);
+        }
+        self.own.activate()?;
+        self.history.borrow_mut().clear();
+        let start = Instant::now();
+        let convergence = self.solver.solve(None, solution)?;
+        let loss = tuning.measure(convergence.linear_iterations, start.elapsed().as_secs_f64());
+        Ok((convergence, loss))
     }
 
     /// Sets the essential unknowns of a state to their values at the last [`NewtonSolver::set_time`].

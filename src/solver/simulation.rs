@@ -5,6 +5,7 @@ use super::linear::{LinearSolver, Outcome, rigid_body_modes};
 use super::newton::NewtonSolver;
 use super::random::RandomFields;
 use super::schwarz::SchwarzOptions;
+use super::tuning::{TunedSolver, Tuning};
 use crate::deck::{Deck, SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space};
 use crate::mesh::Mesh;
@@ -21,6 +22,8 @@ use std::time::Instant;
 pub enum StageSolver {
     /// One linear system.
     Linear(Box<LinearSolver>),
+    /// One linear system, by a solver that is chosen anew each time.
+    Tuned(Box<TunedSolver>),
     /// A nonlinear system, or one in each time step.
     Newton(Box<NewtonSolver>),
 }
@@ -28,8 +31,16 @@ pub enum StageSolver {
 impl StageSolver {
     /// What solves one of the deck's problems. Collective.
     fn new(deck: &Deck, options: &SolverOptions, problem: &Rc<Problem>, matrix: &Matrix) -> Result<Self> {
+        let comm = &problem.space.mesh.comm;
+        let tuning = comm.agree(Tuning::of(deck, options, comm))?;
         if problem.model.equation().is_some() {
-            return Ok(Self::Newton(Box::new(NewtonSolver::new(problem, matrix, options)?)));
+            let mut newton = NewtonSolver::new(problem, matrix, options)?;
+            newton.tuning = tuning;
+            return Ok(Self::Newton(Box::new(newton)));
+        }
+        if let Some(tuning) = tuning {
+            let tuned = TunedSolver::new(&problem.space, &problem.name, options, tuning);
+            return Ok(Self::Tuned(Box::new(tuned)));
         }
         let mut solver = LinearSolver::new(&problem.space, &problem.name, options)?;
         if options.method == SolverMethod::Schwarz {
@@ -44,15 +55,33 @@ impl StageSolver {
     pub fn linear(&mut self) -> Option<&mut LinearSolver> {
         match self {
             Self::Linear(solver) => Some(solver),
-            Self::Newton(_) => None,
+            Self::Tuned(_) | Self::Newton(_) => None,
         }
     }
 
     /// Internal variables at the last accepted step, if the model has any.
     pub fn history(&self) -> Option<Ref<'_, History>> {
         match self {
-            Self::Linear(_) => None,
+            Self::Linear(_) | Self::Tuned(_) => None,
             Self::Newton(solver) => solver.history(),
+        }
+    }
+
+    /// What tunes it, if anything does.
+    pub fn tuning(&self) -> Option<&Tuning> {
+        match self {
+            Self::Linear(_) => None,
+            Self::Tuned(solver) => Some(&solver.tuning),
+            Self::Newton(solver) => solver.tuning.as_ref(),
+        }
+    }
+
+    /// The same, to go on with an earlier run's choices.
+    pub fn tuning_mut(&mut self) -> Option<&mut Tuning> {
+        match self {
+            Self::Linear(_) => None,
+            Self::Tuned(solver) => Some(&mut solver.tuning),
+            Self::Newton(solver) => solver.tuning.as_mut(),
         }
     }
 
@@ -60,6 +89,7 @@ impl StageSolver {
     pub fn options(&self) -> &str {
         match self {
             Self::Linear(solver) => &solver.options,
+            Self::Tuned(solver) => &solver.label,
             Self::Newton(solver) => &solver.options,
         }
     }
@@ -232,13 +262,26 @@ impl Simulation {
                 &stage.problem,
                 &stage.matrix,
             )?;
-            if let (StageSolver::Newton(old), StageSolver::Newton(new)) = (&stage.solver, &mut solver) {
-                new.set_time(initial)?;
-                new.take_over(old)?;
+            match (&mut stage.solver, &mut solver) {
+                (StageSolver::Newton(old), StageSolver::Newton(new)) => {
+                    new.set_time(initial)?;
+                    new.take_over(old)?;
+                    new.tuning = old.tuning.take();
+                }
+                (StageSolver::Tuned(old), StageSolver::Tuned(new)) => {
+                    std::mem::swap(&mut old.tuning, &mut new.tuning);
+                }
+                _ => {}
             }
             stage.solver = solver;
         }
         Ok(())
+    }
+
+    /// How the tuned solvers fared: lines for the end of a run.
+    pub fn tuning_report(&self) -> Vec<String> {
+        let report = |s: &Stage| s.solver.tuning().map_or(Vec::new(), |t| t.report(&s.problem.name));
+        self.stages.iter().flat_map(report).collect()
     }
 
     /// The space of a field.
@@ -253,6 +296,9 @@ impl Stage {
         let start = Instant::now();
         self.essential = self.problem.essential(context)?;
         self.check_support()?;
+        if let StageSolver::Tuned(solver) = &mut self.solver {
+            solver.set_context(context);
+        }
         self.problem.assemble(context, &self.essential, &mut self.matrix, &mut self.load)?;
         self.assembly_seconds = start.elapsed().as_secs_f64();
         Ok(())
@@ -295,15 +341,22 @@ impl Stage {
 
     /// Builds the preconditioner of the assembled matrix. Collective.
     pub fn prepare(&mut self) -> Result<()> {
-        let StageSolver::Linear(solver) = &mut self.solver else { return Ok(()) };
-        self.preparation_seconds = solver.set_matrix(&self.matrix)?;
+        self.preparation_seconds = match &mut self.solver {
+            StageSolver::Linear(solver) => solver.set_matrix(&self.matrix)?,
+            StageSolver::Tuned(solver) => solver.set_matrix(&self.matrix)?,
+            StageSolver::Newton(_) => return Ok(()),
+        };
         Ok(())
     }
 
     /// Solves the assembled system with the prepared preconditioner, and passes the solution on. Collective.
     pub fn solve_assembled(&mut self) -> Result<()> {
-        let StageSolver::Linear(solver) = &mut self.solver else { return Ok(()) };
-        self.outcome = solver.solve(&self.matrix, &self.load, &self.essential, &mut self.solution)?;
+        let (matrix, load, essential) = (&self.matrix, &self.load, &self.essential);
+        self.outcome = match &mut self.solver {
+            StageSolver::Linear(solver) => solver.solve(matrix, load, essential, &mut self.solution)?,
+            StageSolver::Tuned(solver) => solver.solve(matrix, load, essential, &mut self.solution)?,
+            StageSolver::Newton(_) => return Ok(()),
+        };
         self.outcome.seconds += std::mem::take(&mut self.preparation_seconds);
         self.publish()
     }

@@ -301,6 +301,21 @@ impl DatasetFile {
         Ok(String::from_utf8_lossy(&row[..end]).into_owned())
     }
 
+    /// Writes a further cost of a sample, `/cost/<name>`, if the file has room for it; every rank gives the same.
+    pub fn write_cost(&self, sample: usize, name: &str, value: f64) -> Result<()> {
+        let path = format!("/cost/{name}");
+        if self.file.exists(&path) { self.entry(&path, sample, &[value]) } else { Ok(()) }
+    }
+
+    /// The values of a further cost, one a sample, if the file has them.
+    pub fn cost(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        let path = format!("/cost/{name}");
+        if !self.file.exists(&path) {
+            return Ok(None);
+        }
+        Ok(Some(self.file.read_array(&path)?.1))
+    }
+
     /// Marks a sample as done or failed, after everything else of it has reached the disk.
     pub fn finish_sample(&self, sample: usize, status: Status, iterations: u64, seconds: f64) -> Result<()> {
         self.entry(ITERATIONS, sample, &[iterations as f64])?;

@@ -470,6 +470,62 @@ fn other_sections() -> Vec<Case> {
             &["deck.toml:28:1: campaign: the design \"grid\" needs `levels`"],
         ),
         case(
+            "more initial samples than there may be",
+            after("[campaign]\ndesign = \"adaptive\"\nsamples = 3\nadaptive = { initial = 4 }"),
+            &["deck.toml:31:24: campaign.adaptive.initial: more initial samples (4) than `samples` (3)"],
+        ),
+        case(
+            "adaptive options of another design",
+            after("[campaign]\nadaptive = { candidates = 10 }"),
+            &["deck.toml:29:12: campaign.adaptive: does not belong to this `design`"],
+        ),
+        case(
+            "misspelt option of an adaptive design",
+            after("[campaign]\ndesign = \"adaptive\"\nadaptive = { candidate = 10 }"),
+            &["deck.toml:30:14: campaign.adaptive.candidate: unknown key; did you mean \"candidates\"?"],
+        ),
+        case(
+            "adaptive design with random fields",
+            after("[random.g]\nkind = \"matern\"\nrange = 0.5\n[campaign]\ndesign = \"adaptive\""),
+            &["deck.toml:32:10: campaign.design: an adaptive design needs a reduced model, which has no random fields"],
+        ),
+        case(
+            "nothing to tune",
+            after("[solver]\ntune = { seed = 1 }"),
+            &["deck.toml:29:8: solver.tune: expected `arms` or `relaxation`: there is nothing to choose from"],
+        ),
+        case(
+            "arms that are none",
+            after("[solver]\ntune = { arms = [\"pc_type sor\", \"-pc_type ilu\", \"-pc_type ilu\"] }"),
+            &[
+                "deck.toml:29:18: solver.tune.arms[0]: \"pc_type sor\" is no PETSc option",
+                "deck.toml:29:49: solver.tune.arms[2]: the arm \"-pc_type ilu\" is there twice",
+            ],
+        ),
+        case(
+            "relaxation without a range",
+            after("[solver.tune.relaxation]\noption = \"pc_sor_omega\"\nfrom = 1.5\nto = 1.0\nlevels = 5"),
+            &[
+                "deck.toml:29:10: solver.tune.relaxation.option: \"pc_sor_omega\" is no PETSc option",
+                "deck.toml:30:8: solver.tune.relaxation.from: expected less than `to` (1), found 1.5",
+            ],
+        ),
+        case(
+            "contexts that are none",
+            after("[solver.tune]\narms = [\"-pc_type sor\", \"-pc_type ilu\"]\ncontext = [\"hh\", \"x\", \"t\", \"3\"]"),
+            &[
+                "deck.toml:30:12: solver.tune.context[0]: unknown variable \"hh\"",
+                "deck.toml:30:18: solver.tune.context[1]: a context is one number for a system",
+                "deck.toml:30:23: solver.tune.context[2]: the deck has no [time]",
+                "deck.toml:30:28: solver.tune.context[3]: a context depends on parameters or t: this one is constant",
+            ],
+        ),
+        case(
+            "factorisation with arms",
+            after("[solver]\nmethod = \"direct\"\ntune = { arms = [\"-pc_type sor\", \"-pc_type ilu\"] }"),
+            &["deck.toml:30:8: solver.tune: only iterative solvers are tuned"],
+        ),
+        case(
             "row of another width",
             after("[campaign]\ndesign = \"list\"\ntable = [[1.0, 2.0]]"),
             &["deck.toml:30:10: campaign.table[0]: expected 1 numbers, found 2"],

@@ -77,8 +77,9 @@ impl StageMemory {
             }
         }
         let is_linear = stage.problem.model.equation().is_none_or(|equation| equation.is_linear_form());
-        if guess == FirstGuess::Galerkin && !is_linear {
-            // Newton's method goes on from the nearest solution.
+        let is_tuned = matches!(stage.solver, StageSolver::Tuned(_));
+        if guess == FirstGuess::Galerkin && (!is_linear || is_tuned) {
+            // Newton's method goes on from the nearest solution, and so do the arms of a tuned solver.
             guess = FirstGuess::Nearest;
         }
         let effort = Effort { name: stage.problem.name.clone(), ..Effort::default() };

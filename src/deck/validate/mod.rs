@@ -4,6 +4,7 @@ mod physics;
 mod random;
 mod results;
 mod time;
+mod tune;
 
 use super::document::Fault;
 use super::spelling::{did_you_mean, either};
@@ -35,6 +36,7 @@ impl Deck {
         checker.exact();
         checker.files();
         checker.campaign();
+        checker.tuning();
         if let Some(block) = &self.mesh.block {
             checker.dimension(block.cell.dimension());
         }

@@ -263,6 +263,14 @@ fn save(path: &Path, state: &State, mesh: &[i64], petsc: &[String]) -> Result<u6
         file.set(&group, "flow", vec![supplied, natural])?;
         let StageSolver::Newton(newton) = &stage.solver else { continue };
         file.set(&group, "reference", newton.reference())?;
+        if let Some(tuning) = stage.solver.tuning() {
+            let (rows, width) = (tuning.rounds(), tuning.rounds().first().map_or(0, Vec::len));
+            target.write_array(
+                &format!("{group}/tuning"),
+                &[rows.len() as u64, width as u64],
+                &rows.concat(),
+            )?;
+        }
         if let Some(history) = newton.history() {
             // Cells keep the order of their vertices, and so their points, on any rank.
             let (mesh, width) = (&simulation.mesh, history.points * history.width);
@@ -350,6 +358,11 @@ pub(super) fn restore(saved: &Sealed, simulation: &mut Simulation, evolution: &m
                 history.values = plan.from_canonical(values.ok_or_else(|| missing("internal"))?, width);
             }
             newton.resume(number(file, &group, "reference")?, history);
+        }
+        let rounds = format!("{group}/tuning");
+        if let (Some(tuning), Some(array)) = (stage.solver.tuning_mut(), saved.array(&rounds)) {
+            let width = array.shape.get(1).copied().unwrap_or(0).max(1) as usize;
+            saved.whole(&rounds).chunks(width).for_each(|row| tuning.replay(row));
         }
         stage.restore(integrator)?;
     }

@@ -87,6 +87,16 @@ pub fn evolve(
                 };
                 record.steps.push(step);
                 report.line(record.steps[record.steps.len() - 1].line(record.steps.len()));
+                for stage in &simulation.stages {
+                    if let Some((tuning, (arm, loss))) =
+                        stage.solver.tuning().and_then(|t| Some((t, t.newest()?)))
+                    {
+                        report.detail(format!(
+                            "    {}: arm `{}`, loss {loss}",
+                            stage.problem.name, tuning.arms[arm]
+                        ));
+                    }
+                }
             }
         }
     }
@@ -97,6 +107,7 @@ pub fn evolve(
     if rejected > 0 {
         report.line(format!("{rejected} step{} rejected", if rejected == 1 { " was" } else { "s were" }));
     }
+    simulation.tuning_report().iter().for_each(|line| report.line(line));
     warn_of_unused_options(simulation, &options.petsc, report)?;
     print_quantities(simulation, record.newest_quantities(), report);
     let path = record.path().clone();

@@ -157,7 +157,7 @@ impl Record {
         report: &Report,
     ) -> Result<Vec<f64>> {
         for stage in &mut simulation.stages {
-            if matches!(stage.solver, StageSolver::Linear(_)) {
+            if !matches!(stage.solver, StageSolver::Newton(_)) {
                 solve(stage, context, report).map_err(|error| self.deck.locate(error))?;
             }
         }

@@ -6,11 +6,16 @@
 //! A [`Tuner`] draws from either and keeps the record. What it costs a solve, a few hundred operations an arm, does not
 //! depend on the mesh.
 mod chebyshev;
+mod choice;
+mod linear;
 mod range;
 mod tsallis;
 mod tuner;
 
 pub use chebyshev::ChebyshevBandit;
+pub use choice::{TRIES, Tuning};
+pub use linear::TunedSolver;
+pub(in crate::solver) use linear::{iterative, with_arm};
 pub use range::LossRange;
 pub use tsallis::{Estimator, TsallisInf};
 pub use tuner::{Bandit, Summary, Tuner};

@@ -82,6 +82,24 @@ impl Tuner {
         arm
     }
 
+    /// Replaces the choice that waits for its loss.
+    pub fn force(&mut self, arm: usize) {
+        if self.pending() == Some(arm) {
+            return;
+        }
+        let Some(pending) = self.pending.take() else { return };
+        let probabilities = match &self.bandit {
+            Bandit::Tsallis(bandit) => bandit.probabilities(),
+            Bandit::Chebyshev(bandit) => bandit.probabilities(&pending.context),
+        };
+        self.pending = Some(Pending { arm, probability: probabilities[arm], ..pending });
+    }
+
+    /// The choice that waits for its loss.
+    pub fn pending(&self) -> Option<usize> {
+        self.pending.as_ref().map(|p| p.arm)
+    }
+
     /// Learns the loss of the arm chosen last, in any unit; `all` losses of the round when all arms were tried.
     pub fn learn(&mut self, loss: f64, all: Option<&[f64]>) {
         let Some(Pending { context, arm, probability }) = self.pending.take() else { return };

@@ -1,0 +1,93 @@
+//! Regret of tuned solvers on the heat equation of Khodak, Chow, Balcan, Talwalkar, "Learning to relax" (ICLR 2024): a
+//! diffusivity that changes in time, implicit steps by conjugate gradients with SSOR, ten relaxation parameters.
+//!
+//! usage: cargo bench --bench tuning [-- CELLS]
+use mpi::traits::*;
+use tessera::deck::{Deck, TimeScheme};
+use tessera::parallel::Comm;
+use tessera::report::{Level, Report, Table};
+use tessera::solver::tuning::Summary;
+use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
+
+const DECK: &str = r#"
+[mesh]
+box = { cell = "quadrilateral", cells = [24, 24] }
+[time]
+start = 0.0
+end = 5.0
+step = 0.01
+scheme = "bdf1"
+[[physics]]
+model = "diffusion"
+field = "u"
+conductivity = "max(0.1*sin(2*pi*t), -10*sin(2*pi*t)) + 0.001"
+source = "32*exp(-20*((x - 0.5 - 0.3*cos(7*t))^2 + (y - 0.5 - 0.3*sin(11*t))^2))"
+capacity = 1.0
+[[physics.boundary]]
+marker = ["left", "right", "bottom", "top"]
+value = 0.0
+[solver]
+method = "amg"
+petsc = "-ksp_type cg -pc_type sor"
+tune = { relaxation = { option = "-pc_sor_omega", from = 1.0, to = 1.9, levels = 10 }, oracle = true }
+"#;
+
+const CONTEXT: &str = "solver.tune.context=[\"max(0.1*sin(2*pi*t), -10*sin(2*pi*t))\"]";
+const STEPS: [u64; 4] = [50, 100, 200, 500];
+const STEP: f64 = 0.01;
+
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}
+
+fn run() -> tessera::Result<()> {
+    let words = std::env::args().skip(1).filter(|a| !a.starts_with('-'));
+    let cells: usize = words.last().and_then(|word| word.parse().ok()).unwrap_or(24);
+    let universe = tessera::parallel::initialize().expect("MPI starts");
+    let comm = Comm::new(universe.world().duplicate());
+    let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
+    let report = Report::new(&comm, Level::Normal);
+    report.line(format!("iterations a step on {cells} x {cells} cells, mean over the first T steps"));
+    let size = format!("mesh.box.cells=[{cells}, {cells}]");
+    let plain = follow(&comm, &[size.clone()])?;
+    let contextual = follow(&comm, &[size, CONTEXT.into()])?;
+    let mut table =
+        Table::new(&["T", "Tsallis-INF", "contextual", "best fixed", "omega = 1", "best of every step"]);
+    for ((steps, a), b) in STEPS.iter().zip(&plain).zip(&contextual) {
+        let (best, fixed) = a.best().unwrap_or((0, f64::NAN));
+        table.row(&[
+            steps.to_string(),
+            format!("{:.2}", a.mean),
+            format!("{:.2}", b.mean),
+            format!("{fixed:.2} (omega = {:.1})", 1.0 + 0.1 * best as f64),
+            format!("{:.2}", a.arms[0].1),
+            format!("{:.2}", a.optimum.unwrap_or(f64::NAN)),
+        ]);
+    }
+    report.table(&table);
+    Ok(())
+}
+
+/// How the tuner has fared after each number of steps.
+fn follow(comm: &Comm, overrides: &[String]) -> tessera::Result<Vec<Summary>> {
+    let deck = Deck::parse(DECK, "benchmark", overrides)?;
+    let mut simulation = Simulation::new(comm, &deck)?;
+    let context = simulation.default_context();
+    simulation.set_initial(&context)?;
+    let stage = &mut simulation.stages[0];
+    let StageSolver::Newton(newton) = &mut stage.solver else { return Ok(Vec::new()) };
+    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &stage.solution)?;
+    let mut summaries = Vec::new();
+    for step in 1..=STEPS[STEPS.len() - 1] {
+        let StageSolver::Newton(newton) = &mut stage.solver else { break };
+        let trial = integrator.attempt(newton, &context, STEP)?;
+        integrator.accept(newton, &trial, STEP)?;
+        if STEPS.contains(&step) {
+            summaries.extend(stage.solver.tuning().map(|tuning| tuning.summary()));
+        }
+    }
+    Ok(summaries)
+}
