@@ -44,15 +44,15 @@ fn main() {
 }
 
 fn run() -> tessera::Result<()> {
-    let words = std::env::args().skip(1).filter(|a| !a.starts_with('-'));
-    let cells: usize = words.last().and_then(|word| word.parse().ok()).unwrap_or(24);
+    let mut words = std::env::args().skip(1).filter(|a| !a.starts_with('-'));
+    let cells: usize = words.next_back().and_then(|word| word.parse().ok()).unwrap_or(24);
     let universe = tessera::parallel::initialize().expect("MPI starts");
     let comm = Comm::new(universe.world().duplicate());
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
     let report = Report::new(&comm, Level::Normal);
     report.line(format!("iterations a step on {cells} x {cells} cells, mean over the first T steps"));
     let size = format!("mesh.box.cells=[{cells}, {cells}]");
-    let plain = follow(&comm, &[size.clone()])?;
+    let plain = follow(&comm, std::slice::from_ref(&size))?;
     let contextual = follow(&comm, &[size, CONTEXT.into()])?;
     let mut table =
         Table::new(&["T", "Tsallis-INF", "contextual", "best fixed", "omega = 1", "best of every step"]);

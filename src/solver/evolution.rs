@@ -246,7 +246,7 @@ impl Simulation {
     /// As [`Simulation::solve`].
     pub fn solve_steady(&mut self, context: &Context) -> Result<()> {
         let Self { deck, stages, .. } = self;
-        let steady = stages.iter_mut().filter(|stage| !matches!(stage.solver, StageSolver::Newton(_)));
-        steady.map(|stage| stage.solve(context)).collect::<Result<()>>().map_err(|error| deck.locate(error))
+        let mut steady = stages.iter_mut().filter(|stage| !matches!(stage.solver, StageSolver::Newton(_)));
+        steady.try_for_each(|stage| stage.solve(context)).map_err(|error| deck.locate(error))
     }
 }
