@@ -1,6 +1,6 @@
 //! A deck as a tree that remembers where in the text each key and value stands.
 use super::spelling::did_you_mean;
-use crate::error::Diagnostic;
+use crate::error::{Diagnostic, Error};
 use indexmap::IndexMap;
 use std::fmt::Write;
 use std::ops::Range;
@@ -118,6 +118,13 @@ impl Document {
             list.push(Diagnostic::new(&self.name, format!("and {more} more faults")));
         }
         list
+    }
+
+    /// What is wrong with a key.
+    pub(super) fn fault(&self, key: &str, message: impl Into<String>) -> Error {
+        let (node, key) = self.find(key);
+        let fault = Fault { place: node.place.clone(), key, message: message.into() };
+        Error::Input(self.diagnostics(vec![fault]))
     }
 
     fn diagnostic(&self, fault: Fault) -> Diagnostic {

@@ -40,7 +40,7 @@ pub use value::{
 use crate::mesh::{BoxSource, CellType, MeshSource, PartitionOptions};
 use crate::parallel::Comm;
 use crate::{Error, Result};
-use document::{Document, Fault};
+use document::Document;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,11 @@ impl Deck {
         let mut tree = document.root.to_toml();
         inherit_solver(&mut tree);
         let mut deck: Self = tree.try_into().map_err(|error: toml::de::Error| {
-            Error::input(name, format!("cannot be understood: {}", error.message()))
+            // What is found while reading names its key first.
+            match error.message().split_once(": ").filter(|(key, _)| document.has(key)) {
+                Some((key, message)) => document.fault(key, message),
+                None => Error::input(name, format!("cannot be understood: {}", error.message())),
+            }
         })?;
         deck.document = Some(Rc::new(document));
         deck.validate()?;
@@ -194,11 +198,7 @@ impl Deck {
     /// A fault of the value at a dotted key such as `physics[0].source` or `physics.heat.source`.
     pub fn fault(&self, key: &str, message: impl Into<String>) -> Error {
         match &self.document {
-            Some(document) => {
-                let (node, key) = document.find(key);
-                let fault = Fault { place: node.place.clone(), key, message: message.into() };
-                Error::Input(document.diagnostics(vec![fault]))
-            }
+            Some(document) => document.fault(key, message),
             None => Error::input("", format!("{key}: {}", message.into())),
         }
     }

@@ -89,7 +89,7 @@ fn designs() -> Vec<Case> {
         heat(
             "a range too few",
             &[(parameter, "h = 1\nk = { default = [1, 2], range = [[0, 3]] }")],
-            "parameters.k: 1 ranges for 2 components",
+            "deck.toml:8:5: parameters.k: 1 ranges for 2 components",
         ),
         heat(
             "a component outside its range",
@@ -99,7 +99,7 @@ fn designs() -> Vec<Case> {
         heat(
             "no such choice",
             &[(parameter, "h = { default = \"stel\", choices = { steel = 9, wood = 2 } }")],
-            "parameters.h: no choice \"stel\"; did you mean \"steel\"?",
+            "deck.toml:7:5: parameters.h: no choice \"stel\"; did you mean \"steel\"?",
         ),
         heat(
             "a default beside the choices",
@@ -114,24 +114,28 @@ fn designs() -> Vec<Case> {
         with(
             "unknown design",
             "campaign.design = \"halten\"",
-            "campaign.design: unknown value \"halten\"; did you mean \"halton\"?",
+            "deck.toml:2:19: campaign.design: unknown value \"halten\"; did you mean \"halton\"?",
         ),
-        with("unknown order", "campaign.order = \"near\"", "campaign.order: unknown value \"near\""),
+        with(
+            "unknown order",
+            "campaign.order = \"near\"",
+            "deck.toml:2:18: campaign.order: unknown value \"near\"",
+        ),
         with(
             "smoothness too large",
             "random.g = { kind = \"matern\", range = 0.2, smoothness = 9 }",
-            "random.g.smoothness: in 2D expected more than 0, at most 7",
+            "deck.toml:2:57: random.g.smoothness: in 2D expected more than 0, at most 7",
         ),
         with(
             "no terms",
             "random.g = { kind = \"matern\", range = 0.2, terms = 0 }",
-            "random.g.terms: expected a number at least 1, found 0",
+            "deck.toml:2:52: random.g.terms: expected a number at least 1, found 0",
         ),
         with(
             "correlation with nothing",
             "random.gg = { kind = \"matern\", range = 0.2 }\n\
              random.f = { kind = \"matern\", range = 0.2, correlation = { g = 0.5 } }",
-            "random.f.correlation.g: no other random field \"g\"; did you mean \"gg\"?",
+            "deck.toml:3:64: random.f.correlation.g: no other random field \"g\"; did you mean \"gg\"?",
         ),
     ]
 }

@@ -6,7 +6,9 @@
 //! they are A-orthogonal to W; therefore the harmonic Ritz vectors of M^-1 A in the span of `[W, P]`, in the inner product
 //! of M, are the eigenvectors of the symmetric matrix
 //!
-//!     G = (A [W, P])^T M^-1 (A [W, P]),
+//! ```text
+//! G = (A [W, P])^T M^-1 (A [W, P]),
+//! ```
 //!
 //! whose columns of P follow from the coefficients of the iteration (there, equation 5.3 ff.). Two reductions
 //! an iteration. The search directions are taken up in windows, as the recycling MINRES of Wang, de Sturler and Paulino,

@@ -5,7 +5,9 @@
 //! Appl. 32 (2011). The k vectors U have orthonormal images C = A U; a cycle of m - k Arnoldi steps
 //! with (I - C C^T) A M^-1 gives
 //!
-//!     A [U, Z] = [C, V] G,   G = [I, B; 0, H],   Z = M^-1 V.
+//! ```text
+//! A [U, Z] = [C, V] G,   G = [I, B; 0, H],   Z = M^-1 V.
+//! ```
 //!
 //! The new U holds the harmonic Ritz vectors of A M^-1 in the span of [P, V], where `P = M U`: the same
 //! combinations as of [U, Z], so that M itself is never applied. After a change of the preconditioner P is that of the
