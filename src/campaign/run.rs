@@ -227,7 +227,7 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// Solves a sample and stores it. One whose solver fails is tried once more from zero with [careful](careful) solvers,
+    /// Solves a sample and stores it. One whose solver fails is tried once more from zero with careful solvers,
     /// then marked as failed and left behind. Collective.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ impl Step {
     /// Numbers of a step besides its quantities of interest.
     pub const NUMBERS: usize = 9;
 
-    /// A row of `/log/steps`: see [`Step::COLUMNS`]; then the quantities of interest.
+    /// A row of `/log/steps`: its columns are named in the file; then the quantities of interest.
     pub fn row(&self) -> impl Iterator<Item = f64> {
         let (newton, linear) = (self.newton as f64, self.linear as f64);
         [

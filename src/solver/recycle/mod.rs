@@ -19,9 +19,9 @@ use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector};
 /// Which method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// GCRO-DR, for any matrix and any (also a varying) preconditioner; see [`gcro_dr`].
+    /// GCRO-DR, for any matrix and any (also a varying) preconditioner.
     GcroDr,
-    /// Deflated conjugate gradients, for symmetric positive definite matrix and preconditioner; see [`deflated_cg`].
+    /// Deflated conjugate gradients, for symmetric positive definite matrix and preconditioner.
     Cg,
 }
 
