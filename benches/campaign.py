@@ -13,14 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+from elasticity import ENVIRONMENT
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-ENVIRONMENT = dict(
-    os.environ,
-    OMP_NUM_THREADS="1",
-    OMPI_ALLOW_RUN_AS_ROOT="1",
-    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-    OMPI_MCA_rmaps_base_oversubscribe="1",
-)
 PEERS = {
     "CG + ICC(0)": ["solver.method=options", "solver.petsc=-ksp_type cg -ksp_norm_type unpreconditioned -pc_type bjacobi -sub_pc_type icc"],
     "CG + GAMG": ["solver.method=options", "solver.petsc=-ksp_type cg -ksp_norm_type unpreconditioned -pc_type gamg"],

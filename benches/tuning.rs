@@ -9,28 +9,7 @@ use tessera::report::{Level, Report, Table};
 use tessera::solver::tuning::Summary;
 use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
 
-const DECK: &str = r#"
-[mesh]
-box = { cell = "quadrilateral", cells = [24, 24] }
-[time]
-start = 0.0
-end = 5.0
-step = 0.01
-scheme = "bdf1"
-[[physics]]
-model = "diffusion"
-field = "u"
-conductivity = "max(0.1*sin(2*pi*t), -10*sin(2*pi*t)) + 0.001"
-source = "32*exp(-20*((x - 0.5 - 0.3*cos(7*t))^2 + (y - 0.5 - 0.3*sin(11*t))^2))"
-capacity = 1.0
-[[physics.boundary]]
-marker = ["left", "right", "bottom", "top"]
-value = 0.0
-[solver]
-method = "amg"
-petsc = "-ksp_type cg -pc_type sor"
-tune = { relaxation = { option = "-pc_sor_omega", from = 1.0, to = 1.9, levels = 10 }, oracle = true }
-"#;
+const DECK: &str = include_str!("tuning.toml");
 
 const CONTEXT: &str = "solver.tune.context=[\"max(0.1*sin(2*pi*t), -10*sin(2*pi*t))\"]";
 const STEPS: [u64; 4] = [50, 100, 200, 500];

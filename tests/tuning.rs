@@ -18,28 +18,7 @@ use tessera::storage::{DatasetFile, Reader};
 /// The heat equation of Khodak, Chow, Balcan, Talwalkar (ICLR 2024, section 5 and their code): 25 x 25 points, a
 /// diffusivity that changes in time by a factor of more than a hundred, implicit steps by conjugate gradients with SSOR.
 /// Here 13 x 13 points, and ten times fewer steps for the same time.
-const HEAT: &str = r#"
-[mesh]
-box = { cell = "quadrilateral", cells = [12, 12] }
-[time]
-start = 0.0
-end = 5.0
-step = 0.01
-scheme = "bdf1"
-[[physics]]
-model = "diffusion"
-field = "u"
-conductivity = "max(0.1*sin(2*pi*t), -10*sin(2*pi*t)) + 0.001"
-source = "32*exp(-20*((x - 0.5 - 0.3*cos(7*t))^2 + (y - 0.5 - 0.3*sin(11*t))^2))"
-capacity = 1.0
-[[physics.boundary]]
-marker = ["left", "right", "bottom", "top"]
-value = 0.0
-[solver]
-method = "amg"
-petsc = "-ksp_type cg -pc_type sor"
-tune = { relaxation = { option = "-pc_sor_omega", from = 1.0, to = 1.9, levels = 10 }, oracle = true }
-"#;
+const HEAT: &str = include_str!("../benches/tuning.toml");
 
 /// How the bandit fared over so many steps.
 fn heat(comm: &Comm, overrides: &[&str], steps: usize) -> Summary {

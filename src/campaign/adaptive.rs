@@ -8,7 +8,7 @@ use crate::Result;
 use crate::deck::{AdaptiveSection, Deck};
 use crate::rom::{Greedy, Offline};
 use crate::solver::Simulation;
-use crate::storage::{File, Provenance, Status};
+use crate::storage::{File, Provenance};
 use std::path::Path;
 
 const ESTIMATE: &str = "/adaptive/estimate";
@@ -97,11 +97,6 @@ impl<'a> Adaptive<'a> {
         &self.campaign
     }
 
-    /// The reduced model of the samples so far.
-    pub fn greedy(&self) -> &Greedy<'a> {
-        &self.greedy
-    }
-
     /// Chooses, solves and stores samples until there are as many as the deck allows, the tolerance is met, or `observe`
     /// returns false; `observe` is told of each choice as well (at the end without a sample). Collective.
     ///
@@ -157,16 +152,6 @@ impl<'a> Adaptive<'a> {
         let mine: &[f64] = if file.comm().rank() == 0 { &[largest] } else { &[] };
         file.write_rows(ESTIMATE, count as u64, mine)?;
         Ok((largest, best))
-    }
-
-    /// The history: largest estimates by number of samples, not a number where none was computed. Collective.
-    pub fn history(&self) -> Result<Vec<f64>> {
-        Ok(self.campaign.dataset().file().read_array(ESTIMATE)?.1)
-    }
-
-    /// How many samples are done. Collective.
-    pub fn done(&self) -> Result<usize> {
-        Ok(self.campaign.dataset().status()?.iter().filter(|&&s| s == Status::Done).count())
     }
 
     /// Closes the dataset. Collective.

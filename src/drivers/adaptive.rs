@@ -55,7 +55,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
         })
     })?;
     adaptive.campaign().simulation().tuning_report().iter().for_each(|line| report.line(line));
-    let (pending, done) = (adaptive.campaign().pending()?.len(), adaptive.done()?);
+    let pending = adaptive.campaign().pending()?.len();
+    let done = adaptive.campaign().dataset().done()?.len();
     let status = adaptive.campaign().dataset().status()?;
     let failed: Vec<usize> = (0..samples).filter(|&i| status[i] == Status::Failed).collect();
     let first = failed.first().map_or(Ok(String::new()), |&i| adaptive.campaign().dataset().failure(i))?;

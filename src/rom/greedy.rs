@@ -85,11 +85,6 @@ impl<'a> Greedy<'a> {
         self.reduced = self.stages.iter().enumerate().map(|(i, s)| s.projection.reduced(above(i))).collect();
     }
 
-    /// Numbers of modes, by problem.
-    pub fn modes(&self) -> Vec<usize> {
-        self.stages.iter().map(|s| s.modes.columns.count()).collect()
-    }
-
     /// Estimates of the relative errors in the energy norm at some parameters, the largest of all problems each: the
     /// estimate over the energy norm of the reduced solution. The ranks share the work. Collective.
     pub fn estimates(&self, parameters: &[Vec<f64>]) -> Vec<f64> {

@@ -166,9 +166,4 @@ impl Basis {
         }
         Ok(Self { functions, lifts, singular_values })
     }
-
-    /// Number of modes.
-    pub fn modes(&self) -> usize {
-        self.functions.count() - self.lifts
-    }
 }

@@ -161,11 +161,6 @@ impl LinearSolver {
         self.p_multigrid = None;
     }
 
-    /// The memory of earlier systems, if there is one.
-    pub fn recycler(&mut self) -> Option<&mut Recycler> {
-        self.recycler.as_mut()
-    }
-
     /// The PETSc solver, to set a preconditioner of one's own.
     pub fn krylov(&mut self) -> &mut KrylovSolver {
         &mut self.krylov
@@ -181,11 +176,6 @@ impl LinearSolver {
     /// Asks for another relative residual than the options do.
     pub fn set_tolerance(&mut self, tolerance: f64) {
         self.tolerance = tolerance;
-    }
-
-    /// The relative residual that is asked for.
-    pub fn tolerance(&self) -> f64 {
-        self.tolerance
     }
 
     /// How many preconditioners were built.

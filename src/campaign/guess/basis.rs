@@ -1,5 +1,6 @@
 //! A basis of earlier solutions that grows sample by sample, with Galerkin's projection on it.
 use super::operator::AffineOperator;
+use super::take_in;
 use crate::fem::Essential;
 use crate::parallel::Comm;
 use crate::rom::{Columns, InnerProduct, Orthonormal};
@@ -62,11 +63,6 @@ impl SolutionBasis {
     /// Number of functions.
     pub fn count(&self) -> usize {
         self.functions.columns.count()
-    }
-
-    /// Bytes of this rank's part.
-    pub fn bytes(&self) -> usize {
-        8 * self.count() * self.functions.columns.rows()
     }
 
     /// Galerkin's coefficients for `sum_q factors_q A_q u = load`. The load on prescribed unknowns does not matter.
@@ -136,21 +132,9 @@ impl SolutionBasis {
         essential: &Essential,
         operator: Option<&AffineOperator>,
     ) -> Result<()> {
-        let mut free = solution.read()?.to_vec();
-        for (value, _) in free.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed) {
-            *value = 0.0;
-        }
         let before = self.count();
-        self.functions.append(&free, &self.energy)?;
-        // The coefficients that Gram-Schmidt found.
-        let mut coefficients = self.functions.factors.pop().unwrap_or_default();
-        if self.count() > before {
-            let size = coefficients.iter().map(|c| c * c).sum::<f64>().sqrt();
-            if coefficients[before] <= NOISE * self.tolerance * size {
-                self.functions.columns.truncate(before);
-                coefficients.truncate(before);
-            }
-        }
+        let noise = NOISE * self.tolerance;
+        let coefficients = take_in(&mut self.functions, &self.energy, solution, essential, noise)?;
         if self.count() > before
             && let Some(operator) = operator
         {

@@ -4,6 +4,7 @@
 //! product of a new one with a fixed random vector lies in the span of those of earlier ones, it is the same
 //! combination of them (with probability one). Coefficients may enter the weak form in any way.
 use super::operator::is_moved;
+use super::take_in;
 use crate::Result;
 use crate::fem::Essential;
 use crate::fem::Parts;
@@ -157,19 +158,9 @@ impl LeastResidual {
         if self.factors.is_none() || self.count() >= self.most {
             return Ok(());
         }
-        let mut free = solution.read()?.to_vec();
-        for (value, _) in free.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed) {
-            *value = 0.0;
-        }
         let before = self.count();
-        self.functions.append(&free, &self.normal)?;
-        let coefficients = self.functions.factors.pop().unwrap_or_default();
+        take_in(&mut self.functions, &self.normal, solution, essential, NOISE)?;
         if self.count() == before {
-            return Ok(());
-        }
-        let size = coefficients.iter().map(|c| c * c).sum::<f64>().sqrt();
-        if coefficients[before] <= NOISE * size {
-            self.functions.columns.truncate(before);
             return Ok(());
         }
         for i in 0..self.terms.len() {

@@ -10,12 +10,15 @@ mod operator;
 mod stage;
 
 use crate::deck::{Design, FirstGuess};
+use crate::fem::Essential;
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
+use crate::rom::{InnerProduct, Orthonormal};
 use crate::solver::Simulation;
 use crate::storage::DatasetFile;
 use crate::{Error, Result};
+use petsc_rs::Vector;
 use std::rc::Rc;
 
 pub use basis::SolutionBasis;
@@ -25,7 +28,6 @@ pub use stage::{Effort, StageMemory};
 
 /// The memory of a campaign.
 pub struct Guesses {
-    kind: FirstGuess,
     stages: Vec<StageMemory>,
     /// Parameters of all samples, and one over the extent of each.
     samples: Vec<Vec<f64>>,
@@ -55,7 +57,7 @@ impl Guesses {
             if high > low { 1.0 / (high - low) } else { 0.0 }
         };
         let scales = (0..samples.first().map_or(0, Vec::len)).map(extent).collect();
-        Self { kind, stages, samples: samples.to_vec(), scales, done: Vec::new() }
+        Self { stages, samples: samples.to_vec(), scales, done: Vec::new() }
     }
 
     /// What the problems have cost so far.
@@ -138,17 +140,37 @@ impl Guesses {
         // Of samples equally far the last, which is likelier to be alike in other ways.
         self.done.iter().copied().rev().min_by(|a, b| distance(a).total_cmp(&distance(b)))
     }
-
-    /// The guess that is used.
-    pub fn kind(&self) -> FirstGuess {
-        self.kind
-    }
 }
 
 /// Fields that differ from sample to sample though no parameter says so.
 fn moving(simulation: &Simulation) -> Vec<Rc<NodalField>> {
     let solved = simulation.stages.iter().filter_map(|stage| stage.input.clone());
     solved.chain(simulation.random.inputs().into_iter().map(|(_, field)| field)).collect()
+}
+
+/// Adds a solution without its prescribed values to orthonormal functions, unless what it brings is noise: less than
+/// `noise` of it. Returns its coefficients, of which a new function has the last. Collective.
+fn take_in(
+    functions: &mut Orthonormal,
+    product: &dyn InnerProduct,
+    solution: &Vector,
+    essential: &Essential,
+    noise: f64,
+) -> Result<Vec<f64>> {
+    let mut free = solution.read()?.to_vec();
+    for (value, _) in free.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed) {
+        *value = 0.0;
+    }
+    let before = functions.columns.count();
+    let added = functions.append(&free, product)?;
+    // The coefficients that Gram-Schmidt found.
+    let mut coefficients = functions.factors.pop().unwrap_or_default();
+    let size = coefficients.iter().map(|c| c * c).sum::<f64>().sqrt();
+    if added && coefficients[before] <= noise * size {
+        functions.columns.truncate(before);
+        coefficients.truncate(before);
+    }
+    Ok(coefficients)
 }
 
 /// Whether an error says that there is no guess, and nothing worse.

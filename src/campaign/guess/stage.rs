@@ -5,6 +5,7 @@ use super::least_residual::LeastResidual;
 use super::operator::AffineOperator;
 use crate::Result;
 use crate::deck::FirstGuess;
+use crate::fem::Space;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
 use crate::solver::{Outcome, Stage, StageSolver};
@@ -118,16 +119,9 @@ impl StageMemory {
         if self.guess == FirstGuess::Galerkin {
             self.find_operator(stage, context, samples, moving)?;
         }
-        match self.operator.take() {
-            Some(Ok(mut operator)) => {
-                let result = self.solve_affine(stage, context, &mut operator);
-                self.operator = Some(Ok(operator));
-                result
-            }
-            other => {
-                self.operator = other;
-                self.solve_assembled(stage, context)
-            }
+        match self.operator {
+            Some(Ok(_)) => self.solve_affine(stage, context),
+            _ => self.solve_assembled(stage, context),
         }
     }
 
@@ -227,12 +221,7 @@ impl StageMemory {
     }
 
     /// The matrix is summed, and only when the guess is not good enough.
-    fn solve_affine(
-        &mut self,
-        stage: &mut Stage,
-        context: &Context,
-        operator: &mut AffineOperator,
-    ) -> Result<()> {
+    fn solve_affine(&mut self, stage: &mut Stage, context: &Context) -> Result<()> {
         let start = Instant::now();
         let problem = stage.problem.clone();
         stage.essential = problem.essential(context)?;
@@ -240,12 +229,13 @@ impl StageMemory {
         let coefficients = problem.evaluate(context);
         problem.check(&coefficients)?;
         problem.assemble_load_with(&coefficients, &stage.essential, &mut stage.load)?;
+        let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
         let factors = operator.factors(&problem, context);
         if let Some(basis) = &mut self.basis {
             match basis.project(&factors, &stage.load) {
                 Ok(found) => {
                     basis.expand(&found, &stage.essential, &mut stage.solution)?;
-                    let residual = self.residual.get_or_insert(problem.space.field()?);
+                    let residual = room(&mut self.residual, &problem.space)?;
                     let state = stage.solution.local_read()?;
                     problem.apply(&coefficients, &state, residual)?;
                     drop(state);
@@ -262,11 +252,15 @@ impl StageMemory {
         }
         self.effort.guess_seconds += start.elapsed().as_secs_f64();
         let start = Instant::now();
+        let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
         let changed = operator.sum(&factors, &mut stage.matrix)?;
         stage.assembly_seconds = start.elapsed().as_secs_f64();
         self.effort.assembly_seconds += stage.assembly_seconds;
         self.operator_solve(stage, changed)?;
-        self.operator_append(stage, operator)
+        let start = Instant::now();
+        self.append(stage)?;
+        self.effort.learning_seconds += start.elapsed().as_secs_f64();
+        Ok(())
     }
 
     /// The matrix is assembled first.
@@ -287,7 +281,7 @@ impl StageMemory {
             impose(stage)?;
         }
         let projection = start.elapsed().as_secs_f64();
-        let residual = self.residual.get_or_insert(stage.problem.space.field()?);
+        let residual = room(&mut self.residual, &stage.problem.space)?;
         stage.matrix.residual(&stage.load, &stage.solution, residual)?;
         if self.accept(stage, start)? {
             return Ok(());
@@ -342,28 +336,12 @@ impl StageMemory {
         Ok(())
     }
 
-    fn operator_append(&mut self, stage: &Stage, operator: &AffineOperator) -> Result<()> {
-        let start = Instant::now();
-        self.enlarge(stage, self.most, Some(operator))?;
-        self.effort.learning_seconds += start.elapsed().as_secs_f64();
-        Ok(())
-    }
-
+    /// Takes the solution into the basis.
     fn append(&mut self, stage: &Stage) -> Result<()> {
-        match self.operator.take() {
-            Some(Ok(operator)) => {
-                let result = self.enlarge(stage, self.most, Some(&operator));
-                self.operator = Some(Ok(operator));
-                result
-            }
-            other => {
-                self.operator = other;
-                self.enlarge(stage, self.most.min(MOST_WITHOUT_EXPANSION), None)
-            }
-        }
-    }
-
-    fn enlarge(&mut self, stage: &Stage, most: usize, operator: Option<&AffineOperator>) -> Result<()> {
+        let (operator, most) = match &self.operator {
+            Some(Ok(operator)) => (Some(operator), self.most),
+            _ => (None, self.most.min(MOST_WITHOUT_EXPANSION)),
+        };
         if self.basis.is_none() {
             let comm = &stage.problem.space.mesh.comm;
             let new = SolutionBasis::new(comm, &stage.matrix, &stage.solution, most, self.tolerance)?;
@@ -400,6 +378,14 @@ impl StageMemory {
             solver.set_tolerance(self.tolerance);
         }
     }
+}
+
+/// A vector that is made when it is first needed. Collective.
+fn room<'a>(vector: &'a mut Option<Vector>, space: &Space) -> Result<&'a mut Vector> {
+    if vector.is_none() {
+        *vector = Some(space.field()?);
+    }
+    Ok(vector.as_mut().expect("made above"))
 }
 
 /// Gives the prescribed unknowns their values.

@@ -69,6 +69,11 @@ pub fn combine(columns: &[&Vector], factors: MatRef<'_, f64>) -> Result<Vec<Vect
     Ok(results)
 }
 
+/// The same numbers with the other sign.
+pub fn negative(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|v| -v).collect()
+}
+
 /// References to the vectors of several lists, one list after the other.
 pub fn all<'a>(lists: &[&'a [Vector]]) -> Vec<&'a Vector> {
     lists.iter().flat_map(|list| list.iter()).collect()

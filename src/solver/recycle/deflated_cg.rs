@@ -13,8 +13,7 @@
 //! whose columns of P follow from the coefficients of the iteration (there, equation 5.3 ff.). Two reductions
 //! an iteration. The search directions are taken up in windows, as the recycling MINRES of Wang, de Sturler and Paulino,
 //! Int. J. Numer. Methods Engng. 69 (2007), does.
-use super::block::{all, combine, products};
-use super::dense::whiten;
+use super::block::{all, combine, negative, products};
 use super::{Goal, Solved, Space, System};
 use crate::Result;
 use faer::{Mat, Side};
@@ -33,11 +32,11 @@ pub fn solve(
     b: &Vector,
     x: &mut Vector,
 ) -> Result<Solved> {
-    renew(space, system)?;
+    space.renew(system, |space| &space.vectors)?;
     let mut solved = Solved::start(space);
     let mut r = b.duplicate()?;
     system.matrix.residual(b, x, &mut r)?;
-    project(space, x, &mut r)?;
+    space.project(|space| &space.vectors, x, &mut r)?;
     solved.residual = r.norm(Norm::Two)?;
     solved.history.push(solved.residual);
     let mut window = match dimension {
@@ -70,7 +69,7 @@ pub fn solve(
         }
         let beta = former.map_or(0.0, |(_, before)| rho / before);
         p.aypx(beta, &z)?;
-        p.maxpy(&mu.iter().map(|m| -m).collect::<Vec<_>>(), &w)?;
+        p.maxpy(&negative(mu), &w)?;
         system.matrix.mult(&p, &mut q)?;
         let dots = q.dots(&[&p, &r, &q])?;
         let curvature = dots[0];
@@ -98,35 +97,6 @@ pub fn solve(
         *space = Space { vectors, ..Space::default() };
     }
     Ok(solved)
-}
-
-/// Computes `A W` and makes W A-orthonormal; what depends on the rest is dropped.
-fn renew(space: &mut Space, system: &System) -> Result<()> {
-    if space.vectors.is_empty() {
-        return Ok(());
-    }
-    space.images = system.images(&space.vectors)?;
-    for _ in 0..2 {
-        let gram = products(system.comm, &[(&all(&[&space.vectors]), &all(&[&space.images]))])?;
-        let (factors, again) = whiten(gram[0].as_ref());
-        space.transform(factors.as_ref())?;
-        if !again {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// `x += W W^T r`, `r -= A W W^T r`.
-fn project(space: &Space, x: &mut Vector, r: &mut Vector) -> Result<()> {
-    if space.vectors.is_empty() {
-        return Ok(());
-    }
-    let vectors = all(&[&space.vectors]);
-    let coefficients = r.dots(&vectors)?;
-    x.maxpy(&coefficients, &vectors)?;
-    let minus: Vec<f64> = coefficients.iter().map(|c| -c).collect();
-    Ok(r.maxpy(&minus, &all(&[&space.images]))?)
 }
 
 /// Search directions since the last choice of Ritz vectors, and what is known of G.

@@ -12,8 +12,8 @@
 //! The new U holds the harmonic Ritz vectors of A M^-1 in the span of [P, V], where `P = M U`: the same
 //! combinations as of [U, Z], so that M itself is never applied. After a change of the preconditioner P is that of the
 //! former one, which only makes the choice of U a little less sharp.
-use super::block::{all, combine, products};
-use super::dense::{Ritz, harmonic_ritz, whiten};
+use super::block::{all, combine, negative, products};
+use super::dense::{Ritz, harmonic_ritz};
 use super::{Goal, Solved, Space, System};
 use crate::Result;
 use faer::Mat;
@@ -41,7 +41,7 @@ pub fn solve(
     x: &mut Vector,
 ) -> Result<Solved> {
     if space.images.is_empty() {
-        renew(space, system)?;
+        space.renew(system, |space| &space.images)?;
     }
     let mut solved = Solved::start(space);
     let mut r = b.duplicate()?;
@@ -49,7 +49,8 @@ pub fn solve(
     loop {
         let before = solved.residual;
         system.matrix.residual(b, x, &mut r)?;
-        solved.residual = project(space, x, &mut r)?;
+        space.project(|space| &space.images, x, &mut r)?;
+        solved.residual = r.norm(Norm::Two)?;
         if solved.history.is_empty() {
             solved.history.push(solved.residual);
         }
@@ -71,36 +72,6 @@ pub fn solve(
             arnoldi.update(space, system, dimension)?;
         }
     }
-}
-
-/// Computes `C = A U` for a new matrix and makes it orthonormal, U with it; what depends on the rest is dropped.
-fn renew(space: &mut Space, system: &System) -> Result<()> {
-    if space.vectors.is_empty() {
-        return Ok(());
-    }
-    space.images = system.images(&space.vectors)?;
-    // The first pass drops, the second removes what round-off left.
-    for _ in 0..2 {
-        let images = all(&[&space.images]);
-        let gram = products(system.comm, &[(&images, &images)])?;
-        let (factors, again) = whiten(gram[0].as_ref());
-        space.transform(factors.as_ref())?;
-        if !again {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Solves in the recycled space: `x += U C^T r`, `r -= C C^T r`. Returns the norm of the residual.
-fn project(space: &Space, x: &mut Vector, r: &mut Vector) -> Result<f64> {
-    if space.len() > 0 {
-        let images = all(&[&space.images]);
-        let coefficients = r.dots(&images)?;
-        x.maxpy(&coefficients, &all(&[&space.vectors]))?;
-        r.maxpy(&negative(&coefficients), &images)?;
-    }
-    Ok(r.norm(Norm::Two)?)
 }
 
 /// One cycle: an Arnoldi process beside C, and the least-squares problem of GMRES by Givens rotations.
@@ -284,8 +255,4 @@ fn orthogonalise(basis: &[&Vector], w: &mut Vector) -> Result<(Vec<f64>, f64, f6
         }
     }
     unreachable!("the second pass returns")
-}
-
-fn negative(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|v| -v).collect()
 }

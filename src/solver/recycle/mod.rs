@@ -14,6 +14,7 @@ pub use newton::NewtonRecycling;
 use crate::deck::{RecycleKind, RecycleOptions};
 use crate::parallel::Comm;
 use crate::{Error, Result};
+use block::{all, negative};
 use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector};
 
 /// Which method.
@@ -46,6 +47,10 @@ struct Space {
     /// GCRO-DR only: `M U` for the preconditioner M, as it was when the vectors were found.
     origins: Vec<Vector>,
 }
+
+/// The list that residuals are tested with: the images where these are orthonormal, the vectors themselves where they are
+/// in the product of the matrix.
+type Test = fn(&Space) -> &[Vector];
 
 /// The linear system of a solve.
 struct System<'a> {
@@ -188,11 +193,40 @@ impl Space {
         self.vectors.len()
     }
 
+    /// Computes the images for a new matrix and makes their products with the vectors that `test` chooses the identity, by
+    /// combining the vectors; what depends on the rest is dropped. Collective.
+    fn renew(&mut self, system: &System, test: Test) -> Result<()> {
+        if self.vectors.is_empty() {
+            return Ok(());
+        }
+        self.images = system.images(&self.vectors)?;
+        // The first pass drops, the second removes what round-off left.
+        for _ in 0..2 {
+            let gram = block::products(system.comm, &[(&all(&[test(self)]), &all(&[&self.images]))])?;
+            let (factors, again) = dense::whiten(gram[0].as_ref());
+            self.transform(factors.as_ref())?;
+            if !again {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Solves in the recycled space with these test vectors T: `x += U T^T r`, `r -= A U T^T r`. Collective.
+    fn project(&self, test: Test, x: &mut Vector, r: &mut Vector) -> Result<()> {
+        if self.vectors.is_empty() {
+            return Ok(());
+        }
+        let coefficients = r.dots(&all(&[test(self)]))?;
+        x.maxpy(&coefficients, &all(&[&self.vectors]))?;
+        Ok(r.maxpy(&negative(&coefficients), &all(&[&self.images]))?)
+    }
+
     /// Replaces every list by combinations of its vectors.
     fn transform(&mut self, factors: faer::MatRef<'_, f64>) -> Result<()> {
         for list in [&mut self.vectors, &mut self.images, &mut self.origins] {
             if !list.is_empty() {
-                *list = block::combine(&block::all(&[list]), factors)?;
+                *list = block::combine(&all(&[list]), factors)?;
             }
         }
         Ok(())
