@@ -141,7 +141,7 @@ fn compare(comm: &Comm, text: &str, settings: &[&[&str]], check: impl Fn(&[&str]
 }
 
 fn every_choice_gives_the_same_fields(comm: &Comm) {
-    let settings: [&[&str]; 7] = [
+    let settings: [&[&str]; 8] = [
         &[],
         &["campaign.guess=last"],
         &["campaign.guess=nearest", "solver.refresh=always"],
@@ -149,6 +149,7 @@ fn every_choice_gives_the_same_fields(comm: &Comm) {
         &["solver.refresh=4"],
         &["solver.method=direct"],
         &["solver.method=direct", "campaign.guess=nearest", "solver.refresh=5"],
+        &["solver.method=schwarz", "solver.refresh=1000"],
     ];
     compare(comm, PLATE, &settings, |settings, efforts| {
         let [heat, stress] = efforts else { panic!("two problems") };
@@ -164,6 +165,10 @@ fn every_choice_gives_the_same_fields(comm: &Comm) {
         }
         if settings == ["campaign.basis=9"] {
             assert!(efforts.iter().all(|effort| effort.basis <= 9), "{efforts:?}");
+        }
+        if settings == ["solver.method=schwarz", "solver.refresh=1000"] {
+            // The first matrix, and again with the basis in the coarse space.
+            assert_eq!((heat.setups, stress.setups), (2, 2));
         }
         if settings.len() == 3 {
             assert!(heat.setups <= 9, "an old factorisation serves five samples: {heat:?}");

@@ -346,6 +346,7 @@ fn main() -> std::process::ExitCode {
             ("lower_levels_do_what_they_say", lower_levels_do_what_they_say),
             ("tiny_experts", tiny_experts),
             ("two_levels_scale", schwarz::two_levels_scale),
+            ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
             ("schwarz_is_symmetric", schwarz::schwarz_is_symmetric),
         ],

@@ -143,7 +143,7 @@ impl Constraint {
             return Err(Error::Failed(format!("{}: the prediction is not finite", self.name)));
         }
         self.prepare_mass(essential)?;
-        let z = coarse_space(&self.space, &self.gating, &free, CoarseModes::Constants)?;
+        let z = coarse_space(&self.space, &self.gating, &free, CoarseModes::Constants, &[])?;
         let kz = system.matrix.mat_mult(&z)?;
         let balance = Balance { z: &z, kz: &kz };
 
@@ -260,7 +260,7 @@ impl Constraint {
     fn solve(&self, system: &System, state: &mut Vector) -> Result<usize> {
         let comm = &self.space.mesh.comm;
         let options = SchwarzOptions { coarse: Some(self.options.modes) };
-        let schwarz = Schwarz::new(&self.name, &self.space, &self.gating, system.matrix, options)?;
+        let schwarz = Schwarz::new(&self.name, &self.space, &self.gating, system.matrix, options, &[])?;
         let mut solver = KrylovSolver::new(comm.mpi())?;
         solver.set_prefix(&format!("{}_", self.name))?;
         solver.set_operators(system.matrix, system.matrix)?;

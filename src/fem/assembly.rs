@@ -33,6 +33,11 @@ impl Values {
         }
     }
 
+    /// Whether the values differ from point to point.
+    pub fn is_by_point(&self) -> bool {
+        matches!(self, Self::ByPoint(_))
+    }
+
     /// The value at a quadrature point (`points` to an entity).
     #[inline(always)]
     pub fn at(&self, entity: usize, region: usize, point: usize, points: usize) -> f64 {

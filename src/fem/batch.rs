@@ -108,6 +108,24 @@ impl<const D: usize, const N: usize> Batch<D, N> {
                 }
             }
         }
+        for j in 0..count {
+            match &values[j] {
+                Values::Uniform(value) => {
+                    self.coefficients.iter_mut().for_each(|at| at[j] = Lanes::splat(*value));
+                }
+                Values::ByRegion(list) => {
+                    let mut lanes = Lanes::ZERO;
+                    (0..LANES).for_each(|l| lanes.0[l] = list[entity(l).2 as usize]);
+                    self.coefficients.iter_mut().for_each(|at| at[j] = lanes);
+                }
+                Values::ByPoint(list) => {
+                    for l in 0..LANES {
+                        let own = &list[entity(l).1 as usize * points..][..points];
+                        self.coefficients.iter_mut().zip(own).for_each(|(at, value)| at[j].0[l] = *value);
+                    }
+                }
+            }
+        }
         let mut inverse = [[Lanes::ZERO; D]; D];
         let mut determinant = Lanes::ZERO;
         for q in 0..points {
@@ -124,12 +142,6 @@ impl<const D: usize, const N: usize> Batch<D, N> {
                 (inverse, determinant) = invert(&jacobian);
             }
             self.inverses[q] = inverse;
-            for j in 0..count {
-                for l in 0..LANES {
-                    let (_, index, region) = entity(l);
-                    self.coefficients[q][j].0[l] = values[j].at(index as usize, region as usize, q, points);
-                }
-            }
             if self.wants_position {
                 self.positions[q] = [Lanes::ZERO; D];
                 for v in 0..corners {

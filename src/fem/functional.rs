@@ -10,8 +10,6 @@ pub struct Sample<'a> {
     pub entity: (u32, u16),
     /// Quadrature point of the rule.
     pub point: usize,
-    /// Position in metres, unused coordinates zero.
-    pub position: [f64; 3],
     /// Outward unit normal (facets only).
     pub normal: [f64; 3],
     /// Quadrature weight times measure.
@@ -20,6 +18,14 @@ pub struct Sample<'a> {
     pub value: &'a [f64],
     /// Field gradients by component (1/m), unused coordinates zero.
     pub gradient: &'a [[f64; 3]],
+    place: (&'a Space, &'a Rule),
+}
+
+impl Sample<'_> {
+    /// Position in metres, unused coordinates zero.
+    pub fn position(&self) -> [f64; 3] {
+        position(self.place.0, self.cell, self.place.1, self.point)
+    }
 }
 
 /// Jacobian's inverse (row `j`: gradient of reference coordinate `j`) and determinant.
@@ -38,24 +44,35 @@ pub fn inverse_jacobian(dimension: usize, j: &[[f64; 3]; 3]) -> ([[f64; 3]; 3], 
     (inverse, determinant)
 }
 
-/// Jacobian `[i][j]` = derivative of coordinate `i` by reference coordinate `j`, and position.
-pub fn geometry(space: &Space, cell: usize, rule: &Rule, point: usize) -> ([[f64; 3]; 3], [f64; 3]) {
+/// Jacobian `[i][j]` at a quadrature point: derivative of coordinate `i` by reference coordinate `j`.
+fn jacobian(space: &Space, cell: usize, rule: &Rule, point: usize) -> [[f64; 3]; 3] {
     let mesh = &space.mesh;
     let corners = mesh.cell_type.vertices();
     let mut jacobian = [[0.0; 3]; 3];
-    let mut position = [0.0; 3];
     for (v, &vertex) in mesh.cells[cell * corners..][..corners].iter().enumerate() {
         let slope = rule.geometry.gradients[point * corners + v];
-        let value = rule.geometry.values[point * corners + v];
-        for i in 0..mesh.dimension {
+        for (i, row) in jacobian.iter_mut().enumerate().take(mesh.dimension) {
             let x = mesh.coordinates[vertex as usize * mesh.dimension + i];
-            position[i] += value * x;
-            for j in 0..mesh.dimension {
-                jacobian[i][j] += x * slope[j];
-            }
+            (0..mesh.dimension).for_each(|j| row[j] += x * slope[j]);
         }
     }
-    (jacobian, position)
+    jacobian
+}
+
+/// Position of a quadrature point.
+#[inline]
+pub fn position(space: &Space, cell: usize, rule: &Rule, point: usize) -> [f64; 3] {
+    let mesh = &space.mesh;
+    let corners = mesh.cell_type.vertices();
+    let mut position = [0.0; 3];
+    let values = &rule.geometry.values[point * corners..][..corners];
+    for (&vertex, value) in mesh.cells[cell * corners..][..corners].iter().zip(values) {
+        let vertex = &mesh.coordinates[vertex as usize * mesh.dimension..][..mesh.dimension];
+        for (sum, x) in position.iter_mut().zip(vertex) {
+            *sum += value * x;
+        }
+    }
+    position
 }
 
 /// Calls `visit` at every quadrature point of the domain with the field `values` (`[node, component]` over
@@ -65,26 +82,40 @@ pub fn visit(space: &Space, values: &[f64], domain: &Domain, mut visit: impl FnM
     let components = values.len() / space.local_nodes().max(1);
     let functions = space.element.functions();
     let rule = domain.rule;
+    let affine = space.mesh.cell_type.is_simplex();
+    let constant = affine && space.element.degree == 1;
     let mut value = vec![0.0; components];
     let mut gradient = vec![[0.0; 3]; components];
+    let mut nodal = vec![0.0; functions * components];
     for &(cell, index, region) in domain.entities {
         let cell = cell as usize;
         let nodes = space.nodes_of(cell);
+        for (local, &node) in nodal.chunks_exact_mut(components.max(1)).zip(nodes) {
+            local.copy_from_slice(&values[node as usize * components..][..components]);
+        }
+        let (mut inverse, mut determinant) = ([[0.0; 3]; 3], 0.0);
         for point in 0..rule.weights.len() {
-            let (jacobian, position) = geometry(space, cell, rule, point);
-            let (inverse, determinant) = inverse_jacobian(space.mesh.dimension, &jacobian);
-            value.fill(0.0);
-            gradient.fill([0.0; 3]);
-            for (a, &node) in nodes.iter().enumerate() {
-                let shape = rule.basis.values[point * functions + a];
-                let slope = rule.basis.gradients[point * functions + a];
-                let slope = transform(&inverse, &slope);
-                for c in 0..components {
-                    let u = values[node as usize * components + c];
-                    value[c] += shape * u;
-                    for d in 0..3 {
-                        gradient[c][d] += slope[d] * u;
+            // Simplices have one Jacobian, and linear fields on them one gradient.
+            if point == 0 || !affine {
+                let jacobian = jacobian(space, cell, rule, point);
+                (inverse, determinant) = inverse_jacobian(space.mesh.dimension, &jacobian);
+            }
+            if point == 0 || !constant {
+                let mut reference = [0.0; 3];
+                for (c, gradient) in gradient.iter_mut().enumerate() {
+                    reference.fill(0.0);
+                    for a in 0..functions {
+                        let slope = &rule.basis.gradients[point * functions + a];
+                        let u = nodal[a * components + c];
+                        (0..3).for_each(|d| reference[d] += slope[d] * u);
                     }
+                    *gradient = transform(&inverse, &reference);
+                }
+            }
+            value.fill(0.0);
+            for (a, shape) in rule.basis.values[point * functions..][..functions].iter().enumerate() {
+                for (value, u) in value.iter_mut().zip(&nodal[a * components..]) {
+                    *value += shape * u;
                 }
             }
             let mut weight = rule.weights[point] * determinant;
@@ -99,11 +130,11 @@ pub fn visit(space: &Space, values: &[f64], domain: &Domain, mut visit: impl FnM
                 cell,
                 entity: (index, region),
                 point,
-                position,
                 normal,
                 weight,
                 value: &value,
                 gradient: &gradient,
+                place: (space, rule),
             });
         }
     }

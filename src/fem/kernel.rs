@@ -78,8 +78,10 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
     let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
     let mut at = Batch::<D, N>::new(points, F::POSITION, true, true);
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
-    let mut loads = [[Lanes::ZERO; C]; N];
     let has_load = job.coefficients.iter().any(|c| !c.is_zero());
+    let constant = job.cells.shape.is_simplex() && N == D + 1 && F::is_constant(job.coefficients);
+    let tangent_points = if constant { 1 } else { points };
+    let share = job.rule.weights.iter().sum::<f64>() / job.rule.weights[0];
 
     for batch in job.entities.chunks(LANES) {
         // A short last batch repeats its last cell; the surplus lanes are not scattered.
@@ -89,8 +91,8 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
         });
         let point = |q: usize| at.point(q);
         let (test, trial) = (&at.test, &at.trial);
+        let mut loads = [[Lanes::ZERO; C]; N];
         if has_load {
-            loads = [[Lanes::ZERO; C]; N];
             for q in 0..points {
                 for a in 0..N {
                     let value = job.form.load(&point(q), &test[q][a]);
@@ -106,7 +108,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
             for a in 0..N {
                 for b in (if F::SYMMETRIC { a } else { 0 })..N {
                     let mut block = job.form.tangent(&point(0), &test[0][a], &trial[0][b]);
-                    for q in 1..points {
+                    for q in 1..tangent_points {
                         let more = job.form.tangent(&point(q), &test[q][a], &trial[q][b]);
                         for i in 0..C {
                             for j in 0..C {
@@ -114,8 +116,31 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                             }
                         }
                     }
+                    if constant {
+                        block = block.map(|row| row.map(|value| value * share));
+                    }
                     blocks[pair] = block;
                     pair += 1;
+                }
+            }
+        }
+        if let Some(state) = job.state {
+            let mut values = [[Lanes::ZERO; C]; N];
+            for l in 0..LANES {
+                let nodes = &job.cells.nodes[entity(l).0 as usize * N..][..N];
+                for (value, &node) in values.iter_mut().zip(nodes) {
+                    (0..C).for_each(|i| value[i].0[l] = state[node as usize * C + i]);
+                }
+            }
+            for a in 0..N {
+                for b in 0..N {
+                    let (block, transposed) = block::<C, N, F, D>(&blocks, a, b);
+                    for i in 0..C {
+                        for j in 0..C {
+                            let entry = if transposed { block[j][i] } else { block[i][j] };
+                            loads[a][i] += -entry * values[b][j];
+                        }
+                    }
                 }
             }
         }
@@ -129,30 +154,9 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                     continue;
                 }
                 let row = (node - job.rows.start) * C;
-                if has_load {
+                if has_load || job.state.is_some() {
                     for i in 0..C {
                         part.load[row + i] += loads[a][i].0[l];
-                    }
-                }
-                let block = |b: usize| -> (&[[Lanes; C]; C], bool) {
-                    if !F::SYMMETRIC {
-                        (&blocks[a * N + b], false)
-                    } else if a <= b {
-                        (&blocks[packed::<N>(a, b)], false)
-                    } else {
-                        (&blocks[packed::<N>(b, a)], true)
-                    }
-                };
-                if let Some(state) = job.state {
-                    for b in 0..N {
-                        let (values, transposed) = block(b);
-                        let u = &state[nodes[b] as usize * C..][..C];
-                        for i in 0..C {
-                            for j in 0..C {
-                                part.load[row + i] -=
-                                    u[j] * if transposed { values[j][i].0[l] } else { values[i][j].0[l] };
-                            }
-                        }
                     }
                 }
                 if !job.wants_matrix && essential.is_none() {
@@ -163,7 +167,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                 let mut place =
                     job.wants_matrix.then(|| Row::<C>::new(job.pattern, &job.rows, node, positions, arrays));
                 for b in 0..N {
-                    let (values, transposed) = block(b);
+                    let (values, transposed) = block::<C, N, F, D>(&blocks, a, b);
                     let value =
                         |i: usize, j: usize| if transposed { values[j][i].0[l] } else { values[i][j].0[l] };
                     let Some(essential) = essential else {
@@ -185,6 +189,22 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                 }
             }
         }
+    }
+}
+
+/// The block of two basis functions, and whether it stands there transposed.
+#[inline(always)]
+fn block<const C: usize, const N: usize, F: WeakForm<D, C>, const D: usize>(
+    blocks: &[[[Lanes; C]; C]],
+    a: usize,
+    b: usize,
+) -> (&[[Lanes; C]; C], bool) {
+    if !F::SYMMETRIC {
+        (&blocks[a * N + b], false)
+    } else if a <= b {
+        (&blocks[packed::<N>(a, b)], false)
+    } else {
+        (&blocks[packed::<N>(b, a)], true)
     }
 }
 

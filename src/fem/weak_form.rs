@@ -1,4 +1,5 @@
 //! What a model says at a quadrature point, eight cells at a time.
+use super::assembly::Values;
 use super::lanes::Lanes;
 
 /// A basis function at a quadrature point.
@@ -46,6 +47,12 @@ pub trait WeakForm<const D: usize, const C: usize>: Sync {
     #[inline(always)]
     fn measure(&self, _point: &Point<D>) -> Lanes {
         Lanes::splat(1.0)
+    }
+
+    /// Whether the bilinear form of these coefficients is the same at all points of a cell on which gradients are
+    /// constant; one point then stands for all.
+    fn is_constant(_coefficients: &[Values]) -> bool {
+        false
     }
 
     /// The bilinear form for `test e_i` and `trial e_j`, at `[i][j]`.

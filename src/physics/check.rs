@@ -1,9 +1,10 @@
 //! Coefficients that no material can have: not finite, or of the wrong sign.
 use super::Equation;
+use super::coefficient::Context;
 use super::problem::{Group, Integral, Model, Place, Problem};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::Values;
-use crate::fem::functional::geometry;
+use crate::fem::functional::position;
 
 /// What the values of a coefficient may be.
 #[derive(Clone, Copy)]
@@ -55,6 +56,30 @@ impl Problem {
             }
         }
         self.space.mesh.comm.agree(fault)
+    }
+
+    /// As [`Problem::check`] for the coefficients of the bilinear form alone at these parameters. Collective.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_stiffness(&self, context: &Context) -> Result<()> {
+        let of_group = |integral: &Integral, group: &Group| -> Vec<Values> {
+            let one = |output: usize| {
+                let found = self.bilinear(output, integral.place).then(|| {
+                    let (domain, entities) = (group.domain(), integral.entities);
+                    let one = output..output + 1;
+                    integral.coefficients.evaluate_some(one, context, &self.space, &domain, entities).pop()
+                });
+                found.flatten().unwrap_or(Values::Uniform(0.0))
+            };
+            (0..integral.coefficients.outputs.len()).map(one).collect()
+        };
+        let all: Vec<Vec<_>> = self
+            .integrals
+            .iter()
+            .map(|integral| integral.groups.iter().map(|group| of_group(integral, group)).collect())
+            .collect();
+        self.check(&all)
     }
 
     /// The deck's key of a coefficient, and what it may be.
@@ -164,7 +189,7 @@ impl Problem {
         for &(cell, index, _) in &group.entities {
             let own = &list[index as usize * points..][..points];
             if let Some(q) = own.iter().position(|&v| !allowed.holds(v)) {
-                let (_, at) = geometry(&self.space, cell as usize, &group.rule, q);
+                let at = position(&self.space, cell as usize, &group.rule, q);
                 let at = at[..self.space.mesh.dimension].iter().map(|x| format!("{x:.6}"));
                 let number = self.space.mesh.cell_ids[cell as usize];
                 let place = format!(" at ({}) in cell {number}", at.collect::<Vec<_>>().join(", "));

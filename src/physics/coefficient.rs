@@ -1,8 +1,10 @@
 //! Coefficients of a weak form: from what the deck says to values at quadrature points.
 use crate::deck::Expression;
-use crate::fem::functional::{geometry, nodal_rule};
+use crate::fem::element::Tabulation;
+use crate::fem::functional::{self, nodal_rule};
 use crate::fem::{Domain, Space, Values};
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// What a run sets before it assembles: parameters and time.
@@ -71,10 +73,10 @@ impl NodalField {
     /// The present values at the local nodes of a space on the same mesh. Local.
     pub fn at_nodes_of(&self, space: &Space) -> Vec<f64> {
         let rule = nodal_rule(&space.element);
-        let (mut result, mut sampler) = (vec![0.0; space.local_nodes()], Sampler::default());
+        let (mut result, sampled) = (vec![0.0; space.local_nodes()], Sampled::new(self, &rule.points));
         for cell in 0..space.mesh.cell_ids.len() {
             for (a, &node) in space.nodes_of(cell).iter().enumerate() {
-                result[node as usize] = sampler.value(self, cell, &rule.points, a);
+                result[node as usize] = sampled.value(cell, a);
             }
         }
         result
@@ -92,21 +94,26 @@ pub struct FieldExpression {
 }
 
 impl FieldExpression {
-    /// The value for these arguments and values of `fields`.
-    pub fn eval(&self, mut arguments: Vec<f64>, values: impl Iterator<Item = f64>) -> f64 {
-        arguments.resize(self.variables, 0.0);
+    /// The value for these arguments, which get room for the fields, and values of `fields`.
+    fn eval(&self, arguments: &mut Vec<f64>, values: impl Iterator<Item = f64>) -> f64 {
+        if arguments.len() < self.variables {
+            arguments.resize(self.variables, 0.0);
+        }
         for ((variable, _), value) in self.fields.iter().zip(values) {
             arguments[*variable] = value;
         }
-        self.expression.eval(&arguments)
+        self.expression.eval(arguments)
     }
 
     /// The values at the local nodes of a space. Local.
     pub fn at_nodes_of(&self, space: &Space, context: &Context) -> Vec<f64> {
         let fields: Vec<Vec<f64>> = self.fields.iter().map(|(_, field)| field.at_nodes_of(space)).collect();
-        let value =
-            |node| self.eval(context.arguments(&space.point(node)), fields.iter().map(|values| values[node]));
-        (0..space.local_nodes()).map(value).collect()
+        let mut arguments = context.arguments(&[0.0; 3]);
+        let mut value = |node| {
+            arguments[..3].copy_from_slice(&space.point(node));
+            self.eval(&mut arguments, fields.iter().map(|values| values[node]))
+        };
+        (0..space.local_nodes()).map(&mut value).collect()
     }
 }
 
@@ -132,6 +139,17 @@ impl Source {
             Self::Constant(_) => false,
             Self::Expression(expression) => expression.depends_on_space(),
             Self::Fields(_) | Self::Nodal(_) | Self::Cellwise(_) => true,
+        }
+    }
+
+    /// Whether the value may change from one evaluation to the next though parameters and draw stay: with time, or with
+    /// the field of another problem.
+    pub fn varies_in_time(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Cellwise(_) => false,
+            Self::Expression(expression) => expression.depends_on_time(),
+            Self::Fields(fields) => fields.expression.depends_on_time(),
+            Self::Nodal(_) => true,
         }
     }
 
@@ -216,65 +234,91 @@ impl Coefficients {
         domain: &Domain,
         entities: usize,
     ) -> Vec<Values> {
+        self.evaluate_some(0..self.outputs.len(), context, space, domain, entities)
+    }
+
+    /// Some neighbouring coefficients on a domain.
+    pub fn evaluate_some(
+        &self,
+        range: Range<usize>,
+        context: &Context,
+        space: &Space,
+        domain: &Domain,
+        entities: usize,
+    ) -> Vec<Values> {
         for source in self.inputs.iter().filter_map(|regions| regions.first()) {
             // A field is the same in all regions.
             if let Source::Nodal(field) = source {
                 field.advance(context.time);
             }
         }
-        (0..self.outputs.len()).map(|o| self.evaluate_one(o, context, space, domain, entities)).collect()
+        let regions = self.inputs.first().map_or(1, Vec::len);
+        let points = domain.rule.weights.len();
+        let mut varying = Vec::new();
+        let mut result: Vec<Values> = range
+            .map(|output| {
+                if self.varies_in_space(output) {
+                    varying.push((&self.outputs[output], vec![0.0; entities * points]));
+                    return Values::ByPoint(Vec::new());
+                }
+                let value = |region| self.value(output, region, context, &[0.0; 3], &[]);
+                if regions == 1 {
+                    Values::Uniform(value(0))
+                } else {
+                    Values::ByRegion((0..regions).map(value).collect())
+                }
+            })
+            .collect();
+        if !varying.is_empty() {
+            self.fill(&mut varying, context, space, domain);
+        }
+        let places = result.iter_mut().filter(|values| matches!(values, Values::ByPoint(_)));
+        for (place, (_, values)) in places.zip(varying) {
+            *place = Values::ByPoint(values);
+        }
+        result
     }
 
-    /// One coefficient on a domain.
-    pub fn evaluate_one(
-        &self,
-        output: usize,
-        context: &Context,
-        space: &Space,
-        domain: &Domain,
-        entities: usize,
-    ) -> Values {
-        let regions = self.inputs.first().map_or(1, Vec::len);
-        if !self.varies_in_space(output) {
-            let values: Vec<f64> =
-                (0..regions).map(|region| self.value(output, region, context, &[0.0; 3], &[])).collect();
-            return if values.len() == 1 { Values::Uniform(values[0]) } else { Values::ByRegion(values) };
-        }
+    /// Values of coefficients that differ from point to point, all in one sweep: they share positions and inputs.
+    fn fill(&self, varying: &mut [(&Output, Vec<f64>)], context: &Context, space: &Space, domain: &Domain) {
         let points = domain.rule.weights.len();
-        let mut values = vec![0.0; entities * points];
-        let output = &self.outputs[output];
-        let formula = |source: &Source| matches!(source, Source::Expression(_) | Source::Fields(_));
-        let needs_position =
-            output.position || output.uses.iter().any(|&i| self.inputs[i].iter().any(formula));
+        let is_used = |input: &usize| varying.iter().any(|(output, _)| output.uses.contains(input));
+        let used: Vec<usize> = (0..self.inputs.len()).filter(is_used).collect();
+        let mut arguments = context.arguments(&[0.0; 3]);
+        let regions = self.inputs.first().map_or(1, Vec::len);
+        // By region: all inputs, of which those that do not differ from point to point stay, and the others.
+        let mut by_region: Vec<_> = (0..regions)
+            .map(|region| {
+                let source = |input: usize| &self.inputs[input][region];
+                let mut inputs = vec![0.0; self.inputs.len()];
+                for &input in &used {
+                    inputs[input] = source(input).evaluate(&arguments, 0.0);
+                }
+                let differs = used.iter().copied().filter(|&input| source(input).varies_in_space());
+                let differ: Vec<_> = differs
+                    .map(|input| (input, PointSource::new(source(input), &domain.rule.points)))
+                    .collect();
+                (inputs, differ)
+            })
+            .collect();
+        let needs_position = varying.iter().any(|(output, _)| output.position)
+            || by_region.iter().any(|(_, differ)| differ.iter().any(|(_, local)| local.needs_position()));
         let mut position = [0.0; 3];
-        let mut arguments = context.arguments(&position);
-        let mut inputs = vec![0.0; self.inputs.len()];
-        let mut sampler = Sampler::default();
         for &(cell, index, region) in domain.entities {
+            let (inputs, differ) = &mut by_region[region as usize];
             for q in 0..points {
                 if needs_position {
-                    position = geometry(space, cell as usize, domain.rule, q).1;
+                    position = functional::position(space, cell as usize, domain.rule, q);
                     arguments[..3].copy_from_slice(&position);
                 }
-                for &input in &output.uses {
-                    inputs[input] = match &self.inputs[input][region as usize] {
-                        Source::Nodal(field) => sampler.value(field, cell as usize, &domain.rule.points, q),
-                        Source::Fields(formula) => {
-                            let points = &domain.rule.points;
-                            let values = formula
-                                .fields
-                                .iter()
-                                .map(|(_, field)| sampler.value(field, cell as usize, points, q));
-                            formula.eval(arguments.clone(), values)
-                        }
-                        Source::Cellwise(list) => list[cell as usize],
-                        other => other.evaluate(&arguments, 0.0),
-                    };
+                for (input, local) in &*differ {
+                    inputs[*input] = local.value(&mut arguments, cell as usize, q);
                 }
-                values[index as usize * points + q] = (output.combine)(&inputs, &position);
+                for (output, values) in &mut *varying {
+                    values[index as usize * points + q] = (output.combine)(inputs, &position);
+                }
             }
         }
-        Values::ByPoint(values)
     }
 
     /// The value of coefficient `output` at a point; `fields[input]` stands for inputs that are
@@ -297,26 +341,62 @@ impl Coefficients {
     }
 }
 
-/// Values of nodal fields at quadrature points; keeps the basis of the last field's element.
-#[derive(Default)]
-struct Sampler {
-    table: Option<(usize, crate::fem::element::Tabulation)>,
+/// A source at the points of a rule.
+enum PointSource<'a> {
+    Formula(&'a Expression),
+    Fields(&'a FieldExpression, Vec<Sampled<'a>>),
+    Nodal(Sampled<'a>),
+    Cellwise(&'a [f64]),
+    Constant(f64),
 }
 
-impl Sampler {
-    fn value(&mut self, field: &NodalField, cell: usize, points: &[[f64; 3]], q: usize) -> f64 {
-        let element = &field.space.element;
-        if self.table.as_ref().is_none_or(|(degree, _)| *degree != element.degree) {
-            self.table = Some((element.degree, element.tabulate(points)));
+impl<'a> PointSource<'a> {
+    fn new(source: &'a Source, points: &[[f64; 3]]) -> Self {
+        match source {
+            Source::Constant(value) => Self::Constant(*value),
+            Source::Expression(formula) => Self::Formula(formula),
+            Source::Fields(formula) => {
+                let fields = formula.fields.iter().map(|(_, field)| Sampled::new(field, points));
+                Self::Fields(formula, fields.collect())
+            }
+            Source::Nodal(field) => Self::Nodal(Sampled::new(field, points)),
+            Source::Cellwise(values) => Self::Cellwise(values),
         }
-        let table = &self.table.as_ref().expect("set above").1;
-        let values = field.values.borrow();
-        let functions = table.functions;
-        let nodes = field.space.nodes_of(cell);
-        nodes
-            .iter()
-            .enumerate()
-            .map(|(a, &node)| table.values[q * functions + a] * values[node as usize])
-            .sum()
+    }
+
+    fn needs_position(&self) -> bool {
+        matches!(self, Self::Formula(_) | Self::Fields(..))
+    }
+
+    fn value(&self, arguments: &mut Vec<f64>, cell: usize, q: usize) -> f64 {
+        match self {
+            Self::Formula(formula) => formula.eval(arguments),
+            Self::Fields(formula, fields) => {
+                formula.eval(arguments, fields.iter().map(|field| field.value(cell, q)))
+            }
+            Self::Nodal(field) => field.value(cell, q),
+            Self::Cellwise(values) => values[cell],
+            Self::Constant(value) => *value,
+        }
+    }
+}
+
+/// A nodal field at the points of a rule.
+struct Sampled<'a> {
+    space: &'a Space,
+    values: Ref<'a, Vec<f64>>,
+    table: Tabulation,
+}
+
+impl<'a> Sampled<'a> {
+    fn new(field: &'a NodalField, points: &[[f64; 3]]) -> Self {
+        let table = field.space.element.tabulate(points);
+        Self { space: &field.space, values: field.values.borrow(), table }
+    }
+
+    fn value(&self, cell: usize, q: usize) -> f64 {
+        let nodes = self.space.nodes_of(cell);
+        let basis = &self.table.values[q * self.table.functions..][..nodes.len()];
+        basis.iter().zip(nodes).map(|(value, &node)| value * self.values[node as usize]).sum()
     }
 }

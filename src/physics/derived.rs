@@ -91,7 +91,8 @@ impl Problem {
         let entities = cell_entities(space, 0..space.mesh.cell_ids.len());
         let domain = Domain { rule: &rule, entities: &entities };
         let volume = &self.integrals[0];
-        let coefficients = volume.coefficients.evaluate(context, space, &domain, entities.len());
+        let coefficients =
+            volume.coefficients.evaluate_some(self.local(), context, space, &domain, entities.len());
         let width = if field.name == "von_mises" { 6 } else { field.components };
         let mut sums = vec![0.0; space.owned_nodes * width];
         let mut weights = vec![0.0; space.owned_nodes];
@@ -127,6 +128,18 @@ impl Problem {
         }
         result.ghost_update()?;
         Ok(result)
+    }
+
+    /// The coefficients that [`Problem::at_point`] reads: those of the load take time and do not matter.
+    pub(super) fn local(&self) -> std::ops::Range<usize> {
+        let all = self.integrals[0].coefficients.outputs.len();
+        let dimension = self.space.mesh.dimension;
+        0..match self.model {
+            Model::Diffusion { anisotropic: false } => 1,
+            Model::Diffusion { anisotropic: true } => dimension * dimension,
+            Model::Elasticity { .. } => 3,
+            Model::Equation(_) => all,
+        }
     }
 
     /// Flux, vorticity, strain or stress at a quadrature point, from the coefficients there.
@@ -178,7 +191,7 @@ impl Problem {
                 let shear = |i, j| 0.5 * (g(i, j) + g(j, i));
                 let mut strain = [g(0, 0), shear(0, 1), shear(0, 2), g(1, 1), shear(1, 2), g(2, 2)];
                 if axisymmetric {
-                    let r = sample.position[0];
+                    let r = sample.position()[0];
                     strain[5] = if r > 0.0 { sample.value[0] / r } else { strain[0] };
                 }
                 let trace = strain[0] + strain[3] + strain[5];

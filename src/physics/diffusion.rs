@@ -4,6 +4,7 @@
 //! `K grad u . n = q + h (u_ambient - u)` on the rest. In weak form, for every test function v:
 //!
 //! `int K grad u . grad v + c u v dx + int h u v ds = int f v dx + int (q + h u_ambient) v ds`.
+use crate::fem::Values;
 use crate::fem::lanes::{Lanes, dot};
 use crate::fem::weak_form::{Point, Shape, WeakForm};
 
@@ -13,6 +14,10 @@ pub struct Isotropic;
 
 impl<const D: usize> WeakForm<D, 1> for Isotropic {
     const COEFFICIENTS: usize = 3;
+
+    fn is_constant(coefficients: &[Values]) -> bool {
+        !coefficients[0].is_by_point() && coefficients[1].is_zero()
+    }
 
     #[inline(always)]
     fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; 1]; 1] {
@@ -32,6 +37,10 @@ pub struct Anisotropic;
 
 impl<const D: usize> WeakForm<D, 1> for Anisotropic {
     const COEFFICIENTS: usize = D * D + 2;
+
+    fn is_constant(coefficients: &[Values]) -> bool {
+        !coefficients[..D * D].iter().any(Values::is_by_point) && coefficients[D * D].is_zero()
+    }
 
     #[inline(always)]
     fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; 1]; 1] {

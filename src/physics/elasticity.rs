@@ -10,6 +10,7 @@
 //!
 //! (Zienkiewicz and Taylor, *The Finite Element Method*, vol. 1, chapter 2). Plane strain, plane
 //! stress and axisymmetric problems differ in `lambda` and `s` only, and in the hoop strain `u_r / r`.
+use crate::fem::Values;
 use crate::fem::lanes::{Lanes, dot};
 use crate::fem::weak_form::{Point, Shape, WeakForm};
 use std::f64::consts::PI;
@@ -33,6 +34,10 @@ impl<const AXISYMMETRIC: bool> Solid<AXISYMMETRIC> {
 impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Solid<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 3 + D;
     const POSITION: bool = AXISYMMETRIC;
+
+    fn is_constant(coefficients: &[Values]) -> bool {
+        !AXISYMMETRIC && !coefficients[..2].iter().any(Values::is_by_point)
+    }
 
     #[inline(always)]
     fn measure(&self, point: &Point<D>) -> Lanes {

@@ -381,6 +381,13 @@ impl Problem {
         self.integrals.iter().any(|integral| integral.place == place && integral.coefficients.reaction)
     }
 
+    /// Whether coefficients and prescribed values may change while the parameters stay.
+    pub fn varies_in_time(&self) -> bool {
+        let inputs = self.integrals.iter().flat_map(|integral| integral.coefficients.inputs.iter().flatten());
+        let prescribed = self.conditions.iter().flat_map(|condition| condition.values.iter().flatten());
+        inputs.chain(prescribed).any(Source::varies_in_time)
+    }
+
     /// Every integral's coefficients at these parameters: `[integral][group][coefficient]`.
     pub fn evaluate(&self, context: &Context) -> Vec<Vec<Vec<Values>>> {
         self.integrals

@@ -70,17 +70,18 @@ pub fn integrate(
 /// Nodes of a place, local numbers (ghosts included), ascending.
 pub fn nodes(space: &Space, place: &Where) -> Vec<u32> {
     let mesh = &space.mesh;
-    let mut list: Vec<u32> = match place {
-        Where::Everywhere => return (0..space.local_nodes() as u32).collect(),
+    let mut inside = vec![false; space.local_nodes()];
+    match place {
+        Where::Everywhere => inside.fill(true),
         Where::Region(region) => (0..mesh.local_cells())
             .filter(|&cell| mesh.cell_regions[cell] == *region)
-            .flat_map(|cell| space.nodes_of(cell).iter().copied())
-            .collect(),
-        Where::Marker(marker) => facet_nodes(space, |f| mesh.facets.marker[f] == *marker),
-    };
-    list.sort_unstable();
-    list.dedup();
-    list
+            .flat_map(|cell| space.nodes_of(cell))
+            .for_each(|&node| inside[node as usize] = true),
+        Where::Marker(marker) => facet_nodes(space, |f| mesh.facets.marker[f] == *marker)
+            .into_iter()
+            .for_each(|node| inside[node as usize] = true),
+    }
+    (0..inside.len()).filter(|&node| inside[node]).map(|node| node as u32).collect()
 }
 
 /// Nodes on the chosen facets, unsorted and with repetitions.
@@ -142,7 +143,8 @@ impl Problem {
         for (rule, entities) in groups(space, place, degree) {
             let count = entities.iter().map(|e| e.1 as usize + 1).max().unwrap_or(0);
             let domain = Domain { rule: &rule, entities: &entities };
-            let coefficients = self.integrals[0].coefficients.evaluate(context, space, &domain, count);
+            let coefficients =
+                self.integrals[0].coefficients.evaluate_some(self.local(), context, space, &domain, count);
             visit(space, state, &domain, |sample| {
                 self.at_point("stress", &coefficients, sample, rule.weights.len(), &mut local);
                 let n = &sample.normal;
@@ -221,7 +223,8 @@ impl Problem {
         let degree = 2 * self.space.element.degree + 3;
         let mut seminorm = 0.0;
         let l2 = integrate(&self.space, state, &Where::Everywhere, degree, |sample| {
-            let (u, g) = (exact(&sample.position), gradient(&sample.position));
+            let position = sample.position();
+            let (u, g) = (exact(&position), gradient(&position));
             let mut square = 0.0;
             for (c, value) in sample.value.iter().enumerate().filter(|(c, _)| components.contains(c)) {
                 square += (value - u[c]).powi(2);

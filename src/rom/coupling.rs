@@ -2,12 +2,13 @@
 use super::affine::{Coupled, only};
 use super::energy::Energy;
 use super::orthonormal::Orthonormal;
-use crate::fem::Values;
 use crate::fem::functional::visit;
+use crate::fem::{Space, Values};
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Model, Place, Problem};
 use crate::{Error, Result};
 use faer::{Mat, Side};
+use petsc_rs::Vector;
 use std::rc::Rc;
 
 /// Most steps of Lanczos' method for the norm of a coupling.
@@ -29,29 +30,43 @@ pub struct Upstream<'a> {
 
 /// The load of one coupled term for a field of the upstream physics (this rank's unknowns). Collective.
 pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64]) -> Result<Vec<f64>> {
-    let (integral, output) = term.place;
     let space = &upstream.field.space;
     let mut vector = space.field_of(1)?;
     vector.write()?.copy_from_slice(field);
     vector.ghost_update()?;
-    let nodal = vector.local_read()?;
+    let mut load = problem.space.field()?;
+    load.set(0.0)?;
+    add_load(problem, term, 1.0, (space, &vector.local_read()?), &mut load)?;
+    Ok(load.read()?.to_vec())
+}
+
+/// Adds a multiple of the load of one coupled term for a field on all local nodes of a space. Local.
+///
+/// # Errors
+/// When PETSc fails.
+pub fn add_load(
+    problem: &Problem,
+    term: &Coupled,
+    factor: f64,
+    (space, nodal): (&Space, &[f64]),
+    load: &mut Vector,
+) -> Result<()> {
+    let (integral, output) = term.place;
     let mut values = term.function.clone();
     for group in &problem.integrals[integral].groups {
         let table = space.element.tabulate(&group.rule.points);
         let (points, functions) = (group.rule.weights.len(), space.element.functions());
         for &(cell, index, _) in &group.entities {
             let nodes = space.nodes_of(cell as usize);
-            for q in 0..points {
-                let shapes = &table.values[q * functions..(q + 1) * functions];
-                let value: f64 = nodes.iter().zip(shapes).map(|(&n, s)| s * nodal[n as usize]).sum();
-                values[index as usize * points + q] *= value;
+            let own = &mut values[index as usize * points..][..points];
+            for (value, shapes) in own.iter_mut().zip(table.values.chunks_exact(functions)) {
+                let field: f64 = nodes.iter().zip(shapes).map(|(&n, s)| s * nodal[n as usize]).sum();
+                *value *= factor * field;
             }
         }
     }
     let values = only(&problem.integrals[integral], output, &Values::ByPoint(values));
-    let mut load = problem.space.field()?;
-    problem.assemble_term(integral, &values, None, &mut load)?;
-    Ok(load.read()?.to_vec())
+    problem.assemble_term(integral, &values, None, load)
 }
 
 /// The transpose of [`load`]: what a test function gives on the upstream physics' basis functions, or
@@ -91,7 +106,7 @@ fn transposed(
                     Some(axisymmetric) => {
                         let divergence: f64 = (0..dimension).map(|i| sample.gradient[i][i]).sum();
                         if axisymmetric {
-                            let r = sample.position[0];
+                            let r = sample.position()[0];
                             (divergence + sample.value[0] / r) * std::f64::consts::TAU * r
                         } else {
                             divergence

@@ -4,7 +4,7 @@ use super::affine::Training;
 use super::eim::{EXACT, Interpolation, Limits, interpolate};
 use super::theta::{Factor, Ratio};
 use crate::fem::Values;
-use crate::fem::functional::geometry;
+use crate::fem::functional::position;
 use crate::parallel::Comm;
 use crate::physics::coefficient::{Context, NodalField, Source};
 use crate::physics::{Integral, Problem};
@@ -89,9 +89,10 @@ impl<'a> Coefficient<'a> {
         let mut all: Vec<f64> = Vec::new();
         for group in &part.groups {
             let space = &self.problem.space;
-            let values =
-                part.coefficients.evaluate_one(self.output, context, space, &group.domain(), part.entities);
-            if let Values::ByPoint(values) = values {
+            let one = self.output..self.output + 1;
+            let mut found =
+                part.coefficients.evaluate_some(one, context, space, &group.domain(), part.entities);
+            if let Some(Values::ByPoint(values)) = found.pop() {
                 if all.is_empty() {
                     all = values;
                 } else {
@@ -147,7 +148,7 @@ impl<'a> Coefficient<'a> {
         let mut message = vec![0.0; 4 + part.coefficients.inputs.len()];
         if comm.rank() == owner && self.by_point() {
             let rule = &part.groups[group as usize].rule;
-            let (_, position) = geometry(&self.problem.space, cell as usize, rule, q as usize);
+            let position = position(&self.problem.space, cell as usize, rule, q as usize);
             message[..3].copy_from_slice(&position);
             message[3] = f64::from(region);
             for &input in &part.coefficients.outputs[self.output].uses {

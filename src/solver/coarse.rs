@@ -60,13 +60,23 @@ impl CoarseModes {
 
 /// The matrix `Z` whose columns are `chi_k e`, for every expert `k` and each of its functions `e`
 /// (column `k * count + function`, on the expert's rank), at the unknowns that are `free` (owned ones)
-/// and zero at the others. Collective.
+/// and zero at the others. The functions are `modes`, then the fields `solutions` (owned unknowns). Collective.
 ///
 /// # Errors
 /// When PETSc fails.
-pub fn coarse_space(space: &Space, gating: &Gating, free: &[bool], modes: CoarseModes) -> Result<Matrix> {
+pub fn coarse_space(
+    space: &Space,
+    gating: &Gating,
+    free: &[bool],
+    modes: CoarseModes,
+    solutions: &[Vec<f64>],
+) -> Result<Matrix> {
     let c = space.components;
-    let count = modes.count(c);
+    let (own, comm) = (modes.count(c), &space.mesh.comm);
+    let count = own + solutions.len();
+    // As large as the other functions.
+    let largest = |field: &Vec<f64>| comm.max(field.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs())));
+    let scales: Vec<f64> = solutions.iter().map(|field| 1.0 / largest(field)).collect();
     let (centre, size) = extent(space);
     let mut row_pointers = vec![0i32];
     let (mut columns, mut values) = (Vec::new(), Vec::new());
@@ -81,13 +91,16 @@ pub fn coarse_space(space: &Space, gating: &Gating, free: &[bool], modes: Coarse
                         columns.push((expert as usize * count + mode) as i32);
                         values.push(chi * value);
                     }
+                    for (number, (field, scale)) in solutions.iter().zip(&scales).enumerate() {
+                        columns.push((expert as usize * count + own + number) as i32);
+                        values.push(chi * scale * field[node * c + component]);
+                    }
                 }
             }
             row_pointers.push(columns.len() as i32);
         }
     }
-    let comm = space.mesh.comm.mpi();
-    Matrix::from_csr_values(comm, 1, &row_pointers, &columns, &values, gating.experts.len() * count)
+    Matrix::from_csr_values(comm.mpi(), 1, &row_pointers, &columns, &values, gating.experts.len() * count)
 }
 
 /// Middle and half the longest side of the box around all nodes. Collective.

@@ -232,11 +232,15 @@ impl Simulation {
                 Ok(first? - second?)
             }
             _ => {
-                let sum = integrate(space, &values, &place, degree, |sample| scalar(&sample.value[..width]));
+                let mut measure = 0.0;
+                let sum = integrate(space, &values, &place, degree, |sample| {
+                    measure += sample.weight;
+                    scalar(&sample.value[..width])
+                });
                 if quantity.kind == QuantityKind::Integral {
                     return Ok(sum);
                 }
-                Ok(sum / integrate(space, &values, &place, degree, |_| 1.0))
+                Ok(sum / space.mesh.comm.sum(measure))
             }
         }
     }

@@ -79,6 +79,8 @@ pub struct LinearSolver {
     setups: usize,
     /// Whether it is our factorisation that solves; an old one may serve conjugate gradients.
     direct: bool,
+    /// The Krylov method that it then preconditions.
+    around: &'static str,
     /// Our own Krylov method in the place of PETSc's, when the deck asks for it.
     recycler: Option<Recycler>,
 }
@@ -88,6 +90,8 @@ struct Experts {
     space: Rc<Space>,
     gating: Rc<Gating>,
     options: SchwarzOptions,
+    /// Earlier solutions in the coarse space.
+    solutions: Vec<Vec<f64>>,
 }
 
 impl LinearSolver {
@@ -149,16 +153,74 @@ impl LinearSolver {
             refresh: options.refresh,
             setups: 0,
             direct: base == DIRECT && preconditions_only,
+            around: "cg",
             recycler,
         })
+    }
+
+    /// A solver for systems of any kind by the factorisation that the PETSc options `chosen` ask for, which is kept for
+    /// later matrices as a preconditioner of GMRES; `None` when the options ask for another method. Collective.
+    ///
+    /// # Errors
+    /// When PETSc refuses an option.
+    pub fn kept_factorisation(
+        space: &Space,
+        name: &str,
+        options: &SolverOptions,
+        chosen: &str,
+    ) -> Result<Option<Self>> {
+        let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
+        krylov.set_prefix(&format!("{name}_"))?;
+        let own = OwnOptions::new(krylov.prefix(), || krylov.set_options(chosen))?;
+        if krylov.kind() != "preonly" {
+            return Ok(None);
+        }
+        krylov.set_initial_guess_nonzero(false)?;
+        krylov.keep_history(options.max_iterations + 1)?;
+        let mut solver = Self {
+            krylov,
+            own,
+            comm: space.mesh.comm.clone(),
+            name: name.into(),
+            options: chosen.into(),
+            tolerance: options.tolerance,
+            max_iterations: options.max_iterations,
+            experts: None,
+            p_multigrid: None,
+            age: None,
+            kept: None,
+            refresh: options.refresh,
+            setups: 0,
+            direct: true,
+            around: "fgmres",
+            recycler: None,
+        };
+        solver.keep_preconditioner();
+        Ok(Some(solver))
     }
 
     /// Preconditions by the Schwarz method of the experts from the next matrix on. A solver with
     /// `method = "schwarz"` uses algebraic multigrid until this is called.
     pub fn use_experts(&mut self, space: Rc<Space>, gating: Rc<Gating>, options: SchwarzOptions) {
         self.options = "-ksp_type cg -pc_type shell".into();
-        self.experts = Some(Experts { space, gating, options });
+        self.experts = Some(Experts { space, gating, options, solutions: Vec::new() });
         self.p_multigrid = None;
+    }
+
+    /// Whether the solver is a two-level Schwarz method, whose coarse space can take up earlier solutions.
+    pub fn has_coarse_space(&self) -> bool {
+        self.experts.as_ref().is_some_and(|experts| experts.options.coarse.is_some())
+    }
+
+    /// Puts fields of the owned unknowns into the coarse space, cut into the experts' parts; the next
+    /// [`LinearSolver::set_matrix`] builds anew.
+    pub fn enrich(&mut self, solutions: Vec<Vec<f64>>) {
+        if let Some(experts) = &mut self.experts {
+            experts.solutions = solutions;
+        }
+        if let Some(age) = &mut self.age {
+            age.expire();
+        }
     }
 
     /// The PETSc solver, to set a preconditioner of one's own.
@@ -196,7 +258,7 @@ impl LinearSolver {
         self.own.activate()?;
         if self.direct && self.krylov.kind() == "preonly" {
             // An old factorisation preconditions.
-            self.krylov.set_type("cg")?;
+            self.krylov.set_type(self.around)?;
             self.krylov.set_norm_type(NormType::Unpreconditioned)?;
             self.krylov.set_initial_guess_nonzero(true)?;
         }
@@ -246,8 +308,8 @@ impl LinearSolver {
         if let Some(recycler) = &mut self.recycler {
             recycler.operator_changed();
         }
-        if let Some(Experts { space, gating, options }) = &self.experts {
-            Schwarz::new(&self.name, space, gating, matrix, *options)
+        if let Some(Experts { space, gating, options, solutions }) = &self.experts {
+            Schwarz::new(&self.name, space, gating, matrix, *options, solutions)
                 .and_then(|schwarz| schwarz.attach(&self.krylov))
                 .map_err(|error| self.explain_setup(&error))?;
         }

@@ -67,6 +67,11 @@ impl Age {
         self.fresh = None;
     }
 
+    /// A better one can be built: the next matrix gets it.
+    pub fn expire(&mut self) {
+        self.solves = 0;
+    }
+
     /// A solve with an old preconditioner failed.
     pub fn failed(&mut self) {
         self.lost();

@@ -36,7 +36,8 @@ pub struct Schwarz {
 impl Schwarz {
     /// Factorises the experts' problems and the coarse one. PETSc's options of the experts carry the
     /// prefix `<name>_experts_` (`sub_` for each subdomain), those of the coarse solver
-    /// `<name>_coarse_`. Essential unknowns of `matrix` must be eliminated. Collective.
+    /// `<name>_coarse_`. Essential unknowns of `matrix` must be eliminated. The coarse space also takes up the fields
+    /// `solutions`, cut into the experts' parts. Collective.
     ///
     /// # Errors
     /// When a factorisation fails.
@@ -46,6 +47,7 @@ impl Schwarz {
         gating: &Gating,
         matrix: &Matrix,
         options: SchwarzOptions,
+        solutions: &[Vec<f64>],
     ) -> Result<Self> {
         let comm = &space.mesh.comm;
         let mut local = KrylovSolver::new(comm.mpi())?;
@@ -60,7 +62,7 @@ impl Schwarz {
         let coarse = match options.coarse {
             None => None,
             Some(modes) => {
-                let z = coarse_space(space, gating, &coupled(matrix)?, modes)?;
+                let z = coarse_space(space, gating, &coupled(matrix)?, modes, solutions)?;
                 Some(Coarse::new(comm, &format!("{name}_coarse_"), matrix, z)?)
             }
         };

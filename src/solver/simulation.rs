@@ -107,7 +107,8 @@ pub struct Stage {
     pub essential: Essential,
     /// The solution; ghosts are up to date after [`Simulation::solve`].
     pub solution: Vector,
-    /// The complete residual of the last time step, see [`Trial`](super::Trial); `None` for steady solves.
+    /// The complete residual of the last time step, see [`Trial`](super::Trial), or of a guess that a campaign took as
+    /// the solution; `None` for other steady solves.
     pub residual: Option<Vector>,
     /// The solver.
     pub solver: StageSolver,

@@ -33,6 +33,37 @@ pub fn two_levels_scale(comm: &Comm) {
     }
 }
 
+/// Gating functions sum to one: a solution whose parts are in the coarse space is found by the coarse solve alone, and one
+/// near to it in fewer iterations.
+pub fn coarse_space_takes_up_solutions(comm: &Comm) {
+    for deck in [heat("triangle", &[24, 24], 1, 9, "schwarz"), block("triangle", &[20, 20], 1, 9, "schwarz")]
+    {
+        let (simulation, _) = simulation(comm, &deck);
+        let stage = &simulation.stages[0];
+        let space = &stage.problem.space;
+        let options = simulation.deck.solver_options(0);
+        let mut solver = LinearSolver::new(space, "enriched", &options).unwrap();
+        let coarse = Some(CoarseModes::of(&stage.problem.model));
+        solver.use_experts(space.clone(), Rc::new(boxes(space, 3, 1)), SchwarzOptions { coarse });
+        let solve = |solver: &mut LinearSolver| {
+            solver.set_matrix(&stage.matrix).unwrap();
+            let mut x = space.field().unwrap();
+            let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
+            let values = x.read().unwrap().to_vec();
+            (outcome.iterations, values)
+        };
+        let (plain, solution) = solve(&mut solver);
+        let first = space.first as usize * space.components;
+        let near: Vec<f64> =
+            solution.iter().enumerate().map(|(i, v)| v * (1.0 + 1e-3 * ((first + i) as f64).sin())).collect();
+        solver.enrich(vec![near]);
+        let (fewer, _) = solve(&mut solver);
+        solver.enrich(vec![solution]);
+        let (least, _) = solve(&mut solver);
+        assert!(least <= 2 && fewer < plain, "{plain}, {fewer}, {least}");
+    }
+}
+
 pub fn method_schwarz_solves_decks(comm: &Comm) {
     for (deck, direct) in [
         (heat("triangle", &[20, 20], 1, 9, "schwarz"), heat("triangle", &[20, 20], 1, 9, "direct")),
@@ -62,7 +93,7 @@ pub fn schwarz_is_symmetric(comm: &Comm) {
     let gating = Gating::new(space, 1).unwrap();
     for coarse in [None, Some(CoarseModes::RigidBody)] {
         let mut schwarz =
-            Schwarz::new("symmetry", space, &gating, &stage.matrix, SchwarzOptions { coarse }).unwrap();
+            Schwarz::new("symmetry", space, &gating, &stage.matrix, SchwarzOptions { coarse }, &[]).unwrap();
         let (x, y) = (prediction(space, &stage.load, 1.0), prediction(space, &stage.load, 3.0));
         let (mut mx, mut my) = (x.duplicate().unwrap(), x.duplicate().unwrap());
         schwarz.apply(&x, &mut mx).unwrap();

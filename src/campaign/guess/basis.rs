@@ -164,6 +164,11 @@ impl SolutionBasis {
         Ok(())
     }
 
+    /// The functions' values at the owned unknowns.
+    pub fn fields(&self) -> Vec<Vec<f64>> {
+        (0..self.count()).map(|j| self.functions.columns.column(j).to_vec()).collect()
+    }
+
     /// Keeps the directions that the solutions so far use most: proper orthogonal decomposition of their
     /// coefficients.
     fn compress(&mut self) -> Result<()> {

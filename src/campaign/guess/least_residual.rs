@@ -6,8 +6,7 @@
 use super::operator::is_moved;
 use super::take_in;
 use crate::Result;
-use crate::fem::Essential;
-use crate::fem::Parts;
+use crate::fem::{Essential, Parts, Values};
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, FormState, Problem};
 use crate::rom::{Columns, Euclidean, InnerProduct, Orthonormal};
@@ -44,7 +43,12 @@ impl InnerProduct for Normal {
 /// A basis of solutions, orthonormal in the first sample's residual norm, and the matrices of some samples.
 pub struct LeastResidual {
     normal: Normal,
+    /// The present sample's coefficients and system, prescribed values eliminated; the matrix stands only once it is
+    /// needed.
+    coefficients: Vec<Vec<Vec<Values>>>,
     matrix: Matrix,
+    assembled: bool,
+    load: Vector,
     probe: Vector,
     /// The products of `terms` with `probe`.
     sketches: Orthonormal,
@@ -87,7 +91,10 @@ impl LeastResidual {
                 matrix: problem.new_matrix()?,
                 work: RefCell::new([field()?, field()?, field()?]),
             },
+            coefficients: Vec::new(),
             matrix: problem.new_matrix()?,
+            assembled: false,
+            load: field()?,
             probe,
             sketches: Orthonormal::new(comm, space.owned_dofs()),
             terms: Vec::new(),
@@ -109,6 +116,25 @@ impl LeastResidual {
         self.terms.len()
     }
 
+    /// Matrix and load of the last [`LeastResidual::guess`], as of a linear problem. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn system(&mut self, problem: &Problem, essential: &Essential) -> Result<(&Matrix, &Vector)> {
+        self.assemble(problem, essential)?;
+        Ok((&self.matrix, &self.load))
+    }
+
+    fn assemble(&mut self, problem: &Problem, essential: &Essential) -> Result<()> {
+        if !self.assembled {
+            // The tangent of a linear form is the same at every state.
+            let state = vec![0.0; problem.space.local_nodes() * problem.space.components];
+            problem.tangent(form_at(&self.coefficients, &state), essential, &mut self.matrix)?;
+            self.assembled = true;
+        }
+        Ok(())
+    }
+
     /// The guess for these parameters with the norm of its residual on the free unknowns relative to that of the
     /// load; `None` when there is none. Collective.
     ///
@@ -121,32 +147,41 @@ impl LeastResidual {
         essential: &Essential,
         solution: &mut Vector,
     ) -> Result<Option<f64>> {
-        let coefficients = problem.evaluate(context);
-        problem.check(&coefficients)?;
+        self.coefficients = problem.evaluate(context);
+        problem.check(&self.coefficients)?;
+        self.assembled = false;
         let mut scrap = problem.space.field()?;
-        {
-            let mut values = solution.write()?;
-            let count = values.len();
-            values.copy_from_slice(&essential.values[..count]);
-        }
-        solution.ghost_update()?;
-        let load = {
+        // The residual with the random vector in the free unknowns, and without.
+        for probe in [true, false] {
+            {
+                let (mut values, random) = (solution.write()?, self.probe.read()?);
+                for (dof, value) in values.iter_mut().enumerate() {
+                    let free = if probe { random[dof] } else { 0.0 };
+                    *value = if essential.fixed[dof] { essential.values[dof] } else { free };
+                }
+            }
+            solution.ghost_update()?;
+            let result = if probe { &mut scrap } else { &mut self.load };
             let state = solution.local_read()?;
-            let at =
-                FormState { coefficients: &coefficients, state: &state, history: None, parts: Parts::REST };
-            problem.tangent(at, essential, &mut self.matrix)?;
-            free_residual(problem, at, essential, &mut scrap)?
+            free_residual(problem, form_at(&self.coefficients, &state), essential, result)?;
+        }
+        scrap.axpy(-1.0, &self.load)?;
+        self.recognise(problem, essential, &scrap)?;
+        let size = self.load.norm(Norm::Two)?;
+        let found = match self.factors.as_ref().filter(|_| self.count() > 0) {
+            Some(factors) => self.solve(factors, &self.load.read()?),
+            None => None,
         };
-        self.recognise(&mut scrap)?;
-        let size = load.norm(Norm::Two)?;
-        let Some(factors) = self.factors.as_ref().filter(|_| self.count() > 0) else { return Ok(None) };
-        let Some(found) = self.solve(factors, &load.read()?) else { return Ok(None) };
+        {
+            let mut values = self.load.write()?;
+            essential.owned(&problem.space).for_each(|dof| values[dof] = essential.values[dof]);
+        }
+        let Some(found) = found else { return Ok(None) };
         self.functions.columns.add_to(&found, &mut solution.write()?);
         solution.ghost_update()?;
         let state = solution.local_read()?;
-        let at = FormState { coefficients: &coefficients, state: &state, history: None, parts: Parts::REST };
-        let residual = free_residual(problem, at, essential, &mut scrap)?;
-        Ok(Some(residual.norm(Norm::Two)? / size.max(f64::MIN_POSITIVE.sqrt())))
+        free_residual(problem, form_at(&self.coefficients, &state), essential, &mut scrap)?;
+        Ok(Some(scrap.norm(Norm::Two)? / size.max(f64::MIN_POSITIVE.sqrt())))
     }
 
     /// Adds the solution of the sample of the last [`LeastResidual::guess`]. Collective.
@@ -171,9 +206,8 @@ impl LeastResidual {
     }
 
     /// Finds the present matrix as a combination of those known, or makes it one of them.
-    fn recognise(&mut self, sketch: &mut Vector) -> Result<()> {
+    fn recognise(&mut self, problem: &Problem, essential: &Essential, sketch: &Vector) -> Result<()> {
         self.factors = None;
-        self.matrix.mult(&self.probe, sketch)?;
         let sketch = sketch.read()?.to_vec();
         let known = &self.sketches.columns;
         let mut rest = sketch.clone();
@@ -197,6 +231,7 @@ impl LeastResidual {
             self.factors = Some(factors);
         } else if share.is_finite() && self.terms.len() < MOST_TERMS {
             self.sketches.append(&sketch, &Euclidean)?;
+            self.assemble(problem, essential)?;
             if self.terms.is_empty() {
                 self.normal.matrix.copy_from(&self.matrix)?;
             }
@@ -281,21 +316,17 @@ impl LeastResidual {
     }
 }
 
+fn form_at<'a>(coefficients: &'a [Vec<Vec<Values>>], state: &'a [f64]) -> FormState<'a> {
+    FormState { coefficients, state, history: None, parts: Parts::REST }
+}
+
 /// The residual, zero on prescribed unknowns.
-fn free_residual(
-    problem: &Problem,
-    at: FormState,
-    essential: &Essential,
-    like: &mut Vector,
-) -> Result<Vector> {
-    let mut result = like.duplicate()?;
-    problem.form(at, &mut result)?;
+fn free_residual(problem: &Problem, at: FormState, essential: &Essential, result: &mut Vector) -> Result<()> {
+    problem.form(at, result)?;
     result.scale(-1.0)?;
-    {
-        let mut values = result.write()?;
-        essential.owned(&problem.space).for_each(|dof| values[dof] = 0.0);
-    }
-    Ok(result)
+    let mut values = result.write()?;
+    essential.owned(&problem.space).for_each(|dof| values[dof] = 0.0);
+    Ok(())
 }
 
 /// A number in [-1, 1) that belongs to an unknown (Steele, Lea, Flood 2014: the mixing function of SplitMix).

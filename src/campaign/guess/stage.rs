@@ -8,7 +8,7 @@ use crate::deck::FirstGuess;
 use crate::fem::Space;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
-use crate::solver::{Outcome, Stage, StageSolver};
+use crate::solver::{LinearSolver, Outcome, Stage, StageSolver};
 use petsc_rs::Vector;
 use std::rc::Rc;
 use std::time::Instant;
@@ -18,6 +18,11 @@ use std::time::Instant;
 const SHARPER: f64 = 0.1;
 /// Most functions of a basis that each matrix has to be multiplied with.
 const MOST_WITHOUT_EXPANSION: usize = 30;
+/// One in so many accepted guesses is verified with the deck's coefficients instead of their expansion.
+const VERIFIED: usize = 16;
+/// Once it has so many functions, the basis enters the coarse space of a two-level method: the preconditioner is built anew
+/// for it once, and the coarse problem stays small.
+const COARSE: usize = 8;
 /// So many guesses in a row that cost more than they save end them.
 const TRIALS: usize = 5;
 
@@ -58,11 +63,16 @@ pub struct StageMemory {
     basis: Option<SolutionBasis>,
     /// For linear forms that Newton's method solves.
     least: Option<Option<LeastResidual>>,
+    /// Solves their systems with a factorisation of an earlier one.
+    kept: Option<LinearSolver>,
     residual: Option<Vector>,
     /// The tolerance that the deck asks for.
     tolerance: f64,
     /// Guesses in a row that did not pay.
     losses: usize,
+    /// Whether the solver's coarse space has the basis, and whether it is still to be built.
+    enriched: bool,
+    stale: bool,
     /// What became of the samples so far.
     pub effort: Effort,
 }
@@ -90,9 +100,12 @@ impl StageMemory {
             operator: None,
             basis: None,
             least: None,
+            kept: None,
             residual: None,
             tolerance,
             losses: 0,
+            enriched: false,
+            stale: false,
             effort,
         }
     }
@@ -113,6 +126,7 @@ impl StageMemory {
         samples: &[Vec<f64>],
         moving: &[Rc<NodalField>],
     ) -> Result<()> {
+        self.residual = stage.residual.take().or(self.residual.take());
         if stage.solver.linear().is_none() {
             return self.solve_by_newton(stage, context, moving);
         }
@@ -182,7 +196,19 @@ impl StageMemory {
             }
         }
         let start = Instant::now();
-        stage.solve(context)?;
+        match (&mut self.least, &mut self.kept) {
+            (Some(Some(least)), Some(solver)) => {
+                let before = solver.setups();
+                let (matrix, load) = least.system(&stage.problem, &stage.essential)?;
+                let seconds = solver.set_matrix(matrix)?;
+                stage.outcome = solver.solve(matrix, load, &stage.essential, &mut stage.solution)?;
+                self.effort.setups += solver.setups() - before;
+                self.effort.setup_seconds += seconds;
+                self.effort.solve_seconds -= seconds;
+                stage.publish()?;
+            }
+            _ => stage.solve(context)?,
+        }
         self.effort.solved += 1;
         self.effort.iterations += stage.outcome.iterations;
         self.effort.solve_seconds += start.elapsed().as_secs_f64();
@@ -195,9 +221,13 @@ impl StageMemory {
         Ok(())
     }
 
-    fn find_least(&mut self, stage: &Stage, moving: &[Rc<NodalField>]) -> Result<()> {
+    fn find_least(&mut self, stage: &mut Stage, moving: &[Rc<NodalField>]) -> Result<()> {
         if self.least.is_none() {
-            self.least = Some(LeastResidual::new(&stage.problem, moving, self.most)?);
+            let least = LeastResidual::new(&stage.problem, moving, self.most)?;
+            if let (StageSolver::Newton(newton), Some(_)) = (&mut stage.solver, &least) {
+                self.kept = newton.kept_factorisation(SHARPER * self.tolerance)?;
+            }
+            self.least = Some(least);
         }
         Ok(())
     }
@@ -224,22 +254,24 @@ impl StageMemory {
     fn solve_affine(&mut self, stage: &mut Stage, context: &Context) -> Result<()> {
         let start = Instant::now();
         let problem = stage.problem.clone();
+        let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
         stage.essential = problem.essential(context)?;
         stage.check_support()?;
-        let coefficients = problem.evaluate(context);
-        problem.check(&coefficients)?;
-        problem.assemble_load_with(&coefficients, &stage.essential, &mut stage.load)?;
-        let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
+        problem.check_stiffness(context)?;
         let factors = operator.factors(&problem, context);
+        let residual = room(&mut self.residual, &problem.space)?;
+        operator.load(&problem, context, residual)?;
+        stage.load.copy_from(residual)?;
+        operator.lift(&problem, &factors, &stage.essential, &mut stage.load)?;
         if let Some(basis) = &mut self.basis {
             match basis.project(&factors, &stage.load) {
                 Ok(found) => {
                     basis.expand(&found, &stage.essential, &mut stage.solution)?;
-                    let residual = room(&mut self.residual, &problem.space)?;
-                    let state = stage.solution.local_read()?;
-                    problem.apply(&coefficients, &state, residual)?;
-                    drop(state);
-                    if self.accept(stage, start)? {
+                    operator.subtract(&factors, &stage.solution, residual)?;
+                    if self.accept(stage, start)? && self.verify(stage, context)? {
+                        // Reactions are read off `K u - f`.
+                        stage.residual = self.residual.take();
+                        stage.residual.as_mut().map_or(Ok(()), |residual| residual.scale(-1.0))?;
                         if let Some(basis) = &mut self.basis {
                             basis.note_use(&found);
                         }
@@ -261,6 +293,24 @@ impl StageMemory {
         self.append(stage)?;
         self.effort.learning_seconds += start.elapsed().as_secs_f64();
         Ok(())
+    }
+
+    /// Now and then, whether an accepted guess meets the tolerance with the deck's coefficients, too, cell by cell; an
+    /// expansion that does not hold there is given up.
+    fn verify(&mut self, stage: &mut Stage, context: &Context) -> Result<bool> {
+        if self.effort.accepted % VERIFIED != 1 {
+            return Ok(true);
+        }
+        let mut residual = stage.problem.space.field()?;
+        stage.problem.residual(context, &stage.solution.local_read()?, &mut residual)?;
+        if self.relative(stage, &residual)? <= 2.0 * self.tolerance {
+            return Ok(true);
+        }
+        let reason = "its affine expansion does not hold at a sample";
+        self.effort.accepted -= 1;
+        self.effort.operator = Some(Err(reason.into()));
+        (self.operator, self.basis) = (Some(Err(reason.into())), None);
+        Ok(false)
     }
 
     /// The matrix is assembled first.
@@ -299,14 +349,17 @@ impl StageMemory {
         Ok(())
     }
 
+    /// The norm of a residual on the free unknowns relative to that of the load.
+    fn relative(&self, stage: &Stage, residual: &Vector) -> Result<f64> {
+        let StageSolver::Linear(solver) = &stage.solver else { return Ok(f64::INFINITY) };
+        let reference = solver.free_norm(&stage.load, &stage.essential)?;
+        Ok(solver.free_norm(residual, &stage.essential)? / reference.max(f64::MIN_POSITIVE.sqrt()))
+    }
+
     /// Whether the guess, whose residual stands ready, meets the tolerance; it is the solution then.
     fn accept(&mut self, stage: &mut Stage, start: Instant) -> Result<bool> {
-        let (StageSolver::Linear(solver), Some(residual)) = (&stage.solver, &self.residual) else {
-            return Ok(false);
-        };
-        let reference = solver.free_norm(&stage.load, &stage.essential)?;
-        let relative =
-            solver.free_norm(residual, &stage.essential)? / reference.max(f64::MIN_POSITIVE.sqrt());
+        let Some(residual) = &self.residual else { return Ok(false) };
+        let relative = self.relative(stage, residual)?;
         if relative.is_nan() || relative > self.tolerance {
             return Ok(false);
         }
@@ -323,7 +376,7 @@ impl StageMemory {
     fn operator_solve(&mut self, stage: &mut Stage, changed: bool) -> Result<()> {
         let before = stage.solver.linear().map_or(0, |solver| solver.setups());
         let start = Instant::now();
-        if changed || before == 0 {
+        if changed || before == 0 || std::mem::take(&mut self.stale) {
             stage.prepare()?;
             self.effort.setup_seconds += start.elapsed().as_secs_f64();
         }
@@ -337,7 +390,7 @@ impl StageMemory {
     }
 
     /// Takes the solution into the basis.
-    fn append(&mut self, stage: &Stage) -> Result<()> {
+    fn append(&mut self, stage: &mut Stage) -> Result<()> {
         let (operator, most) = match &self.operator {
             Some(Ok(operator)) => (Some(operator), self.most),
             _ => (None, self.most.min(MOST_WITHOUT_EXPANSION)),
@@ -350,6 +403,12 @@ impl StageMemory {
         if let Some(basis) = &mut self.basis {
             basis.append(&stage.solution, &stage.essential, operator)?;
             self.effort.basis = basis.count();
+            let coarse = stage.solver.linear().filter(|solver| solver.has_coarse_space());
+            if let Some(solver) = coarse.filter(|_| !self.enriched && basis.count() == COARSE) {
+                solver.enrich(basis.fields());
+                self.enriched = true;
+                self.stale = true;
+            }
         }
         Ok(())
     }
