@@ -6,6 +6,7 @@ mod fields;
 mod flow;
 mod gating;
 mod linear;
+mod linear_form;
 mod newton;
 mod options;
 mod p_multigrid;

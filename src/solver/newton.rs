@@ -1,6 +1,7 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use super::LinearSolver;
 use super::flow::{Blocks, PressureLevel, check_steady};
+use super::linear_form::LinearForm;
 use super::options::OwnOptions;
 use super::recycle::{NewtonRecycling, Recycler};
 use super::schur::Schur;
@@ -107,6 +108,8 @@ struct Inner {
     history: Option<History>,
     /// What a flow's conditions leave open; known after the first evaluation.
     level: Option<PressureLevel>,
+    /// Matrices of a linear form whose coefficients stay.
+    linear: Option<LinearForm>,
     /// Factors and fixed unknowns for which the tangent of a linear form stands in the matrix.
     assembled: Option<(Parts, Vec<bool>)>,
 }
@@ -118,14 +121,36 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Makes matrices of a linear form in time whose coefficients stay.
+    fn find_linear(&mut self, problem: &Problem) -> Result<()> {
+        let equation = problem.own_equation();
+        // The stabilisation of others depends on the step.
+        let splits = equation.is_linear_form() && equation.is_symmetric();
+        if self.parts.storage != 0.0 && splits && self.linear.is_none() && self.constant.is_some() {
+            let state = self.state.local_read()?;
+            let form = LinearForm::new(problem, self.at(&state))?;
+            drop(state);
+            self.linear = Some(form);
+        }
+        Ok(())
+    }
+}
+
 impl System {
     /// The residual at `x`; zero on essential unknowns when `free`.
     fn residual(&self, x: &Vector, free: bool, result: &mut Vector) -> Result<()> {
         let inner = &mut *self.inner.borrow_mut();
-        inner.state.copy_from(x)?;
-        inner.state.ghost_update()?;
-        let state = inner.state.local_read()?;
-        self.problem.form(inner.at(&state), result)?;
+        inner.find_linear(&self.problem)?;
+        match &inner.linear {
+            Some(linear) => linear.evaluate(inner.parts, x, result)?,
+            None => {
+                inner.state.copy_from(x)?;
+                inner.state.ghost_update()?;
+                let state = inner.state.local_read()?;
+                self.problem.form(inner.at(&state), result)?;
+            }
+        }
         if let Some(offset) = &inner.offset {
             result.axpy(1.0, offset)?;
         }
@@ -179,6 +204,7 @@ impl NewtonSolver {
                 state: space.field()?,
                 history: problem.new_history(),
                 level: None,
+                linear: None,
                 assembled: None,
             }),
         });
@@ -434,7 +460,10 @@ impl NewtonSolver {
         if self.system.inner.borrow().constant.as_ref() == Some(&data) {
             return Ok(());
         }
-        self.system.inner.borrow_mut().constant = None;
+        {
+            let inner = &mut *self.system.inner.borrow_mut();
+            (inner.constant, inner.linear) = (None, None);
+        }
         let coefficients = problem.evaluate(context);
         problem.check(&coefficients)?;
         let essential = problem.essential(context)?;
@@ -461,8 +490,13 @@ impl NewtonSolver {
     pub fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
         let mut result = self.system.problem.space.field()?;
         let inner = self.system.inner.borrow();
-        let state = state.local_read()?;
-        self.system.problem.form(FormState { parts, ..inner.at(&state) }, &mut result)?;
+        match &inner.linear {
+            Some(linear) => linear.evaluate(parts, state, &mut result)?,
+            None => {
+                let state = state.local_read()?;
+                self.system.problem.form(FormState { parts, ..inner.at(&state) }, &mut result)?;
+            }
+        }
         Ok(result)
     }
 
