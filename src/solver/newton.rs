@@ -621,7 +621,8 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
         (_, true) if serial => SERIAL,
         (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
         (_, true) => DIRECT,
-        _ if constant => SYMMETRIC_LINEAR,
+        // Solvers that are compared with one another, and those of a user, get no memory unasked.
+        _ if constant && options.petsc.trim().is_empty() => SYMMETRIC_LINEAR,
         _ if equation.is_symmetric() => SYMMETRIC,
         _ if equation == Equation::NavierStokes => FLOW,
         _ if equation.has_history() => {

@@ -60,7 +60,7 @@ pub fn coarse_space_takes_up_solutions(comm: &Comm) {
         let (fewer, _) = solve(&mut solver);
         solver.enrich(vec![solution]);
         let (least, _) = solve(&mut solver);
-        assert!(least <= 2 && fewer < plain, "{plain}, {fewer}, {least}");
+        assert!(least <= 4 && fewer < plain, "{plain}, {fewer}, {least}");
     }
 }
 
