@@ -30,7 +30,7 @@ STEP_PEERS = {
     "CG + ICC(0)": ["solver.method=options", f"{STEPS} -pc_type bjacobi -sub_pc_type icc"],
     "CG + GAMG": ["solver.method=options", f"{STEPS} -pc_type gamg"],
     "CG + BoomerAMG": ["solver.method=options", f"{STEPS} -pc_type hypre"],
-    "MUMPS LU": ["solver.method=direct"],
+    "MUMPS LU": ["solver.method=direct", "solver.petsc="],
 }
 BOTH = (("fresh", '"always"'), ("kept", "1000000"))
 ONE = (("", '"always"'),)
