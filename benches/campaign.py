@@ -49,6 +49,8 @@ source = 1.0
 [[physics.boundary]]
 marker = ["left", "right", "bottom", "top"]
 value = 0.0
+[solver]
+method = "amg"
 [campaign]
 """
 # Four uncertain parameters; the others keep their defaults.
