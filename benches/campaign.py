@@ -116,7 +116,7 @@ def compare(binary, name, samples, peer_samples, ranks):
                 show(label, figures, problems)
                 whole = figures["seconds"] / figures["samples"]
                 least = min(least, (whole, label))
-                rest.append(figures["seconds"] / figures["samples"] - sum(cost(figures, p) for p in problems))
+                rest.append(whole - sum(cost(figures, p) for p in problems))
                 for p in problems:
                     best[p] = min(best.get(p, (float("inf"), "")), (cost(figures, p), label))
         show("ours", ours, problems)

@@ -382,19 +382,21 @@ impl<'a> PointSource<'a> {
 }
 
 /// A nodal field at the points of a rule.
-struct Sampled<'a> {
+pub struct Sampled<'a> {
     space: &'a Space,
     values: Ref<'a, Vec<f64>>,
     table: Tabulation,
 }
 
 impl<'a> Sampled<'a> {
-    fn new(field: &'a NodalField, points: &[[f64; 3]]) -> Self {
+    /// The present values of a field at reference coordinates; the field must not be written meanwhile.
+    pub fn new(field: &'a NodalField, points: &[[f64; 3]]) -> Self {
         let table = field.space.element.tabulate(points);
         Self { space: &field.space, values: field.values.borrow(), table }
     }
 
-    fn value(&self, cell: usize, q: usize) -> f64 {
+    /// The value at point `q` of a local cell.
+    pub fn value(&self, cell: usize, q: usize) -> f64 {
         let nodes = self.space.nodes_of(cell);
         let basis = &self.table.values[q * self.table.functions..][..nodes.len()];
         basis.iter().zip(nodes).map(|(value, &node)| value * self.values[node as usize]).sum()

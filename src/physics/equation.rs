@@ -112,6 +112,11 @@ impl Equation {
         matches!(self, Self::TransientDiffusion { .. } | Self::AdvectionDiffusion | Self::Helmholtz)
     }
 
+    /// Whether the form is linear and its tangent symmetric.
+    pub fn is_symmetric_linear_form(self) -> bool {
+        self.is_symmetric() && self.is_linear_form()
+    }
+
     /// Whether internal variables are integrated by implicit Euler.
     pub fn has_history(self) -> bool {
         matches!(self, Self::Viscoplasticity { .. })

@@ -2,9 +2,9 @@
 use super::affine::{Coupled, only};
 use super::energy::Energy;
 use super::orthonormal::Orthonormal;
+use crate::fem::Values;
 use crate::fem::functional::visit;
-use crate::fem::{Space, Values};
-use crate::physics::coefficient::NodalField;
+use crate::physics::coefficient::{NodalField, Sampled};
 use crate::physics::{Model, Place, Problem};
 use crate::{Error, Result};
 use faer::{Mat, Side};
@@ -30,17 +30,18 @@ pub struct Upstream<'a> {
 
 /// The load of one coupled term for a field of the upstream physics (this rank's unknowns). Collective.
 pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64]) -> Result<Vec<f64>> {
-    let space = &upstream.field.space;
-    let mut vector = space.field_of(1)?;
+    let nodal = NodalField::new(upstream.field.space.clone());
+    let mut vector = nodal.space.field_of(1)?;
     vector.write()?.copy_from_slice(field);
     vector.ghost_update()?;
+    nodal.values.borrow_mut().copy_from_slice(&vector.local_read()?);
     let mut load = problem.space.field()?;
     load.set(0.0)?;
-    add_load(problem, term, 1.0, (space, &vector.local_read()?), &mut load)?;
+    add_load(problem, term, 1.0, &nodal, &mut load)?;
     Ok(load.read()?.to_vec())
 }
 
-/// Adds a multiple of the load of one coupled term for a field on all local nodes of a space. Local.
+/// Adds a multiple of the load of one coupled term for a field. Local.
 ///
 /// # Errors
 /// When PETSc fails.
@@ -48,20 +49,16 @@ pub fn add_load(
     problem: &Problem,
     term: &Coupled,
     factor: f64,
-    (space, nodal): (&Space, &[f64]),
+    field: &NodalField,
     load: &mut Vector,
 ) -> Result<()> {
     let (integral, output) = term.place;
     let mut values = term.function.clone();
     for group in &problem.integrals[integral].groups {
-        let table = space.element.tabulate(&group.rule.points);
-        let (points, functions) = (group.rule.weights.len(), space.element.functions());
+        let (points, sampled) = (group.rule.weights.len(), Sampled::new(field, &group.rule.points));
         for &(cell, index, _) in &group.entities {
-            let nodes = space.nodes_of(cell as usize);
-            let own = &mut values[index as usize * points..][..points];
-            for (value, shapes) in own.iter_mut().zip(table.values.chunks_exact(functions)) {
-                let field: f64 = nodes.iter().zip(shapes).map(|(&n, s)| s * nodal[n as usize]).sum();
-                *value *= factor * field;
+            for (q, value) in values[index as usize * points..][..points].iter_mut().enumerate() {
+                *value *= factor * sampled.value(cell as usize, q);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::theta::{Factor, Ratio};
 use crate::fem::Values;
 use crate::fem::functional::position;
 use crate::parallel::Comm;
-use crate::physics::coefficient::{Context, NodalField, Source};
+use crate::physics::coefficient::{Context, NodalField, Sampled, Source};
 use crate::physics::{Integral, Problem};
 use crate::{Diagnostic, Error, Result};
 use std::rc::Rc;
@@ -154,7 +154,7 @@ impl<'a> Coefficient<'a> {
             for &input in &part.coefficients.outputs[self.output].uses {
                 message[4 + input] = match &part.coefficients.inputs[input][region as usize] {
                     Source::Nodal(field) if !self.upstream.is_some_and(|u| Rc::ptr_eq(u, field)) => {
-                        nodal_value(field, cell as usize, &rule.points[q as usize])
+                        Sampled::new(field, &rule.points[q as usize..][..1]).value(cell as usize, 0)
                     }
                     Source::Cellwise(list) => list[cell as usize],
                     _ => 0.0,
@@ -321,17 +321,4 @@ impl<'a> Coefficient<'a> {
         }
         Ok(())
     }
-}
-
-/// Value of a field at a reference point of a cell.
-fn nodal_value(field: &NodalField, cell: usize, point: &[f64; 3]) -> f64 {
-    let values = field.values.borrow();
-    let table = field.space.element.tabulate(std::slice::from_ref(point));
-    field
-        .space
-        .nodes_of(cell)
-        .iter()
-        .zip(&table.values)
-        .map(|(&node, shape)| shape * values[node as usize])
-        .sum()
 }

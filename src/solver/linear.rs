@@ -139,23 +139,40 @@ impl LinearSolver {
         krylov.keep_history(options.max_iterations + 1)?;
         let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
+            p_multigrid,
+            direct: base == DIRECT && preconditions_only,
+            recycler,
+            ..Self::plain(krylov, own, space, name, options, chosen)
+        })
+    }
+
+    /// A solver as its PETSc options make it, and nothing more.
+    fn plain(
+        krylov: KrylovSolver,
+        own: OwnOptions,
+        space: &Space,
+        name: &str,
+        options: &SolverOptions,
+        chosen: String,
+    ) -> Self {
+        Self {
             krylov,
             own,
-            comm,
+            comm: space.mesh.comm.clone(),
             name: name.into(),
             options: chosen,
             tolerance: options.tolerance,
             max_iterations: options.max_iterations,
             experts: None,
-            p_multigrid,
+            p_multigrid: None,
             age: None,
             kept: None,
             refresh: options.refresh,
             setups: 0,
-            direct: base == DIRECT && preconditions_only,
+            direct: false,
             around: "cg",
-            recycler,
-        })
+            recycler: None,
+        }
     }
 
     /// A solver for systems of any kind by the factorisation that the PETSc options `chosen` ask for, which is kept for
@@ -177,24 +194,8 @@ impl LinearSolver {
         }
         krylov.set_initial_guess_nonzero(false)?;
         krylov.keep_history(options.max_iterations + 1)?;
-        let mut solver = Self {
-            krylov,
-            own,
-            comm: space.mesh.comm.clone(),
-            name: name.into(),
-            options: chosen.into(),
-            tolerance: options.tolerance,
-            max_iterations: options.max_iterations,
-            experts: None,
-            p_multigrid: None,
-            age: None,
-            kept: None,
-            refresh: options.refresh,
-            setups: 0,
-            direct: true,
-            around: "fgmres",
-            recycler: None,
-        };
+        let plain = Self::plain(krylov, own, space, name, options, chosen.into());
+        let mut solver = Self { direct: true, around: "fgmres", ..plain };
         solver.keep_preconditioner();
         Ok(Some(solver))
     }
@@ -207,9 +208,10 @@ impl LinearSolver {
         self.p_multigrid = None;
     }
 
-    /// Whether the solver is a two-level Schwarz method, whose coarse space can take up earlier solutions.
-    pub fn has_coarse_space(&self) -> bool {
-        self.experts.as_ref().is_some_and(|experts| experts.options.coarse.is_some())
+    /// Whether the solver is a two-level Schwarz method whose coarse space has no earlier solutions yet.
+    pub fn wants_solutions(&self) -> bool {
+        let wants = |experts: &Experts| experts.options.coarse.is_some() && experts.solutions.is_empty();
+        self.experts.as_ref().is_some_and(wants)
     }
 
     /// Puts fields of the owned unknowns into the coarse space, cut into the experts' parts; the next

@@ -22,14 +22,10 @@ const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
 /// than the messages of a distributed triangular solve.
 const DIRECT_SYMMETRIC: [u64; 3] = [1_000_000, 20_000, 5_000];
 
-/// Conjugate gradients with multigrid.
-const SYMMETRIC: &str = "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg";
-
 /// As long as the tangent stays each solve starts from the best combination of earlier solutions (P. F. Fischer,
 /// *Projection techniques for iterative solution of Ax = b with successive right-hand sides*, Comput. Methods Appl.
 /// Mech. Eng. 163 (1998)).
-const SYMMETRIC_LINEAR: &str = "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg -ksp_guess_type fischer \
-    -ksp_guess_fischer_model 1,20";
+const FISCHER: &str = "-ksp_guess_type fischer -ksp_guess_fischer_model 1,20";
 
 const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps -mat_mumps_icntl_14 100";
 
@@ -124,9 +120,8 @@ impl Inner {
 impl Inner {
     /// Makes matrices of a linear form in time whose coefficients stay.
     fn find_linear(&mut self, problem: &Problem) -> Result<()> {
-        let equation = problem.own_equation();
         // The stabilisation of others depends on the step.
-        let splits = equation.is_linear_form() && equation.is_symmetric();
+        let splits = problem.own_equation().is_symmetric_linear_form();
         if self.parts.storage != 0.0 && splits && self.linear.is_none() && self.constant.is_some() {
             let state = self.state.local_read()?;
             let form = LinearForm::new(problem, self.at(&state))?;
@@ -604,8 +599,8 @@ impl NewtonSolver {
 
 /// The deck's options, then our defaults: the first mention wins.
 fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> String {
-    let constant = equation.is_symmetric() && equation.is_linear_form();
-    let most = if constant { DIRECT_SYMMETRIC } else { DIRECT_UNKNOWNS };
+    let symmetric_linear = equation.is_symmetric_linear_form();
+    let most = if symmetric_linear { DIRECT_SYMMETRIC } else { DIRECT_UNKNOWNS };
     let small = space.global_dofs() <= most[space.mesh.dimension - 1];
     let direct = match options.method {
         SolverMethod::Direct => true,
@@ -621,9 +616,7 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
         (_, true) if serial => SERIAL,
         (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
         (_, true) => DIRECT,
-        // Solvers that are compared with one another, and those of a user, get no memory unasked.
-        _ if constant && options.petsc.trim().is_empty() => SYMMETRIC_LINEAR,
-        _ if equation.is_symmetric() => SYMMETRIC,
+        _ if equation.is_symmetric() => "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg",
         _ if equation == Equation::NavierStokes => FLOW,
         _ if equation.has_history() => {
             "-ksp_type gmres -ksp_gmres_restart 100 -pc_type gamg -pc_gamg_threshold 0.02 \
@@ -632,13 +625,16 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
         _ if scalar => "-ksp_type gmres -pc_type hypre -pc_hypre_type boomeramg",
         _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
     };
+    // Solvers that are compared with one another, and those of a user, get no memory unasked.
+    let ours = options.petsc.trim().is_empty() && options.method != SolverMethod::Options;
+    let memory = if symmetric_linear && ours && !direct { FISCHER } else { "" };
     let accuracy = match (direct || options.method == SolverMethod::Options, equation.is_linear_form()) {
         (true, _) => String::new(),
         (_, true) => format!("-ksp_rtol {:e}", 0.1 * options.tolerance),
         _ => INEXACT.to_string(),
     };
     let iterations = if direct { String::new() } else { format!("-ksp_max_it {}", options.max_iterations) };
-    [options.petsc.as_str(), krylov, &accuracy, &iterations, "-snes_linesearch_type bt"]
+    [options.petsc.as_str(), krylov, memory, &accuracy, &iterations, "-snes_linesearch_type bt"]
         .iter()
         .filter(|s| !s.is_empty())
         .copied()

@@ -29,6 +29,8 @@ pub struct AffineOperator {
     fixed: Vec<usize>,
     rows: Vec<i32>,
     work: RefCell<Vector>,
+    /// Prescribed values, zero elsewhere.
+    lift: RefCell<Vector>,
     /// The factors for which the problem's matrix was summed last.
     summed: Option<Vec<f64>>,
 }
@@ -81,8 +83,9 @@ impl AffineOperator {
         let first = space.first as usize * space.components;
         let fixed: Vec<usize> = essential.owned(space).collect();
         let rows = fixed.iter().map(|dof| (first + dof) as i32).collect();
-        let work = RefCell::new(space.field()?);
-        Ok(Ok(Self { terms, load, fixed, rows, work, summed: None }))
+        let (work, mut lift) = (RefCell::new(space.field()?), space.field()?);
+        lift.set(0.0)?;
+        Ok(Ok(Self { terms, load, fixed, rows, work, lift: RefCell::new(lift), summed: None }))
     }
 
     /// Number of terms.
@@ -113,10 +116,9 @@ impl AffineOperator {
             load.axpy(theta.value(problem, context), vector)?;
         }
         if let Some(field) = &affine.upstream {
-            let values = field.values.borrow();
             for term in &affine.coupled {
                 let factor = term.theta.value(problem, context);
-                coupling::add_load(problem, term, factor, (&field.space, &values), load)?;
+                coupling::add_load(problem, term, factor, field, load)?;
             }
         }
         Ok(())
@@ -147,17 +149,16 @@ impl AffineOperator {
         load: &mut Vector,
     ) -> Result<()> {
         let mut any = false;
-        let mut lift = problem.space.field()?;
+        let lift = &mut *self.lift.borrow_mut();
         {
             let mut values = lift.write()?;
-            values.fill(0.0);
             for &dof in &self.fixed {
                 values[dof] = essential.values[dof];
                 any |= values[dof] != 0.0;
             }
         }
         if problem.space.mesh.comm.max(u8::from(any)) == 1 {
-            self.subtract(factors, &lift, load)?;
+            self.subtract(factors, lift, load)?;
         }
         let mut values = load.write()?;
         self.fixed.iter().for_each(|&dof| values[dof] = essential.values[dof]);

@@ -70,8 +70,7 @@ pub struct StageMemory {
     tolerance: f64,
     /// Guesses in a row that did not pay.
     losses: usize,
-    /// Whether the solver's coarse space has the basis, and whether it is still to be built.
-    enriched: bool,
+    /// Whether the preconditioner is to be built anew with the basis in its coarse space.
     stale: bool,
     /// What became of the samples so far.
     pub effort: Effort,
@@ -104,7 +103,6 @@ impl StageMemory {
             residual: None,
             tolerance,
             losses: 0,
-            enriched: false,
             stale: false,
             effort,
         }
@@ -376,7 +374,8 @@ impl StageMemory {
     fn operator_solve(&mut self, stage: &mut Stage, changed: bool) -> Result<()> {
         let before = stage.solver.linear().map_or(0, |solver| solver.setups());
         let start = Instant::now();
-        if changed || before == 0 || std::mem::take(&mut self.stale) {
+        let stale = std::mem::take(&mut self.stale);
+        if changed || before == 0 || stale {
             stage.prepare()?;
             self.effort.setup_seconds += start.elapsed().as_secs_f64();
         }
@@ -403,10 +402,9 @@ impl StageMemory {
         if let Some(basis) = &mut self.basis {
             basis.append(&stage.solution, &stage.essential, operator)?;
             self.effort.basis = basis.count();
-            let coarse = stage.solver.linear().filter(|solver| solver.has_coarse_space());
-            if let Some(solver) = coarse.filter(|_| !self.enriched && basis.count() == COARSE) {
+            let coarse = stage.solver.linear().filter(|solver| solver.wants_solutions());
+            if let Some(solver) = coarse.filter(|_| basis.count() == COARSE) {
                 solver.enrich(basis.fields());
-                self.enriched = true;
                 self.stale = true;
             }
         }
