@@ -16,7 +16,9 @@ use std::process::Stdio;
 use std::time::Duration;
 use tessera::storage::Reader;
 
-/// A hundred small samples.
+const SAMPLES: usize = 500;
+
+/// Hundreds of small samples.
 const DECK: &str = r#"
 [mesh]
 box = { cell = "triangle", cells = [24, 24] }
@@ -32,7 +34,7 @@ boundary = [{ marker = "left", value = "1 + 0.1*k*y" }]
 name = "mean"
 kind = "average"
 [campaign]
-samples = 120
+samples = 500
 [solver]
 method = "direct"
 tolerance = 1e-12
@@ -95,7 +97,7 @@ fn whole() -> Content {
     let place = Place::new(DECK);
     Outcome::new(start(&place, 2, "all").wait_with_output().unwrap()).expect(0);
     let whole = Content::read(&place.file("out/dataset.h5"));
-    assert_eq!(whole.done(), 120);
+    assert_eq!(whole.done(), SAMPLES);
     whole
 }
 
@@ -114,7 +116,7 @@ fn killed_campaigns_solve_every_sample_once() {
             let (ranks, groups) = settings[kill % settings.len()];
             let mut child = start(&place, ranks, groups);
             let old = before.as_ref().map_or(0, Content::done);
-            let aim = old + random.random_range(0..35);
+            let aim = old + random.random_range(0..150);
             // At any moment, now and then while the file is made.
             wait_until("some samples are done", || {
                 std::thread::sleep(Duration::from_millis(4));
@@ -134,7 +136,7 @@ fn killed_campaigns_solve_every_sample_once() {
                 let now = Content::read(&path);
                 now.check(&whole, before.as_ref());
                 println!("    {} samples are done", now.done());
-                hits += usize::from(now.done() > old && now.done() < 120);
+                hits += usize::from(now.done() > old && now.done() < SAMPLES);
                 before = Some(now);
             }
         }
@@ -142,7 +144,7 @@ fn killed_campaigns_solve_every_sample_once() {
         Outcome::new(start(&place, ranks, groups).wait_with_output().unwrap()).expect(0);
         let now = Content::read(&path);
         now.check(&whole, before.as_ref());
-        assert_eq!(now.done(), 120);
+        assert_eq!(now.done(), SAMPLES);
     }
     assert!(hits as u64 >= kills, "too few kills hit the campaigns: {hits}");
 }
@@ -161,9 +163,9 @@ fn a_signal_to_one_rank_ends_all_groups() {
         let outcome = Outcome::new(child.wait_with_output().unwrap()).expect(75);
         assert!(outcome.err.contains("the same command goes on with the others"), "{}", outcome.err);
         let done = Content::read(&path).done();
-        assert!(outcome.err.contains(&format!("{done} of 120 samples are solved")), "{}", outcome.err);
+        assert!(outcome.err.contains(&format!("{done} of {SAMPLES} samples are solved")), "{}", outcome.err);
         assert!(place.processes().is_empty());
         Outcome::new(start(&place, 2, "1").wait_with_output().unwrap()).expect(0);
-        assert_eq!(Content::read(&path).done(), 120);
+        assert_eq!(Content::read(&path).done(), SAMPLES);
     }
 }

@@ -169,6 +169,9 @@ fn page_type(schema: &'static Json, values: &mut Vec<&'static str>) -> String {
         return list.join(", ");
     }
     let one = |choice: &&'static Json| {
+        if let Some(words) = words(choice) {
+            return words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(" or ");
+        }
         let kind = kinds(choice).first().copied().unwrap_or("");
         match choice.get("items") {
             Some(items) => format!("list of {}", plural(page_type(items, values))),

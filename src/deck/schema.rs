@@ -74,6 +74,12 @@ fn walk(node: &Node, schema: &'static Json, path: &str, faults: &mut Vec<Fault>)
         return tagged(node, &choices, &tags, path, faults);
     }
     let fitting: Vec<_> = choices.iter().copied().filter(|choice| accepts(choice, node)).collect();
+    let text = matches!(node.value, Value::String(_)) && !fitting.is_empty();
+    if let Some(known) =
+        fitting.iter().map(|choice| words(choice)).collect::<Option<Vec<_>>>().filter(|_| text)
+    {
+        return one_of(node, &known.concat(), path, faults);
+    }
     let named = |choice: &&&Json| {
         let known = choice.get("properties").and_then(Json::as_object);
         match (&node.value, known) {
@@ -83,8 +89,7 @@ fn walk(node: &Node, schema: &'static Json, path: &str, faults: &mut Vec<Fault>)
     };
     match fitting[..] {
         [] => {
-            let mut kinds: Vec<&str> =
-                choices.iter().flat_map(|choice| kinds(choice)).map(in_words).collect();
+            let mut kinds: Vec<String> = choices.iter().flat_map(|choice| names(choice)).collect();
             kinds.dedup();
             let message = format!("expected {}, found {}", either(&kinds), describe(node));
             faults.push(fault(&node.place, path, message));
@@ -247,6 +252,14 @@ pub(super) fn kinds(choice: &'static Json) -> Vec<&'static str> {
             list.iter().filter_map(Json::as_str).filter(|kind| *kind != "null").collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// The words of a choice, or the kinds of value that it takes.
+fn names(choice: &'static Json) -> Vec<String> {
+    match words(choice) {
+        Some(words) => words.into_iter().map(|word| format!("\"{word}\"")).collect(),
+        None => kinds(choice).into_iter().map(|kind| in_words(kind).to_string()).collect(),
     }
 }
 

@@ -6,9 +6,10 @@
 //! [`Pattern`]).
 use super::batch::Cells;
 use super::element::{Element, FacetRule, Tabulation};
-use super::kernel::{Job, Part};
+use super::kernel::Job;
 use super::pattern::Pattern;
 use super::quadrature::Quadrature;
+use super::scatter::Part;
 use super::weak_form::WeakForm;
 use super::{Essential, Space};
 use rayon::prelude::*;

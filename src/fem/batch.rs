@@ -1,6 +1,6 @@
 //! Geometry, basis functions and coefficients of eight cells at their quadrature points.
 use super::assembly::{Rule, Values};
-use super::lanes::{LANES, Lanes, dot};
+use super::lanes::{LANES, Lanes, dot, vector};
 use super::weak_form::{Point, Shape};
 use crate::mesh::CellType;
 
@@ -160,7 +160,7 @@ impl<const D: usize, const N: usize> Batch<D, N> {
                     }
                 }
                 let length = dot(&normal, &normal).sqrt();
-                self.normals[q] = normal.map(|n| n / length);
+                self.normals[q] = vector(|d| normal[d] / length);
                 weight *= length;
             }
             weight *= measure(&self.point(q));
@@ -176,7 +176,7 @@ impl<const D: usize, const N: usize> Batch<D, N> {
                 }
                 self.trial[q][a] = Shape { value: Lanes::splat(value), gradient };
                 if self.wants_test {
-                    let gradient = gradient.map(|g| g * weight);
+                    let gradient = vector(|d| gradient[d] * weight);
                     self.test[q][a] = Shape { value: weight * value, gradient };
                 }
             }

@@ -2,8 +2,9 @@
 use super::assembly::{Domain, Rule, Target, Values, by_share};
 use super::batch::{Batch, Cells};
 use super::form::{Density, Form, State};
-use super::kernel::{Part, Row, Same};
-use super::lanes::{LANES, Lanes, dot};
+use super::kernel::Same;
+use super::lanes::{LANES, Lanes, dot, vector};
+use super::scatter::{Part, Places, find};
 use super::weak_form::Shape;
 use super::{Essential, Pattern, Space};
 use crate::mesh::CellType;
@@ -132,7 +133,11 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
     let mut work = vec![Density::ZERO; if job.wants_matrix { points } else { 0 }];
     const { assert!(C <= 4, "the columns of a block are written out") };
 
+    let mut places = [Places::<C, N>::NONE; LANES];
     for batch in job.entities.chunks(LANES) {
+        if job.wants_matrix {
+            find(&mut places, job.pattern, &job.rows, job.cells.nodes, batch, &part);
+        }
         let factors = cells.load(job, batch);
         let Evaluated { at, states, .. } = &cells;
 
@@ -151,7 +156,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
                 let (value, slope) = tables::<D, C, N, F>(job, q, i);
                 let source = density.source[i];
                 // Along the axes of the reference cell, where the basis is the same for all lanes.
-                let flux: [Lanes; D] = std::array::from_fn(|k| dot(&point.inverse[k], &density.flux[i]));
+                let flux: [Lanes; D] = vector(|k| dot(&point.inverse[k], &density.flux[i]));
                 for (load, (value, slope)) in loads.iter_mut().zip(value.iter().zip(slope)) {
                     load[i] += source * *value;
                     for k in 0..D {
@@ -172,7 +177,7 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(job: &J
             columns!(0 1 2 3);
         }
         for (l, &(cell, ..)) in batch.iter().enumerate() {
-            scatter(job, cell as usize, l, &loads, &blocks, &mut part);
+            scatter(job, (cell as usize, l), &places[l], &loads, &blocks, &mut part);
         }
     }
 }
@@ -195,7 +200,7 @@ fn columns<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
             let (point, weight) = (at.point(q), at.weights[q]);
             let mut direction = basis[q][b];
             if F::POTENTIAL {
-                direction.gradient = direction.gradient.map(|g| g * factors[b][j]);
+                direction.gradient = vector(|d| direction.gradient[d] * factors[b][j]);
             }
             let slope = job.form.slope(&point, state, &direction, j);
             let factor = weight * job.parts.residual;
@@ -204,7 +209,7 @@ fn columns<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(
                     density.source[i] = slope.source[i] * factor;
                 }
                 if F::FLUXES[i][j] {
-                    density.flux[i] = slope.flux[i].map(|flux| flux * factor);
+                    density.flux[i] = vector(|d| slope.flux[i][d] * factor);
                 }
             }
             if job.parts.storage != 0.0 {
@@ -475,8 +480,8 @@ fn tabulate_linear<const D: usize, const N: usize, F>(
 #[inline(always)]
 fn scatter<const C: usize, const N: usize, F>(
     job: &Job<F>,
-    cell: usize,
-    l: usize,
+    (cell, l): (usize, usize),
+    places: &Places<C, N>,
     loads: &[[Lanes; C]; N],
     blocks: &[[[Lanes; C]; C]],
     part: &mut Part,
@@ -495,17 +500,14 @@ fn scatter<const C: usize, const N: usize, F>(
         if !job.wants_matrix {
             continue;
         }
-        let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
-        let arrays = (&mut *part.diagonal, &mut *part.off_diagonal);
-        let mut place = Row::<C>::new(job.pattern, &job.rows, node, positions, arrays);
         for b in 0..N {
             let block = &blocks[a * N + b];
             match essential {
-                None => place.add(b, |i, j| block[i][j].0[l]),
+                None => places.add(part, a, b, |i, j| block[i][j].0[l]),
                 Some(essential) => {
                     let column = nodes[b] as usize * C;
                     let fixed = |i, j| essential.fixed[node * C + i] || essential.fixed[column + j];
-                    place.add(b, |i, j| if fixed(i, j) { 0.0 } else { block[i][j].0[l] });
+                    places.add(part, a, b, |i, j| if fixed(i, j) { 0.0 } else { block[i][j].0[l] });
                 }
             }
         }

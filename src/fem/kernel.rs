@@ -2,19 +2,13 @@
 use super::Essential;
 use super::assembly::{Rule, Values};
 use super::batch::{Batch, Cells};
-use super::lanes::{LANES, Lanes};
-use super::pattern::{OFF_DIAGONAL, Pattern};
+use super::lanes::{LANES, Lanes, vector};
+use super::pattern::Pattern;
+use super::scatter::{Part, Places, find};
 use super::weak_form::WeakForm;
 use crate::mesh::CellType;
 use multiversion::multiversion;
-
-/// A thread's part of the target.
-pub(super) struct Part<'a> {
-    pub share: usize,
-    pub diagonal: &'a mut [f64],
-    pub off_diagonal: &'a mut [f64],
-    pub load: &'a mut [f64],
-}
+use std::ops::Range;
 
 /// One thread's work.
 pub(super) struct Job<'a, F> {
@@ -25,7 +19,7 @@ pub(super) struct Job<'a, F> {
     pub entities: &'a [(u32, u32, u16)],
     pub coefficients: &'a [Values],
     pub essential: Option<&'a Essential>,
-    pub rows: std::ops::Range<usize>,
+    pub rows: Range<usize>,
     pub wants_matrix: bool,
     pub state: Option<&'a [f64]>,
 }
@@ -73,11 +67,11 @@ impl<const A: usize, const B: usize> Same<A, B> {
 
 // AVX2 beside the baseline: every further version costs build time for each form and element.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, part: Part) {
+fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job: &Job<F>, mut part: Part) {
     let points = job.rule.weights.len();
-    let pairs = if F::SYMMETRIC { N * (N + 1) / 2 } else { N * N };
     let mut at = Batch::<D, N>::new(points, F::POSITION, true, true);
-    let mut blocks = vec![[[Lanes::ZERO; C]; C]; pairs];
+    let mut blocks = vec![[[Lanes::ZERO; C]; C]; N * N];
+    let mut places = [Places::<C, N>::NONE; LANES];
     let has_load = job.coefficients.iter().any(|c| !c.is_zero());
     let constant = job.cells.shape.is_simplex() && N == D + 1 && F::is_constant(job.coefficients);
     let tangent_points = if constant { 1 } else { points };
@@ -86,6 +80,9 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
     for batch in job.entities.chunks(LANES) {
         // A short last batch repeats its last cell; the surplus lanes are not scattered.
         let entity = |l: usize| batch[l.min(batch.len() - 1)];
+        if job.wants_matrix {
+            find(&mut places, job.pattern, &job.rows, job.cells.nodes, batch, &part);
+        }
         at.fill(&job.cells, job.rule, job.coefficients, F::COEFFICIENTS, entity, |point| {
             job.form.measure(point)
         });
@@ -104,7 +101,6 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
         }
         let constrained = job.essential.is_some_and(|e| (0..LANES).any(|l| e.cells[entity(l).0 as usize]));
         if job.wants_matrix || job.state.is_some() || constrained {
-            let mut pair = 0;
             for a in 0..N {
                 for b in (if F::SYMMETRIC { a } else { 0 })..N {
                     let mut block = job.form.tangent(&point(0), &test[0][a], &trial[0][b]);
@@ -117,10 +113,14 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                         }
                     }
                     if constant {
-                        block = block.map(|row| row.map(|value| value * share));
+                        block.as_flattened_mut().iter_mut().for_each(|value| *value = *value * share);
                     }
-                    blocks[pair] = block;
-                    pair += 1;
+                    blocks[a * N + b] = block;
+                    if F::SYMMETRIC && a != b {
+                        for i in 0..C {
+                            blocks[b * N + a][i] = vector(|j| block[j][i]);
+                        }
+                    }
                 }
             }
         }
@@ -134,11 +134,9 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
             }
             for a in 0..N {
                 for b in 0..N {
-                    let (block, transposed) = block::<C, N, F, D>(&blocks, a, b);
                     for i in 0..C {
                         for j in 0..C {
-                            let entry = if transposed { block[j][i] } else { block[i][j] };
-                            loads[a][i] += -entry * values[b][j];
+                            loads[a][i] += -blocks[a * N + b][i][j] * values[b][j];
                         }
                     }
                 }
@@ -155,25 +153,19 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                 }
                 let row = (node - job.rows.start) * C;
                 if has_load || job.state.is_some() {
-                    for i in 0..C {
-                        part.load[row + i] += loads[a][i].0[l];
-                    }
+                    part.load[row..row + C]
+                        .iter_mut()
+                        .zip(&loads[a])
+                        .for_each(|(sum, load)| *sum += load.0[l]);
                 }
                 if !job.wants_matrix && essential.is_none() {
                     continue;
                 }
-                let positions = &job.pattern.positions[(cell * N + a) * N..][..N];
-                let arrays = (&mut *part.diagonal, &mut *part.off_diagonal);
-                let mut place =
-                    job.wants_matrix.then(|| Row::<C>::new(job.pattern, &job.rows, node, positions, arrays));
                 for b in 0..N {
-                    let (values, transposed) = block::<C, N, F, D>(&blocks, a, b);
-                    let value =
-                        |i: usize, j: usize| if transposed { values[j][i].0[l] } else { values[i][j].0[l] };
+                    let block = &blocks[a * N + b];
+                    let value = |i: usize, j: usize| block[i][j].0[l];
                     let Some(essential) = essential else {
-                        if let Some(place) = &mut place {
-                            place.add(b, value);
-                        }
+                        places[l].add(&mut part, a, b, value);
                         continue;
                     };
                     let column = nodes[b] as usize * C;
@@ -182,76 +174,11 @@ fn kernel<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(job
                             part.load[row + i] -= value(i, j) * essential.values[column + j];
                         }
                     }
-                    if let Some(place) = &mut place {
+                    if job.wants_matrix {
                         let fixed = |i, j| essential.fixed[node * C + i] || essential.fixed[column + j];
-                        place.add(b, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
+                        places[l].add(&mut part, a, b, |i, j| if fixed(i, j) { 0.0 } else { value(i, j) });
                     }
                 }
-            }
-        }
-    }
-}
-
-/// The block of two basis functions, and whether it stands there transposed.
-#[inline(always)]
-fn block<const C: usize, const N: usize, F: WeakForm<D, C>, const D: usize>(
-    blocks: &[[[Lanes; C]; C]],
-    a: usize,
-    b: usize,
-) -> (&[[Lanes; C]; C], bool) {
-    if !F::SYMMETRIC {
-        (&blocks[a * N + b], false)
-    } else if a <= b {
-        (&blocks[packed::<N>(a, b)], false)
-    } else {
-        (&blocks[packed::<N>(b, a)], true)
-    }
-}
-
-/// Index of the pair `a <= b` among the pairs of `N` functions, row by row.
-#[inline(always)]
-fn packed<const N: usize>(a: usize, b: usize) -> usize {
-    a * N - a * a.saturating_sub(1) / 2 - a + b
-}
-
-/// The rows of a node in a thread's part of the CSR arrays, and where a cell's blocks stand in them.
-pub(super) struct Row<'a, const C: usize> {
-    positions: &'a [u16],
-    diagonal: [&'a mut [f64]; C],
-    off_diagonal: [&'a mut [f64]; C],
-}
-
-impl<'a, const C: usize> Row<'a, C> {
-    #[inline(always)]
-    pub(super) fn new(
-        pattern: &Pattern,
-        rows: &std::ops::Range<usize>,
-        node: usize,
-        positions: &'a [u16],
-        (diagonal, off_diagonal): (&'a mut [f64], &'a mut [f64]),
-    ) -> Self {
-        // Cut once for all blocks: rows that are known to be of one length need one check of bounds for a block.
-        let cut = |starts: &[u32], values: &'a mut [f64]| -> [&'a mut [f64]; C] {
-            let length = (starts[node + 1] - starts[node]) as usize * C;
-            let mut rest = &mut values[(starts[node] - starts[rows.start]) as usize * C * C..];
-            std::array::from_fn(|_| {
-                let row;
-                (row, rest) = std::mem::take(&mut rest).split_at_mut(length);
-                row
-            })
-        };
-        let off_diagonal = cut(&pattern.off_diagonal_rows, off_diagonal);
-        Self { positions, diagonal: cut(&pattern.diagonal_rows, diagonal), off_diagonal }
-    }
-
-    #[inline(always)]
-    pub(super) fn add(&mut self, b: usize, value: impl Fn(usize, usize) -> f64) {
-        let position = self.positions[b];
-        let rows = if position & OFF_DIAGONAL == 0 { &mut self.diagonal } else { &mut self.off_diagonal };
-        let start = (position & !OFF_DIAGONAL) as usize * C;
-        for (i, row) in rows.iter_mut().enumerate() {
-            for (j, entry) in row[start..start + C].iter_mut().enumerate() {
-                *entry += value(i, j);
             }
         }
     }

@@ -14,6 +14,7 @@ mod output;
 pub mod pattern;
 mod periodic;
 pub mod quadrature;
+mod scatter;
 mod space;
 pub mod transfer;
 pub mod weak_form;

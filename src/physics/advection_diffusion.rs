@@ -9,7 +9,7 @@
 //! dimension, and nothing where the mesh resolves the solution, so that P2 keeps its order. The length h
 //! along b comes from the metric `G = 4 J^-T J^-1` of the cell: `2 |b|/h = (b . G b)^(1/2)`.
 use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, dot};
+use crate::fem::lanes::{Lanes, dot, vector};
 use crate::fem::weak_form::{Point, Shape};
 
 /// Coefficients: diffusivity `k` (m2/s), velocity `b` (`D` entries, m/s), reaction `c` (1/s), source `f`.
@@ -18,7 +18,7 @@ pub struct AdvectionDiffusion;
 impl AdvectionDiffusion {
     #[inline(always)]
     fn velocity<const D: usize>(point: &Point<D>) -> [Lanes; D] {
-        std::array::from_fn(|d| point.coefficients[1 + d])
+        vector(|d| point.coefficients[1 + d])
     }
 
     /// `tau b`.
@@ -35,7 +35,7 @@ impl AdvectionDiffusion {
         // 1/Pe = k (2 |b|/h) / |b|^2
         let inverse = k * rate / (dot(&b, &b) + Lanes::splat(1e-200));
         let tau = (Lanes::splat(1.0) - inverse).apply(|x| x.max(0.0)) / rate;
-        b.map(|entry| entry * tau)
+        vector(|d| b[d] * tau)
     }
 }
 
@@ -44,8 +44,8 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
 
     #[inline(always)]
     fn storage(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
-        let u = state.value[0];
-        Density { source: [u], flux: [Self::stabilisation(point).map(|s| s * u)] }
+        let (u, along) = (state.value[0], Self::stabilisation(point));
+        Density { source: [u], flux: [vector(|d| along[d] * u)] }
     }
 
     #[inline(always)]
@@ -56,8 +56,8 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
         trial: &Shape<D>,
         _j: usize,
     ) -> Density<D, 1> {
-        let u = trial.value;
-        Density { source: [u], flux: [Self::stabilisation(point).map(|s| s * u)] }
+        let (u, along) = (trial.value, Self::stabilisation(point));
+        Density { source: [u], flux: [vector(|d| along[d] * u)] }
     }
 
     #[inline(always)]
@@ -68,7 +68,7 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
         let along = Self::stabilisation(point);
         Density {
             source: [transport],
-            flux: [std::array::from_fn(|d| k[0] * state.gradient[0][d] + along[d] * transport)],
+            flux: [vector(|d| k[0] * state.gradient[0][d] + along[d] * transport)],
         }
     }
 
@@ -77,9 +77,6 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
         let k = point.coefficients;
         let transport = dot(&Self::velocity(point), &trial.gradient) + k[1 + D] * trial.value;
         let along = Self::stabilisation(point);
-        Density {
-            source: [transport],
-            flux: [std::array::from_fn(|d| k[0] * trial.gradient[d] + along[d] * transport)],
-        }
+        Density { source: [transport], flux: [vector(|d| k[0] * trial.gradient[d] + along[d] * transport)] }
     }
 }

@@ -5,7 +5,7 @@
 //! `d/dt (u + beta u^n) = div(D grad u)` with `beta = (1 - phi)/phi rho_s k`, whose storage is conserved
 //! exactly. As there, `u` is shifted by 1e-6 inside the power, which keeps the slope finite at zero.
 use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::Lanes;
+use crate::fem::lanes::{Lanes, vector};
 use crate::fem::weak_form::{Point, Shape};
 
 /// Coefficients: diffusivity `D` (m2/s), sorption factor `beta`, Freundlich exponent `n`.
@@ -55,11 +55,11 @@ impl<const D: usize> Form<D, 1> for DiffusionSorption {
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
-        Density { flux: [state.gradient[0].map(|g| point.coefficients[0] * g)], ..Density::ZERO }
+        Density { flux: [vector(|d| point.coefficients[0] * state.gradient[0][d])], ..Density::ZERO }
     }
 
     #[inline(always)]
     fn slope(&self, point: &Point<D>, _: &State<D, 1>, trial: &Shape<D>, _j: usize) -> Density<D, 1> {
-        Density { flux: [trial.gradient.map(|g| point.coefficients[0] * g)], ..Density::ZERO }
+        Density { flux: [vector(|d| point.coefficients[0] * trial.gradient[d])], ..Density::ZERO }
     }
 }

@@ -6,7 +6,7 @@
 //! the velocities and then the pressure; the continuity equation is negated, which makes Stokes' problem
 //! symmetric.
 use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, dot};
+use crate::fem::lanes::{Lanes, dot, vector};
 use crate::fem::weak_form::{Point, Shape};
 
 /// Volume form. Coefficients: density `rho` (kg/m3), viscosity `mu` (Pa s), body force `f` (`D` entries, N/m3).
@@ -74,11 +74,11 @@ macro_rules! in_dimension {
             #[inline(always)]
             fn residual(&self, point: &Point<$d>, state: &State<$d, $c>) -> Density<$d, $c> {
                 let k = point.coefficients;
-                let u: [Lanes; $d] = std::array::from_fn(|i| state.value[i]);
+                let u: [Lanes; $d] = vector(|i| state.value[i]);
                 let mut density = Density::ZERO;
                 for i in 0..$d {
                     density.source[i] = k[0] * dot(&u, &state.gradient[i]) - k[2 + i];
-                    density.flux[i] = state.gradient[i].map(|g| k[1] * g);
+                    density.flux[i] = vector(|d| k[1] * state.gradient[i][d]);
                     density.flux[i][i] += -state.value[$d];
                     density.source[$d] += -state.gradient[i][i];
                 }
@@ -101,12 +101,12 @@ macro_rules! in_dimension {
                     }
                     return density;
                 }
-                let u: [Lanes; $d] = std::array::from_fn(|i| state.value[i]);
+                let u: [Lanes; $d] = vector(|i| state.value[i]);
                 for i in 0..$d {
                     density.source[i] = k[0] * state.gradient[i][j] * trial.value;
                 }
                 density.source[j] += k[0] * dot(&u, &trial.gradient);
-                density.flux[j] = trial.gradient.map(|g| k[1] * g);
+                density.flux[j] = vector(|d| k[1] * trial.gradient[d]);
                 density.source[$d] = -trial.gradient[j];
                 density
             }

@@ -1,7 +1,7 @@
 //! `diffusion` in time: `capacity du/dt - div(K grad u) + c u = f`, and the boundary form that all scalar
 //! models share.
 use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::Lanes;
+use crate::fem::lanes::{Lanes, vector};
 use crate::fem::weak_form::{Point, Shape};
 
 /// Volume form with a scalar or tensor conductivity. Coefficients: `K` row by row (one entry, or `D * D`
@@ -17,7 +17,7 @@ impl<const ANISOTROPIC: bool> TransientDiffusion<ANISOTROPIC> {
     #[inline(always)]
     fn flux<const D: usize>(point: &Point<D>, gradient: &[Lanes; D]) -> [Lanes; D] {
         let k = point.coefficients;
-        std::array::from_fn(|i| {
+        vector(|i| {
             if !ANISOTROPIC {
                 return k[0] * gradient[i];
             }

@@ -1,6 +1,7 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use super::LinearSolver;
 use super::flow::{Blocks, PressureLevel, check_steady};
+use super::linear;
 use super::linear_form::LinearForm;
 use super::options::OwnOptions;
 use super::recycle::{NewtonRecycling, Recycler};
@@ -15,12 +16,10 @@ use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation.
+/// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation; symmetric linear forms,
+/// whose tangent stays from step to step, as steady ones: few iterations of multigrid are faster than the messages of a
+/// distributed triangular solve.
 const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
-
-/// The same for symmetric linear forms, whose tangent stays from step to step: few iterations of multigrid are faster
-/// than the messages of a distributed triangular solve.
-const DIRECT_SYMMETRIC: [u64; 3] = [1_000_000, 20_000, 5_000];
 
 /// As long as the tangent stays each solve starts from the best combination of earlier solutions (P. F. Fischer,
 /// *Projection techniques for iterative solution of Ax = b with successive right-hand sides*, Comput. Methods Appl.
@@ -600,7 +599,7 @@ impl NewtonSolver {
 /// The deck's options, then our defaults: the first mention wins.
 fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> String {
     let symmetric_linear = equation.is_symmetric_linear_form();
-    let most = if symmetric_linear { DIRECT_SYMMETRIC } else { DIRECT_UNKNOWNS };
+    let most = if symmetric_linear { linear::DIRECT_UNKNOWNS } else { DIRECT_UNKNOWNS };
     let small = space.global_dofs() <= most[space.mesh.dimension - 1];
     let direct = match options.method {
         SolverMethod::Direct => true,
@@ -611,18 +610,20 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
     };
     let scalar = space.components == 1;
     let serial = scalar && space.mesh.comm.size() == 1 && space.global_dofs() <= SERIAL_UNKNOWNS;
+    let multigrid = |krylov| format!("-ksp_type {krylov} {}", linear::scalar_multigrid(space.mesh.dimension));
+    let (cg, gmres) = (multigrid("cg"), multigrid("gmres"));
     let krylov = match (options.method, direct) {
         (SolverMethod::Options, _) => "",
         (_, true) if serial => SERIAL,
         (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
         (_, true) => DIRECT,
-        _ if equation.is_symmetric() => "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg",
+        _ if equation.is_symmetric() => &cg,
         _ if equation == Equation::NavierStokes => FLOW,
         _ if equation.has_history() => {
             "-ksp_type gmres -ksp_gmres_restart 100 -pc_type gamg -pc_gamg_threshold 0.02 \
              -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi"
         }
-        _ if scalar => "-ksp_type gmres -pc_type hypre -pc_hypre_type boomeramg",
+        _ if scalar => &gmres,
         _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
     };
     // Solvers that are compared with one another, and those of a user, get no memory unasked.

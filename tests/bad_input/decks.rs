@@ -530,6 +530,27 @@ fn other_sections() -> Vec<Case> {
             &["deck.toml:30:8: solver.tune: only iterative solvers are tuned"],
         ),
         case(
+            "arms and a recycled space",
+            after("[solver]\nrecycle = { method = \"gcro_dr\" }\ntune = { arms = [\"-pc_type sor\", \"-pc_type ilu\"] }"),
+            &["deck.toml:30:8: solver.tune: recycling keeps the space of one solver: give either `tune` or `recycle`"],
+        ),
+        case(
+            "misspelt words beside numbers",
+            after("[solver]\nrefresh = \"alwys\"\n[campaign]\nsamples = 2\ngroup_ranks = \"al\""),
+            &[
+                "deck.toml:29:11: solver.refresh: unknown value \"alwys\"; did you mean \"always\"?",
+                "deck.toml:32:15: campaign.group_ranks: unknown value \"al\"; did you mean \"all\"?",
+            ],
+        ),
+        case(
+            "no ranks in a group",
+            after("[solver]\nrefresh = true\n[campaign]\nsamples = 2\ngroup_ranks = 0"),
+            &[
+                "deck.toml:29:11: solver.refresh: expected a whole number, \"always\" or \"auto\", found true",
+                "deck.toml:32:15: campaign.group_ranks: expected a number at least 1, found 0",
+            ],
+        ),
+        case(
             "row of another width",
             after("[campaign]\ndesign = \"list\"\ntable = [[1.0, 2.0]]"),
             &["deck.toml:30:10: campaign.table[0]: expected 1 numbers, found 2"],

@@ -13,7 +13,7 @@ mod flow;
 
 use super::elasticity::circumference;
 use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::Lanes;
+use crate::fem::lanes::{Lanes, vector};
 use crate::fem::weak_form::{Point, Shape};
 use flow::{Flow, Increment};
 
@@ -242,12 +242,12 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Surface<AXISYMMETR
             along += state.value[i] * point.normal[i];
         }
         let normal = k[0] + k[1] * along;
-        Density { source: std::array::from_fn(|i| normal * point.normal[i] - k[2 + i]), ..Density::ZERO }
+        Density { source: vector(|i| normal * point.normal[i] - k[2 + i]), ..Density::ZERO }
     }
 
     #[inline(always)]
     fn slope(&self, point: &Point<D>, _: &State<D, D>, trial: &Shape<D>, j: usize) -> Density<D, D> {
         let along = point.coefficients[1] * trial.value * point.normal[j];
-        Density { source: point.normal.map(|n| along * n), ..Density::ZERO }
+        Density { source: vector(|i| along * point.normal[i]), ..Density::ZERO }
     }
 }
