@@ -4,7 +4,8 @@
 usage: campaign.py BENCH_BINARY [--case NAME] [--samples N] [--ranks P] [--peer-samples N]
 
 Each configuration solves the same samples to the same true residual. "fresh" builds its preconditioner for every
-matrix, "kept" only for the first. The best is chosen for each problem by itself: a campaign of two problems may use two
+matrix, "kept" only for the first, whose time is spread over all samples of the campaign, so that a few samples tell what
+a configuration takes. The best is chosen for each problem by itself: a campaign of two problems may use two
 configurations. All of them share our assembly, output and quantities of interest.
 """
 import argparse
@@ -53,10 +54,26 @@ value = 0.0
 method = "amg"
 [campaign]
 """
-# Four uncertain parameters; the others keep their defaults.
-BLADE = ["parameters.speed={ default = 1000.0 }", "parameters.pressure={ default = 4e5 }"]
+# Four uncertain parameters each, the others keep their defaults: gas and cooling air, which leave the stiffness of the
+# metal as it is, or the metal itself.
+FIXED = {"h_gas": 1600.0, "t_gas": 1350.0, "h_cool": 2500.0, "t_cool": 750.0, "speed": 1000.0, "pressure": 4e5}
+METAL = {"airfoil": ("165e9", 22.0), "root": ("180e9", 18.0)}
+
+
+def fixed(*names):
+    return [f"parameters.{name}={{ default = {FIXED[name]} }}" for name in names]
+
+
+BLADE = fixed("speed", "pressure")
+ALLOY = fixed(*FIXED)
+for part, (modulus, conductivity) in METAL.items():
+    ALLOY.append(f"parameters.E_{part}={{ default = {modulus}, range = [120e9, 220e9] }}")
+    ALLOY.append(f"parameters.k_{part}={{ default = {conductivity}, range = [15.0, 30.0] }}")
+ALLOY.append('physics.stress.young={ airfoil = "E_airfoil", root = "E_root" }')
+ALLOY.append('physics.heat.conductivity={ airfoil = "k_airfoil", root = "k_root" }')
 CASES = {
     "blade": ("input/blade/blade.toml", BLADE, PEERS, BOTH, 100, 6),
+    "alloy": ("input/blade/blade.toml", ALLOY, PEERS, BOTH, 100, 6),
     "darcy": (DARCY, [], PEERS, BOTH, 40, 10),
     "helmholtz": ("input/helmholtz/helmholtz.toml", ["campaign.basis=250"], WAVE_PEERS, ONE, 240, 10),
     "heat": ("benches/heat.toml", [], STEP_PEERS, ONE, 6, 3),
@@ -72,17 +89,24 @@ def run(binary, deck, samples, settings, ranks):
     return {p[0]: float(p[1]) for p in pairs if len(p) == 2}, None
 
 
-def cost(figures, problem):
-    """Seconds a sample of one problem."""
-    parts = ("guess", "assembly", "setup", "solve", "learning")
-    return sum(figures[f"{problem}.{part}"] for part in parts) / figures["samples"]
+def cost(figures, problem, samples=None):
+    """Seconds a sample of one problem; with `samples` a set-up that was made once serves so many."""
+    parts = ("guess", "assembly", "solve", "learning")
+    setup = figures[f"{problem}.setup"]
+    setup /= samples if samples and figures[f"{problem}.setups"] == 1 else figures["samples"]
+    return sum(figures[f"{problem}.{part}"] for part in parts) / figures["samples"] + setup
 
 
-def show(name, figures, problems):
-    each = figures["seconds"] / figures["samples"]
+def others(figures, problems):
+    """Seconds a sample of everything but the problems."""
+    return figures["seconds"] / figures["samples"] - sum(cost(figures, p) for p in problems)
+
+
+def show(name, figures, problems, samples=None):
+    each = others(figures, problems) + sum(cost(figures, p, samples) for p in problems)
     line = f"{name:24}{1e3 * each:>10.1f}"
     for p in problems:
-        line += f"{1e3 * cost(figures, p):>12.1f}{figures[f'{p}.iterations'] / figures['samples']:>8.1f}"
+        line += f"{1e3 * cost(figures, p, samples):>12.1f}{figures[f'{p}.iterations'] / figures['samples']:>8.1f}"
         line += f"{figures[f'{p}.setups']:>8.0f}"
     print(line, flush=True)
 
@@ -113,13 +137,15 @@ def compare(binary, name, samples, peer_samples, ranks):
                 if error:
                     print(f"{label:24}failed: {error}")
                     continue
-                show(label, figures, problems)
-                whole = figures["seconds"] / figures["samples"]
-                least = min(least, (whole, label))
-                rest.append(whole - sum(cost(figures, p) for p in problems))
+                show(label, figures, problems, samples)
+                least = min(least, (figures["seconds"] / figures["samples"], label))
+                rest.append(others(figures, problems))
                 for p in problems:
-                    best[p] = min(best.get(p, (float("inf"), "")), (cost(figures, p), label))
-        show("ours", ours, problems)
+                    best[p] = min(best.get(p, (float("inf"), "")), (cost(figures, p, samples), label))
+        # Before and after the others, as the machine is not always equally fast.
+        again, _ = run(binary, path, samples, settings, ranks)
+        ours = {key: 0.5 * (value + again[key]) for key, value in ours.items()} if again else ours
+        show("ours, mean of two", ours, problems)
         peer = min(rest) + sum(seconds for seconds, _ in best.values())
         each, late = ours["seconds"] / ours["samples"], ours["late"]
         if all(cost(ours, p) == 0 for p in problems):

@@ -40,7 +40,8 @@ pub fn inverse_jacobian(dimension: usize, j: &[[f64; 3]; 3]) -> ([[f64; 3]; 3], 
         m[p][r] * m[q][s] - m[p][s] * m[q][r]
     };
     let determinant = m[0][0] * cofactor(0, 0) + m[0][1] * cofactor(0, 1) + m[0][2] * cofactor(0, 2);
-    let inverse = std::array::from_fn(|k| std::array::from_fn(|i| cofactor(i, k) / determinant));
+    let reciprocal = 1.0 / determinant;
+    let inverse = std::array::from_fn(|k| std::array::from_fn(|i| cofactor(i, k) * reciprocal));
     (inverse, determinant)
 }
 
@@ -79,8 +80,24 @@ pub fn position(space: &Space, cell: usize, rule: &Rule, point: usize) -> [f64; 
 /// the local nodes of `space`, ghosts included, of any number of components). Local: for integrals give a
 /// domain of owned cells and sum over ranks.
 pub fn visit(space: &Space, values: &[f64], domain: &Domain, mut visit: impl FnMut(&Sample)) {
-    let components = values.len() / space.local_nodes().max(1);
-    let functions = space.element.functions();
+    // Loops of known length are several times as fast: the linear simplices get their own.
+    match (values.len() / space.local_nodes().max(1), space.element.functions()) {
+        (1, 3) => sweep((1, 3), space, values, domain, &mut visit),
+        (2, 3) => sweep((2, 3), space, values, domain, &mut visit),
+        (1, 4) => sweep((1, 4), space, values, domain, &mut visit),
+        (3, 4) => sweep((3, 4), space, values, domain, &mut visit),
+        sizes => sweep(sizes, space, values, domain, &mut visit),
+    }
+}
+
+#[inline(always)]
+fn sweep(
+    (components, functions): (usize, usize),
+    space: &Space,
+    values: &[f64],
+    domain: &Domain,
+    visit: &mut impl FnMut(&Sample),
+) {
     let rule = domain.rule;
     let affine = space.mesh.cell_type.is_simplex();
     let constant = affine && space.element.degree == 1;
@@ -90,7 +107,7 @@ pub fn visit(space: &Space, values: &[f64], domain: &Domain, mut visit: impl FnM
     for &(cell, index, region) in domain.entities {
         let cell = cell as usize;
         let nodes = space.nodes_of(cell);
-        for (local, &node) in nodal.chunks_exact_mut(components.max(1)).zip(nodes) {
+        for (local, &node) in nodal.chunks_exact_mut(components).zip(nodes) {
             local.copy_from_slice(&values[node as usize * components..][..components]);
         }
         let (mut inverse, mut determinant) = ([[0.0; 3]; 3], 0.0);
@@ -104,17 +121,18 @@ pub fn visit(space: &Space, values: &[f64], domain: &Domain, mut visit: impl FnM
                 let mut reference = [0.0; 3];
                 for (c, gradient) in gradient.iter_mut().enumerate() {
                     reference.fill(0.0);
-                    for a in 0..functions {
-                        let slope = &rule.basis.gradients[point * functions + a];
-                        let u = nodal[a * components + c];
+                    let slopes = &rule.basis.gradients[point * functions..][..functions];
+                    for (slope, own) in slopes.iter().zip(nodal.chunks_exact(components)) {
+                        let u = own[c];
                         (0..3).for_each(|d| reference[d] += slope[d] * u);
                     }
                     *gradient = transform(&inverse, &reference);
                 }
             }
             value.fill(0.0);
-            for (a, shape) in rule.basis.values[point * functions..][..functions].iter().enumerate() {
-                for (value, u) in value.iter_mut().zip(&nodal[a * components..]) {
+            let shapes = &rule.basis.values[point * functions..][..functions];
+            for (shape, own) in shapes.iter().zip(nodal.chunks_exact(components)) {
+                for (value, u) in value.iter_mut().zip(own) {
                     *value += shape * u;
                 }
             }

@@ -1,6 +1,7 @@
 //! When a preconditioner that serves one matrix after the other is built anew.
 //!
-//! What an old one costs is the time that a solve takes beyond what a new one would have let it take. As for
+//! What an old one costs are the iterations of a solve beyond those that a new one would have let it take, in units of
+//! the quickest iteration so far: single times are not trusted, as other work on the machine makes them longer. As for
 //! the replacement of ageing machines, a new one pays when the last excess is above the mean cost of a solve
 //! since the last set-up, `(set-up + sum of excesses) / solves`: the mean then grows from here on. An excess
 //! above the whole set-up says that old ones are not worth having; they are tried again after a pause that
@@ -19,8 +20,10 @@ pub(super) struct Age {
     /// Solves since the last set-up.
     solves: usize,
     setup: f64,
-    /// Seconds and decimal digits of the first solve after a set-up.
+    /// The first solve after a set-up.
     fresh: Option<Sample>,
+    /// Seconds of an iteration, the least so far.
+    iteration: f64,
     excess: f64,
     due: bool,
     pause: usize,
@@ -38,7 +41,17 @@ pub(super) struct Sample {
 
 impl Age {
     pub fn new(policy: Refresh) -> Self {
-        Self { policy, solves: 0, setup: 0.0, fresh: None, excess: 0.0, due: true, pause: 0, next_pause: 1 }
+        Self {
+            policy,
+            solves: 0,
+            setup: 0.0,
+            fresh: None,
+            iteration: f64::INFINITY,
+            excess: 0.0,
+            due: true,
+            pause: 0,
+            next_pause: 1,
+        }
     }
 
     /// Whether the next matrix gets a new preconditioner.
@@ -79,15 +92,19 @@ impl Age {
 
     pub fn solved(&mut self, sample: Sample) {
         self.solves += 1;
+        if sample.iterations > 0 {
+            self.iteration = self.iteration.min(sample.seconds / sample.iterations as f64);
+        }
         let Some(fresh) = self.fresh else {
             self.fresh = Some(sample);
             return;
         };
         let expected = match (fresh.digits, sample.digits) {
-            (Some(all), Some(some)) if all > 0.0 => fresh.seconds * some / all,
-            _ => fresh.seconds,
+            (Some(all), Some(some)) if all > 0.0 => fresh.iterations as f64 * some / all,
+            _ => fresh.iterations as f64,
         };
-        let excess = (sample.seconds - expected).max(0.0);
+        let more = (sample.iterations as f64 - expected).max(0.0);
+        let excess = if more > 0.0 { more * self.iteration } else { 0.0 };
         self.excess += excess;
         if excess > self.setup {
             self.lost();
@@ -104,8 +121,7 @@ impl Age {
     pub fn patience(&self, most: usize) -> usize {
         let (Refresh::Word(RefreshWord::Auto), Some(fresh)) = (self.policy, self.fresh) else { return most };
         // A factorisation's solve takes about as long as an iteration with it.
-        let iteration = fresh.seconds / fresh.iterations.max(1) as f64;
-        let affordable = fresh.iterations as f64 + PATIENCE * self.setup / iteration.max(1e-9);
+        let affordable = fresh.iterations as f64 + PATIENCE * self.setup / self.iteration.max(1e-9);
         most.min(affordable as usize + 2)
     }
 
@@ -121,7 +137,7 @@ mod tests {
     use super::*;
 
     fn sample(seconds: f64) -> Sample {
-        Sample { seconds, iterations: 10, digits: Some(8.0) }
+        Sample { seconds, iterations: (20.0 * seconds) as usize, digits: Some(8.0) }
     }
 
     /// Seconds of a sequence in which an old preconditioner of age `k` takes `1 + excess(k)` and a new one `setup`.
@@ -157,6 +173,20 @@ mod tests {
             let (ours, best) = (total(auto, setup, 400, excess), fixed(setup, excess));
             assert!(ours <= 1.1 * best, "{ours} against {best}");
         }
+    }
+
+    #[test]
+    fn a_slow_moment_of_the_machine_ends_nothing() {
+        let mut age = Age::new(Refresh::default());
+        age.built(1.0);
+        age.solved(sample(1.0));
+        age.solved(Sample { seconds: 30.0, ..sample(1.0) });
+        assert!(!age.is_due());
+        // Two digits of eight: five iterations.
+        age.solved(Sample { seconds: 0.3, iterations: 5, digits: Some(2.0) });
+        assert!(!age.is_due());
+        age.solved(sample(3.0));
+        assert!(age.is_due());
     }
 
     #[test]
