@@ -116,8 +116,8 @@ fn darcy(comm: &Comm, n: usize, scale: f64, systems: usize) -> Result<Case> {
     let mut load = matrices[0].vectors()?.1;
     load.set(1.0 / (n * n) as f64)?;
     Ok(Case {
-        name: format!("Darcy {} contrast {contrast:.0}", n * n),
-        note: "finite volumes, log-normal coefficient".into(),
+        name: format!("Darcy {} {}", n * n, if scale > 1.0 { "strong" } else { "mild" }),
+        note: format!("finite volumes, log-normal coefficient, mean contrast {contrast:.0}"),
         matrices,
         loads: vec![load],
         parameters,
