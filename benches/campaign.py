@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 from elasticity import ENVIRONMENT
 
@@ -56,19 +57,20 @@ method = "amg"
 """
 # Four uncertain parameters each, the others keep their defaults: gas and cooling air, which leave the stiffness of the
 # metal as it is, or the metal itself.
-FIXED = {"h_gas": 1600.0, "t_gas": 1350.0, "h_cool": 2500.0, "t_cool": 750.0, "speed": 1000.0, "pressure": 4e5}
-METAL = {"airfoil": ("165e9", 22.0), "root": ("180e9", 18.0)}
+with open(os.path.join(HERE, "../input/blade/blade.toml"), "rb") as file:
+    DECK = tomllib.load(file)
 
 
 def fixed(*names):
-    return [f"parameters.{name}={{ default = {FIXED[name]} }}" for name in names]
+    return [f"parameters.{name}={{ default = {DECK['parameters'][name]['default']} }}" for name in names]
 
 
 BLADE = fixed("speed", "pressure")
-ALLOY = fixed(*FIXED)
-for part, (modulus, conductivity) in METAL.items():
+ALLOY = fixed(*DECK["parameters"])
+HEAT, STRESS = DECK["physics"]
+for part, modulus in STRESS["young"].items():
     ALLOY.append(f"parameters.E_{part}={{ default = {modulus}, range = [120e9, 220e9] }}")
-    ALLOY.append(f"parameters.k_{part}={{ default = {conductivity}, range = [15.0, 30.0] }}")
+    ALLOY.append(f"parameters.k_{part}={{ default = {HEAT['conductivity'][part]}, range = [15.0, 30.0] }}")
 ALLOY.append('physics.stress.young={ airfoil = "E_airfoil", root = "E_root" }')
 ALLOY.append('physics.heat.conductivity={ airfoil = "k_airfoil", root = "k_root" }')
 CASES = {
@@ -143,8 +145,10 @@ def compare(binary, name, samples, peer_samples, ranks):
                 for p in problems:
                     best[p] = min(best.get(p, (float("inf"), "")), (cost(figures, p, samples), label))
         # Before and after the others, as the machine is not always equally fast.
-        again, _ = run(binary, path, samples, settings, ranks)
-        ours = {key: 0.5 * (value + again[key]) for key, value in ours.items()} if again else ours
+        again, error = run(binary, path, samples, settings, ranks)
+        if error:
+            sys.exit(f"{name}: {error}")
+        ours = {key: 0.5 * (value + again[key]) for key, value in ours.items()}
         show("ours, mean of two", ours, problems)
         peer = min(rest) + sum(seconds for seconds, _ in best.values())
         each, late = ours["seconds"] / ours["samples"], ours["late"]

@@ -58,6 +58,10 @@ pub(super) fn words(choice: &Json) -> Option<Vec<&str>> {
     Some(choice.get("enum")?.as_array()?.iter().filter_map(Json::as_str).collect())
 }
 
+fn quoted(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| format!("\"{word}\"")).collect()
+}
+
 /// The tag of a variant of a tagged enum: key and value.
 pub(super) fn tag(choice: &Json) -> Option<(&str, &str)> {
     let properties = choice.get("properties")?.as_object()?;
@@ -66,18 +70,13 @@ pub(super) fn tag(choice: &Json) -> Option<(&str, &str)> {
 
 fn walk(node: &Node, schema: &'static Json, path: &str, faults: &mut Vec<Fault>) {
     let choices = choices(schema);
-    if let Some(known) = choices.iter().map(|choice| words(choice)).collect::<Option<Vec<_>>>() {
-        return one_of(node, &known.concat(), path, faults);
-    }
     let tags: Vec<_> = choices.iter().filter_map(|choice| tag(choice)).collect();
     if tags.len() == choices.len() {
         return tagged(node, &choices, &tags, path, faults);
     }
     let fitting: Vec<_> = choices.iter().copied().filter(|choice| accepts(choice, node)).collect();
-    let text = matches!(node.value, Value::String(_)) && !fitting.is_empty();
-    if let Some(known) =
-        fitting.iter().map(|choice| words(choice)).collect::<Option<Vec<_>>>().filter(|_| text)
-    {
+    let known = fitting.iter().map(|choice| words(choice)).collect::<Option<Vec<_>>>();
+    if let Some(known) = known.filter(|known| !known.is_empty()) {
         return one_of(node, &known.concat(), path, faults);
     }
     let named = |choice: &&&Json| {
@@ -120,12 +119,8 @@ fn one_of(node: &Node, known: &[&str], path: &str, faults: &mut Vec<Fault>) {
             faults.push(fault(&node.place, path, message));
         }
         _ => {
-            let words: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
-            faults.push(fault(
-                &node.place,
-                path,
-                format!("expected {}, found {}", either(&words), describe(node)),
-            ));
+            let message = format!("expected {}, found {}", either(&quoted(known)), describe(node));
+            faults.push(fault(&node.place, path, message));
         }
     }
 }
@@ -146,8 +141,8 @@ fn tagged(
     join(&mut tag_path, key);
     match node.get(key) {
         None => {
-            let words: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
-            faults.push(fault(&node.place, path, format!("missing key `{key}`: {}", either(&words))));
+            let message = format!("missing key `{key}`: {}", either(&quoted(&known)));
+            faults.push(fault(&node.place, path, message));
         }
         Some(value) => match &value.value {
             Value::String(text) if known.contains(&text.as_str()) => {
@@ -258,7 +253,7 @@ pub(super) fn kinds(choice: &'static Json) -> Vec<&'static str> {
 /// The words of a choice, or the kinds of value that it takes.
 fn names(choice: &'static Json) -> Vec<String> {
     match words(choice) {
-        Some(words) => words.into_iter().map(|word| format!("\"{word}\"")).collect(),
+        Some(words) => quoted(&words),
         None => kinds(choice).into_iter().map(|kind| in_words(kind).to_string()).collect(),
     }
 }

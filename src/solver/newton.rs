@@ -610,20 +610,20 @@ fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> 
     };
     let scalar = space.components == 1;
     let serial = scalar && space.mesh.comm.size() == 1 && space.global_dofs() <= SERIAL_UNKNOWNS;
-    let multigrid = |krylov| format!("-ksp_type {krylov} {}", linear::scalar_multigrid(space.mesh.dimension));
-    let (cg, gmres) = (multigrid("cg"), multigrid("gmres"));
+    let method = if equation.is_symmetric() { "cg" } else { "gmres" };
+    let multigrid = format!("-ksp_type {method} {}", linear::scalar_multigrid(space.mesh.dimension));
     let krylov = match (options.method, direct) {
         (SolverMethod::Options, _) => "",
         (_, true) if serial => SERIAL,
         (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
         (_, true) => DIRECT,
-        _ if equation.is_symmetric() => &cg,
+        _ if equation.is_symmetric() => &multigrid,
         _ if equation == Equation::NavierStokes => FLOW,
         _ if equation.has_history() => {
             "-ksp_type gmres -ksp_gmres_restart 100 -pc_type gamg -pc_gamg_threshold 0.02 \
              -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi"
         }
-        _ if scalar => &gmres,
+        _ if scalar => &multigrid,
         _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
     };
     // Solvers that are compared with one another, and those of a user, get no memory unasked.
