@@ -1,12 +1,15 @@
 //! A campaign of one deck with given settings: seconds a sample, by problem. Without arguments the whole comparison,
 //! `campaign.py`, which runs this program again and again.
 //!
-//! usage: campaign DECK SAMPLES [KEY=VALUE ...]
+//! usage: campaign DECK SAMPLES [KEY=VALUE ...] [groups=N]
+//!
+//! With groups of ranks the samples are dealt out to them beforehand, each with its own file, and what is printed is that of
+//! the slowest group.
 use mpi::traits::Communicator;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use tessera::campaign::{Campaign, Selection, campaign_samples};
+use tessera::campaign::{Campaign, Groups, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::output;
 use tessera::parallel::Comm;
@@ -36,27 +39,38 @@ fn measure(path: &str, samples: &str, overrides: &[String]) -> tessera::Result<(
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), &[])?;
     let text = std::fs::read_to_string(path).map_err(failed)?;
     let mut overrides = overrides.to_vec();
+    let mut groups = 1;
+    overrides.retain(|word| match word.strip_prefix("groups=").and_then(|count| count.parse().ok()) {
+        Some(count) => {
+            groups = count;
+            false
+        }
+        None => true,
+    });
+    let groups = Groups::new(&comm, groups);
     overrides.push(format!("campaign.samples={samples}"));
     let deck = Deck::parse(&text, path, &overrides)?;
     let selection = Selection::new(&deck, &campaign_samples(&comm, &deck)?, None)?;
-    let mut simulation = Simulation::new(&comm, &deck)?;
+    let mut simulation = Simulation::new(&groups.comm, &deck)?;
     let dofs: u64 = simulation.stages.iter().map(|s| s.problem.space.global_dofs()).sum();
     let provenance = output::provenance(&simulation, &[]);
     let mut name = std::process::id().to_string().into_bytes();
-    comm.broadcast_bytes(0, &mut name);
+    groups.comm.broadcast_bytes(0, &mut name);
     let file = std::env::temp_dir().join(format!("tessera-bench-{}.h5", String::from_utf8_lossy(&name)));
-    let (start, processor) = (Instant::now(), processor_seconds());
+    let processor = processor_seconds();
     let mut campaign = Campaign::open(&mut simulation, Path::new(&file), &provenance, &selection)?;
-    let opening = start.elapsed().as_secs_f64();
     let mut failures = 0;
     let mut laps = Vec::new();
     let pending = campaign.ordered()?;
+    let pending: Vec<usize> = pending.into_iter().skip(groups.index).step_by(groups.count).collect();
+    comm.barrier();
+    let start = Instant::now();
     campaign.run(&pending, |report| {
         failures += usize::from(report.failure.is_some());
         laps.push(start.elapsed().as_secs_f64());
         true
     })?;
-    let seconds = comm.max(start.elapsed().as_secs_f64() - opening);
+    let seconds = comm.max(start.elapsed().as_secs_f64());
     let efforts = campaign.efforts();
     campaign.close()?;
     let show = |key: &str, value: f64| {
@@ -72,7 +86,7 @@ fn measure(path: &str, samples: &str, overrides: &[String]) -> tessera::Result<(
     // The later half, when a memory has filled.
     let half = laps.len() / 2;
     if half > 0 {
-        show("late", (laps[laps.len() - 1] - laps[half - 1]) / (laps.len() - half) as f64);
+        show("late", comm.max((laps[laps.len() - 1] - laps[half - 1]) / (laps.len() - half) as f64));
     }
     for effort in &efforts {
         let parts = [
@@ -92,7 +106,7 @@ fn measure(path: &str, samples: &str, overrides: &[String]) -> tessera::Result<(
         }
     }
     comm.barrier();
-    if comm.rank() == 0 {
+    if groups.comm.rank() == 0 {
         std::fs::remove_file(&file).map_err(failed)?;
     }
     Ok(())

@@ -29,6 +29,11 @@ PetscBool petsc_shim_bool(int value)
   return value ? PETSC_TRUE : PETSC_FALSE;
 }
 
+PetscErrorCode petsc_shim_free(void *memory)
+{
+  return PetscFree(memory);
+}
+
 MPI_Op petsc_shim_mpi_replace(void)
 {
   return MPI_REPLACE;

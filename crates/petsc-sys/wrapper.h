@@ -3,6 +3,7 @@
 PetscErrorCode petsc_shim_event_begin(PetscLogEvent event);
 PetscErrorCode petsc_shim_event_end(PetscLogEvent event);
 PetscBool      petsc_shim_bool(int value);
+PetscErrorCode petsc_shim_free(void *memory);
 MPI_Op         petsc_shim_mpi_replace(void);
 PetscErrorCode petsc_shim_attach(PetscObject object, const char *key, void *value, void (*drop)(void *));
 PetscErrorCode petsc_shim_attached(PetscObject object, const char *key, void **value);

@@ -1,5 +1,7 @@
 //! Linear systems by PETSc's Krylov methods: defaults by problem, and a diagnosis when they fail.
+use super::defaults::Elliptic;
 use super::gating::Gating;
+use super::kept_interpolation::KeptInterpolation;
 use super::options::OwnOptions;
 use super::p_multigrid::PMultigrid;
 use super::recycle::{Recycler, Solved};
@@ -9,48 +11,9 @@ use crate::deck::{Refresh, SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::parallel::Comm;
 use crate::{Error, Result};
-use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, NormType, Options, Vector};
+use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, NormType, Vector};
 use std::rc::Rc;
 use std::time::Instant;
-
-/// Problems up to these sizes (in one, two, three dimensions) are factorised when the method is left
-/// to us: exact, and no more than a few times slower than multigrid.
-pub(super) const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 20_000, 5_000];
-
-/// MUMPS gets room for more fill than it expects: small distributed matrices need it now and then.
-const DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps \
-    -mat_mumps_icntl_14 100";
-
-/// Conjugate gradients with smoothed aggregation for vector problems. On elasticity cubes of 206,763
-/// unknowns a second aggressive level, a drop tolerance of 0.04 and W cycles (the coarse levels are small)
-/// take about two thirds of the time of PETSc's usual settings (see `docs/performance.md`).
-const AMG: &str = "-ksp_type cg -pc_type gamg -pc_gamg_threshold 0.04 -pc_gamg_aggressive_coarsening 2 \
-    -pc_gamg_reuse_interpolation false -pc_mg_cycle_type w -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi";
-
-/// For vector problems of degree 2: conjugate gradients with p-multigrid (see [`super::p_multigrid`]), one
-/// Chebyshev step before and after two cycles of the method above on the coarse level: the coarse level is
-/// so much smaller that its second cycle costs less than the iterations it saves. The coarse interpolation
-/// follows the values of the matrix: one kept from very different values (PETSc's default) has been seen to make
-/// the preconditioner indefinite, and a new one takes a few per cent of a solve.
-const P_MULTIGRID: &str = "-ksp_type cg -pc_type mg -pc_mg_levels 2 -mg_levels_ksp_type chebyshev \
-    -mg_levels_ksp_max_it 1 -mg_levels_esteig_ksp_type cg -mg_levels_pc_type jacobi \
-    -mg_coarse_ksp_type richardson -mg_coarse_ksp_max_it 2 -mg_coarse_ksp_norm_type none \
-    -mg_coarse_pc_type gamg -mg_coarse_pc_gamg_threshold 0.04 -mg_coarse_pc_gamg_aggressive_coarsening 2 \
-    -mg_coarse_pc_gamg_reuse_interpolation false -mg_coarse_pc_mg_cycle_type w \
-    -mg_coarse_mg_levels_ksp_type chebyshev -mg_coarse_mg_levels_pc_type jacobi";
-
-/// Multigrid for scalar problems in so many dimensions: BoomerAMG's own settings in the plane; in space their
-/// operators grow too dense, so coarsening is aggressive on the finest level, with HMIS and short interpolation
-/// (De Sterck, Yang and Heys, SIAM J. Matrix Anal. Appl. 27 (2006); see `docs/performance.md`).
-pub(super) fn scalar_multigrid(dimension: usize) -> &'static str {
-    match dimension {
-        3 => {
-            "-pc_type hypre -pc_hypre_type boomeramg -pc_hypre_boomeramg_coarsen_type HMIS \
-             -pc_hypre_boomeramg_interp_type ext+i -pc_hypre_boomeramg_P_max 4 -pc_hypre_boomeramg_agg_nl 1"
-        }
-        _ => "-pc_type hypre -pc_hypre_type boomeramg",
-    }
-}
 
 /// How a solve went.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +46,9 @@ pub struct LinearSolver {
     /// When to build anew, and the matrix that the preconditioner was built from, once it serves several.
     age: Option<Age>,
     kept: Option<Matrix>,
+    /// Whether it is BoomerAMG by default, and then what is kept of it when matrices change.
+    classical: bool,
+    interpolation: Option<KeptInterpolation>,
     refresh: Refresh,
     setups: usize,
     /// Whether it is our factorisation that solves; an old one may serve conjugate gradients.
@@ -109,35 +75,17 @@ impl LinearSolver {
     /// # Errors
     /// When PETSc refuses an option.
     pub fn new(space: &Space, name: &str, options: &SolverOptions) -> Result<Self> {
-        let recycles = options.recycle.is_on() && options.method != SolverMethod::Direct;
-        let small = !recycles && space.global_dofs() <= DIRECT_UNKNOWNS[space.mesh.dimension - 1];
         let mut krylov = KrylovSolver::new(space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_"))?;
-        let scalar = format!("-ksp_type cg {}", scalar_multigrid(space.mesh.dimension));
-        let (mut base, mut chosen) = ("", String::new());
+        let mut chosen = None;
         let own = OwnOptions::new(krylov.prefix(), || {
-            let asked = asked_preconditioner(name, &options.petsc)?;
-            let amg = match (space.components, space.element.degree) {
-                (1, _) => &scalar,
-                (_, 2) if asked.is_none_or(|kind| kind == "mg") => P_MULTIGRID,
-                _ => AMG,
-            };
-            base = match options.method {
-                SolverMethod::Direct => DIRECT,
-                SolverMethod::Auto if small => DIRECT,
-                SolverMethod::Options => "",
-                _ => amg,
-            };
-            // The norm is that of the true residual, whatever the preconditioner.
-            let norm = if base == DIRECT { "" } else { "-ksp_norm_type unpreconditioned" };
-            // The first mention of an option wins: the deck's stand before our defaults.
-            let parts = [options.petsc.as_str(), base, norm];
-            chosen = parts.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
-            krylov.set_options(&chosen)
+            krylov.set_options(&chosen.insert(Elliptic::new(space, name, options)?).options)
         })?;
+        let Elliptic { options: mut chosen, direct, p_multigrid, classical } = chosen.expect("set above");
         let preconditions_only = krylov.kind() == "preonly";
         krylov.set_initial_guess_nonzero(!preconditions_only)?;
         let comm = space.mesh.comm.clone();
+        let recycles = options.recycle.is_on() && options.method != SolverMethod::Direct;
         let recycler = if recycles { Recycler::of(&comm, &options.recycle, true)? } else { None };
         if let Some(recycler) = &recycler {
             if preconditions_only {
@@ -146,10 +94,11 @@ impl LinearSolver {
             chosen = format!("{chosen} ({})", recycler.description());
         }
         krylov.keep_history(options.max_iterations + 1)?;
-        let p_multigrid = if base == P_MULTIGRID { Some(PMultigrid::new(space)?) } else { None };
+        let p_multigrid = if p_multigrid { Some(PMultigrid::new(space)?) } else { None };
         Ok(Self {
             p_multigrid,
-            direct: base == DIRECT && preconditions_only,
+            direct: direct && preconditions_only,
+            classical,
             recycler,
             ..Self::plain(krylov, own, space, name, options, chosen)
         })
@@ -176,6 +125,8 @@ impl LinearSolver {
             p_multigrid: None,
             age: None,
             kept: None,
+            classical: false,
+            interpolation: None,
             refresh: options.refresh,
             setups: 0,
             direct: false,
@@ -244,6 +195,8 @@ impl LinearSolver {
         // A method that only applies the preconditioner cannot do with an old one, except ours.
         let possible = self.krylov.kind() != "preonly" || self.direct;
         self.age = Some(Age::new(self.refresh)).filter(|age| age.keeps() && possible);
+        self.interpolation =
+            self.age.as_ref().filter(|_| self.classical).map(|_| KeptInterpolation::default());
     }
 
     /// Asks for another relative residual than the options do.
@@ -309,12 +262,19 @@ impl LinearSolver {
         self.setups += 1;
         let seconds = start.elapsed().as_secs_f64();
         if let Some(age) = &mut self.age {
-            age.built(self.comm.max(seconds));
+            let seconds = self.comm.max(seconds);
+            age.built(seconds);
+            if let Some(interpolation) = &mut self.interpolation {
+                interpolation.built(seconds);
+            }
         }
         Ok(seconds)
     }
 
     fn build_from(&mut self, operator: &Matrix, matrix: &Matrix) -> Result<()> {
+        if let Some(interpolation) = &mut self.interpolation {
+            interpolation.prepare(&self.krylov)?;
+        }
         self.krylov.set_operators(operator, matrix)?;
         if let Some(recycler) = &mut self.recycler {
             recycler.operator_changed();
@@ -329,7 +289,11 @@ impl LinearSolver {
         {
             multigrid.attach(&self.krylov, matrix).map_err(|error| self.explain_setup(&error))?;
         }
-        self.krylov.set_up().map_err(|error| self.explain_setup(&error))
+        self.krylov.set_up().map_err(|error| self.explain_setup(&error))?;
+        match &self.interpolation {
+            Some(interpolation) => interpolation.scale_smoothers(&self.krylov, &self.comm),
+            None => Ok(()),
+        }
     }
 
     /// Solves for `load`, starting from `solution`, until the residual on the free unknowns is below
@@ -357,26 +321,24 @@ impl LinearSolver {
         // An absolute tolerance: the first guess does not change what is asked for.
         let floor = f64::MIN_POSITIVE.sqrt();
         let goal = (self.tolerance * reference).max(floor);
-        let old = self.age.as_ref().filter(|age| !age.is_fresh());
-        let patience = old.map(|age| age.patience(self.max_iterations));
-        let mut solve_start = Instant::now();
-        let limits = (goal, patience.unwrap_or(self.max_iterations));
-        let mut solved = self.iterate(matrix, load, solution, limits)?;
         let mut wasted = 0;
-        if patience.is_some() && !solved.reason.converged() {
-            wasted = solved.iterations;
-            if let Some(age) = &mut self.age {
-                age.failed();
+        let (solved, solve_start) = loop {
+            let start = Instant::now();
+            let patience = self.patience();
+            let limits = (goal, patience.unwrap_or(self.max_iterations));
+            let solved = self.iterate(matrix, load, solution, limits)?;
+            if solved.reason.converged() || patience.is_none() {
+                break (solved, start);
             }
+            wasted += solved.iterations;
+            self.give_up();
             // What was reached is a first guess, unless it is worse than nothing.
             if solved.residual.is_nan() || solved.residual > reference {
                 solution.set(0.0)?;
                 impose(essential, solution)?;
             }
             self.build(matrix)?;
-            solve_start = Instant::now();
-            solved = self.iterate(matrix, load, solution, (goal, self.max_iterations))?;
-        }
+        };
         if !solved.reason.converged() {
             return Err(self.explain(solved.reason, solved.iterations, solved.residual, reference));
         }
@@ -392,8 +354,11 @@ impl LinearSolver {
         if let Some(age) = &mut self.age {
             let ends = history.first().zip(history.last()).filter(|_| iterations > 1);
             let digits = ends.map(|(first, last)| (first / last.max(floor)).log10());
-            let seconds = self.comm.max(solve_seconds);
-            age.solved(Sample { seconds, iterations, digits });
+            let sample = Sample { seconds: self.comm.max(solve_seconds), iterations, digits };
+            if let Some(interpolation) = self.interpolation.as_mut().filter(|_| age.is_fresh()) {
+                interpolation.solved(sample);
+            }
+            age.solved(sample);
         }
         Ok(Outcome {
             iterations: wasted + iterations,
@@ -402,6 +367,26 @@ impl LinearSolver {
             seconds: start.elapsed().as_secs_f64(),
             note: String::new(),
         })
+    }
+
+    /// Iterations that a preconditioner gets if a better one can be built.
+    fn patience(&self) -> Option<usize> {
+        match &self.age {
+            Some(age) if !age.is_fresh() => Some(age.patience(self.max_iterations)),
+            _ => self.interpolation.as_ref()?.patience(self.max_iterations),
+        }
+    }
+
+    /// The preconditioner was not good enough.
+    fn give_up(&mut self) {
+        match &mut self.age {
+            Some(age) if !age.is_fresh() => age.failed(),
+            _ => {
+                if let Some(interpolation) = &mut self.interpolation {
+                    interpolation.failed();
+                }
+            }
+        }
     }
 
     /// Iterates until the residual is below a goal or the iterations are used up. Collective.
@@ -482,54 +467,4 @@ fn impose(essential: &Essential, solution: &mut Vector) -> Result<()> {
         *value = essential.values[dof];
     }
     Ok(())
-}
-
-/// The preconditioner that the command line or the deck asks for.
-fn asked_preconditioner(name: &str, petsc: &str) -> petsc_rs::Result<Option<String>> {
-    let mut words = petsc.split_whitespace();
-    let deck = words.find(|word| word.eq_ignore_ascii_case("-pc_type")).and_then(|_| words.next());
-    let command_line = Options::global()?.get(&format!("-{name}_pc_type"))?;
-    Ok(command_line.or(deck.map(String::from)))
-}
-
-/// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.
-/// Collective.
-pub fn rigid_body_modes(space: &Rc<Space>, axisymmetric: bool) -> Result<Vec<Vector>> {
-    let dimension = space.components;
-    let mut modes = Vec::new();
-    let count = match (dimension, axisymmetric) {
-        // Only the shift along the axis leaves an axisymmetric body without strain.
-        (_, true) => 1,
-        (1, _) => 1,
-        (2, _) => 3,
-        _ => 6,
-    };
-    for mode in 0..count {
-        let mut vector = space.field()?;
-        {
-            let mut values = vector.write()?;
-            for node in 0..space.owned_nodes {
-                let x = space.point(node);
-                let v = &mut values[node * dimension..(node + 1) * dimension];
-                match mode {
-                    _ if axisymmetric => v[1] = 1.0,
-                    m if m < dimension => v[m] = 1.0,
-                    m => {
-                        // Rotation in the plane of coordinates i and j.
-                        let (i, j) = [(0, 1), (1, 2), (2, 0)][m - dimension];
-                        v[i] = -x[j];
-                        v[j] = x[i];
-                    }
-                }
-            }
-        }
-        for other in &modes {
-            let projection = vector.dot(other)?;
-            vector.axpy(-projection, other)?;
-        }
-        let norm = vector.norm(petsc_rs::Norm::Two)?;
-        vector.scale(1.0 / norm)?;
-        modes.push(vector);
-    }
-    Ok(modes)
 }

@@ -10,7 +10,8 @@ pub(super) struct LinearForm {
     storage: Matrix,
     rest: Matrix,
     load: Vector,
-    work: RefCell<Vector>,
+    /// `parts.storage * S + parts.residual * K`.
+    sum: RefCell<Option<(Parts, Matrix)>>,
 }
 
 impl LinearForm {
@@ -28,7 +29,7 @@ impl LinearForm {
         let mut load = space.field()?;
         problem.form(FormState { parts: Parts::REST, ..at }, &mut load)?;
         load.scale(-1.0)?;
-        Ok(Self { storage, rest, load, work: RefCell::new(space.field()?) })
+        Ok(Self { storage, rest, load, sum: RefCell::default() })
     }
 
     /// `parts.storage * S u + parts.residual * (K u - f)`. Collective.
@@ -36,17 +37,26 @@ impl LinearForm {
     /// # Errors
     /// When PETSc fails.
     pub fn evaluate(&self, parts: Parts, u: &Vector, result: &mut Vector) -> Result<()> {
-        result.set(0.0)?;
-        let work = &mut *self.work.borrow_mut();
-        if parts.storage != 0.0 {
-            self.storage.mult(u, work)?;
-            result.axpy(parts.storage, work)?;
+        match parts {
+            Parts::STORAGE => self.storage.mult(u, result)?,
+            Parts::REST => self.rest.mult(u, result)?,
+            _ => {
+                let mut sum = self.sum.borrow_mut();
+                if sum.as_ref().is_none_or(|(last, _)| *last != parts) {
+                    let mut matrix = match sum.take() {
+                        Some((_, matrix)) => matrix,
+                        None => self.rest.duplicate(false)?,
+                    };
+                    matrix.copy_from(&self.rest)?;
+                    matrix.scale(parts.residual)?;
+                    matrix.axpy(parts.storage, &self.storage, true)?;
+                    *sum = Some((parts, matrix));
+                }
+                if let Some((_, matrix)) = &*sum {
+                    matrix.mult(u, result)?;
+                }
+            }
         }
-        if parts.residual != 0.0 {
-            self.rest.mult(u, work)?;
-            work.axpy(-1.0, &self.load)?;
-            result.axpy(parts.residual, work)?;
-        }
-        Ok(())
+        Ok(result.axpy(-parts.residual, &self.load)?)
     }
 }

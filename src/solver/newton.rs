@@ -1,52 +1,20 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use super::LinearSolver;
+use super::defaults;
 use super::flow::{Blocks, PressureLevel, check_steady};
-use super::linear;
 use super::linear_form::LinearForm;
 use super::options::OwnOptions;
 use super::recycle::{NewtonRecycling, Recycler};
 use super::schur::Schur;
 use super::tuning::{self, Tuning};
 use crate::deck::{SolverMethod, SolverOptions};
-use crate::fem::{Essential, History, Parts, Space, Values};
+use crate::fem::{Essential, History, Parts, Values};
 use crate::physics::{Context, Equation, FormState, Problem};
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, NonlinearConvergence, NonlinearReason, NonlinearSolver, Vector};
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
-
-/// Up to these sizes (in one, two, three dimensions) each Newton step is solved by factorisation; symmetric linear forms,
-/// whose tangent stays from step to step, as steady ones: few iterations of multigrid are faster than the messages of a
-/// distributed triangular solve.
-const DIRECT_UNKNOWNS: [u64; 3] = [1_000_000, 200_000, 30_000];
-
-/// As long as the tangent stays each solve starts from the best combination of earlier solutions (P. F. Fischer,
-/// *Projection techniques for iterative solution of Ax = b with successive right-hand sides*, Comput. Methods Appl.
-/// Mech. Eng. 163 (1998)).
-const FISCHER: &str = "-ksp_guess_type fischer -ksp_guess_fischer_model 1,20";
-
-const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps -mat_mumps_icntl_14 100";
-
-/// Up to this size PETSc's own factorisation of a scalar problem on one rank is faster: it has no messages to send.
-const SERIAL_UNKNOWNS: u64 = 20_000;
-
-const SERIAL: &str = "-ksp_type preonly -pc_type lu";
-
-/// Block elimination of the velocity, see [`Schur`].
-const FLOW: &str = "-ksp_type fgmres -ksp_gmres_restart 100 -pc_type fieldsplit -pc_fieldsplit_type schur \
-    -pc_fieldsplit_schur_fact_type upper -pc_fieldsplit_schur_precondition user \
-    -fieldsplit_velocity_ksp_type preonly -fieldsplit_velocity_pc_type hypre \
-    -fieldsplit_pressure_ksp_type preonly -fieldsplit_pressure_pc_type mat";
-
-/// Fixed and unused unknowns, with the explicit zeros of their rows and columns, are left out of the
-/// factorisation: a third of its time in two dimensions, two thirds in three.
-const DIRECT_FLOW: &str = "-ksp_type preonly -pc_type redistribute -redistribute_ksp_type preonly \
-    -redistribute_pc_type lu -redistribute_pc_factor_mat_solver_type mumps";
-
-/// The linear solver need not be more exact than Newton's model (Eisenstat and Walker, SIAM J. Sci. Comput.
-/// 17 (1996), choice 2).
-const INEXACT: &str = "-snes_ksp_ew -snes_ksp_ew_rtolmax 0.1";
 
 /// How a nonlinear solve went.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +27,16 @@ pub struct NewtonOutcome {
     pub history: Vec<f64>,
     /// Why it failed, in words; `None` when it converged.
     pub failure: Option<String>,
+}
+
+/// A form at a state.
+pub struct Evaluated {
+    /// What is stored.
+    pub storage: Vector,
+    /// What is not a time derivative.
+    pub rest: Vector,
+    /// `parts.storage * storage + parts.residual * rest`.
+    pub full: Vector,
 }
 
 /// Solves `parts.storage * storage(u) + parts.residual * residual(u) + offset = 0` for the free unknowns.
@@ -98,6 +76,8 @@ struct Inner {
     essential: Essential,
     parts: Parts,
     offset: Option<Vector>,
+    /// The residual at the first guess, until PETSc asks for it.
+    known: Option<Vector>,
     state: Vector,
     /// Internal variables at the last accepted step.
     history: Option<History>,
@@ -157,6 +137,15 @@ impl System {
         Ok(())
     }
 
+    /// The residual that PETSc asks for: the first one of a solve is known.
+    fn next_residual(&self, x: &Vector, result: &mut Vector) -> Result<()> {
+        let known = self.inner.borrow_mut().known.take();
+        match known {
+            Some(known) => Ok(result.copy_from(&known)?),
+            None => self.residual(x, true, result),
+        }
+    }
+
     fn tangent(&self, x: &Vector, matrix: &mut Matrix) -> Result<()> {
         let inner = &mut *self.inner.borrow_mut();
         if self.problem.own_equation().is_linear_form() {
@@ -182,7 +171,7 @@ impl NewtonSolver {
     /// When PETSc refuses an option.
     pub fn new(problem: &Rc<Problem>, matrix: &Matrix, options: &SolverOptions) -> Result<Self> {
         let (space, equation) = (&problem.space, problem.own_equation());
-        let mut chosen = petsc_options(space, equation, options);
+        let mut chosen = defaults::nonlinear(space, equation, options);
         let mut solver = NonlinearSolver::new(space.mesh.comm.mpi())?;
         let prefix = format!("{}_", problem.name);
         solver.set_prefix(&prefix)?;
@@ -195,6 +184,7 @@ impl NewtonSolver {
                 essential: Essential::new(space, []),
                 parts: Parts::REST,
                 offset: None,
+                known: None,
                 state: space.field()?,
                 history: problem.new_history(),
                 level: None,
@@ -204,7 +194,7 @@ impl NewtonSolver {
         });
         let outside = |error: Error| petsc_rs::Error::user(error.to_string());
         let this = system.clone();
-        solver.set_residual(&space.field()?, move |x, f| this.residual(x, true, f).map_err(outside))?;
+        solver.set_residual(&space.field()?, move |x, f| this.next_residual(x, f).map_err(outside))?;
         let this = system.clone();
         solver.set_jacobian(matrix, matrix, move |x, p| this.tangent(x, p).map_err(outside))?;
         let history = Rc::new(RefCell::new(Vec::new()));
@@ -295,7 +285,7 @@ impl NewtonSolver {
             let problem = &self.system.problem;
             schur.borrow_mut().prepare(problem, blocks, coefficients, essential, parts.storage)?;
         }
-        let mut first = self.system.problem.space.field()?;
+        let mut first = solution.duplicate()?;
         self.system.residual(solution, true, &mut first)?;
         let norm = first.norm(petsc_rs::Norm::Two)?;
         if !norm.is_finite() {
@@ -312,6 +302,7 @@ impl NewtonSolver {
         let floor = (tolerance * 1e-3 * self.reference * scale).max(f64::MIN_POSITIVE);
         self.solver.set_tolerances(tolerance, floor, 1e-14, self.max_iterations)?;
         self.history.borrow_mut().clear();
+        self.system.inner.borrow_mut().known = Some(first);
         let convergence = match self.tuning.take() {
             None => {
                 self.own.activate()?;
@@ -323,6 +314,7 @@ impl NewtonSolver {
                 result?
             }
         };
+        self.system.inner.borrow_mut().known = None;
         solution.ghost_update()?;
         let failure = match convergence.reason.converged() {
             true => None,
@@ -393,7 +385,7 @@ impl NewtonSolver {
         if self.arm != Some(arm) {
             let problem = &self.system.problem;
             let options = tuning::with_arm(&self.linear_options, &tuning.arms[arm]);
-            let text = petsc_options(&problem.space, problem.own_equation(), &options);
+            let text = defaults::nonlinear(&problem.space, problem.own_equation(), &options);
             // Nothing of another arm stays behind.
             let mut krylov = self.solver.krylov()?;
             krylov.set_type("preonly")?;
@@ -482,7 +474,7 @@ impl NewtonSolver {
     /// Parts of the form at a state, with the coefficients of the last [`NewtonSolver::set_time`] or solve;
     /// essential unknowns are not treated. Collective.
     pub fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
-        let mut result = self.system.problem.space.field()?;
+        let mut result = state.duplicate()?;
         let inner = self.system.inner.borrow();
         match &inner.linear {
             Some(linear) => linear.evaluate(parts, state, &mut result)?,
@@ -492,6 +484,23 @@ impl NewtonSolver {
             }
         }
         Ok(result)
+    }
+
+    /// The form at a state, and its parts one by one; see [`NewtonSolver::evaluate`]. Collective.
+    pub fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<Evaluated> {
+        let storage = self.evaluate(Parts::STORAGE, state)?;
+        let rest = self.evaluate(Parts::REST, state)?;
+        let full = match self.system.inner.borrow().linear {
+            Some(_) => {
+                let mut full = rest.try_clone()?;
+                full.scale(parts.residual)?;
+                full.axpy(parts.storage, &storage)?;
+                full
+            }
+            // The stabilisation of others depends on the step.
+            None => self.evaluate(parts, state)?,
+        };
+        Ok(Evaluated { storage, rest, full })
     }
 
     /// Takes the internal variables at the end of the step whose solution is `state`, found with the last
@@ -594,51 +603,4 @@ impl NewtonSolver {
             self.name, at[3], at[0], at[1], at[2]
         ))
     }
-}
-
-/// The deck's options, then our defaults: the first mention wins.
-fn petsc_options(space: &Space, equation: Equation, options: &SolverOptions) -> String {
-    let symmetric_linear = equation.is_symmetric_linear_form();
-    let most = if symmetric_linear { linear::DIRECT_UNKNOWNS } else { DIRECT_UNKNOWNS };
-    let small = space.global_dofs() <= most[space.mesh.dimension - 1];
-    let direct = match options.method {
-        SolverMethod::Direct => true,
-        // A factorisation leaves nothing to recycle.
-        SolverMethod::Auto if options.recycle.is_on() => false,
-        SolverMethod::Auto => small || equation == Equation::Helmholtz,
-        _ => false,
-    };
-    let scalar = space.components == 1;
-    let serial = scalar && space.mesh.comm.size() == 1 && space.global_dofs() <= SERIAL_UNKNOWNS;
-    let method = if equation.is_symmetric() { "cg" } else { "gmres" };
-    let multigrid = format!("-ksp_type {method} {}", linear::scalar_multigrid(space.mesh.dimension));
-    let krylov = match (options.method, direct) {
-        (SolverMethod::Options, _) => "",
-        (_, true) if serial => SERIAL,
-        (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
-        (_, true) => DIRECT,
-        _ if equation.is_symmetric() => &multigrid,
-        _ if equation == Equation::NavierStokes => FLOW,
-        _ if equation.has_history() => {
-            "-ksp_type gmres -ksp_gmres_restart 100 -pc_type gamg -pc_gamg_threshold 0.02 \
-             -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi"
-        }
-        _ if scalar => &multigrid,
-        _ => "-ksp_type gmres -ksp_gmres_restart 60 -pc_type asm -sub_pc_type ilu -sub_pc_factor_levels 1",
-    };
-    // Solvers that are compared with one another, and those of a user, get no memory unasked.
-    let ours = options.petsc.trim().is_empty() && options.method != SolverMethod::Options;
-    let memory = if symmetric_linear && ours && !direct { FISCHER } else { "" };
-    let accuracy = match (direct || options.method == SolverMethod::Options, equation.is_linear_form()) {
-        (true, _) => String::new(),
-        (_, true) => format!("-ksp_rtol {:e}", 0.1 * options.tolerance),
-        _ => INEXACT.to_string(),
-    };
-    let iterations = if direct { String::new() } else { format!("-ksp_max_it {}", options.max_iterations) };
-    [options.petsc.as_str(), krylov, memory, &accuracy, &iterations, "-snes_linesearch_type bt"]
-        .iter()
-        .filter(|s| !s.is_empty())
-        .copied()
-        .collect::<Vec<_>>()
-        .join(" ")
 }

@@ -39,6 +39,16 @@ pub(super) struct Sample {
     pub digits: Option<f64>,
 }
 
+impl Sample {
+    /// Iterations that `fresh`, a solve with a new preconditioner, would have taken for as many digits.
+    pub fn expected(&self, fresh: &Self) -> f64 {
+        match (fresh.digits, self.digits) {
+            (Some(all), Some(some)) if all > 0.0 => fresh.iterations as f64 * some / all,
+            _ => fresh.iterations as f64,
+        }
+    }
+}
+
 impl Age {
     pub fn new(policy: Refresh) -> Self {
         Self {
@@ -99,11 +109,7 @@ impl Age {
             self.fresh = Some(sample);
             return;
         };
-        let expected = match (fresh.digits, sample.digits) {
-            (Some(all), Some(some)) if all > 0.0 => fresh.iterations as f64 * some / all,
-            _ => fresh.iterations as f64,
-        };
-        let more = (sample.iterations as f64 - expected).max(0.0);
+        let more = (sample.iterations as f64 - sample.expected(&fresh)).max(0.0);
         let excess = if more > 0.0 { more * self.iteration } else { 0.0 };
         self.excess += excess;
         if excess > self.setup {

@@ -1,9 +1,10 @@
 //! A deck's problems on one mesh, solved in their order.
 use super::coarse::CoarseModes;
 use super::gating::Gating;
-use super::linear::{LinearSolver, Outcome, rigid_body_modes};
+use super::linear::{LinearSolver, Outcome};
 use super::newton::NewtonSolver;
 use super::random::RandomFields;
+use super::rigid_body_modes;
 use super::schwarz::SchwarzOptions;
 use super::tuning::{TunedSolver, Tuning};
 use crate::deck::{Deck, SolverMethod, SolverOptions};

@@ -3,7 +3,7 @@
 //! Every scheme acts on the assembled storage `S(u)` and on the assembled rest `F(t, u)`, so that the sum of
 //! S over all rows, the integral of what is conserved, changes by exactly what flows in. A stage solves
 //! `sigma S(u) + F(t, u) + offset = 0`.
-use super::newton::{NewtonOutcome, NewtonSolver};
+use super::newton::{Evaluated, NewtonOutcome, NewtonSolver};
 use crate::Result;
 use crate::deck::TimeScheme;
 use crate::fem::Parts;
@@ -84,6 +84,9 @@ pub struct Trial {
     /// The complete residual, `dS/dt + F`, at the end of the step (Crank-Nicolson: its mean over the step): on
     /// essential rows what the supports give.
     pub residual: Vector,
+    /// What is stored at the end of the step, and the rest there.
+    storage: Vector,
+    rest: Vector,
 }
 
 /// What comes into the domain, in conserved units a second on average over a step.
@@ -201,10 +204,10 @@ impl TimeIntegrator {
     pub fn accept(&mut self, newton: &NewtonSolver, trial: &Trial, dt: f64) -> Result<()> {
         let time = self.time() + dt;
         newton.commit(&trial.solution)?;
-        self.storages.push_front(newton.evaluate(Parts::STORAGE, &trial.solution)?);
+        self.storages.push_front(trial.storage.try_clone()?);
         self.storages.truncate(2);
         if self.scheme == TimeScheme::CrankNicolson {
-            self.rest = Some(newton.evaluate(Parts::REST, &trial.solution)?);
+            self.rest = Some(trial.rest.try_clone()?);
         }
         self.solutions.push_front((time, trial.solution.try_clone()?));
         self.solutions.truncate(3);
@@ -219,8 +222,9 @@ impl TimeIntegrator {
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
         let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
-        let mut residual = complete(newton, parts, &offset, &solution)?;
-        let flow = self.multistep_flow(dt, supply(newton, &residual)?, newton, &solution)?;
+        let Evaluated { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
+        residual.axpy(1.0, &offset)?;
+        let flow = self.multistep_flow(dt, supply(newton, &residual)?, &rest)?;
         // Crank-Nicolson's equation is the sum of those at both ends.
         let ends = if self.scheme == TimeScheme::CrankNicolson { 2.0 } else { 1.0 };
         residual.scale(1.0 / ends)?;
@@ -232,30 +236,31 @@ impl TimeIntegrator {
             }
             _ => None,
         };
-        Ok(Trial { solution, error, newton: outcome, flow, residual })
+        Ok(Trial { solution, error, newton: outcome, flow, residual, storage, rest })
     }
 
     /// The mean flow over a step that satisfies the formula with the residual `supplied` on essential rows.
     /// Formulas are linear in storages, so they hold for what came in as they hold for what is stored.
-    fn multistep_flow(
-        &self,
-        dt: f64,
-        supplied: f64,
-        newton: &NewtonSolver,
-        solution: &Vector,
-    ) -> Result<Flow> {
-        let now = Flow { supplied, natural: -newton.evaluate(Parts::REST, solution)?.sum()? };
+    fn multistep_flow(&self, dt: f64, supplied: f64, rest: &Vector) -> Result<Flow> {
+        let now = Flow { supplied, natural: -rest.sum()? };
         Ok(match (self.scheme, &self.rest, self.storages.len()) {
-            (TimeScheme::CrankNicolson, Some(rest), _) => {
-                now.combine(0.5, 1.0, Flow { supplied: 0.0, natural: -rest.sum()? })
+            (TimeScheme::CrankNicolson, Some(last), _) => {
+                now.combine(0.5, 1.0, Flow { supplied: 0.0, natural: -last.sum()? })
             }
             (TimeScheme::Bdf2, _, 2) => {
                 // With mean flows q over steps of ratio r: (1 + 2 r) q_1 - r q_0 = (1 + r) F.
-                let r = dt / (self.time() - self.solutions[1].0);
+                let r = self.ratio(dt);
                 now.combine((1.0 + r) / (1.0 + 2.0 * r), r / (1.0 + r), self.flow)
             }
             _ => now,
         })
+    }
+
+    /// The length of a step in units of the last one: 1 if the difference is one of rounding, so that the factors of a
+    /// tangent stay.
+    fn ratio(&self, dt: f64) -> f64 {
+        let ratio = dt / (self.time() - self.solutions[1].0);
+        if (ratio - 1.0).abs() < 1e-9 { 1.0 } else { ratio }
     }
 
     /// `sigma` and offset of the multistep formula.
@@ -271,7 +276,7 @@ impl TimeIntegrator {
                 2.0 / dt
             }
             (TimeScheme::Bdf2, Some(previous)) => {
-                let ratio = dt / (self.time() - self.solutions[1].0);
+                let ratio = self.ratio(dt);
                 offset.scale(-(1.0 + ratio) / dt)?;
                 offset.axpy(ratio * ratio / (1.0 + ratio) / dt, previous)?;
                 (1.0 + 2.0 * ratio) / (1.0 + ratio) / dt
@@ -332,6 +337,7 @@ impl TimeIntegrator {
         // Slopes of u itself, for the estimate.
         let mut slopes: Vec<Vector> = Vec::new();
         let mut residuals: Vec<Vector> = Vec::new();
+        let mut stored = None;
         let mut solution = first.try_clone()?;
         let mut flow = Flow::default();
         for stage in 0..method.lower.len() {
@@ -348,17 +354,19 @@ impl TimeIntegrator {
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
-            let mut residual = complete(newton, parts, &offset, &solution)?;
+            let Evaluated { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
+            residual.axpy(1.0, &offset)?;
             flow.supplied = method.gamma * supply(newton, &residual)?;
             // The stage's equation also holds those of the stages before it.
             for (&a, earlier) in method.lower[stage].iter().zip(&residuals) {
                 residual.axpy(-a / method.gamma, earlier)?;
             }
             if total.failure.is_some() {
-                return Ok(Trial { solution, error: None, newton: total, flow, residual });
+                return Ok(Trial { solution, error: None, newton: total, flow, residual, storage, rest });
             }
             residuals.push(residual);
-            rests.push(newton.evaluate(Parts::REST, &solution)?);
+            rests.push(rest);
+            stored = Some(storage);
             let mut slope = solution.try_clone()?;
             slope.axpy(-1.0, &base)?;
             slope.scale(sigma)?;
@@ -372,16 +380,10 @@ impl TimeIntegrator {
             flow.natural -= weight * rests[j].sum()?;
         }
         let error = Some(relative(&difference, &solution)?);
-        let residual = residuals.pop().expect("a method has stages");
-        Ok(Trial { solution, error, newton: total, flow, residual })
+        let ends = residuals.pop().zip(rests.pop()).zip(stored);
+        let ((residual, rest), storage) = ends.expect("a method has stages");
+        Ok(Trial { solution, error, newton: total, flow, residual, storage, rest })
     }
-}
-
-/// The residual with its essential rows.
-fn complete(newton: &NewtonSolver, parts: Parts, offset: &Vector, solution: &Vector) -> Result<Vector> {
-    let mut full = newton.evaluate(parts, solution)?;
-    full.axpy(1.0, offset)?;
-    Ok(full)
 }
 
 /// Sum of a complete residual over essential rows: what their conditions supply.

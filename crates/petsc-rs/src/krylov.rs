@@ -166,6 +166,14 @@ impl KrylovSolver {
         Ok((relative, absolute, iterations.max(0) as usize))
     }
 
+    /// Damping of Richardson's method: `x += scale * M^-1 (b - A x)`. Other methods ignore it.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn set_richardson_scale(&mut self, scale: f64) -> Result<()> {
+        petsc!(KSPRichardsonSetScale(self.raw, scale))
+    }
+
     /// Chooses the norm of the convergence test.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Preconditioners.
 use crate::closure::{Slot, attach, borrow};
 use crate::error::{Error, Result, call, callback};
-use crate::session::{int, name, text};
+use crate::session::{int, name, text, truth};
 use crate::{IndexSet, KrylovSolver, Matrix, Vector};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::AsRaw;
@@ -188,6 +188,36 @@ impl Preconditioner {
         petsc!(PCMGSetGalerkin(self.raw, PCMGGalerkinType_PC_MG_GALERKIN_BOTH))
     }
 
+    /// Multigrid ("mg") with one level more than there are interpolations, the first of them from the coarsest level, and
+    /// Galerkin products as coarse matrices, which each set-up computes from the matrix for preconditioning; the other one
+    /// takes no part.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn mg_galerkin(&mut self, interpolations: &[Matrix]) -> Result<()> {
+        self.set_type("mg")?;
+        petsc!(PCSetUseAmat(self.raw, truth(false)))?;
+        petsc!(PCMGSetLevels(self.raw, int(interpolations.len() + 1)?, null_mut()))?;
+        for (level, interpolation) in interpolations.iter().enumerate() {
+            petsc!(PCMGSetInterpolation(self.raw, int(level + 1)?, interpolation.raw))?;
+        }
+        petsc!(PCMGSetGalerkin(self.raw, PCMGGalerkinType_PC_MG_GALERKIN_BOTH))
+    }
+
+    /// Takes the interpolations out of BoomerAMG (or copies of them out of PETSc's multigrid), the first of them from the
+    /// coarsest level. BoomerAMG cannot be applied until it is set up again.
+    ///
+    /// # Errors
+    /// For other preconditioners, and before set-up.
+    pub fn take_interpolations(&mut self) -> Result<Vec<Matrix>> {
+        let (mut levels, mut list) = (0, null_mut());
+        petsc!(PCGetInterpolations(self.raw, &mut levels, &mut list))?;
+        // SAFETY: PETSc hands over `levels - 1` matrices in an array that is the caller's.
+        let matrices = (1..levels as usize).map(|i| Matrix::from_raw(unsafe { *list.add(i - 1) })).collect();
+        petsc!(petsc_shim_free(list.cast()))?;
+        matrices
+    }
+
     /// Coarse solve alone ("galerkin"): `P A_c^-1 P^T` with the columns of `interpolation` and
     /// `coarse` (`P^T A P`). Returns the coarse solver. As the first part of a symmetric multiplicative
     /// composite with a Schwarz method it makes the balancing two-level method, which is symmetric positive
@@ -223,13 +253,23 @@ impl Preconditioner {
         petsc!(PCMGSetRestriction(self.raw, int(level)?, interpolation.raw))
     }
 
-    /// PETSc looks neither at the kind nor at the number of levels.
-    fn mg_check(&self, level: usize) -> Result<()> {
+    /// Multigrid: the number of levels, 0 before they are set and for other kinds.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn mg_levels(&self) -> Result<usize> {
         let mut levels = 0;
+        // PETSc does not look at the kind.
         if ["mg", "gamg"].contains(&self.kind().as_str()) {
             petsc!(PCMGGetLevels(self.raw, &mut levels))?;
         }
-        match level < levels as usize {
+        Ok(levels as usize)
+    }
+
+    /// PETSc does not look at the number of levels.
+    fn mg_check(&self, level: usize) -> Result<()> {
+        let levels = self.mg_levels()?;
+        match level < levels {
             true => Ok(()),
             false => {
                 Err(Error::argument(format!("level {level} of {levels} multigrid levels does not exist")))

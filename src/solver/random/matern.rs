@@ -19,6 +19,8 @@ pub struct Matern {
     space: Rc<Space>,
     /// Canonical numbers of the owned nodes.
     numbers: Vec<u64>,
+    /// The owned nodes by their canonical numbers.
+    by_number: Vec<u32>,
     factor: f64,
     terms: Option<Terms>,
     /// Of the first low-frequency functions, what multiplies the noise of the owned nodes.
@@ -53,6 +55,8 @@ impl Matern {
         let mut operator = Operator::new(space, name, kappa, solves, theta)?;
         let plan = space.canonical();
         let numbers = plan.from_canonical(&plan.range().collect::<Vec<u64>>(), 1);
+        let mut by_number: Vec<u32> = (0..numbers.len() as u32).collect();
+        by_number.sort_unstable_by_key(|&node| numbers[node as usize]);
         let terms = match section.terms {
             None => None,
             Some(count) => {
@@ -63,7 +67,7 @@ impl Matern {
                 Some(Terms { modes, deviations })
             }
         };
-        Ok(Self { operator, space: space.clone(), numbers, factor, terms, probes: Vec::new() })
+        Ok(Self { operator, space: space.clone(), numbers, by_number, factor, terms, probes: Vec::new() })
     }
 
     /// One draw at the owned nodes. Collective.
@@ -82,9 +86,12 @@ impl Matern {
             return Ok(());
         }
         let mut load = self.space.field()?;
-        let nodes = self.operator.mass.iter().zip(&self.numbers);
-        for (value, (mass, &number)) in load.write()?.iter_mut().zip(nodes) {
-            *value = self.factor * mass.sqrt() * noise.normal(number);
+        {
+            let (mut values, mut numbers) = (load.write()?, noise.numbers());
+            for &node in &self.by_number {
+                let (mass, number) = (self.operator.mass[node as usize], self.numbers[node as usize]);
+                values[node as usize] = self.factor * mass.sqrt() * numbers.normal(number);
+            }
         }
         self.operator.power(&mut load, result)
     }
@@ -104,7 +111,8 @@ impl Matern {
             let share = if comm.rank() == 0 { 1.0 / total } else { 0.0 };
             return (0..).zip(first).map(|(k, d)| share * d * noise.normal(k)).collect();
         }
-        let normals: Vec<f64> = self.numbers.iter().map(|&number| noise.normal(number)).collect();
+        let mut source = noise.numbers();
+        let normals: Vec<f64> = self.numbers.iter().map(|&number| source.normal(number)).collect();
         self.probes.iter().map(|probe| probe.iter().zip(&normals).map(|(p, n)| p * n).sum()).collect()
     }
 

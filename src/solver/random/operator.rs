@@ -1,8 +1,8 @@
 //! The operator behind Matern fields and its negative powers.
-use super::super::linear::LinearSolver;
+use super::super::{LinearSolver, defaults};
 use super::fraction::Fraction;
 use crate::Result;
-use crate::deck::SolverOptions;
+use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::parallel::Comm;
 use crate::physics::Context;
@@ -108,7 +108,10 @@ impl Operator {
 
 impl Inverse {
     fn new(space: &Space, name: &str, matrix: Matrix) -> Result<Self> {
-        let options = SolverOptions { tolerance: TOLERANCE, ..SolverOptions::default() };
+        // One factorisation serves all draws.
+        let method =
+            if defaults::may_be_replicated(space) { SolverMethod::Direct } else { SolverMethod::Auto };
+        let options = SolverOptions { method, tolerance: TOLERANCE, ..SolverOptions::default() };
         let mut solver = LinearSolver::new(space, name, &options)?;
         solver.set_matrix(&matrix)?;
         Ok(Self { matrix, solver })

@@ -105,12 +105,13 @@ impl Spectral {
 
     /// One draw at the owned nodes. Local.
     pub fn draw(&self, noise: &Noise, result: &mut [f64]) {
+        let mut numbers = noise.numbers();
         let coefficients: Vec<f64> = self
             .amplitudes
             .iter()
             .map(|&(amplitude, number)| match amplitude {
                 0.0 => 0.0,
-                _ => amplitude * noise.normal(number),
+                _ => amplitude * numbers.normal(number),
             })
             .collect();
         // Direction after direction: nodes with the same last coordinates share the sums over them.

@@ -36,6 +36,56 @@ impl Matrix {
         })
     }
 
+    /// The largest sum of absolute values of an own row, relative to its diagonal entry: Gershgorin's bound of the
+    /// eigenvalues of `D^-1 A`. Infinite where a diagonal entry is zero or not stored. Local.
+    ///
+    /// # Errors
+    /// When the matrix is not AIJ.
+    pub fn jacobi_bound(&self) -> Result<f64> {
+        let [diagonal, off_diagonal] = self.aij_blocks()?;
+        let mut sums = vec![0.0; self.row_range().len()];
+        let mut pivots = vec![0.0; sums.len()];
+        for block in [diagonal, off_diagonal].into_iter().filter(|block| !block.is_null()) {
+            let (mut rows, mut start, mut columns, mut done) = (0, null(), null(), truth(false));
+            let mut values = null();
+            petsc!(MatGetRowIJ(
+                block,
+                0,
+                truth(false),
+                truth(false),
+                &mut rows,
+                &mut start,
+                &mut columns,
+                &mut done
+            ))?;
+            petsc!(MatSeqAIJGetArrayRead(block, &mut values))?;
+            for row in 0..rows as usize {
+                // SAFETY: PETSc lends the CSR arrays of `rows` rows until they are restored below.
+                let (from, to) = unsafe { (*start.add(row) as usize, *start.add(row + 1) as usize) };
+                for k in from..to {
+                    // SAFETY: as above, `k` is below the number of stored values.
+                    let (column, value) = unsafe { (*columns.add(k) as usize, *values.add(k)) };
+                    sums[row] += value.abs();
+                    if block == diagonal && column == row {
+                        pivots[row] = value.abs();
+                    }
+                }
+            }
+            petsc!(MatSeqAIJRestoreArrayRead(block, &mut values))?;
+            petsc!(MatRestoreRowIJ(
+                block,
+                0,
+                truth(false),
+                truth(false),
+                &mut rows,
+                &mut start,
+                &mut columns,
+                &mut done
+            ))?;
+        }
+        Ok(sums.iter().zip(&pivots).map(|(sum, pivot)| sum / pivot).fold(0.0, f64::max))
+    }
+
     /// Stored values in own and other columns of this rank's rows; `None` for other types than AIJ.
     pub(super) fn stored_values(&self) -> Option<[usize; 2]> {
         let blocks = self.aij_blocks().ok()?;
