@@ -365,7 +365,11 @@ impl<'a> PointSource<'a> {
     }
 
     fn needs_position(&self) -> bool {
-        matches!(self, Self::Formula(_) | Self::Fields(..))
+        match self {
+            Self::Formula(_) => true,
+            Self::Fields(formula, _) => formula.expression.depends_on_space(),
+            Self::Nodal(_) | Self::Cellwise(_) | Self::Constant(_) => false,
+        }
     }
 
     fn value(&self, arguments: &mut Vec<f64>, cell: usize, q: usize) -> f64 {

@@ -138,7 +138,7 @@ impl KeptInterpolation {
     /// Iterations that a kept interpolation gets.
     pub fn patience(&self, most: usize) -> Option<usize> {
         let fresh = self.fresh.filter(|_| self.kept)?;
-        Some(most.min(20 + 10 * fresh.iterations))
+        Some(most.min(50 + 10 * fresh.iterations))
     }
 
     /// A solve took more than these.

@@ -20,6 +20,8 @@ pub(super) struct Age {
     /// Solves since the last set-up.
     solves: usize,
     setup: f64,
+    /// The quickest set-up so far.
+    least_setup: f64,
     /// The first solve after a set-up.
     fresh: Option<Sample>,
     /// Seconds of an iteration, the least so far.
@@ -55,6 +57,7 @@ impl Age {
             policy,
             solves: 0,
             setup: 0.0,
+            least_setup: f64::INFINITY,
             fresh: None,
             iteration: f64::INFINITY,
             excess: 0.0,
@@ -87,6 +90,7 @@ impl Age {
     pub fn built(&mut self, seconds: f64) {
         self.pause = self.pause.saturating_sub(1);
         (self.solves, self.setup, self.excess, self.due) = (0, seconds, 0.0, false);
+        self.least_setup = self.least_setup.min(seconds);
         self.fresh = None;
     }
 
@@ -95,9 +99,10 @@ impl Age {
         self.solves = 0;
     }
 
-    /// A solve with an old preconditioner failed.
+    /// A solve used up its patience with an old preconditioner: that is further off than a loss.
     pub fn failed(&mut self) {
         self.lost();
+        self.next_pause = (2 * self.next_pause).min(LONGEST_PAUSE);
     }
 
     pub fn solved(&mut self, sample: Sample) {
@@ -127,7 +132,7 @@ impl Age {
     pub fn patience(&self, most: usize) -> usize {
         let (Refresh::Word(RefreshWord::Auto), Some(fresh)) = (self.policy, self.fresh) else { return most };
         // A factorisation's solve takes about as long as an iteration with it.
-        let affordable = fresh.iterations as f64 + PATIENCE * self.setup / self.iteration.max(1e-9);
+        let affordable = fresh.iterations as f64 + PATIENCE * self.least_setup / self.iteration.max(1e-9);
         most.min(affordable as usize + 2)
     }
 
