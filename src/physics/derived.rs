@@ -116,8 +116,11 @@ impl Problem {
         {
             let mut values = result.write()?;
             let width = sums.len() / weights.len().max(1);
+            let mut mean = vec![0.0; width];
             for (node, &weight) in weights.iter().enumerate() {
-                let mean: Vec<f64> = sums[node * width..][..width].iter().map(|s| s / weight).collect();
+                for (mean, sum) in mean.iter_mut().zip(&sums[node * width..]) {
+                    *mean = sum / weight;
+                }
                 match field.name {
                     "von_mises" => values[node] = von_mises(&mean),
                     // A fit may undershoot what never falls below zero.
@@ -195,7 +198,8 @@ impl Problem {
                     strain[5] = if r > 0.0 { sample.value[0] / r } else { strain[0] };
                 }
                 let trace = strain[0] + strain[3] + strain[5];
-                let mut stress = strain.map(|e| 2.0 * mu * e);
+                let mut stress = strain;
+                stress.iter_mut().for_each(|e| *e *= 2.0 * mu);
                 for i in [0, 3, 5] {
                     stress[i] += lambda * trace - held_back;
                 }

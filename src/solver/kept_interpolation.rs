@@ -5,7 +5,8 @@
 //! on the coefficients, few iterations are lost. The smoother is a step of Jacobi's method before and after, so short
 //! that a cycle is positive definite whatever the matrix. Two iterations with it take as long as one of BoomerAMG's.
 //!
-//! It pays or not: the seconds of set-up and solve are compared with those of BoomerAMG. When it does not pay BoomerAMG is
+//! It pays or not: the seconds of set-up and solve are compared with those of BoomerAMG, or, where times are not to
+//! decide, the iterations, of which three times as many are allowed. When it does not pay BoomerAMG is
 //! set up anew, and the next matrix takes over its interpolation, at once or, when that does not help either, after a
 //! pause that doubles each time.
 use super::refresh::Sample;
@@ -15,12 +16,16 @@ use petsc_rs::{KrylovSolver, Preconditioner};
 
 /// Levels with fewer unknowns are left to a factorisation.
 const COARSEST: usize = 500;
+/// Iterations that are worth one of BoomerAMG's, with the rest of its set-up.
+const WORTH: f64 = 3.0;
 /// Longest pause between trials, in set-ups.
 const LONGEST_PAUSE: usize = 64;
 
 /// What is known of the two ways to set up. Seconds are the slowest rank's, so that all ranks decide alike.
 #[derive(Debug, Clone)]
 pub(super) struct KeptInterpolation {
+    /// Whether seconds decide.
+    timed: bool,
     /// Whether the present preconditioner has another matrix's interpolation.
     kept: bool,
     classical: Least,
@@ -41,10 +46,12 @@ struct Least {
     iteration: f64,
 }
 
-impl Default for KeptInterpolation {
-    fn default() -> Self {
+impl KeptInterpolation {
+    /// Nothing yet; with `timed` seconds decide, so that runs may differ in last digits.
+    pub fn new(timed: bool) -> Self {
         let unknown = Least { setup: f64::INFINITY, iteration: f64::INFINITY };
         Self {
+            timed,
             kept: false,
             classical: unknown,
             galerkin: unknown,
@@ -55,9 +62,7 @@ impl Default for KeptInterpolation {
             next_pause: 1,
         }
     }
-}
 
-impl KeptInterpolation {
     /// Makes the solver's preconditioner the one that the next matrix is to have. Collective.
     ///
     /// # Errors
@@ -126,9 +131,12 @@ impl KeptInterpolation {
         };
         let setup = if self.uses > 0 { self.galerkin.setup } else { 0.0 };
         self.uses += 1;
-        let ours = setup + sample.iterations as f64 * self.galerkin.iteration;
+        let iterations = sample.iterations as f64;
+        let ours = setup + iterations * self.galerkin.iteration;
         let theirs = self.classical.setup + sample.expected(&fresh) * self.classical.iteration;
-        if ours > theirs {
+        let pays =
+            if self.timed { ours <= theirs } else { iterations <= WORTH * sample.expected(&fresh) + 1.0 };
+        if !pays {
             self.lose();
         } else if self.uses > 2 {
             self.next_pause = 1;
@@ -176,7 +184,7 @@ mod tests {
     /// Seconds of a sequence in which a matrix with the interpolation of the `k`-th one before takes `iterations(k)`; an
     /// iteration takes a second, BoomerAMG's set-up ten, products three, the first of them ten.
     fn total(count: usize, iterations: impl Fn(usize) -> usize) -> (f64, usize) {
-        let mut choice = KeptInterpolation::default();
+        let mut choice = KeptInterpolation::new(true);
         let (mut sum, mut age, mut kept) = (0.0, 0, 0);
         for _ in 0..count {
             choice.kept = choice.keeps();

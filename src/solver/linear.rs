@@ -195,8 +195,9 @@ impl LinearSolver {
         // A method that only applies the preconditioner cannot do with an old one, except ours.
         let possible = self.krylov.kind() != "preonly" || self.direct;
         self.age = Some(Age::new(self.refresh)).filter(|age| age.keeps() && possible);
+        let timed = self.refresh == Refresh::default();
         self.interpolation =
-            self.age.as_ref().filter(|_| self.classical).map(|_| KeptInterpolation::default());
+            self.age.as_ref().filter(|_| self.classical).map(|_| KeptInterpolation::new(timed));
     }
 
     /// Asks for another relative residual than the options do.
