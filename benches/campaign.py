@@ -29,7 +29,10 @@ PEERS = {
 }
 # In the plane PETSc's own Cholesky method, by every rank for itself, beats MUMPS: it is what "direct" means there.
 PLANE_PEERS = {("Cholesky" if name == "MUMPS Cholesky" else name): words for name, words in PEERS.items()}
-WAVE_PEERS = {"MUMPS LU": ["solver.method=direct"]}
+WAVE_PEERS = {
+    "MUMPS LDL^T": ["solver.method=direct"],
+    "MUMPS LU": ["solver.method=options", "solver.petsc=-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps"],
+}
 # In time a preconditioner stays for all steps.
 STEPS = "solver.petsc=-ksp_type cg -ksp_rtol 1e-9"
 STEP_PEERS = {

@@ -165,6 +165,52 @@ fn samples_of_a_campaign(comm: &Comm) {
     });
 }
 
+/// Coefficients by region and entries of tensors are inputs, each with the formula of the region of the point's cell.
+fn regions_and_tensors(comm: &Comm) {
+    let mesh = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/mesh/triangle-msh41-ascii.msh");
+    let text = format!(
+        "[mesh]\nfile = \"{mesh}\"\n[parameters]\nk = {{ default = 2, range = [1, 3] }}\n\
+         [[physics]]\nmodel = \"diffusion\"\n\
+         conductivity = {{ steel = [[\"k\", \"0.1*x\"], [\"0.1*x\", 5]], copper = [\"7 + y\", 5] }}\n\
+         source = {{ steel = \"k*y\", default = 4 }}\nboundary = [{{ marker = \"left\", value = 0 }}]\n\
+         [campaign]\nsamples = 2\n"
+    );
+    with_folder(comm, |folder| {
+        campaign::run(comm, &deck(&text, folder), &quiet()).unwrap();
+        grid::run(
+            comm,
+            &folder.join("dataset.h5"),
+            &GridOptions { placement: Placement::Centres, ..options("8x6") },
+        )
+        .unwrap();
+        comm.barrier();
+        let file = Reader::open(&folder.join("dataset.grid.h5")).unwrap();
+        assert_eq!(file.members("/inputs"), ["conductivity_xx", "conductivity_xy", "source"]);
+        let parameters = file.array::<f64>("/parameters").unwrap().1;
+        let points = points(&file);
+        for (name, formula) in [
+            (
+                "conductivity_xx",
+                (|steel, k, [_, y, _]| if steel { k } else { 7.0 + y }) as fn(bool, f64, [f64; 3]) -> f64,
+            ),
+            ("conductivity_xy", |steel, _, [x, ..]| if steel { 0.1 * x } else { 0.0 }),
+            ("source", |steel, k, [_, y, _]| if steel { k * y } else { 4.0 }),
+        ] {
+            let (shape, values) = file.array::<f64>(&format!("/inputs/{name}")).unwrap();
+            assert_eq!(shape, [2, 8, 6]);
+            for (i, value) in values.iter().enumerate() {
+                let (k, point) = (parameters[i / 48], points[i % 48]);
+                let expected = formula(point[0] < 1.0, k, point);
+                assert!(
+                    (value - expected).abs() < 1e-14 * expected.abs(),
+                    "{name} at {point:?}: {value} {expected}"
+                );
+            }
+        }
+        comm.barrier();
+    });
+}
+
 /// Points outside a round body have no number and are not in the mask, and every rank count gives the same file.
 fn outside_and_ranks(world: &Comm) {
     use mpi::traits::Communicator;
@@ -235,6 +281,7 @@ fn main() -> std::process::ExitCode {
         &[
             ("exact_fields", exact_fields as fn(&Comm)),
             ("samples_of_a_campaign", samples_of_a_campaign),
+            ("regions_and_tensors", regions_and_tensors),
             ("outside_and_ranks", outside_and_ranks),
             ("faults", faults),
         ],

@@ -16,6 +16,8 @@ pub struct Transfer {
     comm: Comm,
     /// For each rank that asked: nodes and weights of its points, `functions` each.
     lists: Vec<Vec<(u32, f64)>>,
+    /// And the cells that they lie in.
+    cells: Vec<Vec<u32>>,
     functions: usize,
     /// For each rank that answers: the points that it answers for.
     places: Vec<Vec<u32>>,
@@ -85,21 +87,19 @@ impl Transfer {
             places[rank].push(i as u32);
             choice[rank].push(place);
         }
-        let lists = comm
+        let chosen: Vec<Vec<Found>> = comm
             .exchange(&choice)
             .iter()
             .zip(&found)
-            .map(|(chosen, found)| {
-                let found = chosen.iter().filter_map(|&place| found[place as usize]);
-                found
-                    .flat_map(|f| {
-                        let weights = from.element.tabulate(&[f.reference]).values;
-                        from.nodes_of(f.cell).iter().copied().zip(weights).collect::<Vec<_>>()
-                    })
-                    .collect()
-            })
+            .map(|(chosen, found)| chosen.iter().filter_map(|&place| found[place as usize]).collect())
             .collect();
-        Self { comm, lists, functions: from.element.functions(), places, points: points.len() }
+        let cells = chosen.iter().map(|list| list.iter().map(|f| f.cell as u32).collect()).collect();
+        let terms = |f: &Found| {
+            let weights = from.element.tabulate(&[f.reference]).values;
+            from.nodes_of(f.cell).iter().copied().zip(weights).collect::<Vec<_>>()
+        };
+        let lists = chosen.iter().map(|list| list.iter().flat_map(terms).collect()).collect();
+        Self { comm, lists, cells, functions: from.element.functions(), places, points: points.len() }
     }
 
     /// Which of this rank's points have a cell. Local.
@@ -132,8 +132,20 @@ impl Transfer {
                 answers
             })
             .collect();
+        self.spread(&answers, components)
+    }
+
+    /// The values at this rank's points, from values by local cell; not a number where there is no cell. Collective.
+    pub fn apply_cells(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
+        let of = |list: &Vec<u32>| list.iter().map(|&cell| value(cell as usize)).collect();
+        let answers: Vec<Vec<f64>> = self.cells.iter().map(of).collect();
+        self.spread(&answers, 1)
+    }
+
+    /// What was found for the points of each rank, to these ranks. Collective.
+    fn spread(&self, answers: &[Vec<f64>], components: usize) -> Vec<f64> {
         let mut result = vec![f64::NAN; self.points * components];
-        for (places, answers) in self.places.iter().zip(self.comm.exchange(&answers)) {
+        for (places, answers) in self.places.iter().zip(self.comm.exchange(answers)) {
             for (&place, answer) in places.iter().zip(answers.chunks_exact(components)) {
                 result[place as usize * components..][..components].copy_from_slice(answer);
             }

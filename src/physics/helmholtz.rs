@@ -2,7 +2,11 @@
 //!
 //! The components are real and imaginary part. On an absorbing boundary `du/dn - i k u = g`, which lets
 //! plane waves of normal incidence out (time factor `exp(-i omega t)`) and sends in those that g drives.
+//!
+//! The imaginary part's equation is taken with the opposite sign. So the matrix is symmetric, as the complex one is, and
+//! a factorisation takes two thirds of the time and half of the memory.
 use crate::fem::form::{Density, Form, State};
+use crate::fem::lanes::vector;
 use crate::fem::weak_form::{Point, Shape};
 
 /// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).
@@ -19,18 +23,18 @@ impl<const D: usize> Form<D, 2> for Helmholtz {
     fn residual(&self, point: &Point<D>, state: &State<D, 2>) -> Density<D, 2> {
         let k = point.coefficients;
         let square = k[0] * k[0];
-        Density {
-            source: std::array::from_fn(|i| -(square * state.value[i]) - k[1 + i]),
-            flux: state.gradient,
-        }
+        let [re, im] = state.value;
+        let [flux, rest] = state.gradient;
+        Density { source: [-(square * re) - k[1], square * im + k[2]], flux: [flux, vector(|i| -rest[i])] }
     }
 
     #[inline(always)]
     fn slope(&self, point: &Point<D>, _: &State<D, 2>, trial: &Shape<D>, j: usize) -> Density<D, 2> {
         let k = point.coefficients[0];
         let mut density = Density::ZERO;
-        density.source[j] = -(k * k * trial.value);
-        density.flux[j] = trial.gradient;
+        let (source, flux) = (k * k * trial.value, trial.gradient);
+        (density.source[j], density.flux[j]) =
+            if j == 0 { (-source, flux) } else { (source, vector(|i| -flux[i])) };
         density
     }
 }
@@ -41,14 +45,14 @@ impl<const D: usize> Form<D, 2> for Absorbing {
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, 2>) -> Density<D, 2> {
         let k = point.coefficients;
-        Density { source: [k[0] * state.value[1] - k[1], -(k[0] * state.value[0]) - k[2]], ..Density::ZERO }
+        Density { source: [k[0] * state.value[1] - k[1], k[0] * state.value[0] + k[2]], ..Density::ZERO }
     }
 
     #[inline(always)]
     fn slope(&self, point: &Point<D>, _: &State<D, 2>, trial: &Shape<D>, j: usize) -> Density<D, 2> {
         let k = point.coefficients[0];
         let mut density = Density::ZERO;
-        density.source[1 - j] = if j == 1 { k * trial.value } else { -(k * trial.value) };
+        density.source[1 - j] = k * trial.value;
         density
     }
 }

@@ -1,5 +1,6 @@
 //! Quantities of interest: numbers computed from a solution.
 use super::coefficient::Context;
+use super::equation::Equation;
 use super::problem::{Model, Problem};
 use crate::fem::functional::{Sample, cell_entities, visit};
 use crate::fem::locate::interpolation;
@@ -189,7 +190,9 @@ impl Problem {
             .filter(|&dof| dof < self.space.owned_dofs() && essential.fixed[dof])
             .map(|dof| residual[dof])
             .sum();
-        self.space.mesh.comm.sum(sum)
+        // See `helmholtz`.
+        let turned = component == 1 && self.model.equation() == Some(Equation::Helmholtz);
+        self.space.mesh.comm.sum(if turned { -sum } else { sum })
     }
 
     /// `1/2 a(u, u)`: the energy of the bilinear form, boundary terms included. Collective.

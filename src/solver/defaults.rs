@@ -165,6 +165,8 @@ pub(super) fn nonlinear(space: &Space, equation: Equation, options: &SolverOptio
         (_, true) if symmetric_linear && may_be_replicated(space) => REPLICATED,
         (_, true) if scalar && space.global_dofs() <= REPLICATED_LU_UNKNOWNS => REPLICATED_LU,
         (_, true) if equation == Equation::NavierStokes => DIRECT_FLOW,
+        // Symmetric, but not definite.
+        (_, true) if equation == Equation::Helmholtz => DISTRIBUTED,
         (_, true) => DISTRIBUTED_LU,
         _ if equation.is_symmetric() => &multigrid,
         _ if equation == Equation::NavierStokes => FLOW,

@@ -165,7 +165,7 @@ impl LinearSolver {
     pub fn use_experts(&mut self, space: Rc<Space>, gating: Rc<Gating>, options: SchwarzOptions) {
         self.options = "-ksp_type cg -pc_type shell".into();
         self.experts = Some(Experts { space, gating, options, solutions: Vec::new() });
-        self.p_multigrid = None;
+        (self.p_multigrid, self.interpolation, self.classical) = (None, None, false);
     }
 
     /// Whether the solver is a two-level Schwarz method whose coarse space has no earlier solutions yet.

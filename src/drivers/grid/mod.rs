@@ -78,11 +78,11 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
     }
     let source = Source::open(comm, path)?;
     let (outputs, random) = (source.outputs(&options.fields)?, source.random());
-    let formulas = source.deck.as_ref().map_or(Vec::new(), |deck| Formula::all(deck, &random));
-
     let mesh = MeshSource::File { path: path.to_path_buf(), scale: 1.0 };
     let mesh = report.phase("mesh", || Mesh::build(comm, &mesh, &PartitionOptions::default()))?;
     let mesh = Rc::new(mesh);
+    let place = (&mesh.region_names[..], mesh.dimension);
+    let formulas = source.deck.as_ref().map_or(Vec::new(), |deck| Formula::all(deck, &random, place));
     let grid = Grid::over(&mesh, &options.counts, options.placement)?;
     let points = grid.points();
     // Of degree 1, and of degree 2 where a field has it.
@@ -91,6 +91,9 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
         degrees.map(|degree| Sampler::new(&mesh, degree, &points)).collect::<Result<_>>()
     })?;
     let mask = samplers[0].transfer.found();
+    let regions = samplers[0].transfer.apply_cells(|cell| f64::from(mesh.cell_regions[cell]));
+    let regions: Vec<Option<usize>> =
+        regions.into_iter().map(|region| (!region.is_nan()).then_some(region as usize)).collect();
     let inside = comm.sum(mask.iter().filter(|&&inside| inside).count() as u64);
     report.line(format!(
         "grid         {} points, {inside} of them in the mesh",
@@ -158,7 +161,7 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
         let parameters = &source.parameters.values[number * width..][..width];
         for (formula, array) in formulas.iter().zip(&mut values) {
             let values = match done {
-                true => formula.evaluate(&points, &mask, parameters, &in_order),
+                true => formula.evaluate(&points, &regions, parameters, &in_order),
                 false => nothing(1),
             };
             put(array, &[sample], &values)?;
