@@ -202,7 +202,7 @@ fn regions_and_tensors(comm: &Comm) {
                 let (k, point) = (parameters[i / 48], points[i % 48]);
                 let expected = formula(point[0] < 1.0, k, point);
                 assert!(
-                    (value - expected).abs() < 1e-14 * expected.abs(),
+                    (value - expected).abs() <= 1e-14 * expected.abs(),
                     "{name} at {point:?}: {value} {expected}"
                 );
             }

@@ -146,7 +146,7 @@ mod tests {
 
     fn formulas(physics: &str) -> Vec<Formula> {
         let text = format!(
-            "[mesh]\nbox = {{ cell = \"interval\", cells = [4] }}\n[parameters]\na = 2\n[random.g]\nkind = \"matern\"\n\
+            "[mesh]\nbox = {{ cell = \"triangle\", cells = [4, 4] }}\n[parameters]\na = 2\n[random.g]\nkind = \"matern\"\n\
              range = 1\n[[physics]]\nmodel = \"diffusion\"\nboundary = [{{ marker = \"left\", value = 0 }}]\n{physics}"
         );
         let deck = Deck::parse(&text, "deck", &[]).unwrap_or_else(|e| panic!("{e}"));
