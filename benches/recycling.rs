@@ -132,16 +132,21 @@ fn named(pc: &str, symmetric: bool) -> &str {
 
 fn peers(case: &Case) -> Vec<(&'static str, &'static str)> {
     if !case.definite {
-        return vec![(
-            "sparse LU",
-            "-ksp_type gmres -ksp_pc_side right -pc_type lu -pc_factor_mat_solver_type mumps",
-        )];
+        return vec![
+            ("LU, MUMPS", "-ksp_type gmres -ksp_pc_side right -pc_type lu -pc_factor_mat_solver_type mumps"),
+            (
+                "LDL^T, MUMPS",
+                "-ksp_type gmres -ksp_pc_side right -pc_type cholesky -pc_factor_mat_solver_type mumps",
+            ),
+            ("LU, PETSc's", "-ksp_type gmres -ksp_pc_side right -pc_type redundant -redundant_pc_type lu"),
+        ];
     }
     vec![
         ("CG, ICC", "-ksp_type cg -pc_type icc"),
         ("CG, GAMG", "-ksp_type cg -pc_type gamg"),
         ("CG, BoomerAMG", "-ksp_type cg -pc_type hypre -pc_hypre_type boomeramg"),
-        ("sparse Cholesky", "-ksp_type cg -pc_type cholesky -pc_factor_mat_solver_type mumps"),
+        ("Cholesky, MUMPS", "-ksp_type cg -pc_type cholesky -pc_factor_mat_solver_type mumps"),
+        ("Cholesky, PETSc's", "-ksp_type cg -pc_type redundant -redundant_pc_type cholesky"),
     ]
 }
 

@@ -87,16 +87,20 @@ fn extreme_contrasts_converge(comm: &Comm) {
 
 /// Options of the deck win: what a user asks for stays.
 fn other_preconditioners_stay(comm: &Comm) {
-    let text = flow("{ cell = \"triangle\", cells = [20, 20] }", 1, "exp(g)", "amg");
-    let mut simulation = simulation(comm, &format!("{text}petsc = \"-pc_type gamg\"\n"));
-    let StageSolver::Linear(solver) = &mut simulation.stages[0].solver else { panic!("a linear problem") };
-    solver.keep_preconditioner();
-    for sample in 0..4 {
-        solve(&mut simulation, sample);
+    for (words, expected) in [("-pc_type gamg", "gamg"), ("-pc_hypre_type parasails", "hypre")] {
+        let text = flow("{ cell = \"triangle\", cells = [20, 20] }", 1, "exp(g)", "amg");
+        let mut simulation = simulation(comm, &format!("{text}petsc = \"{words}\"\n"));
         let StageSolver::Linear(solver) = &mut simulation.stages[0].solver else {
             panic!("a linear problem")
         };
-        assert_eq!(solver.krylov().preconditioner().unwrap().kind(), "gamg");
+        solver.keep_preconditioner();
+        for sample in 0..4 {
+            solve(&mut simulation, sample);
+            let StageSolver::Linear(solver) = &mut simulation.stages[0].solver else {
+                panic!("a linear problem")
+            };
+            assert_eq!(solver.krylov().preconditioner().unwrap().kind(), expected);
+        }
     }
 }
 

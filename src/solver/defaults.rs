@@ -65,7 +65,7 @@ const REPLICATED_LU: &str = "-ksp_type preonly -pc_type redundant -redundant_pc_
 /// Mech. Eng. 163 (1998)).
 const FISCHER: &str = "-ksp_guess_type fischer -ksp_guess_fischer_model 1,20";
 
-/// Block elimination of the velocity, see [`Schur`].
+/// Block elimination of the velocity, see [`super::schur`].
 const FLOW: &str = "-ksp_type fgmres -ksp_gmres_restart 100 -pc_type fieldsplit -pc_fieldsplit_type schur \
     -pc_fieldsplit_schur_fact_type upper -pc_fieldsplit_schur_precondition user \
     -fieldsplit_velocity_ksp_type preonly -fieldsplit_velocity_pc_type hypre \
@@ -119,11 +119,14 @@ impl Elliptic {
         };
         // The norm is that of the true residual, whatever the preconditioner.
         let norm = if direct { "" } else { "-ksp_norm_type unpreconditioned" };
+        // Another method of hypre's has no interpolation.
+        let other = options.petsc.contains("-pc_hypre_type")
+            || Options::global()?.get(&format!("-{name}_pc_hypre_type"))?.is_some();
         Ok(Self {
             options: join(&[&options.petsc, base, norm]),
             direct,
             p_multigrid: base == P_MULTIGRID,
-            classical: base == scalar && asked.is_none(),
+            classical: base == scalar && asked.is_none() && !other,
         })
     }
 }

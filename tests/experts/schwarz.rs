@@ -33,8 +33,8 @@ pub fn two_levels_scale(comm: &Comm) {
     }
 }
 
-/// Gating functions sum to one: a solution whose parts are in the coarse space is found by the coarse solve alone, and one
-/// near to it in fewer iterations.
+/// Gating functions sum to one: a solution whose parts are in the coarse space is found in a few iterations (not in one: the
+/// two levels are added, and the solution is only as good as its tolerance), and one near to it in fewer than without.
 pub fn coarse_space_takes_up_solutions(comm: &Comm) {
     for deck in [heat("triangle", &[24, 24], 1, 9, "schwarz"), block("triangle", &[20, 20], 1, 9, "schwarz")]
     {

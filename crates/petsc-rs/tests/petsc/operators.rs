@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     ("coordinates", coordinates),
     ("triple_product", triple_product),
     ("dense_products", dense_products),
+    ("interpolation_of_boomeramg", interpolation_of_boomeramg),
 ];
 
 fn distance(a: &Vector, b: &Vector) -> f64 {
@@ -253,4 +254,49 @@ fn dense_products(comm: &SimpleCommunicator) {
         let outer = z.mat_transpose_mult(&z).unwrap();
         assert_eq!(outer.norm(Norm::Infinity).unwrap(), 5.0 * rows as f64);
     }
+}
+
+/// BoomerAMG's interpolation in PETSc's multigrid, with a smoother that Gershgorin's bound makes safe.
+fn interpolation_of_boomeramg(comm: &SimpleCommunicator) {
+    const OWN: usize = 50;
+    let (first, total) = (OWN * comm.rank() as usize, OWN * comm.size() as usize);
+    let row = |i: usize| i.saturating_sub(1)..(i + 2).min(total);
+    let entries =
+        (first..first + OWN).flat_map(|i| row(i).map(move |j| (j as i32, if i == j { 2.0 } else { -1.0 })));
+    let (columns, values): (Vec<i32>, Vec<f64>) = entries.unzip();
+    let mut start = vec![0];
+    (first..first + OWN).for_each(|i| start.push(start[start.len() - 1] + row(i).len() as i32));
+    let a = Matrix::from_csr_values(comm, 1, &start, &columns, &values, OWN).unwrap();
+    let mut bounds = [a.jacobi_bound().unwrap(), 0.0];
+    let [local, global] = &mut bounds;
+    comm.all_reduce_into(local, global, mpi::collective::SystemOperation::max());
+    assert!((bounds[1] - 2.0).abs() < 1e-14, "{bounds:?}");
+    let (mut x, mut b) = a.vectors().unwrap();
+    ramp(&mut b);
+    let mut solver = KrylovSolver::new(comm).unwrap();
+    solver.set_options("-ksp_type cg -ksp_rtol 1e-10 -pc_type hypre -pc_hypre_type boomeramg").unwrap();
+    solver.set_operators(&a, &a).unwrap();
+    let classical = solver.solve(&b, &mut x).unwrap();
+    let expected = x.try_clone().unwrap();
+    let mut pc = solver.preconditioner().unwrap();
+    let interpolations = pc.take_interpolations().unwrap();
+    assert_eq!(interpolations.last().unwrap().global_size().0, a.global_size().0);
+    let chain = interpolations.windows(2).all(|pair| pair[1].global_size().1 == pair[0].global_size().0);
+    assert!(chain, "from the coarsest level up");
+    pc.mg_galerkin(&interpolations).unwrap();
+    assert_eq!(pc.mg_levels().unwrap(), interpolations.len() + 1);
+    for level in 1..pc.mg_levels().unwrap() {
+        let mut smoother = pc.mg_smoother(level).unwrap();
+        smoother.set_type("richardson").unwrap();
+        smoother.set_richardson_scale(2.0 / 3.0).unwrap();
+        smoother.set_tolerances(0.0, 0.0, 1).unwrap();
+        smoother.preconditioner().unwrap().set_type("jacobi").unwrap();
+    }
+    solver.set_operators(&a, &a).unwrap();
+    let kept = solver.solve(&b, &mut x).unwrap();
+    assert!(classical.reason.converged() && kept.reason.converged());
+    assert!(kept.iterations <= 3 * classical.iterations + 3, "{kept:?} after {classical:?}");
+    assert!(distance(&x, &expected) < 1e-6 * expected.norm(Norm::Infinity).unwrap());
+    pc.set_type("jacobi").unwrap();
+    assert!(pc.take_interpolations().is_err() && pc.mg_levels().unwrap() == 0);
 }
