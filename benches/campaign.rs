@@ -3,8 +3,7 @@
 //!
 //! usage: campaign DECK SAMPLES [KEY=VALUE ...] [groups=N]
 //!
-//! With groups of ranks the samples are dealt out to them beforehand, each with its own file, and what is printed is that of
-//! the slowest group.
+//! With groups of ranks the samples are dealt out to them beforehand, and what is printed is that of the slowest group.
 use mpi::traits::Communicator;
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,10 +54,20 @@ fn measure(path: &str, samples: &str, overrides: &[String]) -> tessera::Result<(
     let dofs: u64 = simulation.stages.iter().map(|s| s.problem.space.global_dofs()).sum();
     let provenance = output::provenance(&simulation, &[]);
     let mut name = std::process::id().to_string().into_bytes();
-    groups.comm.broadcast_bytes(0, &mut name);
+    comm.broadcast_bytes(0, &mut name);
     let file = std::env::temp_dir().join(format!("tessera-bench-{}.h5", String::from_utf8_lossy(&name)));
     let processor = processor_seconds();
+    // The first group makes the file.
+    if groups.index > 0 {
+        comm.barrier();
+    }
     let mut campaign = Campaign::open(&mut simulation, Path::new(&file), &provenance, &selection)?;
+    if groups.index == 0 {
+        comm.barrier();
+    }
+    if groups.count > 1 {
+        campaign.share();
+    }
     let mut failures = 0;
     let mut laps = Vec::new();
     let pending = campaign.ordered()?;
@@ -106,7 +115,7 @@ fn measure(path: &str, samples: &str, overrides: &[String]) -> tessera::Result<(
         }
     }
     comm.barrier();
-    if groups.comm.rank() == 0 {
+    if comm.rank() == 0 {
         std::fs::remove_file(&file).map_err(failed)?;
     }
     Ok(())

@@ -219,6 +219,66 @@ fn failures_of_all_groups_are_named(comm: &Comm) {
     });
 }
 
+/// A group takes up what another one has solved: next to none of its own samples are left to solve.
+fn groups_learn_from_one_another(world: &Comm) {
+    let text = r#"
+[mesh]
+box = { cell = "triangle", cells = [12, 8] }
+[parameters]
+k = { default = 2.0, range = [1.0, 4.0] }
+warm = { default = 1.0, range = [0.5, 2.0] }
+[[physics]]
+model = "diffusion"
+conductivity = "1 + k*x"
+source = "warm*y"
+boundary = [{ marker = "left", value = "warm*(1 + y)" }]
+[campaign]
+design = "sobol"
+samples = 40
+[solver]
+method = "amg"
+"#;
+    if world.size() < 2 {
+        return;
+    }
+    let deck = Deck::parse(text, "deck.toml", &[]).unwrap();
+    let groups = Groups::new(world, 2);
+    common::with_folder(world, |folder| {
+        let selection = Selection::new(&deck, &campaign_samples(world, &deck).unwrap(), None).unwrap();
+        let mut simulation = Simulation::new(&groups.comm, &deck).unwrap();
+        let provenance = output::provenance(&simulation, &[]);
+        let path = folder.join("dataset.h5");
+        let mut solved = Vec::new();
+        // One after the other: the second finds what the first has done, but was opened before.
+        if groups.index == 1 {
+            world.barrier();
+        }
+        let mut campaign = Campaign::open(&mut simulation, &path, &provenance, &selection).unwrap();
+        campaign.share();
+        if groups.index == 0 {
+            world.barrier();
+        }
+        for turn in 0..2 {
+            if groups.index == turn {
+                for sample in (turn..40).step_by(2) {
+                    let report = campaign.solve(sample).unwrap();
+                    assert!(report.failure.is_none());
+                }
+                solved.push(campaign.efforts()[0].solved);
+            }
+            world.barrier();
+        }
+        campaign.close().unwrap();
+        let all = world.all_gather_varied(if groups.comm.rank() == 0 { &solved[..1] } else { &[] });
+        assert!(all[0] >= 5, "{all:?}");
+        // The first sample is solved before there is a basis to extend.
+        assert!(all[1] <= 3, "{all:?}");
+        let dataset = DatasetFile::open(world, &path, false).unwrap();
+        assert!(dataset.status().unwrap().iter().all(|&status| status == Status::Done));
+        dataset.close().unwrap();
+    });
+}
+
 fn main() -> ExitCode {
     common::mpi_main(
         &[1, 2, 3, 4],
@@ -228,6 +288,7 @@ fn main() -> ExitCode {
             ("every_sample_is_handed_out_once", every_sample_once),
             ("failed_samples_are_tried_again", failed_samples_are_tried_again),
             ("failures_of_all_groups_are_named", failures_of_all_groups_are_named),
+            ("groups_learn_from_one_another", groups_learn_from_one_another),
         ],
     )
 }

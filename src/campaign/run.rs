@@ -36,6 +36,8 @@ pub struct Campaign<'a> {
     simulation: &'a mut Simulation,
     dataset: DatasetFile,
     guesses: Guesses,
+    /// Whether others write to the dataset, too.
+    shared: bool,
     selection: Selection,
     plans: Vec<Redistribution>,
     /// Random fields, each with its name and the plan to write it.
@@ -136,7 +138,8 @@ impl<'a> Campaign<'a> {
             replay_tuning(&dataset, simulation, selection)?;
         }
         let guesses = Guesses::new(simulation, &selection.samples);
-        Ok(Self { simulation, dataset, guesses, selection: selection.clone(), plans, inputs, times })
+        let (selection, shared) = (selection.clone(), false);
+        Ok(Self { simulation, dataset, guesses, shared, selection, plans, inputs, times })
     }
 
     /// The dataset.
@@ -212,6 +215,11 @@ impl<'a> Campaign<'a> {
         }
     }
 
+    /// From now on what other groups solve enters the first guesses, too. Local.
+    pub fn share(&mut self) {
+        self.shared = true;
+    }
+
     /// Solves and stores samples, mostly those of [`Campaign::ordered`], until `observe` returns false. Collective.
     ///
     /// # Errors
@@ -237,6 +245,10 @@ impl<'a> Campaign<'a> {
         let comm = self.simulation.mesh.comm.clone();
         let start_time = self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start);
         let context = self.selection.context(start_time, sample);
+        if self.shared && self.times.is_none() {
+            let Self { simulation, guesses, dataset, plans, selection, .. } = self;
+            guesses.look_around(simulation, (dataset, plans), |sample| selection.context(0.0, sample))?;
+        }
         let mut solved = self.attempt(None, sample, &context);
         let mut retried = None;
         if solved.is_err() {

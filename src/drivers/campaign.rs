@@ -71,6 +71,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let mut tuned = Vec::new();
     let worked = report.phase("samples", || -> Result<Vec<Effort>> {
         campaign.recall()?;
+        if groups.count > 1 {
+            campaign.share();
+        }
         while let Some(place) = hand_out.next(options.signals.arrived())? {
             let sample = campaign.solve(order[place])?;
             hand_out.over(sample.failure.is_some())?;

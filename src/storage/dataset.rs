@@ -316,6 +316,11 @@ impl DatasetFile {
         Ok(Some(self.file.read_array(&path)?.1))
     }
 
+    /// Krylov iterations of each sample, 0 where first guesses were good enough or nothing is done yet.
+    pub fn iterations(&self) -> Result<Vec<f64>> {
+        Ok(self.file.read_array(ITERATIONS)?.1)
+    }
+
     /// Marks a sample as done or failed, after everything else of it has reached the disk.
     pub fn finish_sample(&self, sample: usize, status: Status, iterations: u64, seconds: f64) -> Result<()> {
         self.entry(ITERATIONS, sample, &[iterations as f64])?;

@@ -19,6 +19,7 @@ use crate::solver::Simulation;
 use crate::storage::DatasetFile;
 use crate::{Error, Result};
 use petsc_rs::Vector;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 pub use basis::SolutionBasis;
@@ -34,7 +35,13 @@ pub struct Guesses {
     scales: Vec<f64>,
     /// Samples that are solved and stored.
     done: Vec<usize>,
+    /// Samples that need not be taken from the dataset (again), and how many solves there were at the last look.
+    known: HashSet<usize>,
+    looked: usize,
 }
+
+/// Solutions of other groups that are taken up before a sample, at most.
+const TAKEN: usize = 8;
 
 impl Guesses {
     /// A memory with nothing in it; `samples` are the parameters of the campaign's samples. Lets the solvers keep
@@ -57,7 +64,8 @@ impl Guesses {
             if high > low { 1.0 / (high - low) } else { 0.0 }
         };
         let scales = (0..samples.first().map_or(0, Vec::len)).map(extent).collect();
-        Self { stages, samples: samples.to_vec(), scales, done: Vec::new() }
+        let (samples, done, known) = (samples.to_vec(), Vec::new(), HashSet::new());
+        Self { stages, samples, scales, done, known, looked: 0 }
     }
 
     /// What the problems have cost so far.
@@ -97,6 +105,7 @@ impl Guesses {
     /// Sample `sample` is stored.
     pub fn finish(&mut self, sample: usize) {
         self.done.push(sample);
+        self.known.insert(sample);
     }
 
     /// Takes up the samples that a dataset holds already: bases are built from at most as many as they have room for,
@@ -111,21 +120,63 @@ impl Guesses {
         context_of: impl Fn(usize) -> Context,
     ) -> Result<()> {
         self.done = dataset.done()?;
+        self.known.extend(&self.done);
         let most = simulation.deck.campaign.basis;
         let count = self.done.len().min(most);
         let chosen: Vec<usize> = (0..count).map(|i| self.done[i * self.done.len() / count]).collect();
-        for sample in chosen {
-            let context = context_of(sample);
-            simulation.random.draw(context.sample)?;
-            let moving = moving(simulation);
-            for ((stage, memory), plan) in simulation.stages.iter_mut().zip(&mut self.stages).zip(plans) {
-                if memory.guess() == FirstGuess::Galerkin {
-                    let values = dataset.read_field((sample, 0), &stage.problem.field, plan)?;
-                    stage.solution.write()?.copy_from_slice(&values);
-                    stage.solution.ghost_update()?;
-                    stage.publish()?;
-                    memory.learn(stage, &context, &self.samples, &moving)?;
-                }
+        chosen
+            .into_iter()
+            .try_for_each(|sample| self.take_up(simulation, (dataset, plans), sample, &context_of(sample)))
+    }
+
+    /// Takes up what other groups have solved meanwhile, as long as this one's guesses are not good enough. Collective over
+    /// the group.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn look_around(
+        &mut self,
+        simulation: &mut Simulation,
+        (dataset, plans): (&DatasetFile, &[Redistribution]),
+        context_of: impl Fn(usize) -> Context,
+    ) -> Result<()> {
+        let solved = self.efforts().map(|effort| effort.solved).sum();
+        if solved == self.looked || !self.stages.iter().any(StageMemory::has_room) {
+            return Ok(());
+        }
+        self.looked = solved;
+        let iterations = dataset.iterations()?;
+        let mut fresh = dataset.done()?;
+        fresh.retain(|&sample| iterations[sample] > 0.0 && !self.known.contains(&sample));
+        fresh.truncate(TAKEN);
+        for sample in fresh {
+            self.known.insert(sample);
+            let taken = self.take_up(simulation, (dataset, plans), sample, &context_of(sample));
+            match simulation.mesh.comm.agree(taken) {
+                Err(error) if !is_harmless(&error) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a stored sample into the bases. Collective.
+    fn take_up(
+        &mut self,
+        simulation: &mut Simulation,
+        (dataset, plans): (&DatasetFile, &[Redistribution]),
+        sample: usize,
+        context: &Context,
+    ) -> Result<()> {
+        simulation.random.draw(context.sample)?;
+        let moving = moving(simulation);
+        for ((stage, memory), plan) in simulation.stages.iter_mut().zip(&mut self.stages).zip(plans) {
+            if memory.guess() == FirstGuess::Galerkin {
+                let values = dataset.read_field((sample, 0), &stage.problem.field, plan)?;
+                stage.solution.write()?.copy_from_slice(&values);
+                stage.solution.ghost_update()?;
+                stage.publish()?;
+                memory.learn(stage, context, &self.samples, &moving)?;
             }
         }
         Ok(())

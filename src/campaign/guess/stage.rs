@@ -113,6 +113,12 @@ impl StageMemory {
         self.guess
     }
 
+    /// Whether more solutions would improve the guesses: there is a basis that costs little to extend, and it is not full.
+    pub fn has_room(&self) -> bool {
+        let cheap = matches!(self.operator, Some(Ok(_))) || matches!(self.least, Some(Some(_)));
+        cheap && self.guess == FirstGuess::Galerkin && self.effort.basis < self.most
+    }
+
     /// Solves a sample, starting from `stage.solution` or from the basis. Collective.
     ///
     /// # Errors

@@ -295,7 +295,7 @@ fn interpolation_of_boomeramg(comm: &SimpleCommunicator) {
     solver.set_operators(&a, &a).unwrap();
     let kept = solver.solve(&b, &mut x).unwrap();
     assert!(classical.reason.converged() && kept.reason.converged());
-    assert!(kept.iterations <= 3 * classical.iterations + 3, "{kept:?} after {classical:?}");
+    assert!(kept.iterations <= 12, "{kept:?} after {classical:?}");
     assert!(distance(&x, &expected) < 1e-6 * expected.norm(Norm::Infinity).unwrap());
     pc.set_type("jacobi").unwrap();
     assert!(pc.take_interpolations().is_err() && pc.mg_levels().unwrap() == 0);
