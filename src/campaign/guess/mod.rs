@@ -149,10 +149,14 @@ impl Guesses {
         let mut fresh = dataset.done()?;
         fresh.retain(|&sample| iterations[sample] > 0.0 && !self.known.contains(&sample));
         fresh.truncate(TAKEN);
-        for sample in fresh {
+        // Rank 0 says which: another group may have written between the looks of two ranks.
+        let comm = simulation.mesh.comm.clone();
+        let list: Vec<u64> = fresh.into_iter().map(|sample| sample as u64).collect();
+        for sample in comm.all_gather_varied(if comm.rank() == 0 { &list[..] } else { &[] }) {
+            let sample = sample as usize;
             self.known.insert(sample);
             let taken = self.take_up(simulation, (dataset, plans), sample, &context_of(sample));
-            match simulation.mesh.comm.agree(taken) {
+            match comm.agree(taken) {
                 Err(error) if !is_harmless(&error) => return Err(error),
                 _ => {}
             }
