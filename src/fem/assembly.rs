@@ -4,51 +4,15 @@
 //! same with its rows and its ghost cells. So nothing is sent, nothing is locked, and the element
 //! blocks go from registers to their place in the matrix, which was found once for the mesh (see
 //! [`Pattern`]).
-use super::batch::Cells;
 use super::element::{Element, FacetRule, Tabulation};
-use super::kernel::Job;
-use super::pattern::Pattern;
+use super::pattern::{Pattern, Share};
 use super::quadrature::Quadrature;
-use super::scatter::Part;
-use super::weak_form::WeakForm;
 use super::{Essential, Space};
 use rayon::prelude::*;
-
-/// The values of one coefficient on a domain.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Values {
-    /// The same everywhere.
-    Uniform(f64),
-    /// One value for each region of the mesh (for each group of facets on a boundary).
-    ByRegion(Vec<f64>),
-    /// `[cell, quadrature point]` over local cells (`[facet, quadrature point]` on a boundary).
-    ByPoint(Vec<f64>),
-}
-
-impl Values {
-    /// Whether every value is zero.
-    pub fn is_zero(&self) -> bool {
-        match self {
-            Self::Uniform(value) => *value == 0.0,
-            Self::ByRegion(values) | Self::ByPoint(values) => values.iter().all(|&v| v == 0.0),
-        }
-    }
-
-    /// Whether the values differ from point to point.
-    pub fn is_by_point(&self) -> bool {
-        matches!(self, Self::ByPoint(_))
-    }
-
-    /// The value at a quadrature point (`points` to an entity).
-    #[inline(always)]
-    pub fn at(&self, entity: usize, region: usize, point: usize, points: usize) -> f64 {
-        match self {
-            Self::Uniform(value) => *value,
-            Self::ByRegion(values) => values[region],
-            Self::ByPoint(values) => values[entity * points + point],
-        }
-    }
-}
+use tessera_kernels::lanes::LANES;
+use tessera_kernels::{
+    Cells, Entity, FormKernel, History, Job, LinearKernel, Part, Parts, Sparsity, Tables, Values,
+};
 
 /// Basis functions and geometry at the quadrature points of a reference cell or one of its facets.
 pub struct Rule {
@@ -87,6 +51,11 @@ impl Rule {
         Self::new(element, rule.quadrature, Some(rule.normal))
     }
 
+    /// As kernels take it.
+    fn tables(&self) -> Tables<'_> {
+        Tables { weights: &self.weights, basis: &self.basis, geometry: &self.geometry, normal: self.normal }
+    }
+
     fn new(element: &Element, quadrature: Quadrature, normal: Option<[f64; 3]>) -> Self {
         Self {
             basis: element.tabulate(&quadrature.points),
@@ -102,8 +71,8 @@ impl Rule {
 pub struct Domain<'a> {
     /// The rule on the reference cell.
     pub rule: &'a Rule,
-    /// `(local cell, index of the entity in `ByPoint` values, region for `ByRegion` values)`.
-    pub entities: &'a [(u32, u32, u16)],
+    /// What is integrated over.
+    pub entities: &'a [Entity],
 }
 
 /// What is assembled into: PETSc's arrays and the load of the owned unknowns.
@@ -117,10 +86,11 @@ pub struct Target<'a> {
     pub state: Option<&'a [f64]>,
 }
 
-/// Adds one integral to the target. Unknowns in `essential` are eliminated symmetrically: their rows
-/// and columns are left out and their values moved to the load. Local (no communication).
-pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
-    form: &F,
+/// Adds the integral of a linear form with `components` unknowns at a node to the target. Unknowns in `essential` are
+/// eliminated symmetrically: their rows and columns are left out and their values moved to the load. `coefficients` are
+/// the form's, in its order. Local (no communication).
+pub fn assemble(
+    form: &dyn LinearKernel,
     space: &Space,
     pattern: &Pattern,
     domain: &Domain,
@@ -128,48 +98,114 @@ pub fn assemble<const D: usize, const C: usize, F: WeakForm<D, C>>(
     essential: Option<&Essential>,
     target: &mut Target,
 ) {
-    debug_assert_eq!(coefficients.len(), F::COEFFICIENTS);
-    let wants_matrix = target.matrix.is_some();
-    let state = target.state;
-    by_share(C, space, pattern, domain, target, |cells, entities, rows, part| {
-        let rule = domain.rule;
-        let job =
-            Job { form, cells, pattern, rule, entities, coefficients, essential, rows, wants_matrix, state };
-        job.dispatch(part);
-    });
+    let job = Job {
+        coefficients,
+        sparsity: pattern.sparsity(),
+        prescribed: essential.map(Essential::prescribed),
+        wants_matrix: target.matrix.is_some(),
+        state: target.state,
+        ..job(space, domain)
+    };
+    by_share(space.components, pattern, &job, target, |job, part| form.add(job, part));
 }
 
-/// What kernels need of a space.
-pub(super) fn cells(space: &Space) -> Cells<'_> {
-    Cells {
-        shape: space.mesh.cell_type,
-        degree: space.element.degree,
-        vertices: &space.mesh.cells,
-        nodes: &space.cell_nodes,
-        coordinates: &space.mesh.coordinates,
-    }
-}
-
-/// Calls `run(cells, entities, rows, part of the target)` for every thread's share of the rows.
-pub(super) fn by_share(
-    components: usize,
+/// Adds `parts.storage * storage + parts.residual * residual` at `target.state` to the load of the target,
+/// and the derivative to its matrix, leaving out rows and columns of unknowns in `essential`. Local.
+///
+/// # Panics
+/// When the target has no state.
+#[allow(clippy::too_many_arguments)] // A call is one line in each model.
+pub fn assemble_form(
+    form: &dyn FormKernel,
     space: &Space,
     pattern: &Pattern,
     domain: &Domain,
+    coefficients: &[Values],
+    essential: Option<&Essential>,
+    history: Option<&History>,
+    parts: Parts,
     target: &mut Target,
-    run: impl Fn(Cells, &[(u32, u32, u16)], std::ops::Range<usize>, Part) + Sync,
 ) {
-    let wants_matrix = target.matrix.is_some();
+    let job = Job {
+        coefficients,
+        sparsity: pattern.sparsity(),
+        prescribed: essential.map(Essential::prescribed),
+        wants_matrix: target.matrix.is_some(),
+        state: target.state,
+        history,
+        parts,
+        ..job(space, domain)
+    };
+    by_share(space.components, pattern, &job, target, |job, part| form.add(job, part));
+}
+
+/// The internal variables at the end of a step whose solution is `state`; `rate` is 1 over the step. Local.
+///
+/// # Panics
+/// When the history is not that of the form.
+pub fn update_history(
+    form: &dyn FormKernel,
+    space: &Space,
+    domain: &Domain,
+    coefficients: &[Values],
+    (history, next): (&History, &mut History),
+    rate: f64,
+    state: &[f64],
+) {
+    let size = history.points * history.width;
+    let parts = Parts { storage: rate, residual: 1.0 };
+    let (state, history) = (Some(state), Some(history));
+    let job = Job { coefficients, state, history, parts, ..job(space, domain) };
+    // Whole batches to a thread, so that each writes its own part of `next`.
+    let batches = domain.entities.par_chunks(64 * LANES);
+    batches.zip(next.values.par_chunks_mut(64 * LANES * size)).for_each(|(entities, next)| {
+        form.update(&Job { entities, ..job.clone() }, next);
+    });
+}
+
+/// An integral over a domain, into nothing yet.
+fn job<'a>(space: &'a Space, domain: &Domain<'a>) -> Job<'a> {
+    let shape = space.mesh.cell_type;
+    Job {
+        cells: Cells {
+            functions: space.element.functions(),
+            corners: shape.vertices(),
+            affine: shape.is_simplex(),
+            vertices: &space.mesh.cells,
+            nodes: &space.cell_nodes,
+            coordinates: &space.mesh.coordinates,
+        },
+        rule: domain.rule.tables(),
+        sparsity: Sparsity::NONE,
+        entities: domain.entities,
+        coefficients: &[],
+        prescribed: None,
+        rows: 0..0,
+        wants_matrix: false,
+        state: None,
+        history: None,
+        parts: Parts::REST,
+    }
+}
+
+/// Calls `run` for every thread's share of the rows, with the part of the target that belongs to them.
+fn by_share(
+    components: usize,
+    pattern: &Pattern,
+    job: &Job,
+    target: &mut Target,
+    run: impl Fn(&Job, Part) + Sync,
+) {
     let mut parts = Vec::with_capacity(pattern.shares.len());
     let (mut diagonal, mut off_diagonal) = match &mut target.matrix {
         Some((d, o)) => (&mut **d, &mut **o),
         None => (&mut [][..], &mut [][..]),
     };
     let mut load = &mut *target.load;
-    for (share, s) in pattern.shares.iter().enumerate() {
+    for share in &pattern.shares {
         let block = components * components;
-        let count = |rows: &[u32]| (rows[s.rows.end] - rows[s.rows.start]) as usize * block;
-        let (d, o) = if wants_matrix {
+        let count = |rows: &[u32]| (rows[share.rows.end] - rows[share.rows.start]) as usize * block;
+        let (d, o) = if job.wants_matrix {
             (count(&pattern.diagonal_rows), count(&pattern.off_diagonal_rows))
         } else {
             (0, 0)
@@ -179,17 +215,15 @@ pub(super) fn by_share(
         let off_part;
         (off_part, off_diagonal) = off_diagonal.split_at_mut(o);
         let load_part;
-        (load_part, load) = load.split_at_mut(s.rows.len() * components);
-        parts.push(Part { share, diagonal: part, off_diagonal: off_part, load: load_part });
+        (load_part, load) = load.split_at_mut(share.rows.len() * components);
+        parts.push((share, Part { diagonal: part, off_diagonal: off_part, load: load_part }));
     }
-    let cells = cells(space);
-    let entities = domain.entities;
-    let one = |part: Part| {
-        let share = &pattern.shares[part.share];
-        if entities.len() == share.cells.len() && pattern.shares.len() == 1 {
-            run(cells, entities, share.rows.clone(), part);
+    let one = |(share, part): (&Share, Part)| {
+        let rows = share.rows.clone();
+        if job.entities.len() == share.cells.len() && pattern.shares.len() == 1 {
+            run(&Job { rows, ..job.clone() }, part);
         } else {
-            run(cells, &within(entities, &share.cells), share.rows.clone(), part);
+            run(&Job { rows, entities: &within(job.entities, &share.cells), ..job.clone() }, part);
         }
     };
     if parts.len() == 1 {
@@ -200,6 +234,6 @@ pub(super) fn by_share(
 }
 
 /// The entities whose cell is in the ascending list `cells`.
-fn within(entities: &[(u32, u32, u16)], cells: &[u32]) -> Vec<(u32, u32, u16)> {
+fn within(entities: &[Entity], cells: &[u32]) -> Vec<Entity> {
     entities.iter().filter(|e| cells.binary_search(&e.0).is_ok()).copied().collect()
 }

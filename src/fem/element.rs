@@ -1,6 +1,7 @@
 //! Lagrange elements: P1 and P2 on simplices, Q1 and Q2 on tensor cells.
 use super::quadrature::Quadrature;
 use crate::mesh::CellType;
+pub use tessera_kernels::Tabulation;
 
 /// A Lagrange element of degree 1 or 2.
 ///
@@ -15,17 +16,6 @@ pub struct Element {
     pub degree: usize,
     /// Reference coordinates of the nodes.
     pub nodes: Vec<[f64; 3]>,
-}
-
-/// Values and gradients of every basis function at every quadrature point.
-#[derive(Debug, Clone)]
-pub struct Tabulation {
-    /// Number of basis functions.
-    pub functions: usize,
-    /// `[point, function]`.
-    pub values: Vec<f64>,
-    /// Derivatives in reference coordinates, `[point, function]`.
-    pub gradients: Vec<[f64; 3]>,
 }
 
 fn centre(points: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {

@@ -1,5 +1,6 @@
 //! Essential (Dirichlet) conditions as a list of fixed unknowns.
 use super::Space;
+use tessera_kernels::Prescribed;
 
 /// Which local unknowns have a prescribed value, and the values.
 #[derive(Debug, Clone)]
@@ -30,6 +31,11 @@ impl Essential {
             })
             .collect();
         Self { fixed, values, cells }
+    }
+
+    /// As kernels take it.
+    pub fn prescribed(&self) -> Prescribed<'_> {
+        Prescribed { fixed: &self.fixed, values: &self.values, cells: &self.cells }
     }
 
     /// The owned prescribed unknowns.

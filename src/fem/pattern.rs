@@ -3,9 +3,7 @@ use super::Space;
 use petsc_rs::Csr;
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// Set in a position when the column's node is a ghost: the block stands in the off-diagonal part.
-pub const OFF_DIAGONAL: u16 = 0x8000;
+use tessera_kernels::{OFF_DIAGONAL, Sparsity};
 
 /// Node-level sparsity of the owned rows, split as PETSc splits an AIJ matrix: own columns (the
 /// diagonal part) and ghost columns (the off-diagonal part), both ascending inside a row.
@@ -87,6 +85,15 @@ impl Pattern {
         }
         let shares = shares(space, threads);
         Ok(Self { diagonal_rows, off_diagonal_rows, columns, positions, shares })
+    }
+
+    /// As kernels take it.
+    pub fn sparsity(&self) -> Sparsity<'_> {
+        Sparsity {
+            diagonal_rows: &self.diagonal_rows,
+            off_diagonal_rows: &self.off_diagonal_rows,
+            positions: &self.positions,
+        }
     }
 
     /// Where the diagonal entry of an owned unknown stands among the diagonal part's values.

@@ -5,10 +5,10 @@ use super::{
     transient_diffusion, viscoplasticity,
 };
 use crate::Result;
-use crate::fem::form::Form;
 use crate::fem::functional::nodal_rule;
-use crate::fem::{Essential, History, Parts, Target, Values, assemble_form, update_history};
+use crate::fem::{Essential, FormKernel, History, Parts, Target, Values, assemble_form, update_history};
 use petsc_rs::{Matrix, Vector};
+use tessera_kernels::Forms;
 
 /// Which forms a problem is made of, see the module of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,59 +39,24 @@ pub enum Equation {
     },
 }
 
-/// Calls `$call!(volume form, boundary form, dimension, components)` for an equation in a dimension.
-macro_rules! forms {
-    ($equation:expr, $dimension:expr, $call:ident) => {
-        match ($equation, $dimension) {
-            (Equation::TransientDiffusion { anisotropic: false }, d) => {
-                forms!(@scalar d, $call, transient_diffusion::TransientDiffusion::<false>)
-            }
-            (Equation::TransientDiffusion { anisotropic: true }, d) => {
-                forms!(@scalar d, $call, transient_diffusion::TransientDiffusion::<true>)
-            }
-            (Equation::AdvectionDiffusion, d) => {
-                forms!(@scalar d, $call, advection_diffusion::AdvectionDiffusion)
-            }
-            (Equation::DiffusionSorption, d) => {
-                forms!(@scalar d, $call, diffusion_sorption::DiffusionSorption)
-            }
-            (Equation::PorousMedium, d) => forms!(@scalar d, $call, porous_medium::PowerLaw),
-            (Equation::Stefan, d) => forms!(@scalar d, $call, porous_medium::Stefan),
-            (Equation::Burgers, 1) => {
-                $call!(burgers::Burgers, transient_diffusion::ScalarSurface, 1, 1)
-            }
-            (Equation::Burgers, 2) => $call!(burgers::Burgers, burgers::Natural, 2, 2),
-            (Equation::Burgers, _) => $call!(burgers::Burgers, burgers::Natural, 3, 3),
-            (Equation::Helmholtz, 1) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 1, 2),
-            (Equation::Helmholtz, 2) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 2, 2),
-            (Equation::Helmholtz, _) => $call!(helmholtz::Helmholtz, helmholtz::Absorbing, 3, 2),
-            (Equation::Viscoplasticity { axisymmetric: true }, _) => {
-                $call!(viscoplasticity::Viscoplasticity::<true>, viscoplasticity::Surface::<true>, 2, 2)
-            }
-            (Equation::Viscoplasticity { .. }, 3) => {
-                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 3, 3)
-            }
-            (Equation::Viscoplasticity { .. }, _) => {
-                $call!(viscoplasticity::Viscoplasticity::<false>, viscoplasticity::Surface::<false>, 2, 2)
-            }
-            (Equation::NavierStokes, 3) => {
-                $call!(navier_stokes::NavierStokes, navier_stokes::Traction, 3, 4)
-            }
-            (Equation::NavierStokes, _) => {
-                $call!(navier_stokes::NavierStokes, navier_stokes::Traction, 2, 3)
-            }
-        }
-    };
-    (@scalar $d:expr, $call:ident, $form:expr) => {
-        match $d {
-            1 => $call!($form, transient_diffusion::ScalarSurface, 1, 1),
-            2 => $call!($form, transient_diffusion::ScalarSurface, 2, 1),
-            _ => $call!($form, transient_diffusion::ScalarSurface, 3, 1),
-        }
-    };
-}
-
 impl Equation {
+    /// The kernels of its forms.
+    fn forms(self) -> &'static Forms<dyn FormKernel> {
+        match self {
+            Self::TransientDiffusion { anisotropic: false } => &transient_diffusion::ISOTROPIC,
+            Self::TransientDiffusion { anisotropic: true } => &transient_diffusion::ANISOTROPIC,
+            Self::AdvectionDiffusion => &advection_diffusion::FORMS,
+            Self::Burgers => &burgers::FORMS,
+            Self::DiffusionSorption => &diffusion_sorption::FORMS,
+            Self::PorousMedium => &porous_medium::POWER_LAW,
+            Self::Stefan => &porous_medium::STEFAN,
+            Self::NavierStokes => &navier_stokes::FORMS,
+            Self::Helmholtz => &helmholtz::FORMS,
+            Self::Viscoplasticity { axisymmetric: false } => &viscoplasticity::SOLID,
+            Self::Viscoplasticity { axisymmetric: true } => &viscoplasticity::AXISYMMETRIC,
+        }
+    }
+
     /// Whether component `i` is interpolated with degree 1 in `dimension` dimensions.
     pub fn is_linear(self, i: usize, dimension: usize) -> bool {
         self == Self::NavierStokes && i == dimension
@@ -134,10 +99,6 @@ impl Equation {
             _ => 2 * p,
         }
     }
-}
-
-fn width_of<const D: usize, const C: usize, F: Form<D, C>>(_: &F) -> usize {
-    F::HISTORY
 }
 
 /// Coefficients by integral, group and coefficient, as from [`Problem::evaluate`].
@@ -194,12 +155,7 @@ impl Problem {
 
     /// Room for the internal variables of the volume form, all zero; `None` for models without any.
     pub fn new_history(&self) -> Option<History> {
-        macro_rules! width {
-            ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
-                width_of::<$d, $c, _>(&$volume)
-            };
-        }
-        let width = forms!(self.own_equation(), self.space.mesh.dimension, width);
+        let width = self.own_equation().forms().of(self.space.mesh.dimension).0.history();
         let points = self.integrals[0].groups[0].rule.weights.len();
         let values = vec![0.0; self.space.mesh.local_cells() * points * width];
         (width > 0).then_some(History { width, points, values })
@@ -209,20 +165,15 @@ impl Problem {
     pub fn next_history(&self, at: FormState, history: &History) -> History {
         let mut next = history.clone();
         let (space, group) = (&self.space, &self.integrals[0].groups[0]);
-        macro_rules! call {
-            ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
-                update_history::<$d, $c, _>(
-                    &$volume,
-                    space,
-                    &group.domain(),
-                    &at.coefficients[0][0],
-                    (history, &mut next),
-                    at.parts.storage,
-                    at.state,
-                )
-            };
-        }
-        forms!(self.own_equation(), space.mesh.dimension, call);
+        update_history(
+            self.own_equation().forms().of(space.mesh.dimension).0,
+            space,
+            &group.domain(),
+            &at.coefficients[0][0],
+            (history, &mut next),
+            at.parts.storage,
+            at.state,
+        );
         next
     }
 
@@ -262,33 +213,24 @@ impl Problem {
     }
 
     fn add_forms(&self, at: FormState, essential: Option<&Essential>, target: &mut Target) {
-        let equation = self.own_equation();
+        let (volume, boundary) = self.own_equation().forms().of(self.space.mesh.dimension);
         for (integral, groups) in self.integrals.iter().zip(at.coefficients) {
+            let form = match integral.place {
+                Place::Volume => volume,
+                Place::Boundary => boundary,
+            };
             for (group, coefficients) in integral.groups.iter().zip(groups) {
-                macro_rules! add {
-                    ($form:expr, $d:literal, $c:literal) => {
-                        assemble_form::<$d, $c, _>(
-                            &$form,
-                            &self.space,
-                            self.pattern(),
-                            &group.domain(),
-                            coefficients,
-                            essential,
-                            at.history,
-                            at.parts,
-                            target,
-                        )
-                    };
-                }
-                macro_rules! call {
-                    ($volume:expr, $boundary:expr, $d:literal, $c:literal) => {
-                        match integral.place {
-                            Place::Volume => add!($volume, $d, $c),
-                            Place::Boundary => add!($boundary, $d, $c),
-                        }
-                    };
-                }
-                forms!(equation, self.space.mesh.dimension, call)
+                assemble_form(
+                    form,
+                    &self.space,
+                    self.pattern(),
+                    &group.domain(),
+                    coefficients,
+                    essential,
+                    at.history,
+                    at.parts,
+                    target,
+                );
             }
         }
     }

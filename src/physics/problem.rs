@@ -4,9 +4,10 @@ use super::equation::{Equation, FormState};
 use super::{diffusion, elasticity};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::cell_entities;
-use crate::fem::{Domain, Essential, Parts, Pattern, Rule, Space, Target, Values, assemble};
+use crate::fem::{Domain, Essential, LinearKernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
 use petsc_rs::{Matrix, Vector};
 use std::rc::Rc;
+use tessera_kernels::Forms;
 
 /// The weak forms that a problem is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,17 @@ impl Model {
         match self {
             Self::Equation(equation) => Some(equation),
             _ => None,
+        }
+    }
+
+    /// The kernels of a linear model; the others' are their equation's.
+    fn linear_forms(self) -> Option<&'static Forms<dyn LinearKernel>> {
+        match self {
+            Self::Diffusion { anisotropic: false } => Some(&diffusion::ISOTROPIC),
+            Self::Diffusion { anisotropic: true } => Some(&diffusion::ANISOTROPIC),
+            Self::Elasticity { axisymmetric: false, .. } => Some(&elasticity::SOLID),
+            Self::Elasticity { axisymmetric: true, .. } => Some(&elasticity::AXISYMMETRIC),
+            Self::Equation(_) => None,
         }
     }
 }
@@ -104,43 +116,6 @@ pub struct Problem {
     /// Essential conditions; later ones win where they overlap.
     pub conditions: Vec<Condition>,
     pattern: Pattern,
-}
-
-/// Adds one group's integral to a target through the model's forms.
-macro_rules! by_dimension {
-    ($problem:expr, $place:expr, $call:ident) => {
-        match ($problem.model, $place, $problem.space.mesh.dimension) {
-            (Model::Diffusion { anisotropic: false }, Place::Volume, 1) => $call!(diffusion::Isotropic, 1, 1),
-            (Model::Diffusion { anisotropic: false }, Place::Volume, 2) => $call!(diffusion::Isotropic, 2, 1),
-            (Model::Diffusion { anisotropic: false }, Place::Volume, _) => $call!(diffusion::Isotropic, 3, 1),
-            (Model::Diffusion { anisotropic: true }, Place::Volume, 1) => {
-                $call!(diffusion::Anisotropic, 1, 1)
-            }
-            (Model::Diffusion { anisotropic: true }, Place::Volume, 2) => {
-                $call!(diffusion::Anisotropic, 2, 1)
-            }
-            (Model::Diffusion { anisotropic: true }, Place::Volume, _) => {
-                $call!(diffusion::Anisotropic, 3, 1)
-            }
-            (Model::Diffusion { .. }, Place::Boundary, 1) => $call!(diffusion::Surface, 1, 1),
-            (Model::Diffusion { .. }, Place::Boundary, 2) => $call!(diffusion::Surface, 2, 1),
-            (Model::Diffusion { .. }, Place::Boundary, _) => $call!(diffusion::Surface, 3, 1),
-            (Model::Elasticity { axisymmetric: true, .. }, Place::Volume, _) => {
-                $call!(elasticity::Solid::<true>, 2, 2)
-            }
-            (Model::Elasticity { .. }, Place::Volume, 1) => $call!(elasticity::Solid::<false>, 1, 1),
-            (Model::Elasticity { .. }, Place::Volume, 2) => $call!(elasticity::Solid::<false>, 2, 2),
-            (Model::Elasticity { .. }, Place::Volume, _) => $call!(elasticity::Solid::<false>, 3, 3),
-            (Model::Elasticity { axisymmetric: true, .. }, Place::Boundary, _) => {
-                $call!(elasticity::Surface::<true>, 2, 2)
-            }
-            (Model::Elasticity { .. }, Place::Boundary, 1) => $call!(elasticity::Surface::<false>, 1, 1),
-            (Model::Elasticity { .. }, Place::Boundary, 2) => $call!(elasticity::Surface::<false>, 2, 2),
-            (Model::Elasticity { .. }, Place::Boundary, _) => $call!(elasticity::Surface::<false>, 3, 3),
-            // Assembled by `Problem::form`.
-            (Model::Equation(_), _, _) => {}
-        }
-    };
 }
 
 impl Problem {
@@ -412,20 +387,14 @@ impl Problem {
         essential: Option<&Essential>,
         target: &mut Target,
     ) {
-        macro_rules! call {
-            ($form:expr, $d:literal, $c:literal) => {
-                assemble::<$d, $c, _>(
-                    &$form,
-                    &self.space,
-                    &self.pattern,
-                    domain,
-                    coefficients,
-                    essential,
-                    target,
-                )
-            };
-        }
-        by_dimension!(self, place, call)
+        // Those of an equation are assembled by `Problem::form`.
+        let Some(forms) = self.model.linear_forms() else { return };
+        let (volume, boundary) = forms.of(self.space.mesh.dimension);
+        let form = match place {
+            Place::Volume => volume,
+            Place::Boundary => boundary,
+        };
+        assemble(form, &self.space, &self.pattern, domain, coefficients, essential, target);
     }
 }
 

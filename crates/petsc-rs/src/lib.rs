@@ -64,7 +64,7 @@ pub use counters::Counters;
 pub use error::{Error, Result};
 pub use index_set::{IndexSet, Indices};
 pub use krylov::{KrylovSolver, NormType};
-pub use matrix::{AijArrays, Csr, DenseArray, Matrix, MatrixOption, prefetch};
+pub use matrix::{AijArrays, Csr, DenseArray, Matrix, MatrixOption};
 pub use nonlinear::{NonlinearConvergence, NonlinearReason, NonlinearSolver};
 pub use options::Options;
 pub use partitioner::Partitioner;

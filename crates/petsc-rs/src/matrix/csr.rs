@@ -54,19 +54,6 @@ fn prefer_huge_pages<T>(start: *const T, length: usize) {
     let _ = (start, length);
 }
 
-/// Asks the processor to fetch an entry into its cache, where it knows how; nothing happens if there is none.
-#[inline(always)]
-pub fn prefetch(values: &[f64], index: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint, which may name any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(index).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, index);
-}
-
 impl Matrix {
     /// Sparse matrix (AIJ) from the two parts in which PETSc stores it on a rank: `diagonal` has the own
     /// columns, counted from the first of them, `off_diagonal` the others by global number. The arrays are

@@ -8,7 +8,7 @@ mod null_space;
 mod shell;
 
 pub use arrays::{AijArrays, DenseArray};
-pub use csr::{Csr, prefetch};
+pub use csr::Csr;
 
 use crate::error::{Error, Result};
 use crate::session::{int, name, ranks, truth};

@@ -1,7 +1,4 @@
 //! All tests of the wrappers, on 1 to 4 ranks, with PETSc's own check that nothing is left when it ends.
-#[path = "../../../../tests/common/mpi_harness.rs"]
-mod mpi_harness;
-
 mod core;
 mod errors;
 mod logging;
@@ -35,34 +32,43 @@ fn main() -> ExitCode {
             hook(info);
         }
     }));
-    let checked = [
-        core::TESTS,
-        errors::TESTS,
-        operators::TESTS,
-        transfer::TESTS,
-        plex::TESTS,
-        nonlinear::TESTS,
-        schwarz::TESTS,
-        logging::TESTS,
-        &[("a_leak_is_noticed", a_leak_is_noticed as fn(&SimpleCommunicator))],
-    ]
-    .concat();
+    let checked: Suites = &[
+        ("core", core::TESTS),
+        ("errors", errors::TESTS),
+        ("operators", operators::TESTS),
+        ("transfer", transfer::TESTS),
+        ("plex", plex::TESTS),
+        ("nonlinear", nonlinear::TESTS),
+        ("schwarz", schwarz::TESTS),
+        ("logging", logging::TESTS),
+        ("leaks", &[("a_leak_is_noticed", a_leak_is_noticed as fn(&SimpleCommunicator))]),
+    ];
     if std::env::var_os(UNCHECKED).is_none() {
-        let verdict = run(&checked, &options());
+        let verdict = run(checked, &options());
         if verdict != ExitCode::SUCCESS || mpi_harness::is_child() {
             return verdict;
         }
         // SAFETY: no thread was started.
         unsafe { std::env::set_var(UNCHECKED, "1") };
     }
-    run(&[errors::LEAKING, plex::LEAKING].concat(), &[])
+    run(&[("errors", errors::LEAKING), ("plex", plex::LEAKING)], &[])
 }
 
-fn run(tests: &[Test], options: &[String]) -> ExitCode {
-    let names: Vec<&str> = tests.iter().map(|t| t.0).collect();
-    mpi_harness::main(&[1, 2, 3, 4], &names, &|world, run| {
+/// Tests by module.
+type Suites<'a> = &'a [(&'static str, &'static [Test])];
+
+/// All in one suite: the tests are short beside the start of mpirun.
+fn run(modules: Suites, options: &[String]) -> ExitCode {
+    let all: Vec<(&str, Test)> =
+        modules.iter().flat_map(|&(module, tests)| tests.iter().map(move |&test| (module, test))).collect();
+    let suite = mpi_harness::Suite {
+        name: "petsc",
+        ranks: &[1, 2, 3, 4],
+        tests: all.iter().map(|(module, test)| format!("{module}::{}", test.0)).collect(),
+    };
+    mpi_harness::main(&[suite], &|_, world, run| {
         let petsc = Petsc::initialize(world, options).expect("PETSc starts");
-        run(&|i| tests[i].1(world));
+        run(&|test| all[test].1.1(world));
         drop(petsc);
         assert!(!petsc_is_running(), "a handle outlives all tests");
     })

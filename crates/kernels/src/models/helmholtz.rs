@@ -5,9 +5,11 @@
 //!
 //! The imaginary part's equation is taken with the opposite sign. So the matrix is symmetric, as the complex one is, and
 //! a factorisation takes two thirds of the time and half of the memory.
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::vector;
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::vector;
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).
 pub struct Helmholtz;
@@ -41,6 +43,7 @@ impl<const D: usize> Form<D, 2> for Helmholtz {
 
 impl<const D: usize> Form<D, 2> for Absorbing {
     const COEFFICIENTS: usize = 3;
+    const SURFACE: bool = true;
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, 2>) -> Density<D, 2> {
@@ -56,3 +59,9 @@ impl<const D: usize> Form<D, 2> for Absorbing {
         density
     }
 }
+
+/// Kernels by dimension.
+pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 2, _>(Helmholtz), &Nonlinear(Absorbing))
+    .form(&Nonlinear::<2, 2, _>(Helmholtz), &Nonlinear(Absorbing))
+    .form(&Nonlinear::<3, 2, _>(Helmholtz), &Nonlinear(Absorbing));

@@ -4,9 +4,12 @@
 //! `R(u) du/dt = D lap u` with `R = 1 + (1 - phi)/phi rho_s k n u^(n - 1)`, solved as a conservation law:
 //! `d/dt (u + beta u^n) = div(D grad u)` with `beta = (1 - phi)/phi rho_s k`, whose storage is conserved
 //! exactly. As there, `u` is shifted by 1e-6 inside the power, which keeps the slope finite at zero.
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, vector};
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use super::transient_diffusion::ScalarSurface;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::{Lanes, vector};
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Coefficients: diffusivity `D` (m2/s), sorption factor `beta`, Freundlich exponent `n`.
 pub struct DiffusionSorption;
@@ -63,3 +66,9 @@ impl<const D: usize> Form<D, 1> for DiffusionSorption {
         Density { flux: [vector(|d| point.coefficients[0] * trial.gradient[d])], ..Density::ZERO }
     }
 }
+
+/// Kernels by dimension.
+pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<3, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface));

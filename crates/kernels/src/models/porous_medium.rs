@@ -4,9 +4,12 @@
 //! The flux is the gradient of `Phi(u) = int_0^u k` (Kirchhoff's transformation), interpolated at the nodes,
 //! and the storage is lumped: on cells without obtuse angles the scheme is then monotone with implicit
 //! Euler, so that u keeps its sign (Eymard, Gallouet, Herbin, Handbook of Numerical Analysis VII (2000)).
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::Lanes;
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use super::transient_diffusion::ScalarSurface;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::Lanes;
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Power law. Coefficients: exponent `m` (uniform), source `f`.
 pub struct PowerLaw;
@@ -73,3 +76,15 @@ degenerate!(
         (u.apply(|u| low * u.min(threshold) + high * (u - threshold).max(0.0)), slope)
     }
 );
+
+/// Kernels of the power law.
+pub static POWER_LAW: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(PowerLaw), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 1, _>(PowerLaw), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<3, 1, _>(PowerLaw), &Nonlinear(ScalarSurface));
+
+/// Kernels of Stefan's problem.
+pub static STEFAN: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(Stefan), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 1, _>(Stefan), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<3, 1, _>(Stefan), &Nonlinear(ScalarSurface));

@@ -4,9 +4,11 @@
 //! `K grad u . n = q + h (u_ambient - u)` on the rest. In weak form, for every test function v:
 //!
 //! `int K grad u . grad v + c u v dx + int h u v ds = int f v dx + int (q + h u_ambient) v ds`.
-use crate::fem::Values;
-use crate::fem::lanes::{Lanes, dot};
-use crate::fem::weak_form::{Point, Shape, WeakForm};
+use super::Forms;
+use crate::Values;
+use crate::lanes::{Lanes, dot};
+use crate::linear::Linear;
+use crate::weak_form::{LinearKernel, Point, Shape, WeakForm};
 
 /// Volume form with a scalar conductivity. Coefficients: `k` (W/(m K) for heat), reaction `c`
 /// (W/(m3 K)), source `f` (W/m3).
@@ -66,6 +68,7 @@ pub struct Surface;
 
 impl<const D: usize> WeakForm<D, 1> for Surface {
     const COEFFICIENTS: usize = 3;
+    const SURFACE: bool = true;
 
     #[inline(always)]
     fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; 1]; 1] {
@@ -77,3 +80,15 @@ impl<const D: usize> WeakForm<D, 1> for Surface {
         [(point.coefficients[0] + point.coefficients[2]) * test.value]
     }
 }
+
+/// Kernels for a scalar conductivity.
+pub static ISOTROPIC: Forms<dyn LinearKernel> = Forms::NONE
+    .linear(&Linear::<1, 1, _>(Isotropic), &Linear(Surface))
+    .linear(&Linear::<2, 1, _>(Isotropic), &Linear(Surface))
+    .linear(&Linear::<3, 1, _>(Isotropic), &Linear(Surface));
+
+/// Kernels for a conductivity tensor.
+pub static ANISOTROPIC: Forms<dyn LinearKernel> = Forms::NONE
+    .linear(&Linear::<1, 1, _>(Anisotropic), &Linear(Surface))
+    .linear(&Linear::<2, 1, _>(Anisotropic), &Linear(Surface))
+    .linear(&Linear::<3, 1, _>(Anisotropic), &Linear(Surface));

@@ -1,4 +1,5 @@
 //! What a nonlinear or time-dependent model says at a quadrature point, eight cells at a time.
+use super::job::{Job, Part};
 use super::lanes::Lanes;
 use super::weak_form::{Point, Shape};
 
@@ -50,8 +51,11 @@ pub trait Form<const D: usize, const C: usize>: Sync {
     const SOURCES: [[bool; C]; C] = [[true; C]; C];
     /// The same for fluxes.
     const FLUXES: [[bool; C]; C] = [[true; C]; C];
-    /// Whether the form reads [`Point::position`].
-    const POSITION: bool = false;
+    /// Whether the first coordinate is the radius of a body of revolution: integrals then go around the axis, with the
+    /// measure `2 pi r`, and [`Point::position`] is known.
+    const AXISYMMETRIC: bool = false;
+    /// Whether this is a form on facets: of so little work that one kernel serves all elements.
+    const SURFACE: bool = false;
     /// Whether gradients are those of the interpolated [`Form::potential`] instead of the field's own.
     const POTENTIAL: bool = false;
 
@@ -61,12 +65,6 @@ pub trait Form<const D: usize, const C: usize>: Sync {
     const HISTORY: usize = 0;
     /// Numbers that [`Form::prepare`] keeps at a quadrature point.
     const LOCAL: usize = 0;
-
-    /// Factor of the measure, such as `2 pi r` for axisymmetric problems.
-    #[inline(always)]
-    fn measure(&self, _point: &Point<D>) -> Lanes {
-        Lanes::splat(1.0)
-    }
 
     /// Computes once at a point what residual and slope read from [`Point::local`]: the integration of
     /// internal variables over the step.
@@ -107,4 +105,37 @@ pub trait Form<const D: usize, const C: usize>: Sync {
 
     /// Derivative of the residual in the direction `trial e_j`.
     fn slope(&self, point: &Point<D>, state: &State<D, C>, trial: &Shape<D>, j: usize) -> Density<D, C>;
+}
+
+/// The kernels of a [`Form`] in some dimension, for every element.
+pub trait FormKernel: Sync {
+    /// Unknowns at a node.
+    fn components(&self) -> usize;
+
+    /// Coefficients at a point.
+    fn coefficients(&self) -> usize;
+
+    /// What [`FormKernel::add`] does on a machine without the vector instructions that it is compiled for: the same to
+    /// rounding.
+    ///
+    /// # Panics
+    /// As [`FormKernel::add`].
+    fn add_portably(&self, job: &Job, part: Part);
+
+    /// Internal variables at a quadrature point, see [`Form::HISTORY`].
+    fn history(&self) -> usize;
+
+    /// Adds `parts.storage * storage + parts.residual * residual` at the job's state to the load, and the derivative to
+    /// the matrix without rows and columns of prescribed unknowns.
+    ///
+    /// # Panics
+    /// When the job has no state, or its arrays do not fit together.
+    fn add(&self, job: &Job, part: Part);
+
+    /// The internal variables of the job's entities at the end of the step, `next[entity, point, variable]`, as
+    /// [`Form::update`] gives them at the job's state. Forms without any do nothing.
+    ///
+    /// # Panics
+    /// As [`FormKernel::add`].
+    fn update(&self, job: &Job, next: &mut [f64]);
 }

@@ -11,10 +11,11 @@
 //! update (Simo and Taylor, CMAME 48 (1985)).
 mod flow;
 
-use super::elasticity::circumference;
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, vector};
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::{Lanes, vector};
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 use flow::{Flow, Increment};
 
 /// Volume form. Coefficients: bulk modulus, shear modulus, thermal stress `3 kappa alpha (T - T0)` (Pa);
@@ -111,14 +112,9 @@ impl<const AXISYMMETRIC: bool> Viscoplasticity<AXISYMMETRIC> {
 
 impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 10 + D;
-    const POSITION: bool = AXISYMMETRIC;
+    const AXISYMMETRIC: bool = AXISYMMETRIC;
     const HISTORY: usize = WIDTH;
     const LOCAL: usize = FACTORS + 4;
-
-    #[inline(always)]
-    fn measure(&self, point: &Point<D>) -> Lanes {
-        circumference::<D, AXISYMMETRIC>(point)
-    }
 
     #[inline(always)]
     fn prepare(&self, point: &Point<D>, state: &State<D, D>, local: &mut [Lanes]) {
@@ -227,12 +223,8 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AX
 
 impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Surface<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 2 + D;
-    const POSITION: bool = AXISYMMETRIC;
-
-    #[inline(always)]
-    fn measure(&self, point: &Point<D>) -> Lanes {
-        circumference::<D, AXISYMMETRIC>(point)
-    }
+    const SURFACE: bool = true;
+    const AXISYMMETRIC: bool = AXISYMMETRIC;
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, D>) -> Density<D, D> {
@@ -251,3 +243,12 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Surface<AXISYMMETR
         Density { source: vector(|i| along * point.normal[i]), ..Density::ZERO }
     }
 }
+
+/// Kernels in two (plane strain) and three dimensions.
+pub static SOLID: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<2, 2, _>(Viscoplasticity::<false>), &Nonlinear(Surface::<false>))
+    .form(&Nonlinear::<3, 3, _>(Viscoplasticity::<false>), &Nonlinear(Surface::<false>));
+
+/// Kernels for bodies of revolution.
+pub static AXISYMMETRIC: Forms<dyn FormKernel> =
+    Forms::NONE.form(&Nonlinear::<2, 2, _>(Viscoplasticity::<true>), &Nonlinear(Surface::<true>));

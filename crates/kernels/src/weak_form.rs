@@ -1,5 +1,6 @@
 //! What a model says at a quadrature point, eight cells at a time.
-use super::assembly::Values;
+use super::Values;
+use super::job::{Job, Part};
 use super::lanes::Lanes;
 
 /// A basis function at a quadrature point.
@@ -15,7 +16,7 @@ pub struct Shape<const D: usize> {
 pub struct Point<'a, const D: usize> {
     /// The form's coefficients, in its own order.
     pub coefficients: &'a [Lanes],
-    /// Position in metres (only where [`WeakForm::POSITION`] asks for it).
+    /// Position in metres (only where [`WeakForm::AXISYMMETRIC`] asks for it).
     pub position: [Lanes; D],
     /// Outward unit normal (on facets only).
     pub normal: [Lanes; D],
@@ -40,14 +41,11 @@ pub trait WeakForm<const D: usize, const C: usize>: Sync {
     const COEFFICIENTS: usize;
     /// Whether `tangent(test, trial)` is the transpose of `tangent(trial, test)`.
     const SYMMETRIC: bool = true;
-    /// Whether the form reads [`Point::position`].
-    const POSITION: bool = false;
-
-    /// Factor of the measure, such as `2 pi r` for axisymmetric problems.
-    #[inline(always)]
-    fn measure(&self, _point: &Point<D>) -> Lanes {
-        Lanes::splat(1.0)
-    }
+    /// Whether the first coordinate is the radius of a body of revolution: integrals then go around the axis, with the
+    /// measure `2 pi r`, and [`Point::position`] is known.
+    const AXISYMMETRIC: bool = false;
+    /// Whether this is a form on facets: of so little work that one kernel serves all elements.
+    const SURFACE: bool = false;
 
     /// Whether the bilinear form of these coefficients is the same at all points of a cell on which gradients are
     /// constant; one point then stands for all.
@@ -60,4 +58,28 @@ pub trait WeakForm<const D: usize, const C: usize>: Sync {
 
     /// The linear form for `test e_i`, at `[i]`.
     fn load(&self, point: &Point<D>, test: &Shape<D>) -> [Lanes; C];
+}
+
+/// The kernels of a [`WeakForm`] in some dimension, for every element.
+pub trait LinearKernel: Sync {
+    /// Unknowns at a node.
+    fn components(&self) -> usize;
+
+    /// Coefficients at a point.
+    fn coefficients(&self) -> usize;
+
+    /// What [`LinearKernel::add`] does on a machine without the vector instructions that it is compiled for: the same to
+    /// rounding.
+    ///
+    /// # Panics
+    /// As [`LinearKernel::add`].
+    fn add_portably(&self, job: &Job, part: Part);
+
+    /// Adds the integral of the job to load and matrix. Prescribed unknowns are eliminated symmetrically: their rows
+    /// and columns are left out and their values moved to the load. From the load the image of the job's state under
+    /// the bilinear form is subtracted.
+    ///
+    /// # Panics
+    /// When the job's arrays do not fit together.
+    fn add(&self, job: &Job, part: Part);
 }

@@ -5,9 +5,11 @@
 //! "do nothing" outflow `mu du/dn = p n` (Heywood, Rannacher, Turek, IJNMF 22 (1996)). The components are
 //! the velocities and then the pressure; the continuity equation is negated, which makes Stokes' problem
 //! symmetric.
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, dot, vector};
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::{Lanes, dot, vector};
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Volume form. Coefficients: density `rho` (kg/m3), viscosity `mu` (Pa s), body force `f` (`D` entries, N/m3).
 pub struct NavierStokes;
@@ -114,6 +116,7 @@ macro_rules! in_dimension {
 
         impl Form<$d, $c> for Traction {
             const COEFFICIENTS: usize = $d + 1;
+            const SURFACE: bool = true;
             const DEGREES: [bool; 2] = [false, true];
 
             #[inline(always)]
@@ -136,3 +139,8 @@ macro_rules! in_dimension {
 
 in_dimension!(2, 3);
 in_dimension!(3, 4);
+
+/// Kernels by dimension.
+pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<2, 3, _>(NavierStokes), &Nonlinear(Traction))
+    .form(&Nonlinear::<3, 4, _>(NavierStokes), &Nonlinear(Traction));

@@ -8,9 +8,12 @@
 //! Iterative Solvers*, 2nd ed. (2014), eq. 6.44): the least that keeps P1 free of oscillations in one
 //! dimension, and nothing where the mesh resolves the solution, so that P2 keeps its order. The length h
 //! along b comes from the metric `G = 4 J^-T J^-1` of the cell: `2 |b|/h = (b . G b)^(1/2)`.
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, dot, vector};
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use super::transient_diffusion::ScalarSurface;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::{Lanes, dot, vector};
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Coefficients: diffusivity `k` (m2/s), velocity `b` (`D` entries, m/s), reaction `c` (1/s), source `f`.
 pub struct AdvectionDiffusion;
@@ -80,3 +83,9 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
         Density { source: [transport], flux: [vector(|d| k[0] * trial.gradient[d] + along[d] * transport)] }
     }
 }
+
+/// Kernels by dimension.
+pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<3, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface));

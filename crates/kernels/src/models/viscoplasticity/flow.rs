@@ -1,5 +1,5 @@
 //! The scalar equation of viscoplastic flow at a point: how much plastic strain a step brings.
-use crate::fem::lanes::{LANES, Lanes};
+use crate::lanes::{LANES, Lanes};
 
 /// The equation for the increment of p over a step, of eight points at a time.
 pub(super) struct Flow {

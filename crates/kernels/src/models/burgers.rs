@@ -1,10 +1,23 @@
 //! `burgers`: `du/dt + u . grad u - div(nu grad u) = f` for a velocity u with one component a dimension.
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::dot;
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use super::transient_diffusion::ScalarSurface;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::{Lanes, dot, vector};
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Coefficients: viscosity `nu` (m2/s), source `f` (`D` entries).
 pub struct Burgers;
+
+/// A multiple of a tensor; a loop for the reason that [`vector`] gives.
+#[inline(always)]
+fn scaled<const D: usize>(factor: Lanes, tensor: &[[Lanes; D]; D]) -> [[Lanes; D]; D] {
+    let mut result = *tensor;
+    for row in &mut result {
+        *row = vector(|d| factor * row[d]);
+    }
+    result
+}
 
 impl<const D: usize> Form<D, D> for Burgers {
     const COEFFICIENTS: usize = D + 1;
@@ -25,8 +38,8 @@ impl<const D: usize> Form<D, D> for Burgers {
     fn residual(&self, point: &Point<D>, state: &State<D, D>) -> Density<D, D> {
         let k = point.coefficients;
         Density {
-            source: std::array::from_fn(|i| dot(&state.value, &state.gradient[i]) - k[1 + i]),
-            flux: std::array::from_fn(|i| state.gradient[i].map(|g| k[0] * g)),
+            source: vector(|i| dot(&state.value, &state.gradient[i]) - k[1 + i]),
+            flux: scaled(k[0], &state.gradient),
         }
     }
 
@@ -37,21 +50,22 @@ impl<const D: usize> Form<D, D> for Burgers {
             density.source[i] = state.gradient[i][j] * trial.value;
         }
         density.source[j] += dot(&state.value, &trial.gradient);
-        density.flux[j] = trial.gradient.map(|g| point.coefficients[0] * g);
+        density.flux[j] = vector(|d| point.coefficients[0] * trial.gradient[d]);
         density
     }
 }
 
 /// Natural conditions: inward flux of momentum (`D` entries). For one dimension see
-/// [`ScalarSurface`](super::transient_diffusion::ScalarSurface).
+/// [`ScalarSurface`].
 pub struct Natural;
 
 impl<const D: usize> Form<D, D> for Natural {
     const COEFFICIENTS: usize = D;
+    const SURFACE: bool = true;
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, _: &State<D, D>) -> Density<D, D> {
-        Density { source: std::array::from_fn(|i| -point.coefficients[i]), ..Density::ZERO }
+        Density { source: vector(|i| -point.coefficients[i]), ..Density::ZERO }
     }
 
     #[inline(always)]
@@ -59,3 +73,9 @@ impl<const D: usize> Form<D, D> for Natural {
         Density::ZERO
     }
 }
+
+/// Kernels by dimension.
+pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(Burgers), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 2, _>(Burgers), &Nonlinear(Natural))
+    .form(&Nonlinear::<3, 3, _>(Burgers), &Nonlinear(Natural));

@@ -10,10 +10,11 @@
 //!
 //! (Zienkiewicz and Taylor, *The Finite Element Method*, vol. 1, chapter 2). Plane strain, plane
 //! stress and axisymmetric problems differ in `lambda` and `s` only, and in the hoop strain `u_r / r`.
-use crate::fem::Values;
-use crate::fem::lanes::{Lanes, dot};
-use crate::fem::weak_form::{Point, Shape, WeakForm};
-use std::f64::consts::PI;
+use super::Forms;
+use crate::Values;
+use crate::lanes::{Lanes, dot};
+use crate::linear::Linear;
+use crate::weak_form::{LinearKernel, Point, Shape, WeakForm};
 
 /// Volume form. Coefficients: `lambda`, `mu`, `s` (Pa) and the body force (N/m3, one a dimension).
 /// With `AXISYMMETRIC` the first coordinate is the radius and integrals go around the axis.
@@ -33,15 +34,10 @@ impl<const AXISYMMETRIC: bool> Solid<AXISYMMETRIC> {
 
 impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Solid<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 3 + D;
-    const POSITION: bool = AXISYMMETRIC;
+    const AXISYMMETRIC: bool = AXISYMMETRIC;
 
     fn is_constant(coefficients: &[Values]) -> bool {
         !AXISYMMETRIC && !coefficients[..2].iter().any(Values::is_by_point)
-    }
-
-    #[inline(always)]
-    fn measure(&self, point: &Point<D>) -> Lanes {
-        circumference::<D, AXISYMMETRIC>(point)
     }
 
     #[inline(always)]
@@ -76,24 +72,14 @@ impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Solid<AXISYMME
     }
 }
 
-/// Length of the circle that a point stands for in a body of revolution; 1 otherwise.
-#[inline(always)]
-pub(super) fn circumference<const D: usize, const AXISYMMETRIC: bool>(point: &Point<D>) -> Lanes {
-    if AXISYMMETRIC { point.position[0] * (2.0 * PI) } else { Lanes::splat(1.0) }
-}
-
 /// Boundary form. Coefficients: pressure `p` (Pa, compression positive), foundation `k` (Pa/m) and
 /// the traction (Pa, one a dimension).
 pub struct Surface<const AXISYMMETRIC: bool>;
 
 impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, D> for Surface<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 2 + D;
-    const POSITION: bool = AXISYMMETRIC;
-
-    #[inline(always)]
-    fn measure(&self, point: &Point<D>) -> Lanes {
-        circumference::<D, AXISYMMETRIC>(point)
-    }
+    const SURFACE: bool = true;
+    const AXISYMMETRIC: bool = AXISYMMETRIC;
 
     #[inline(always)]
     fn tangent(&self, point: &Point<D>, test: &Shape<D>, trial: &Shape<D>) -> [[Lanes; D]; D] {
@@ -146,3 +132,13 @@ pub fn thermal_modulus(reduction: Reduction, young: f64, poisson: f64) -> f64 {
         Reduction::Bar => young,
     }
 }
+
+/// Kernels in one, two (plane) and three dimensions.
+pub static SOLID: Forms<dyn LinearKernel> = Forms::NONE
+    .linear(&Linear::<1, 1, _>(Solid::<false>), &Linear(Surface::<false>))
+    .linear(&Linear::<2, 2, _>(Solid::<false>), &Linear(Surface::<false>))
+    .linear(&Linear::<3, 3, _>(Solid::<false>), &Linear(Surface::<false>));
+
+/// Kernels for bodies of revolution.
+pub static AXISYMMETRIC: Forms<dyn LinearKernel> =
+    Forms::NONE.linear(&Linear::<2, 2, _>(Solid::<true>), &Linear(Surface::<true>));

@@ -1,8 +1,10 @@
 //! `diffusion` in time: `capacity du/dt - div(K grad u) + c u = f`, and the boundary form that all scalar
 //! models share.
-use crate::fem::form::{Density, Form, State};
-use crate::fem::lanes::{Lanes, vector};
-use crate::fem::weak_form::{Point, Shape};
+use super::Forms;
+use crate::form::{Density, Form, FormKernel, State};
+use crate::lanes::{Lanes, vector};
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{Point, Shape};
 
 /// Volume form with a scalar or tensor conductivity. Coefficients: `K` row by row (one entry, or `D * D`
 /// when `ANISOTROPIC`), reaction `c`, source `f`, capacity (J/(m3 K) for heat).
@@ -70,6 +72,7 @@ pub struct ScalarSurface;
 
 impl<const D: usize> Form<D, 1> for ScalarSurface {
     const COEFFICIENTS: usize = 3;
+    const SURFACE: bool = true;
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
@@ -82,3 +85,15 @@ impl<const D: usize> Form<D, 1> for ScalarSurface {
         Density { source: [point.coefficients[1] * trial.value], ..Density::ZERO }
     }
 }
+
+/// Kernels for a scalar conductivity.
+pub static ISOTROPIC: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<false>), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<false>), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<false>), &Nonlinear(ScalarSurface));
+
+/// Kernels for a conductivity tensor.
+pub static ANISOTROPIC: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<true>), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<true>), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<true>), &Nonlinear(ScalarSurface));

@@ -1,0 +1,73 @@
+//! The models: what each says at a quadrature point, one file a model.
+//!
+//! A model's file states its equation, the forms in volume and on the boundary with their coefficients in order, and the
+//! kernels of those forms by dimension. Units, signs and conditions as decks name them stand in the program's `physics`.
+pub mod advection_diffusion;
+pub mod burgers;
+pub mod diffusion;
+pub mod diffusion_sorption;
+pub mod elasticity;
+pub mod helmholtz;
+pub mod navier_stokes;
+pub mod porous_medium;
+pub mod transient_diffusion;
+pub mod viscoplasticity;
+
+use crate::form::{Form, FormKernel};
+use crate::linear::Linear;
+use crate::nonlinear::Nonlinear;
+use crate::weak_form::{LinearKernel, WeakForm};
+
+/// The kernels of a model's forms in volume and on the boundary, by dimension; `K` is [`LinearKernel`] or
+/// [`FormKernel`].
+///
+/// These stand in statics: the code of a kernel is generated where its vtable is made, which for a static is this crate.
+pub struct Forms<K: ?Sized + 'static> {
+    by_dimension: [Option<(&'static K, &'static K)>; 3],
+}
+
+impl<K: ?Sized> Forms<K> {
+    /// Of no dimension.
+    const NONE: Self = Self { by_dimension: [None; 3] };
+
+    /// These and those of one more dimension.
+    const fn and(mut self, dimension: usize, volume: &'static K, boundary: &'static K) -> Self {
+        self.by_dimension[dimension - 1] = Some((volume, boundary));
+        self
+    }
+
+    /// The dimensions that the model exists in.
+    pub fn dimensions(&self) -> impl Iterator<Item = usize> {
+        (1..=3).filter(|d| self.by_dimension[d - 1].is_some())
+    }
+
+    /// The kernels in volume and on the boundary.
+    ///
+    /// # Panics
+    /// When the model does not exist in that dimension, which decks are checked for.
+    pub fn of(&self, dimension: usize) -> (&'static K, &'static K) {
+        self.by_dimension[dimension - 1].expect("a model that exists in this dimension")
+    }
+}
+
+impl Forms<dyn LinearKernel> {
+    /// These and linear forms in `D` dimensions for `C` unknowns at a node.
+    const fn linear<const D: usize, const C: usize, V: WeakForm<D, C>, B: WeakForm<D, C>>(
+        self,
+        volume: &'static Linear<D, C, V>,
+        boundary: &'static Linear<D, C, B>,
+    ) -> Self {
+        self.and(D, volume, boundary)
+    }
+}
+
+impl Forms<dyn FormKernel> {
+    /// These and forms in `D` dimensions for `C` unknowns at a node.
+    const fn form<const D: usize, const C: usize, V: Form<D, C>, B: Form<D, C>>(
+        self,
+        volume: &'static Nonlinear<D, C, V>,
+        boundary: &'static Nonlinear<D, C, B>,
+    ) -> Self {
+        self.and(D, volume, boundary)
+    }
+}
