@@ -21,7 +21,7 @@ MPIRUN := mpirun -n $(RANKS) $(TESSERA)
 PLOT := .venv/bin/tessera-plot
 PYTHON := .venv/bin/python
 
-.PHONY: help setup build demo pictures test bench soak doc clean blade blade-fine blade-finer meshes
+.PHONY: help setup build demo pictures test lint bench soak doc clean blade blade-fine blade-finer meshes sizes build-times
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
@@ -29,15 +29,24 @@ help:  ## this list
 setup:  ## check what is needed and install what is missing (GMSH=yes: Gmsh too)
 	@.ci/setup $(if $(GMSH),--gmsh)
 
+# The compiler says nothing for minutes when it comes to the large crates.
 build: setup  ## the program, target/release/tessera
+	@[ -e $(TESSERA) ] || echo "compiling Tessera and about 200 crates that it uses, once: BUILD_TIME on two cores; the last lines, tessera-kernels and tessera, take half of it"
 	@cargo build --release
+	@[ -z "$(filter demo,$(MAKECMDGOALS))" ] || echo
 
 demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict, repair; pictures in out/
-	rm -f $(OUT)/dataset.h5          # a campaign would go on with it
+	@echo "The demo: a cooled turbine blade on $(RANKS) ranks, about a minute; results and pictures come to $(OUT)/"
+	@rm -f $(OUT)/dataset.h5          # a campaign would go on with it
+	@echo "1 of 5: temperature and stress of one blade (a few seconds)"
 	$(MPIRUN) run $(DEMO) --output $(OUT)
+	@echo "2 of 5: the same for 24 blades over six parameters (a few seconds)"
 	$(MPIRUN) campaign $(DEMO) --output $(OUT) --set campaign.samples=24
+	@echo "3 of 5: a reduced model from these (about ten seconds)"
 	$(MPIRUN) train $(DEMO) --output $(OUT)
+	@echo "4 of 5: eight other blades from the reduced model, repaired and compared with full solutions (about ten seconds)"
 	$(MPIRUN) predict $(OUT)/model.h5 --output $(OUT) --samples 8 --truth --constraint conservation
+	@echo "5 of 5: pictures (about twenty seconds)"
 	@$(MAKE) --no-print-directory pictures
 
 pictures:  ## the pictures of the demo again
@@ -56,8 +65,18 @@ pictures:  ## the pictures of the demo again
 test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints, Python
 	cargo fmt --all --check
 	cargo test --release --workspace --no-fail-fast
-	cargo clippy --release --workspace --all-targets -- -D warnings
+	.ci/sizes --check
+	@$(MAKE) --no-print-directory lint
 	$(PYTHON) -m pytest -q postprocess
+
+lint:  ## clippy, warnings are errors
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+sizes: build  ## machine code by crate, and the largest kernels (LARGEST=10)
+	@.ci/sizes
+
+build-times: setup  ## processor and wall time of builds, from nothing and after changes (about 15 minutes)
+	@.ci/build-times
 
 bench: build  ## comparisons and scaling; tables of ratios
 	cargo bench --workspace

@@ -1,14 +1,9 @@
-//! What the integration tests share. An MPI test file (with `harness = false` in `Cargo.toml`) ends with
+//! What the tests under MPI share. A capability is a module of `tests/mpi` with
 //! ```ignore
-//! mod common;
-//! fn main() -> std::process::ExitCode {
-//!     common::mpi_main(&[1, 2, 3, 4], &[("name", test_function)])
-//! }
+//! pub const SUITES: &[Suite] = &[Suite { ranks: &[1, 2, 3, 4], tests: &[("name", test_function)] }];
 //! ```
 //! where `fn test_function(comm: &tessera::parallel::Comm)` panics to fail. PETSc is initialised.
-#![allow(dead_code)]
-
-pub mod mpi_harness;
+pub mod decks;
 
 use mpi::traits::Communicator;
 use std::process::ExitCode;
@@ -17,13 +12,30 @@ use tessera::parallel::Comm;
 /// A test: panics to fail.
 pub type Test = (&'static str, fn(&Comm));
 
-/// Runs the tests under `mpirun` with each of the rank counts; see [`mpi_harness`].
-pub fn mpi_main(ranks: &[usize], tests: &'static [Test]) -> ExitCode {
-    let names: Vec<&str> = tests.iter().map(|t| t.0).collect();
-    mpi_harness::main(ranks, &names, &|world, run| {
+/// Tests of a capability that run on the same numbers of ranks.
+pub struct Suite {
+    /// How many ranks.
+    pub ranks: &'static [usize],
+    /// What runs.
+    pub tests: &'static [Test],
+}
+
+/// Runs the suites of all capabilities under `mpirun`; see [`mpi_harness`].
+pub fn mpi_main(capabilities: &[(&'static str, &'static [Suite])]) -> ExitCode {
+    let all: Vec<(&str, &Suite)> = capabilities
+        .iter()
+        .flat_map(|&(name, suites)| suites.iter().map(move |suite| (name, suite)))
+        .collect();
+    let named = |&(name, suite): &(&'static str, &'static Suite)| mpi_harness::Suite {
+        name,
+        ranks: suite.ranks,
+        tests: suite.tests.iter().map(|test| test.0.to_string()).collect(),
+    };
+    let suites: Vec<mpi_harness::Suite> = all.iter().map(named).collect();
+    mpi_harness::main(&suites, &|suite, world, run| {
         let petsc = petsc_rs::Petsc::initialize(world, &[]).expect("PETSc starts");
         let comm = Comm::new(world.duplicate());
-        run(&|i| tests[i].1(&comm));
+        run(&|test| all[suite].1.tests[test].1(&comm));
         drop(petsc);
     })
 }

@@ -1,5 +1,5 @@
 //! Running the program in a folder, and comparing what it wrote.
-use super::mpirun::mpirun;
+use mpi_harness::mpirun;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

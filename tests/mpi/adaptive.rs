@@ -1,17 +1,15 @@
 //! Adaptive designs: weak greedy sampling inside a campaign, on one to four ranks.
-mod common;
 
-use common::with_folder;
+use crate::common::{Suite, with_folder};
+use crate::common::decks::{deck_in, quiet};
 use mpi::topology::SimpleCommunicator;
 use std::path::Path;
-use std::process::ExitCode;
 use tessera::campaign::{Adaptive, Design, Selection, campaign_samples, design_samples};
 use tessera::deck::Deck;
 use tessera::drivers::run::RunOptions;
 use tessera::drivers::{campaign, output, train};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::report::Level;
 use tessera::rom::theta::Inputs;
 use tessera::rom::{Model, Offline, Training, energy_error};
 use tessera::solver::Simulation;
@@ -51,18 +49,7 @@ method = "direct"
 "#;
 
 fn deck(folder: &Path, overrides: &[&str]) -> Deck {
-    parse(DECK, folder, overrides)
-}
-
-fn parse(text: &str, folder: &Path, overrides: &[&str]) -> Deck {
-    let list: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
-    let mut deck = Deck::parse(text, "test.toml", &list).unwrap_or_else(|e| panic!("{e}"));
-    deck.output.directory = folder.to_path_buf();
-    deck
-}
-
-fn quiet() -> RunOptions {
-    RunOptions { level: Level::Quiet, ..RunOptions::default() }
+    deck_in(folder, DECK, overrides)
 }
 
 fn dataset<T>(comm: &Comm, folder: &Path, read: impl FnOnce(&DatasetFile) -> T) -> T {
@@ -104,7 +91,7 @@ fn beats_a_fixed_design(comm: &Comm) {
         assert!(history[..3].iter().all(|e| e.is_nan()) && history[3..].iter().all(|e| *e > 0.0));
         assert!(history[14] < 0.1 * history[3], "{history:?}");
         let text = DECK.replace("\"adaptive\"", "\"sobol\"").replace("adaptive = {", "# {");
-        let sobol = parse(&text, &folder.join("sobol"), &[]);
+        let sobol = deck_in(&folder.join("sobol"), &text, &[]);
         campaign::run(comm, &sobol, &quiet()).unwrap();
         train::run(comm, &sobol, &[], &quiet()).unwrap();
         let ((a, b), (c, d)) = (worst(comm, &adaptive), worst(comm, &sobol));
@@ -198,14 +185,12 @@ fn cannot_be_divided(comm: &Comm) {
     });
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("beats_a_fixed_design", beats_a_fixed_design),
             ("stops_at_the_tolerance", stops_at_the_tolerance),
             ("goes_on_with_the_same_choices", goes_on_with_the_same_choices),
             ("cannot_be_divided", cannot_be_divided),
         ],
-    )
-}
+}];

@@ -1,9 +1,8 @@
 //! Campaigns in groups of ranks: whatever the groups, the dataset is the same.
-mod common;
 
-use common::with_folder;
+use crate::common::{Suite, with_folder};
+use crate::common::decks::{deck_in, quiet};
 use std::path::Path;
-use std::process::ExitCode;
 use tessera::campaign::{Campaign, Groups, HandOut, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::{campaign, output, run::RunOptions};
@@ -56,14 +55,11 @@ tolerance = 1e-12
 "#;
 
 fn deck(folder: &Path, overrides: &[&str]) -> Deck {
-    let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
-    let mut deck = Deck::parse(DECK, "test.toml", &overrides).unwrap_or_else(|e| panic!("{e}"));
-    deck.output.directory = folder.into();
-    deck
+    deck_in(folder, DECK, overrides)
 }
 
 fn solve(comm: &Comm, deck: &Deck) -> tessera::Result<()> {
-    campaign::run(comm, deck, &RunOptions { level: Level::Quiet, ..RunOptions::default() })
+    campaign::run(comm, deck, &quiet())
 }
 
 /// Compares what two datasets hold, sample by sample; relative to the largest number of each.
@@ -99,7 +95,7 @@ fn whatever_the_groups(comm: &Comm) {
         compare(comm, folder, ["all.h5", "default.h5"], 1e-9);
         for part in ["1/2", "2/2"] {
             let part = Some(part.parse().unwrap());
-            let options = RunOptions { level: Level::Quiet, part, ..RunOptions::default() };
+            let options = RunOptions { part, ..quiet() };
             campaign::run(comm, &deck(folder, &["campaign.group_ranks=1"]), &options).unwrap();
         }
         for (k, first) in [(1, 0), (2, 1)] {
@@ -243,7 +239,7 @@ method = "amg"
     }
     let deck = Deck::parse(text, "deck.toml", &[]).unwrap();
     let groups = Groups::new(world, 2);
-    common::with_folder(world, |folder| {
+    with_folder(world, |folder| {
         let selection = Selection::new(&deck, &campaign_samples(world, &deck).unwrap(), None).unwrap();
         let mut simulation = Simulation::new(&groups.comm, &deck).unwrap();
         let provenance = output::provenance(&simulation, &[]);
@@ -279,10 +275,9 @@ method = "amg"
     });
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("whatever_the_groups_the_dataset_is_the_same", whatever_the_groups),
             ("groups_divide_the_ranks", groups_divide_the_ranks),
             ("every_sample_is_handed_out_once", every_sample_once),
@@ -290,5 +285,4 @@ fn main() -> ExitCode {
             ("failures_of_all_groups_are_named", failures_of_all_groups_are_named),
             ("groups_learn_from_one_another", groups_learn_from_one_another),
         ],
-    )
-}
+}];

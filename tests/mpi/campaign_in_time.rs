@@ -1,11 +1,11 @@
 //! Campaigns of problems in time: every sample is what a run of its parameters gives, on one to four ranks.
-mod common;
 
-use common::with_folder;
+use crate::common::{Suite, with_folder};
+use crate::common::decks::{deck_in, quiet};
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::grid::{self, GridOptions};
-use tessera::drivers::{campaign, output, run, run::RunOptions, train};
+use tessera::drivers::{campaign, output, run, train};
 use tessera::fem::grid::Placement;
 use tessera::parallel::Comm;
 use tessera::report::Level;
@@ -24,15 +24,8 @@ const DECK: &str = "title = \"Heat in time\"\n[mesh]\nbox = { cell = \"triangle\
     [[quantity]]\nname = \"mean\"\nkind = \"average\"\nfield = \"u\"\n[solver]\nmethod = \"direct\"\n\
     [campaign]\ndesign = \"list\"\ntable = [[0.2], [1.0], [1.7]]\n";
 
-fn quiet() -> RunOptions {
-    RunOptions { level: Level::Quiet, ..RunOptions::default() }
-}
-
 fn deck(overrides: &[&str], folder: &std::path::Path) -> Deck {
-    let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
-    let mut deck = Deck::parse(DECK, "time", &overrides).unwrap_or_else(|e| panic!("{e}"));
-    deck.output.directory = folder.into();
-    deck
+    deck_in(folder, DECK, overrides)
 }
 
 fn close(found: &[f64], expected: &[f64], tolerance: f64) {
@@ -155,13 +148,11 @@ fn on_a_grid(comm: &Comm) {
     });
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
-            ("samples_are_runs", samples_are_runs as fn(&Comm)),
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
+            ("samples_are_runs", samples_are_runs),
             ("random_fields_and_resuming", random_fields_and_resuming),
             ("on_a_grid", on_a_grid),
         ],
-    )
-}
+}];

@@ -1,9 +1,9 @@
 //! First guesses, summed operators and kept preconditioners give the samples that solves from nothing give, on one to
 //! four ranks.
-mod common;
 
+use crate::common::{Suite, with_folder};
+use crate::common::decks::deck;
 use std::path::Path;
-use std::process::ExitCode;
 use tessera::campaign::guess::Effort;
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::Deck;
@@ -63,11 +63,6 @@ const OFF: [&str; 2] = ["campaign.guess=none", "solver.refresh=always"];
 /// Fields of all samples: this rank's values by field and sample; with how far each sample is.
 type Fields = (Vec<Status>, Vec<(String, Vec<Vec<f64>>)>);
 
-fn deck(text: &str, overrides: &[&str]) -> Deck {
-    let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
-    Deck::parse(text, "test.toml", &overrides).unwrap_or_else(|e| panic!("{e}"))
-}
-
 /// Runs a campaign until `stop` samples are through.
 fn run(comm: &Comm, deck: &Deck, path: &Path, stop: usize) -> Vec<Effort> {
     let samples = campaign_samples(comm, deck).unwrap();
@@ -123,7 +118,7 @@ fn difference(comm: &Comm, a: &Fields, b: &Fields) -> f64 {
 
 /// Solves a deck's campaign with these settings and compares it with everything off.
 fn compare(comm: &Comm, text: &str, settings: &[&[&str]], check: impl Fn(&[&str], &[Effort])) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let off = deck(text, &OFF);
         let path = folder.join("off.h5");
         let efforts = run(comm, &off, &path, usize::MAX);
@@ -250,7 +245,7 @@ fn failed_samples_leave_nothing_behind(comm: &Comm) {
 
 /// A campaign that goes on takes up the samples of its dataset.
 fn resumed_campaign_remembers(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let deck = deck(PLATE, &[]);
         let (whole, parts) = (folder.join("whole.h5"), folder.join("parts.h5"));
         let all = run(comm, &deck, &whole, usize::MAX);
@@ -267,15 +262,13 @@ fn resumed_campaign_remembers(comm: &Comm) {
     });
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("every_choice_gives_the_same_fields", every_choice_gives_the_same_fields),
             ("problems_without_an_affine_expansion", without_an_expansion),
             ("nonlinear_problems", nonlinear_problems),
             ("failed_samples_leave_nothing_behind", failed_samples_leave_nothing_behind),
             ("resumed_campaign_remembers", resumed_campaign_remembers),
         ],
-    )
-}
+}];

@@ -3,8 +3,8 @@
 //! The solution is a smooth function of `s = scale * (x + 2 y + 3 z)`; sources, fluxes, tractions and
 //! ambient values follow from it by hand, so that essential, natural and Robin conditions, reaction
 //! and a conductivity that varies in space all take part.
-mod common;
 
+use crate::common::Suite;
 use tessera::deck::Deck;
 use tessera::parallel::Comm;
 use tessera::solver::Simulation;
@@ -173,9 +173,7 @@ fn elasticity_orders(comm: &Comm) {
     orders(comm, elasticity);
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[2],
-        &[("diffusion_orders", diffusion_orders as fn(&Comm)), ("elasticity_orders", elasticity_orders)],
-    )
-}
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[2],
+    tests: &[("diffusion_orders", diffusion_orders), ("elasticity_orders", elasticity_orders)],
+}];

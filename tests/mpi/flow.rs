@@ -1,6 +1,6 @@
 //! Incompressible flow against exact solutions and published tables.
-mod common;
 
+use crate::common::Suite;
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
 use tessera::physics::quantity::point_value;
@@ -362,31 +362,18 @@ fn ranks_do_not_matter(comm: &Comm) {
 /// Force on the lid and twice a difference of pressures, with 8 x 8 cells.
 const ONE_RANK: [f64; 2] = [0.10747254109874191, -0.1731548271747024];
 
-fn main() -> std::process::ExitCode {
-    /// One rank count is enough where nothing depends on it.
-    macro_rules! on_two_ranks {
-        ($test:ident) => {
-            (stringify!($test), |comm: &Comm| {
-                if comm.size() == 2 {
-                    $test(comm)
-                }
-            })
-        };
-    }
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+/// What does not depend on the ranks runs on two.
+pub const SUITES: &[Suite] = &[
+    Suite {
+        ranks: &[1, 2, 3, 4],
+        tests: &[
             ("ranks_do_not_matter", ranks_do_not_matter),
             ("open_questions_are_named", open_questions_are_named),
-            on_two_ranks!(continuation_takes_over),
-            on_two_ranks!(kovasznay),
-            on_two_ranks!(beltrami),
-            on_two_ranks!(taylor_green_in_space),
-            on_two_ranks!(taylor_green_in_time),
             ("periodic_vortices_on_ranks", periodic_vortices_on_ranks),
-            on_two_ranks!(periodic_vortices_in_space),
-            on_two_ranks!(periodic_vortices_in_time),
-            on_two_ranks!(lid_driven_cavity),
         ],
-    )
-}
+    },
+    Suite {
+        ranks: &[2],
+        tests: &[("continuation_takes_over", continuation_takes_over), ("kovasznay", kovasznay), ("beltrami", beltrami), ("taylor_green_in_space", taylor_green_in_space), ("taylor_green_in_time", taylor_green_in_time), ("periodic_vortices_in_space", periodic_vortices_in_space), ("periodic_vortices_in_time", periodic_vortices_in_time), ("lid_driven_cavity", lid_driven_cavity)],
+    },
+];

@@ -1,19 +1,15 @@
 //! Fields on regular grids: exact where the element is, the same file on any ranks.
-mod common;
 
-use common::with_folder;
+use crate::common::{Suite, with_folder};
+use crate::common::decks::{deck_in, quiet};
 use std::path::Path;
 use tessera::deck::Deck;
 use tessera::drivers::grid::{self, GridOptions};
-use tessera::drivers::{campaign, run, run::RunOptions};
+use tessera::drivers::{campaign, run};
 use tessera::fem::grid::Placement;
 use tessera::parallel::Comm;
 use tessera::report::Level;
 use tessera::storage::{Reader, Slab, Value};
-
-fn quiet() -> RunOptions {
-    RunOptions { level: Level::Quiet, ..RunOptions::default() }
-}
 
 fn options(counts: &str) -> GridOptions {
     GridOptions {
@@ -28,8 +24,7 @@ fn options(counts: &str) -> GridOptions {
 }
 
 fn deck(text: &str, folder: &Path) -> Deck {
-    let mut deck = Deck::parse(text, "grid", &[]).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    deck.output.directory = folder.into();
+    let mut deck = deck_in(folder, text, &[]);
     deck.output.xdmf = false;
     deck
 }
@@ -275,15 +270,13 @@ fn faults(comm: &Comm) {
     });
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
-            ("exact_fields", exact_fields as fn(&Comm)),
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
+            ("exact_fields", exact_fields),
             ("samples_of_a_campaign", samples_of_a_campaign),
             ("regions_and_tensors", regions_and_tensors),
             ("outside_and_ranks", outside_and_ranks),
             ("faults", faults),
         ],
-    )
-}
+}];

@@ -1,10 +1,9 @@
 //! Multigrid that keeps its interpolation from matrix to matrix: the solutions of factorisations, few iterations, and
 //! BoomerAMG again where it does not pay, on one to four ranks.
-mod common;
 
+use crate::common::Suite;
+use crate::common::decks::simulation;
 use petsc_rs::Norm;
-use std::process::ExitCode;
-use tessera::deck::Deck;
 use tessera::parallel::Comm;
 use tessera::solver::{Simulation, StageSolver};
 
@@ -18,10 +17,6 @@ fn flow(mesh: &str, degree: usize, conductivity: &str, method: &str) -> String {
          source = 1.0\n[[physics.boundary]]\nmarker = [\"left\", \"top\"]\nvalue = 0.0\n\
          [solver]\nmethod = \"{method}\"\ntolerance = 1e-10\nrefresh = 1\n"
     )
-}
-
-fn simulation(comm: &Comm, text: &str) -> Simulation {
-    Simulation::new(comm, &Deck::parse(text, "test.toml", &[]).unwrap_or_else(|e| panic!("{e}"))).unwrap()
 }
 
 /// Solves for a sample; the iterations.
@@ -104,13 +99,11 @@ fn other_preconditioners_stay(comm: &Comm) {
     }
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("interpolation_is_kept", interpolation_is_kept),
             ("extreme_contrasts_converge", extreme_contrasts_converge),
             ("other_preconditioners_stay", other_preconditioners_stay),
         ],
-    )
-}
+}];

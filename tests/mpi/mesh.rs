@@ -1,14 +1,13 @@
 //! The distributed mesh is the same on any number of ranks, complete, and well divided.
-mod common;
 
+use crate::common::Suite;
 use std::collections::{BTreeMap, BTreeSet};
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionMethod, PartitionOptions};
 use tessera::parallel::{Comm, Redistribution};
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("boxes_have_their_volume_and_sides", boxes_have_their_volume_and_sides),
             ("canonical_order_is_that_of_the_source", canonical_order_is_that_of_the_source),
             ("every_cell_has_one_owner", every_cell_has_one_owner),
@@ -18,8 +17,7 @@ fn main() -> std::process::ExitCode {
             ("partitions_repeat", partitions_repeat),
             ("bad_boxes_are_refused", bad_boxes_are_refused),
         ],
-    )
-}
+}];
 
 fn source(cell: CellType, cells: &[u64]) -> MeshSource {
     let n = cells.len();

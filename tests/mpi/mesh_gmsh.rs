@@ -1,14 +1,13 @@
 //! Gmsh files of either version, ASCII and binary, give the same mesh; broken ones a clear message.
-mod common;
 
+use crate::common::Suite;
 use std::path::PathBuf;
 use tessera::mesh::{Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::{Comm, Redistribution};
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("all_formats_read_the_same_mesh", all_formats_read_the_same_mesh),
             ("second_order_elements_keep_their_corners", second_order_elements_keep_their_corners),
             (
@@ -19,8 +18,7 @@ fn main() -> std::process::ExitCode {
             ("faults_are_named", faults_are_named),
             ("damaged_files_are_refused", damaged_files_are_refused),
         ],
-    )
-}
+}];
 
 fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/mesh").join(name)

@@ -1,22 +1,20 @@
 //! Mesh files of Tessera's own: what is written on any number of ranks is read on any number.
-mod common;
 
+use crate::common::Suite;
 use std::path::{Path, PathBuf};
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
 use tessera::storage::File;
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("meshes_come_back_as_they_were", meshes_come_back_as_they_were),
             ("other_rank_counts_read_the_same", other_rank_counts_read_the_same),
             ("files_do_not_show_the_ranks", files_do_not_show_the_ranks),
             ("broken_files_are_refused", broken_files_are_refused),
         ],
-    )
-}
+}];
 
 fn from_file(comm: &Comm, path: impl Into<PathBuf>) -> tessera::Result<Mesh> {
     let source = MeshSource::File { path: path.into(), scale: 1.0 };

@@ -1,7 +1,8 @@
 //! The p-multigrid of vector problems of degree 2: interpolation, solutions against the direct solver,
 //! iterations over mesh sizes, changing matrices, and options that win over it.
-mod common;
 
+use crate::common::Suite;
+use crate::common::decks::simulation;
 use petsc_rs::Norm;
 use std::rc::Rc;
 use tessera::deck::{Deck, SolverMethod, SolverOptions};
@@ -35,10 +36,6 @@ fn block(cell: &str, n: usize, method: &str) -> String {
          [[physics.boundary]]\nmarker = \"right\"\nfoundation = 0.1\n",
         vec![n; d]
     )
-}
-
-fn simulation(comm: &Comm, text: &str) -> Simulation {
-    Simulation::new(comm, &Deck::parse(text, "test.toml", &[]).unwrap()).unwrap()
 }
 
 fn parameter(simulation: &Simulation, a: f64) -> Context {
@@ -201,14 +198,12 @@ fn options_of_the_user_win(comm: &Comm) {
     assert!(kind == "hypre" && !options.contains("mg_coarse"), "{kind} {options}");
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("linear_functions_are_interpolated_exactly", linear_functions_are_interpolated_exactly),
             ("solutions_agree_and_iterations_stay_flat", solutions_agree_and_iterations_stay_flat),
             ("coarse_level_follows_the_matrix", coarse_level_follows_the_matrix),
             ("options_of_the_user_win", options_of_the_user_win),
         ],
-    )
-}
+}];

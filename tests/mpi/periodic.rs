@@ -1,17 +1,15 @@
 //! Periodic boxes: the mesh across the seams, orders of convergence, files, ranks, solvers.
-mod common;
 
+use crate::common::{Suite, with_folder};
+use crate::common::decks::{deck, quiet, simulation};
 use mpi::traits::Communicator;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
-use tessera::deck::Deck;
-use tessera::drivers::run::{RunOptions, run};
+use tessera::drivers::run::run;
 use tessera::fem::Space;
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionMethod, PartitionOptions};
 use tessera::parallel::Comm;
-use tessera::report::Level;
-use tessera::solver::Simulation;
 use tessera::storage::Reader;
 
 const METHODS: [PartitionMethod; 2] = [PartitionMethod::PtScotch, PartitionMethod::Simple];
@@ -144,12 +142,8 @@ fn advection_diffusion(cell: &str, dimension: usize, degree: usize, n: usize) ->
     )
 }
 
-fn parse(text: &str) -> Deck {
-    Deck::parse(text, "periodic", &[]).unwrap_or_else(|e| panic!("{e}\n{text}"))
-}
-
 fn quantities(comm: &Comm, text: &str) -> Vec<f64> {
-    let mut simulation = Simulation::new(comm, &parse(text)).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let mut simulation = simulation(comm, text);
     let context = simulation.default_context();
     simulation.solve(&context).unwrap_or_else(|e| panic!("{e}\n{text}"));
     simulation.quantities(&context).unwrap()
@@ -252,9 +246,9 @@ fn channel_between_walls(comm: &Comm) {
 }
 
 fn run_to(comm: &Comm, text: &str, folder: &Path) {
-    let mut deck = parse(text);
+    let mut deck = deck(text, &[]);
     deck.output.directory = folder.into();
-    let options = RunOptions { level: Level::Quiet, ..RunOptions::default() };
+    let options = quiet();
     run(comm, &deck, &options).unwrap_or_else(|e| panic!("{e}\n{text}"));
     comm.barrier();
 }
@@ -273,7 +267,7 @@ fn pulse(cell: &str, dimension: usize, degree: usize) -> String {
 /// Files show the box cut open, the same on all ranks; equal values on both sides of a seam; and what is read back
 /// as a mesh is periodic still.
 fn files_show_the_open_box(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         for (cell, dimension, degree) in [
             ("interval", 1, 2),
             ("triangle", 2, 1),
@@ -329,25 +323,21 @@ fn files_show_the_open_box(comm: &Comm) {
     });
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+/// What does not depend on the ranks runs on two.
+pub const SUITES: &[Suite] = &[
+    Suite {
+        ranks: &[1, 2, 3, 4],
+        tests: &[
             ("ghosts_reach_across_the_seams", ghosts_reach_across_the_seams),
             ("nodes_are_counted_once", nodes_are_counted_once),
             ("ranks_do_not_matter", ranks_do_not_matter),
             ("solvers_agree", solvers_agree),
             ("channel_between_walls", channel_between_walls),
             ("files_show_the_open_box", files_show_the_open_box),
-            ("diffusion_orders", |comm| on_two(comm, diffusion_orders)),
-            ("advection_diffusion_orders", |comm| on_two(comm, advection_diffusion_orders)),
         ],
-    )
-}
-
-/// One rank count is enough where nothing depends on it.
-fn on_two(comm: &Comm, test: fn(&Comm)) {
-    if comm.size() == 2 {
-        test(comm);
-    }
-}
+    },
+    Suite {
+        ranks: &[2],
+        tests: &[("diffusion_orders", diffusion_orders), ("advection_diffusion_orders", advection_diffusion_orders)],
+    },
+];

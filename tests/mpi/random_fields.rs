@@ -1,12 +1,11 @@
 //! Random fields against the covariance that defines them, on any ranks.
-mod common;
 
-use common::with_folder;
+use crate::common::{Suite, with_folder};
+use crate::common::decks::{self};
 use std::f64::consts::PI;
 use tessera::deck::Deck;
-use tessera::drivers::{campaign, run::RunOptions};
+use tessera::drivers::campaign;
 use tessera::parallel::Comm;
-use tessera::report::Level;
 use tessera::solver::Simulation;
 use tessera::storage::{Reader, Value};
 
@@ -22,8 +21,7 @@ fn simulation(comm: &Comm, mesh: &str, random: &str) -> Simulation {
         "[mesh]\nbox = {{ {mesh} }}\n[random.g]\n{random}\n\
          [[physics]]\nmodel = \"diffusion\"\nconductivity = \"exp(g)\"\n{fixed}\n"
     );
-    Simulation::new(comm, &Deck::parse(&text, "random", &[]).unwrap_or_else(|e| panic!("{e}\n{text}")))
-        .unwrap_or_else(|e| panic!("{e}\n{text}"))
+    decks::simulation(comm, &text)
 }
 
 /// What many draws say of the field at some nodes.
@@ -412,7 +410,7 @@ fn in_a_campaign(comm: &Comm) {
             [[quantity]]\nname = \"highest\"\nkind = \"maximum\"\nfield = \"g\"\n[solver]\nmethod = \"direct\"\n";
         let mut deck = Deck::parse(text, "campaign", &[]).unwrap_or_else(|e| panic!("{e}"));
         deck.output.directory = folder.into();
-        let options = RunOptions { level: Level::Quiet, ..RunOptions::default() };
+        let options = decks::quiet();
         campaign::run(comm, &deck, &options).unwrap();
         comm.barrier();
         let reader = Reader::open(&folder.join("dataset.h5")).unwrap();
@@ -533,11 +531,10 @@ fn faults(_: &Comm) {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
-            ("matern_in_each_dimension", matern_in_each_dimension as fn(&Comm)),
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
+            ("matern_in_each_dimension", matern_in_each_dimension),
             ("fractional_matern", fractional_matern),
             ("correlated", correlated),
             ("expansions", expansions),
@@ -549,5 +546,4 @@ fn main() -> std::process::ExitCode {
             ("initial_and_boundary_values", initial_and_boundary_values),
             ("faults", faults),
         ],
-    )
-}
+}];

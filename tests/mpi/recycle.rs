@@ -1,7 +1,7 @@
 //! Recycled Krylov methods: against dense solutions and PETSc's own methods, over sequences of systems, and where they
 //! could break.
-mod common;
 
+use crate::common::Suite;
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 use mpi::topology::SimpleCommunicator;
@@ -482,10 +482,9 @@ fn time_and_newton_steps_share_the_memory(comm: &Comm) {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("the_solution_is_that_of_a_dense_factorisation", the_solution_is_that_of_a_dense_factorisation),
             (
                 "without_memory_the_iterations_are_those_of_petsc",
@@ -501,5 +500,4 @@ fn main() -> std::process::ExitCode {
             ("samples_share_the_memory", samples_share_the_memory),
             ("time_and_newton_steps_share_the_memory", time_and_newton_steps_share_the_memory),
         ],
-    )
-}
+}];

@@ -1,6 +1,6 @@
 //! What a run shows: phases over ranks, progress lines, the closing table, and the log in a file.
-mod common;
 
+use crate::common::{Suite, with_folder};
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
@@ -9,16 +9,14 @@ use tessera::parallel::Comm;
 use tessera::report::{Level, Report, Table};
 use tessera::storage::File;
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3],
+    tests: &[
             ("phases_nest_and_are_compared_over_ranks", phases_nest_and_are_compared_over_ranks),
             ("only_rank_0_prints_and_levels_choose_what", only_rank_0_prints_and_levels_choose_what),
             ("the_log_of_a_file_holds_the_phases", the_log_of_a_file_holds_the_phases),
         ],
-    )
-}
+}];
 
 /// Output that the test can look at.
 #[derive(Clone, Default)]
@@ -141,7 +139,7 @@ fn only_rank_0_prints_and_levels_choose_what(comm: &Comm) {
 fn the_log_of_a_file_holds_the_phases(comm: &Comm) {
     let (report, _) = report(comm, Level::Quiet);
     report.phase("mesh", || report.phase("read", || pause(2)));
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let path = folder.join("log.h5");
         let file = File::create(comm, &path).unwrap();
         report.phase("output", || {

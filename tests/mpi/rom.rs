@@ -1,7 +1,7 @@
 //! Reduced models on one to four ranks: affine expansions, reproduction of snapshots, error estimates.
-mod common;
 
-use std::process::ExitCode;
+use crate::common::Suite;
+use crate::common::decks::deck;
 use tessera::campaign::{Design, design_samples};
 use tessera::deck::{Deck, Norm};
 use tessera::parallel::Comm;
@@ -82,10 +82,6 @@ pressure = "p"
 method = "direct"
 "#;
 
-fn deck(text: &str) -> Deck {
-    Deck::parse(text, "test.toml", &[]).unwrap_or_else(|e| panic!("{e}"))
-}
-
 fn sobol(deck: &Deck, samples: usize, seed: u64) -> Vec<Vec<f64>> {
     design_samples(deck, &Design::Sobol { samples, seed }).unwrap()
 }
@@ -137,7 +133,7 @@ fn errors(problem: &Problem, parameters: &[f64], exact: &[f64], predicted: &[f64
 
 fn reassembles(comm: &Comm) {
     for text in [HEAT, STRESS] {
-        let deck = deck(text);
+        let deck = deck(text, &[]);
         let mut simulation = Simulation::new(comm, &deck).unwrap();
         let set = training(&deck);
         for parameters in sobol(&deck, 4, 7) {
@@ -203,7 +199,7 @@ fn reproduces_snapshots(comm: &Comm) {
         (STRESS, Algorithm::Tsqr, Norm::Energy),
         (STRESS, Algorithm::Tsqr, Norm::Euclidean),
     ] {
-        let deck = deck(text);
+        let deck = deck(text, &[]);
         let mut simulation = Simulation::new(comm, &deck).unwrap();
         let parameters = sobol(&deck, 5, 3);
         let model = train(&mut simulation, &parameters, options(20, algorithm, product));
@@ -223,7 +219,7 @@ fn reproduces_snapshots(comm: &Comm) {
 
 fn certifies(comm: &Comm) {
     for (text, modes) in [(HEAT, 3), (HEAT, 6), (STRESS, 4), (STRESS, 7), (STRESS, 18)] {
-        let deck = deck(text);
+        let deck = deck(text, &[]);
         let mut simulation = Simulation::new(comm, &deck).unwrap();
         let parameters = sobol(&deck, 20, 3);
         let model = train(&mut simulation, &parameters, options(modes, Algorithm::Snapshots, Norm::Energy));
@@ -253,13 +249,11 @@ fn certifies(comm: &Comm) {
     }
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("affine_expansion_reassembles_the_problem", reassembles),
             ("training_snapshots_are_reproduced", reproduces_snapshots),
             ("estimates_bound_the_errors_of_unseen_samples", certifies),
         ],
-    )
-}
+}];

@@ -1,13 +1,11 @@
 //! The blade from its deck to predictions of unseen cases, whose errors are certified and small.
-mod common;
 
-use std::process::ExitCode;
+use crate::common::Suite;
+use crate::common::decks::quiet;
 use tessera::deck::Deck;
 use tessera::drivers::predict::{Points, PredictOptions};
-use tessera::drivers::run::RunOptions;
 use tessera::drivers::{campaign, predict, train};
 use tessera::parallel::Comm;
-use tessera::report::Level;
 use tessera::storage::File;
 
 const UNSEEN: usize = 20;
@@ -22,7 +20,7 @@ fn unseen_blades_are_predicted(comm: &Comm) {
     let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
     let mut deck = Deck::read(&path, &settings).unwrap_or_else(|e| panic!("{e}"));
     deck.output.directory = folder.clone();
-    let quiet = RunOptions { level: Level::Quiet, ..RunOptions::default() };
+    let quiet = quiet();
     campaign::run(comm, &deck, &quiet).unwrap();
     train::run(comm, &deck, &[], &quiet).unwrap();
     let options = PredictOptions {
@@ -54,6 +52,7 @@ fn unseen_blades_are_predicted(comm: &Comm) {
     }
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(&[2], &[("unseen_blades_are_predicted_and_certified", unseen_blades_are_predicted)])
-}
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[2],
+    tests: &[("unseen_blades_are_predicted_and_certified", unseen_blades_are_predicted)],
+}];

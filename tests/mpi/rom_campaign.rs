@@ -1,8 +1,9 @@
 //! Campaigns that stop and go on, and the road from a campaign to predictions, on one to four ranks.
-mod common;
 
+use crate::common::Suite;
+use crate::common::decks::{self, quiet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tessera::campaign::{Campaign, Part, SampleReport, Selection, campaign_samples};
 use tessera::deck::{ConstraintLevel, Deck};
@@ -10,7 +11,6 @@ use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::run::RunOptions;
 use tessera::drivers::{campaign, output, predict, train};
 use tessera::parallel::Comm;
-use tessera::report::Level;
 use tessera::solver::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
 
@@ -81,12 +81,7 @@ fn remove(comm: &Comm, folder: &Path) {
 }
 
 fn deck(overrides: &[&str]) -> Deck {
-    let overrides: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
-    Deck::parse(DECK, "test.toml", &overrides).unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn quiet() -> RunOptions {
-    RunOptions { level: Level::Quiet, ..RunOptions::default() }
+    decks::deck(DECK, overrides)
 }
 
 /// Runs a campaign until `stop` samples are done; what was reported.
@@ -423,11 +418,10 @@ fn killed_campaign_goes_on(comm: &Comm) {
     remove(comm, &folder);
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
-            ("interrupted_campaign_resumes", resumes as fn(&Comm)),
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
+            ("interrupted_campaign_resumes", resumes),
             ("order_does_not_matter", order_does_not_matter),
             ("designs_are_continued", designs_are_continued),
             ("failed_samples_are_recorded_and_skipped", failed_samples_are_recorded),
@@ -435,5 +429,4 @@ fn main() -> ExitCode {
             ("parts_of_a_campaign_train_as_the_whole", parts_train_as_the_whole),
             ("killed_campaign_goes_on", killed_campaign_goes_on),
         ],
-    )
-}
+}];

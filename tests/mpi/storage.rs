@@ -1,16 +1,15 @@
 //! Files of results, campaigns and models on several rank counts.
-mod common;
 
+use crate::common::{Suite, with_folder};
 use std::path::Path;
 use tessera::parallel::{Comm, Redistribution};
 use tessera::storage::{
     DatasetFile, Field, File, ModelFile, Provenance, ResultFile, Samples, Schema, Status, Value,
 };
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("fields_come_back_from_any_ownership", fields_come_back_from_any_ownership),
             ("data_do_not_show_the_ranks", data_do_not_show_the_ranks),
             (
@@ -21,8 +20,7 @@ fn main() -> std::process::ExitCode {
             ("models_hold_bases_and_arrays", models_hold_bases_and_arrays),
             ("mistakes_are_named_on_every_rank", mistakes_are_named_on_every_rank),
         ],
-    )
-}
+}];
 
 const NODES: u64 = 1003;
 
@@ -70,7 +68,7 @@ fn write_run(comm: &Comm, path: &Path) -> tessera::Result<u64> {
 }
 
 fn fields_come_back_from_any_ownership(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let path = folder.join("deep/er/run.h5");
         let size = write_run(comm, &path).unwrap();
         assert!(size > NODES * 24);
@@ -95,7 +93,7 @@ fn fields_come_back_from_any_ownership(comm: &Comm) {
 
 /// The numbers of a file written by all ranks are those of a file written by one.
 fn data_do_not_show_the_ranks(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         write_run(comm, &folder.join("all.h5")).unwrap();
         let alone = Comm::new(
             mpi::traits::Communicator::split_by_color(
@@ -119,7 +117,7 @@ fn data_do_not_show_the_ranks(comm: &Comm) {
 }
 
 fn a_failure_leaves_no_file_and_spares_the_old_one(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let names = |folder: &Path| -> Vec<String> {
             comm.barrier();
             std::fs::read_dir(folder)
@@ -160,7 +158,7 @@ fn a_failure_leaves_no_file_and_spares_the_old_one(comm: &Comm) {
 }
 
 fn campaigns_go_on_where_they_stopped(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let path = folder.join("dataset.h5");
         let (ids, plan) = strewn(comm, NODES, 5);
         let field = Field::nodes("temperature", "K", 1, 1, &plan);
@@ -210,7 +208,7 @@ fn campaigns_go_on_where_they_stopped(comm: &Comm) {
 }
 
 fn models_hold_bases_and_arrays(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let path = folder.join("model.h5");
         let (ids, plan) = strewn(comm, NODES, 5);
         let file = ModelFile::create(comm, &path, &provenance()).unwrap();
@@ -244,7 +242,7 @@ fn models_hold_bases_and_arrays(comm: &Comm) {
 }
 
 fn mistakes_are_named_on_every_rank(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let path = folder.join("run.h5");
         let open = |name: &str| File::open(comm, &folder.join(name)).map(|_| ()).unwrap_err().to_string();
         assert!(open("missing.h5").contains("missing.h5: cannot open: No such file"));

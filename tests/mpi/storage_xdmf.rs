@@ -1,6 +1,6 @@
 //! XDMF beside results and campaigns, and what h5py makes of the files.
-mod common;
 
+use crate::common::{Suite, with_folder};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -13,17 +13,15 @@ use tessera::storage::{
     DatasetFile, Field, Provenance, Reader, ResultFile, Samples, Schema, Status, write_xdmf,
 };
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 3],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 3],
+    tests: &[
             ("results_of_every_shape_have_an_xdmf_that_fits", results_of_every_shape_have_an_xdmf_that_fits),
             ("quadratic_fields_have_quadratic_cells", quadratic_fields_have_quadratic_cells),
             ("exports_hold_what_the_file_holds", exports_hold_what_the_file_holds),
             ("campaigns_show_the_samples_that_are_done", campaigns_show_the_samples_that_are_done),
         ],
-    )
-}
+}];
 
 /// A Python with h5py: the project's own, or the one named by `TESSERA_PYTHON`.
 fn python() -> Option<PathBuf> {
@@ -43,7 +41,7 @@ fn check(comm: &Comm, files: &[PathBuf]) {
         println!("no Python with h5py found (make setup installs one): XDMF files not compared with HDF5");
         return;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/storage_xdmf/check.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mpi/storage_xdmf/check.py");
     let output = Command::new(python).arg(script).args(files).output().unwrap();
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{errors}");
@@ -96,7 +94,7 @@ fn write_fields(mesh: &Mesh, path: &Path) {
 }
 
 fn results_of_every_shape_have_an_xdmf_that_fits(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let mut files = Vec::new();
         for cell in CellType::ALL {
             let path = folder.join(format!("{}.h5", cell.name()));
@@ -110,7 +108,7 @@ fn results_of_every_shape_have_an_xdmf_that_fits(comm: &Comm) {
 }
 
 fn quadratic_fields_have_quadratic_cells(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let mut files = Vec::new();
         for cell in CellType::ALL {
             let space = Space::new(Rc::new(mesh(comm, cell)), 2, 1).unwrap();
@@ -154,7 +152,7 @@ fn table(path: &Path) -> (Vec<String>, Vec<Vec<f64>>) {
 }
 
 fn exports_hold_what_the_file_holds(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let path = folder.join("run.h5");
         let mesh = mesh(comm, CellType::Tetrahedron);
         write_fields(&mesh, &path);
@@ -226,7 +224,7 @@ fn exports_hold_what_the_file_holds(comm: &Comm) {
 }
 
 fn campaigns_show_the_samples_that_are_done(comm: &Comm) {
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         let mesh = mesh(comm, CellType::Triangle);
         let path = folder.join("dataset.h5");
         let (owned, plan) = mesh.vertex_redistribution();

@@ -1,7 +1,7 @@
 //! Taylor's test of every tangent: `r(u + h v) - r(u) - h J v` goes with the square of h, on small meshes of every
 //! dimension with random states.
-mod common;
 
+use crate::common::Suite;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tessera::deck::Deck;
@@ -126,6 +126,7 @@ fn check(comm: &Comm, text: &str, name: &str, nonlinear: bool) {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(&[1, 2], &[("tangents", tangents as fn(&Comm))])
-}
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2],
+    tests: &[("tangents", tangents)],
+}];

@@ -1,16 +1,14 @@
 //! Solvers tuned by bandits: in time, over a campaign, with arms that fail, on one to four ranks.
-mod common;
 
-use common::with_folder;
+use crate::common::{Suite, with_folder};
+use crate::common::decks::quiet;
 use std::path::Path;
-use std::process::ExitCode;
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::{Deck, TimeScheme};
 use tessera::drivers::output;
 use tessera::drivers::run::{RunOptions, run};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::report::Level;
 use tessera::solver::tuning::Summary;
 use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
 use tessera::storage::{DatasetFile, Reader};
@@ -18,7 +16,7 @@ use tessera::storage::{DatasetFile, Reader};
 /// The heat equation of Khodak, Chow, Balcan, Talwalkar (ICLR 2024, section 5 and their code): 25 x 25 points, a
 /// diffusivity that changes in time by a factor of more than a hundred, implicit steps by conjugate gradients with SSOR.
 /// Here 13 x 13 points, and ten times fewer steps for the same time.
-const HEAT: &str = include_str!("../benches/tuning.toml");
+const HEAT: &str = include_str!("../../benches/tuning.toml");
 
 /// How the bandit fared over so many steps.
 fn heat(comm: &Comm, overrides: &[&str], steps: usize) -> Summary {
@@ -74,7 +72,7 @@ fn checkpoints_keep_what_was_learnt(comm: &Comm) {
             deck
         };
         let set = ["solver.tune.oracle=false", "time.end=0.2", "output.frames=2", CONTEXT];
-        let options = RunOptions { level: Level::Quiet, ..RunOptions::default() };
+        let options = quiet();
         let whole = parse("whole", &set);
         run(comm, &whole, &options).unwrap();
         let parts = parse("parts", &[&set[..], &["checkpoint.every_steps=13"]].concat());
@@ -211,15 +209,13 @@ fn an_oracle_changes_no_choice(comm: &Comm) {
     assert!(summary.optimum.unwrap() <= summary.best().unwrap().1 + 1e-12);
 }
 
-fn main() -> ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("approaches_the_best_relaxation", approaches_the_best_relaxation),
             ("checkpoints_keep_what_was_learnt", checkpoints_keep_what_was_learnt),
             ("campaigns_store_and_continue_choices", campaigns_store_and_continue_choices),
             ("a_failing_arm_is_replaced", a_failing_arm_is_replaced),
             ("an_oracle_changes_no_choice", an_oracle_changes_no_choice),
         ],
-    )
-}
+}];

@@ -1,7 +1,7 @@
 //! Viscoplasticity against integrations of the uniaxial law that share no code with it, and against closed
 //! solutions of a thick sphere and a thick tube.
-mod common;
 
+use crate::common::{Suite, with_folder};
 use std::f64::consts::PI;
 use std::fmt::Write;
 use std::path::Path;
@@ -389,7 +389,7 @@ point = [2.0, 0.0]
 
 fn solve_vessel(comm: &Comm, text: &str, steps: usize) -> Vec<f64> {
     let mut values = Vec::new();
-    common::with_folder(comm, |folder| {
+    with_folder(comm, |folder| {
         if comm.rank() == 0 {
             ring(&folder.join("ring.msh"), 12, 16);
         }
@@ -443,14 +443,12 @@ fn yielding_sphere(comm: &Comm) {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("material_point", material_point),
             ("tangent", tangent),
             ("stationary_creep", stationary_creep),
             ("yielding_sphere", yielding_sphere),
         ],
-    )
-}
+}];

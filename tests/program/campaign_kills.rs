@@ -2,13 +2,7 @@
 //! whatever ranks and groups the campaign goes on.
 //!
 //! `KILLS=20` for more kills of each campaign, `KILL_SEED` for other instants.
-#[path = "common/mpirun.rs"]
-mod mpirun;
-#[allow(dead_code)]
-#[path = "checkpoint/program.rs"]
-mod program;
-
-use program::{Outcome, Place, signal, wait_until};
+use crate::program::{Outcome, Place, signal, wait_until};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::path::Path;

@@ -1,8 +1,5 @@
 //! The cases in `input/` through the program itself, as a user runs them, against their known answers.
-#[path = "common/mpirun.rs"]
-mod mpirun;
-
-use mpirun::mpirun;
+use mpi_harness::mpirun;
 use std::path::{Path, PathBuf};
 use tessera::storage::Reader;
 

@@ -1,9 +1,6 @@
 //! Linear fields are reproduced on irregular meshes, and files do not show how many ranks and experts
 //! made them.
-#[path = "common/mpirun.rs"]
-mod mpirun;
-
-use mpirun::mpirun;
+use mpi_harness::mpirun;
 use std::path::Path;
 use tessera::storage::Reader;
 

@@ -1,10 +1,10 @@
 //! Runs that are loaded by the history of another run, on the same mesh or another.
 use super::setup::{group, mesh, try_simulate};
 use crate::common::with_folder;
+use crate::common::decks::quiet;
 use tessera::deck::Deck;
-use tessera::drivers::run::{RunOptions, run};
+use tessera::drivers::run::run;
 use tessera::parallel::Comm;
-use tessera::report::Level;
 
 /// The field of a diffusion problem.
 const HEAT: &str = "u";
@@ -47,7 +47,7 @@ fn check(comm: &Comm) {
         with_folder(comm, |folder| {
             let mut deck = Deck::parse(&heat(degree), "heat", &[]).unwrap_or_else(|e| panic!("{e}"));
             deck.output.directory = folder.into();
-            run(comm, &deck, &RunOptions { level: Level::Quiet, ..RunOptions::default() }).unwrap();
+            run(comm, &deck, &quiet()).unwrap();
             comm.barrier();
             let file = folder.join("heat.h5");
             let meshes = [
@@ -80,7 +80,7 @@ pub fn wave_number_from_a_file(comm: &Comm) {
         );
         let mut deck = Deck::parse(&text, "speed", &[]).unwrap_or_else(|e| panic!("{e}"));
         deck.output.directory = folder.into();
-        run(comm, &deck, &RunOptions { level: Level::Quiet, ..RunOptions::default() }).unwrap();
+        run(comm, &deck, &quiet()).unwrap();
         comm.barrier();
         let wave = |mesh: &str, number: &str| {
             let text = format!(

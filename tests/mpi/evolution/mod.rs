@@ -1,29 +1,21 @@
 //! Models in time and Helmholtz' equation against known solutions: orders, fronts, bounds, balances, and the same
 //! answer on any number of ranks.
-mod common;
-#[path = "evolution/coupled.rs"]
 mod coupled;
-#[path = "evolution/degenerate.rs"]
 mod degenerate;
-#[path = "evolution/iterations.rs"]
 mod iterations;
-#[path = "evolution/schemes.rs"]
 mod schemes;
-#[path = "evolution/setup.rs"]
 mod setup;
-#[path = "evolution/sorption.rs"]
 mod sorption;
-#[path = "evolution/transport.rs"]
 mod transport;
-#[path = "evolution/waves.rs"]
 mod waves;
 
+use crate::common::Suite;
 use tessera::parallel::Comm;
 
 type Test = fn(&Comm);
 
 /// `ranks` compares numbers of ranks; in the others each rank takes its share of the cases.
-const TESTS: &[common::Test] = &[
+const TESTS: &[crate::common::Test] = &[
     ("ranks", setup::ranks as Test),
     ("time_orders", schemes::time_orders as Test),
     ("variable_steps", schemes::variable_steps as Test),
@@ -49,6 +41,7 @@ const TESTS: &[common::Test] = &[
     ("iterations", iterations::iterations as Test),
 ];
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(&[4], TESTS)
-}
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[4],
+    tests: TESTS,
+}];

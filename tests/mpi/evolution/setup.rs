@@ -1,10 +1,10 @@
 //! Runs of decks inside the test, and that the answer does not depend on the number of ranks.
 use crate::common::with_folder;
+use crate::common::decks::quiet;
 use std::collections::HashMap;
 use tessera::deck::Deck;
-use tessera::drivers::run::{RunOptions, run};
+use tessera::drivers::run::run;
 use tessera::parallel::Comm;
-use tessera::report::Level;
 use tessera::storage::Reader;
 
 /// What a run wrote.
@@ -54,7 +54,7 @@ pub fn try_simulate(comm: &Comm, text: &str) -> tessera::Result<Outcome> {
         let mut deck = Deck::parse(text, "test", &[]).unwrap_or_else(|e| panic!("{e}\n{text}"));
         deck.output.directory = folder.into();
         deck.output.xdmf = false;
-        let options = RunOptions { level: Level::Quiet, ..RunOptions::default() };
+        let options = quiet();
         let outcome = run(comm, &deck, &options);
         comm.barrier();
         result = Some(outcome.map(|()| read(&folder.join("run.h5"), deck.physics[0].field())));

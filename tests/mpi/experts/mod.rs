@@ -1,10 +1,8 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
-mod common;
-#[path = "experts/schwarz.rs"]
 mod schwarz;
-#[path = "experts/setup.rs"]
 mod setup;
 
+use crate::common::Suite;
 use faer::linalg::solvers::Solve;
 use petsc_rs::{Matrix, Vector};
 use setup::*;
@@ -333,10 +331,9 @@ fn tiny_experts(comm: &Comm) {
     }
 }
 
-fn main() -> std::process::ExitCode {
-    common::mpi_main(
-        &[1, 2, 3, 4],
-        &[
+pub const SUITES: &[Suite] = &[Suite {
+    ranks: &[1, 2, 3, 4],
+    tests: &[
             ("gating_on_a_line", gating_on_a_line),
             ("gating_sums_to_one", gating_sums_to_one),
             ("conservation_balances_every_expert", conservation_balances_every_expert),
@@ -350,5 +347,4 @@ fn main() -> std::process::ExitCode {
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
             ("schwarz_is_symmetric", schwarz::schwarz_is_symmetric),
         ],
-    )
-}
+}];

@@ -4,11 +4,9 @@ mod decks;
 mod hdf5_files;
 mod meshes;
 mod models;
-#[path = "../common/mpirun.rs"]
-mod mpirun;
 mod time;
 
-use mpirun::mpirun;
+use mpi_harness::mpirun;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;

@@ -1,6 +1,6 @@
 //! Models in time and waves: wrong signs, missing or contradictory sections, and steps that cannot succeed.
-use super::mpirun::mpirun;
 use super::{Case, Content, WATCHDOG, edited};
+use mpi_harness::mpirun;
 
 const SORPTION: &str = r#"[mesh]
 box = { cell = "interval", cells = [16] }

@@ -1,7 +1,7 @@
 //! Campaigns in parts: under mpirun with signals, and as the job scripts run them under a Slurm of their own.
 use super::cluster::Cluster;
 use super::decks::SAMPLES;
-use super::program::{Outcome, Place, signal, wait_until};
+use crate::program::{Outcome, Place, signal, wait_until};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -2,7 +2,7 @@
 //!
 //! `DAMAGES=200` for more places.
 use super::decks::HEAT;
-use super::program::{Place, compare};
+use crate::program::{Place, compare};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::path::Path;

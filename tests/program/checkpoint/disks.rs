@@ -1,7 +1,7 @@
 //! Disks that are full, folders that cannot be made or that vanish: a clear message, the run goes on, and earlier
 //! checkpoints are not harmed.
 use super::decks::LONG;
-use super::program::{Outcome, Place, compare, wait_until};
+use crate::program::{Outcome, Place, compare, wait_until};
 use std::process::Command;
 
 #[test]

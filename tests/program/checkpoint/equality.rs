@@ -1,6 +1,6 @@
 //! A run that goes on from a checkpoint, on any number of ranks, gives the answer of one that was never interrupted.
 use super::decks::{FLOW, HEAT, METAL};
-use super::program::{Place, compare};
+use crate::program::{Place, compare};
 
 /// A direct solver on each rank, with all of the matrix. Across ranks MUMPS adds in the order in which messages come, so
 /// no two runs agree in the last bits.

@@ -3,7 +3,7 @@
 //!
 //! `KILLS=50` for more instants, `KILL_SEED` for others.
 use super::decks::LONG;
-use super::program::{Outcome, Place, compare, signal, wait_until};
+use crate::program::{Outcome, Place, compare, signal, wait_until};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Mutex;

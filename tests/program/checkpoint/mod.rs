@@ -6,8 +6,5 @@ mod decks;
 mod disks;
 mod equality;
 mod kills;
-#[path = "../common/mpirun.rs"]
-mod mpirun;
-mod program;
 mod slurm;
 mod stops;

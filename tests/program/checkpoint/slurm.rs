@@ -1,7 +1,7 @@
 //! `jobscripts/chain.sh` under a Slurm of its own.
 use super::cluster::Cluster;
 use super::decks::LONG;
-use super::program::{Place, compare};
+use crate::program::{Place, compare};
 use std::path::PathBuf;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Signals, decks that changed, and result files that are missing.
 use super::decks::{HEAT, LONG};
-use super::program::{Outcome, Place, compare, signal, wait_until};
+use crate::program::{Outcome, Place, compare, signal, wait_until};
 
 /// Starts a run, sends a signal once there is a checkpoint, and expects exit code 75.
 fn stopped(place: &Place, ranks: usize, arguments: &[&str], send: impl FnOnce(u32, &[u32])) -> Outcome {

@@ -1,0 +1,45 @@
+//! All tests that run under MPI, a module a capability; see `docs/contributing/tests.md`.
+//!
+//! `cargo test --release --test mpi flow` runs one of them, `... flow::kovasznay` one test.
+#[path = "../common/mod.rs"]
+mod common;
+
+/// Declares the modules and runs their suites under their names.
+macro_rules! capabilities {
+    ($($name:ident)*) => {
+        $(mod $name;)*
+
+        fn main() -> std::process::ExitCode {
+            common::mpi_main(&[$((stringify!($name), $name::SUITES)),*])
+        }
+    };
+}
+
+capabilities! {
+    adaptive
+    campaign_groups
+    campaign_in_time
+    campaign_speed
+    convergence
+    evolution
+    experts
+    flow
+    grid_export
+    kept_interpolation
+    mesh
+    mesh_gmsh
+    mesh_hdf5
+    p_multigrid
+    periodic
+    random_fields
+    recycle
+    report
+    rom
+    rom_blade
+    rom_campaign
+    storage
+    storage_xdmf
+    tangents
+    tuning
+    viscoplasticity
+}

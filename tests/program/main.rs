@@ -1,0 +1,8 @@
+//! The program as a user runs it, under `mpirun` and Slurm; see `docs/contributing/tests.md`.
+mod bad_input;
+mod campaign_kills;
+mod cases;
+mod checkpoint;
+mod consistency;
+#[path = "../common/program.rs"]
+mod program;
