@@ -31,7 +31,7 @@ setup:  ## check what is needed and install what is missing (GMSH=yes: Gmsh too)
 
 # The compiler says nothing for minutes when it comes to the large crates.
 build: setup  ## the program, target/release/tessera
-	@[ -e $(TESSERA) ] || echo "compiling Tessera and about 200 crates that it uses, once: BUILD_TIME on two cores; the last lines, tessera-kernels and tessera, take half of it"
+	@[ -e $(TESSERA) ] || echo "compiling Tessera and about 180 crates that it uses, once: two to five minutes on two cores, of which the last, tessera, takes one"
 	@cargo build --release
 	@[ -z "$(filter demo,$(MAKECMDGOALS))" ] || echo
 

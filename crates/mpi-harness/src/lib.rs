@@ -163,7 +163,7 @@ fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
             .env("OMPI_MCA_hwloc_base_binding_policy", "none")
             .env("PRTE_MCA_hwloc_default_binding_policy", "none")
             // Shares of the rows among threads are tested as well.
-            .env("RAYON_NUM_THREADS", if ranks > 2 { "2" } else { "1" })
+            .env("RAYON_NUM_THREADS", if ranks == 2 { "2" } else { "1" })
             .stdout(input.try_clone()?)
             .stderr(input);
         std::io::Result::Ok((command.spawn()?, output))
