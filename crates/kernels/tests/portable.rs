@@ -10,6 +10,9 @@ use tessera_kernels::{
 const CELLS: usize = 19;
 const POINTS: usize = 3;
 
+/// A kernel.
+type Add<'a> = dyn Fn(&Job, Part) + 'a;
+
 /// Numbers between 0 and 1 that look random.
 struct Numbers(u64);
 
@@ -129,7 +132,7 @@ impl Case {
     }
 
     /// What a kernel makes of it: matrix and load.
-    fn run(&self, components: usize, add: &dyn Fn(&Job, Part)) -> [Vec<f64>; 2] {
+    fn run(&self, components: usize, add: &Add) -> [Vec<f64>; 2] {
         let weights = [0.2, 0.3, 0.1];
         let entities: Vec<(u32, u32, u16)> = (0..CELLS as u32).map(|c| (c, c, (c % 2) as u16)).collect();
         let none = vec![0; self.rows.len()];
@@ -187,7 +190,7 @@ const ELEMENTS: [&[(usize, bool)]; 3] = [
 ];
 
 /// Compares two kernels on the elements of a dimension.
-fn compare(name: &str, dimension: usize, facets: bool, sizes: [usize; 3], adds: [&dyn Fn(&Job, Part); 2]) {
+fn compare(name: &str, dimension: usize, facets: bool, sizes: [usize; 3], adds: [&Add; 2]) {
     for &(functions, simplex) in ELEMENTS[dimension - 1] {
         let case = Case::new(dimension, functions, simplex, facets, sizes);
         let [one, other] = adds.map(|add| case.run(sizes[0], add));
@@ -214,7 +217,7 @@ fn linear_forms_do_not_depend_on_the_machine() {
             let (volume, boundary) = forms.of(dimension);
             for (form, facets) in [(volume, false), (boundary, true)] {
                 let sizes = [form.components(), form.coefficients(), 0];
-                let adds: [&dyn Fn(&Job, Part); 2] =
+                let adds: [&Add; 2] =
                     [&|job, part| form.add(job, part), &|job, part| form.add_portably(job, part)];
                 compare(name, dimension, facets, sizes, adds);
             }
@@ -242,7 +245,7 @@ fn nonlinear_forms_do_not_depend_on_the_machine() {
             let (volume, boundary) = forms.of(dimension);
             for (form, facets) in [(volume, false), (boundary, true)] {
                 let sizes = [form.components(), form.coefficients(), form.history()];
-                let adds: [&dyn Fn(&Job, Part); 2] =
+                let adds: [&Add; 2] =
                     [&|job, part| form.add(job, part), &|job, part| form.add_portably(job, part)];
                 compare(name, dimension, facets, sizes, adds);
             }

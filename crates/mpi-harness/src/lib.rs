@@ -17,9 +17,10 @@ pub use mpirun::mpirun;
 use mpi::collective::SystemOperation;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,10 @@ impl Suite<'_> {
 
 /// What a process under `mpirun` does: it sets up what the tests of the suite of this number need on the world, then
 /// calls the runner with a function that runs test number `i` of it.
-pub type SetUp<'a> = dyn Fn(usize, &SimpleCommunicator, &mut dyn FnMut(&dyn Fn(usize))) + 'a;
+pub type SetUp<'a> = dyn Fn(usize, &SimpleCommunicator, &mut Runner<'_>) + 'a;
+
+/// Runs the chosen tests, each by its number.
+pub type Runner<'a> = dyn FnMut(&dyn Fn(usize)) + 'a;
 
 /// Runs the suites with each of their rank counts; `set_up` runs in each process.
 pub fn main(suites: &[Suite], set_up: &SetUp<'_>) -> ExitCode {
@@ -154,7 +158,6 @@ fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
     let timeout = number("TESSERA_TEST_TIMEOUT").map_or(TIMEOUT_SECONDS, |t| t as u64);
     let (name, ranks) = (run.name, run.ranks);
     let started = (|| {
-        let (output, input) = std::io::pipe()?;
         let mut command = mpirun(timeout, ranks, std::env::current_exe()?);
         command
             .args(arguments)
@@ -164,32 +167,40 @@ fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
             .env("PRTE_MCA_hwloc_default_binding_policy", "none")
             // Shares of the rows among threads are tested as well.
             .env("RAYON_NUM_THREADS", if ranks == 2 { "2" } else { "1" })
-            .stdout(input.try_clone()?)
-            .stderr(input);
-        std::io::Result::Ok((command.spawn()?, output))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
     })();
-    let (mut process, output) = match started {
-        Ok(started) => started,
+    let mut process = match started {
+        Ok(process) => process,
         Err(error) => {
             println!("test {name} [{ranks} ranks] ... FAILED: cannot start mpirun: {error}");
             return (0, run.tests);
         }
     };
-    let (mut passed, mut failed, mut leaks) = (0, 0, 0);
-    let mut said = String::new();
-    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line);
-        leaks += usize::from(shows_a_leak(&line));
-        said.push_str(&line);
+    let (output, errors) = (process.stdout.take().expect("piped"), process.stderr.take().expect("piped"));
+    let (mut passed, mut failed) = (0, 0);
+    let (said, leaks) = (Mutex::new(String::new()), AtomicUsize::new(0));
+    // Two pipes, because half a line of errors may come before a verdict.
+    let hear = |line: &str| {
+        leaks.fetch_add(usize::from(shows_a_leak(line)), Ordering::Relaxed);
+        let mut said = said.lock().expect("no panic while locked");
+        said.push_str(line);
         said.push('\n');
-        if line.starts_with("test ") {
-            let verdicts = [line.ends_with(" ... ok"), line.ends_with(" ... FAILED")].map(usize::from);
-            (passed, failed) = (passed + verdicts[0], failed + verdicts[1]);
-            print(&mut said);
-        }
-    }
-    print(&mut said);
-    if leaks > 0 {
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| lines(errors, hear));
+        lines(output, |line| {
+            hear(line);
+            if line.starts_with("test ") {
+                let verdicts = [line.ends_with(" ... ok"), line.ends_with(" ... FAILED")].map(usize::from);
+                (passed, failed) = (passed + verdicts[0], failed + verdicts[1]);
+                print(&said);
+            }
+        });
+    });
+    print(&said);
+    if leaks.into_inner() > 0 {
         println!("test {name} [{ranks} ranks] ... FAILED: PETSc objects or memory were never freed");
         failed += 1;
     }
@@ -206,12 +217,19 @@ fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
     (passed, failed)
 }
 
+/// Calls `hear` with every line.
+fn lines(output: impl Read, mut hear: impl FnMut(&str)) {
+    for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+        hear(&String::from_utf8_lossy(&line));
+    }
+}
+
 /// Prints at once, so that runs side by side do not mix.
-fn print(said: &mut String) {
+fn print(said: &Mutex<String>) {
+    let text = std::mem::take(&mut *said.lock().expect("no panic while locked"));
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(said.as_bytes());
+    let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
-    said.clear();
 }
 
 /// Whether a line is from PETSc's list of what was not freed.
@@ -220,11 +238,7 @@ pub fn shows_a_leak(line: &str) -> bool {
     memory || line.contains("were never freed")
 }
 
-fn child(
-    suite: &Suite,
-    chosen: &[usize],
-    set_up: &dyn Fn(&SimpleCommunicator, &mut dyn FnMut(&dyn Fn(usize))),
-) -> ExitCode {
+fn child(suite: &Suite, chosen: &[usize], set_up: &dyn Fn(&SimpleCommunicator, &mut Runner)) -> ExitCode {
     // PT-Scotch calls MPI from several threads.
     let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts");
     let world = universe.world();
