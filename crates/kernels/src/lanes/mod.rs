@@ -1,8 +1,7 @@
 //! Eight `f64` side by side: the unit in which cells are assembled.
 //!
-//! Plain arrays on purpose: inside a function compiled for AVX2 or AVX-512 (see
-//! [`assembly`](super::assembly)) the compiler turns every operation into vector instructions, and
-//! the same source runs on a machine without them.
+//! Plain arrays on purpose: inside a function compiled for AVX2 the compiler turns every operation into
+//! vector instructions, and the same source runs on a machine without them.
 mod functions;
 
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
