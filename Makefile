@@ -33,7 +33,6 @@ setup:  ## check what is needed and install what is missing (GMSH=yes: Gmsh too)
 build: setup  ## the program, target/release/tessera
 	@[ -e $(TESSERA) ] || echo "compiling Tessera and about 180 crates that it uses, once: two to five minutes on two cores, of which the last, tessera, takes one"
 	@cargo build --release
-	@[ -z "$(filter demo,$(MAKECMDGOALS))" ] || echo
 
 demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict, repair; pictures in out/
 	@echo "The demo: a cooled turbine blade on $(RANKS) ranks, about a minute; results and pictures come to $(OUT)/"

@@ -14,9 +14,6 @@ use tessera::parallel::Comm;
 use tessera::physics::{Context, build};
 use tessera::solver::{LinearSolver, rigid_body_modes};
 
-/// How often a matrix is assembled.
-const ASSEMBLIES: usize = 10;
-
 fn main() {
     if let Err(error) = run() {
         eprintln!("{error}");
@@ -64,17 +61,8 @@ fn run() -> tessera::Result<()> {
     lap("conditions");
     problem.assemble(&context, &essential, &mut matrix, &mut load)?;
     lap("first_assembly");
-    // The least of several: one is as long as the machine happens to be busy.
-    let mut least = f64::INFINITY;
-    for _ in 0..ASSEMBLIES {
-        comm.barrier();
-        let start = Instant::now();
-        problem.assemble(&context, &essential, &mut matrix, &mut load)?;
-        comm.barrier();
-        least = least.min(start.elapsed().as_secs_f64());
-    }
-    show("assembly", least);
-    lap("assemblies");
+    problem.assemble(&context, &essential, &mut matrix, &mut load)?;
+    lap("assembly");
     matrix.set_near_null_space(rigid_body_modes(space, false)?)?;
     let settings = SolverOptions { petsc: options.join(" "), ..deck.solver_options(0) };
     let mut solver = LinearSolver::new(space, &problem.name, &settings)?;

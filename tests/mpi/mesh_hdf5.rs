@@ -1,6 +1,6 @@
 //! Mesh files of Tessera's own: what is written on any number of ranks is read on any number.
 
-use crate::common::Suite;
+use crate::common::{Suite, with_folder};
 use std::path::{Path, PathBuf};
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
@@ -31,15 +31,6 @@ fn cube(comm: &Comm) -> Mesh {
     let source =
         BoxSource { cell: CellType::Tetrahedron, cells: vec![3, 2, 2], lower, upper, periodic: [false; 3] };
     Mesh::build(comm, &MeshSource::Box(source), &PartitionOptions::default()).unwrap()
-}
-
-/// Runs `work` with a folder that all ranks see and that is removed at the end.
-fn with_folder(comm: &Comm, work: impl FnOnce(&Path)) {
-    let folder = (comm.rank() == 0).then(|| tempfile::tempdir().unwrap());
-    let mut path = folder.as_ref().map_or(Vec::new(), |f| f.path().to_str().unwrap().as_bytes().to_vec());
-    comm.broadcast_bytes(0, &mut path);
-    work(Path::new(std::str::from_utf8(&path).unwrap()));
-    comm.barrier();
 }
 
 fn write(mesh: &Mesh, path: &Path) {
