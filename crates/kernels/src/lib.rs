@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod dispatch;
 mod evaluated;
 pub mod form;
 pub mod functions;

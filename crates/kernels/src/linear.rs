@@ -1,12 +1,12 @@
 //! The assembly kernel of linear forms: element blocks and their scatter for eight cells at a time.
 use super::batch::{Batch, fill, fill_inlined};
-use super::functions::{Any, Functions, Known, Same};
+use super::dispatch::{Kernel, dispatch, portable};
+use super::functions::{Any, Functions};
 use super::job::{Job, Part};
 use super::lanes::{LANES, Lanes, vector};
 use super::scatter::{Element, find, find_inlined, gather, none, scatter, scatter_inlined};
 use super::weak_form::{LinearKernel, WeakForm};
 use multiversion::multiversion;
-use multiversion::target::match_target;
 
 /// The kernels of a form in `D` dimensions with `C` unknowns at a node.
 pub(super) struct Linear<const D: usize, const C: usize, F>(pub F);
@@ -22,67 +22,23 @@ impl<const D: usize, const C: usize, F: WeakForm<D, C>> LinearKernel for Linear<
 
     fn add_portably(&self, job: &Job, part: Part) {
         debug_assert_eq!(job.coefficients.len(), F::COEFFICIENTS);
-        portable::<D, C, F>(&self.0, job, part);
+        portable(self, job, part);
     }
 
     fn add(&self, job: &Job, part: Part) {
         debug_assert_eq!(job.coefficients.len(), F::COEFFICIENTS);
-        let (form, functions) = (&self.0, job.cells.functions);
-        macro_rules! known {
-            ($n:literal) => {
-                known::<D, C, $n, F>(form, job, part)
-            };
-        }
-        // The compiler leaves out what a constant condition excludes: only the kernels of the form's own dimension are
-        // built.
-        if F::SURFACE {
-            portable::<D, C, F>(form, job, part);
-        } else if Same::<D, 2>::HOLDS {
-            match functions {
-                3 => known!(3),
-                6 => known!(6),
-                4 => known!(4),
-                9 => known!(9),
-                _ => any::<D, C, F>(form, job, part),
-            }
-        } else if Same::<D, 3>::HOLDS {
-            match functions {
-                4 => known!(4),
-                10 => known!(10),
-                8 => known!(8),
-                27 => known!(27),
-                _ => any::<D, C, F>(form, job, part),
-            }
-        } else {
-            any::<D, C, F>(form, job, part);
-        }
+        dispatch::<D, _>(self, job, part);
     }
 }
 
-// AVX2 beside the baseline: every further version costs build time for each form and element.
-#[multiversion(targets("x86_64+avx2+fma"))]
-fn known<const D: usize, const C: usize, const N: usize, F: WeakForm<D, C>>(form: &F, job: &Job, part: Part) {
-    match_target! {
-        "x86_64+avx2+fma" => kernel::<D, C, Known<N>, F>(form, Known, job, part),
-        _ => match cfg!(target_arch = "x86_64") {
-            true => any::<D, C, F>(form, job, part),
-            // Elsewhere the baseline has vector instructions.
-            false => kernel::<D, C, Known<N>, F>(form, Known, job, part),
-        },
-    }
-}
+impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, F> {
+    const SURFACE: bool = F::SURFACE;
+    const DEGREES: [bool; 2] = [true; 2];
 
-#[multiversion(targets("x86_64+avx2+fma"))]
-fn any<const D: usize, const C: usize, F: WeakForm<D, C>>(form: &F, job: &Job, part: Part) {
-    match_target! {
-        "x86_64+avx2+fma" => kernel::<D, C, Any, F>(form, Any(job.cells.functions), job, part),
-        _ => portable::<D, C, F>(form, job, part),
+    #[inline(always)]
+    fn run(&self, functions: impl Functions, job: &Job, part: Part) {
+        kernel(&self.0, functions, job, part);
     }
-}
-
-#[inline(never)]
-fn portable<const D: usize, const C: usize, F: WeakForm<D, C>>(form: &F, job: &Job, part: Part) {
-    kernel::<D, C, Any, F>(form, Any(job.cells.functions), job, part);
 }
 
 #[inline(always)]

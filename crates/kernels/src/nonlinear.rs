@@ -1,12 +1,12 @@
 //! Assembly of nonlinear forms: residual and exact tangent of eight cells at a time.
+use super::dispatch::{Kernel, dispatch, portable};
 use super::evaluated::{Evaluated, MOST_LOCAL, evaluate, tables};
 use super::form::{Density, Form, FormKernel};
-use super::functions::{Any, Functions, Known, Same};
+use super::functions::{Any, Functions};
 use super::job::{Job, Part};
 use super::lanes::{LANES, Lanes, dot, vector};
 use super::scatter::{Element, find, none, scatter};
 use multiversion::multiversion;
-use multiversion::target::match_target;
 
 /// The kernels of a form in `D` dimensions with `C` unknowns at a node.
 pub(super) struct Nonlinear<const D: usize, const C: usize, F>(pub F);
@@ -26,40 +26,12 @@ impl<const D: usize, const C: usize, F: Form<D, C>> FormKernel for Nonlinear<D, 
 
     fn add_portably(&self, job: &Job, part: Part) {
         debug_assert_eq!(job.coefficients.len(), F::COEFFICIENTS);
-        portable::<D, C, F>(&self.0, job, part);
+        portable(self, job, part);
     }
 
     fn add(&self, job: &Job, part: Part) {
         debug_assert_eq!(job.coefficients.len(), F::COEFFICIENTS);
-        let (form, functions) = (&self.0, job.cells.functions);
-        macro_rules! known {
-            ($n:literal) => {
-                known::<D, C, $n, F>(form, job, part)
-            };
-        }
-        // The compiler leaves out what a constant condition excludes: only the kernels of the form's own dimension and
-        // degrees are built.
-        if F::SURFACE {
-            portable::<D, C, F>(form, job, part);
-        } else if Same::<D, 2>::HOLDS {
-            match functions {
-                3 if F::DEGREES[0] => known!(3),
-                4 if F::DEGREES[0] => known!(4),
-                6 if F::DEGREES[1] => known!(6),
-                9 if F::DEGREES[1] => known!(9),
-                _ => any::<D, C, F>(form, job, part),
-            }
-        } else if Same::<D, 3>::HOLDS {
-            match functions {
-                4 if F::DEGREES[0] => known!(4),
-                8 if F::DEGREES[0] => known!(8),
-                10 if F::DEGREES[1] => known!(10),
-                27 if F::DEGREES[1] => known!(27),
-                _ => any::<D, C, F>(form, job, part),
-            }
-        } else {
-            any::<D, C, F>(form, job, part);
-        }
+        dispatch::<D, _>(self, job, part);
     }
 
     fn update(&self, job: &Job, next: &mut [f64]) {
@@ -69,30 +41,14 @@ impl<const D: usize, const C: usize, F: Form<D, C>> FormKernel for Nonlinear<D, 
     }
 }
 
-// AVX2 beside the baseline: every further version costs build time for each form and element.
-#[multiversion(targets("x86_64+avx2+fma"))]
-fn known<const D: usize, const C: usize, const N: usize, F: Form<D, C>>(form: &F, job: &Job, part: Part) {
-    match_target! {
-        "x86_64+avx2+fma" => kernel::<D, C, Known<N>, F>(form, Known, job, part),
-        _ => match cfg!(target_arch = "x86_64") {
-            true => any::<D, C, F>(form, job, part),
-            // Elsewhere the baseline has vector instructions.
-            false => kernel::<D, C, Known<N>, F>(form, Known, job, part),
-        },
-    }
-}
+impl<const D: usize, const C: usize, F: Form<D, C>> Kernel for Nonlinear<D, C, F> {
+    const SURFACE: bool = F::SURFACE;
+    const DEGREES: [bool; 2] = F::DEGREES;
 
-#[multiversion(targets("x86_64+avx2+fma"))]
-fn any<const D: usize, const C: usize, F: Form<D, C>>(form: &F, job: &Job, part: Part) {
-    match_target! {
-        "x86_64+avx2+fma" => kernel::<D, C, Any, F>(form, Any(job.cells.functions), job, part),
-        _ => portable::<D, C, F>(form, job, part),
+    #[inline(always)]
+    fn run(&self, functions: impl Functions, job: &Job, part: Part) {
+        kernel(&self.0, functions, job, part);
     }
-}
-
-#[inline(never)]
-fn portable<const D: usize, const C: usize, F: Form<D, C>>(form: &F, job: &Job, part: Part) {
-    kernel::<D, C, Any, F>(form, Any(job.cells.functions), job, part);
 }
 
 #[inline(always)]
