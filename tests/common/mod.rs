@@ -32,10 +32,10 @@ pub fn mpi_main(capabilities: &[(&'static str, &'static [Suite])]) -> ExitCode {
         tests: suite.tests.iter().map(|test| test.0.to_string()).collect(),
     };
     let suites: Vec<mpi_harness::Suite> = all.iter().map(named).collect();
-    mpi_harness::main(&suites, &|suite, world, run| {
+    mpi_harness::main(&suites, &|world, run| {
         let petsc = petsc_rs::Petsc::initialize(world, &[]).expect("PETSc starts");
         let comm = Comm::new(world.duplicate());
-        run(&|test| all[suite].1.tests[test].1(&comm));
+        run(&|suite, test| all[suite].1.tests[test].1(&comm));
         drop(petsc);
     })
 }

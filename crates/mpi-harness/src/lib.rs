@@ -2,9 +2,9 @@
 //!
 //! - A panic on one rank fails the test everywhere: verdicts are reduced over the ranks. A rank that failed
 //!   alone, while others wait for it in a collective call, ends the run after a grace period.
-//! - Each suite runs in processes of its own on each of its rank counts, as many at once as the machine has cores for.
-//!   What a suite prints appears with the verdict of the test that printed it.
-//! - A watchdog ends a run that hangs.
+//! - The suites of a rank count share their processes, as starting them takes longer than most suites; they are dealt to
+//!   as many runs at once as the machine has cores for. What a test prints appears with its verdict.
+//! - A watchdog ends a run that hangs. After a run that ended early the suites that it did not reach run in another.
 //! - What PETSc lists as not freed (with the options `-objects_dump -malloc_dump`) fails the run.
 //! - A test is called `suite::test`. Words on the command line select tests whose name contains one of them; `--list`
 //!   lists them.
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// In a process under `mpirun`: the number of its suite.
+/// In a process under `mpirun`: the numbers of its suites.
 const CHILD: &str = "TESSERA_TEST_CHILD";
 const TIMEOUT_SECONDS: u64 = 600;
 /// How long a failed rank waits for the others.
@@ -52,12 +52,12 @@ impl Suite<'_> {
     }
 }
 
-/// What a process under `mpirun` does: it sets up what the tests of the suite of this number need on the world, then
-/// calls the runner with a function that runs test number `i` of it.
-pub type SetUp<'a> = dyn Fn(usize, &SimpleCommunicator, &mut Runner<'_>) + 'a;
+/// What a process under `mpirun` does: it sets up what the tests need on the world, then calls the runner with a function
+/// that runs a test by the numbers of its suite and of itself.
+pub type SetUp<'a> = dyn Fn(&SimpleCommunicator, &mut Runner<'_>) + 'a;
 
-/// Runs the chosen tests, each by its number.
-pub type Runner<'a> = dyn FnMut(&dyn Fn(usize)) + 'a;
+/// Runs the chosen tests.
+pub type Runner<'a> = dyn FnMut(&dyn Fn(usize, usize)) + 'a;
 
 /// Runs the suites with each of their rank counts; `set_up` runs in each process.
 pub fn main(suites: &[Suite], set_up: &SetUp<'_>) -> ExitCode {
@@ -69,10 +69,8 @@ pub fn main(suites: &[Suite], set_up: &SetUp<'_>) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match number(CHILD) {
-        Some(suite) => {
-            child(&suites[suite], &suites[suite].chosen(&words), &|world, run| set_up(suite, world, run))
-        }
+    match numbers(CHILD) {
+        Some(mine) => child(suites, &mine, &words, set_up),
         None => parent(suites, &words, &arguments),
     }
 }
@@ -82,38 +80,61 @@ pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
-fn number(variable: &str) -> Option<usize> {
-    std::env::var(variable).ok()?.parse().ok()
+fn numbers(variable: &str) -> Option<Vec<usize>> {
+    Some(std::env::var(variable).ok()?.split(',').filter_map(|n| n.trim().parse().ok()).collect())
 }
 
-/// A suite on some ranks.
+fn number(variable: &str) -> Option<usize> {
+    numbers(variable)?.first().copied()
+}
+
+/// Suites on some ranks.
 struct Run<'a> {
+    ranks: usize,
+    suites: Vec<Chosen<'a>>,
+}
+
+/// A suite of which some tests run.
+#[derive(Clone, Copy)]
+struct Chosen<'a> {
     name: &'a str,
     suite: usize,
-    ranks: usize,
     tests: usize,
+}
+
+/// The suites on each of their rank counts, dealt to as many runs as fit on the cores at once.
+fn deal<'a>(chosen: &[(Chosen<'a>, &[usize])], cores: usize) -> Vec<Run<'a>> {
+    let mut counts: Vec<usize> = chosen.iter().flat_map(|(_, ranks)| ranks.iter().copied()).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let mut runs = Vec::new();
+    for &ranks in counts.iter().rev() {
+        let suites = || chosen.iter().filter(|(_, on)| on.contains(&ranks)).map(|&(chosen, _)| chosen);
+        let at_once = (cores / ranks).clamp(1, suites().count());
+        let share = |i| Run { ranks, suites: suites().skip(i).step_by(at_once).collect() };
+        runs.extend((0..at_once).map(share));
+    }
+    runs
 }
 
 fn parent(suites: &[Suite], words: &[&String], arguments: &[String]) -> ExitCode {
     let start = Instant::now();
-    let asked: Option<Vec<usize>> = std::env::var("TESSERA_TEST_RANKS")
-        .ok()
-        .map(|list| list.split(',').filter_map(|n| n.trim().parse().ok()).collect());
+    let asked = numbers("TESSERA_TEST_RANKS");
     let cores = number("TESSERA_TEST_CORES")
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
         .max(1);
-    let (mut runs, mut filtered) = (Vec::new(), 0);
+    let (mut chosen, mut filtered) = (Vec::new(), 0);
     for (suite, s) in suites.iter().enumerate() {
         let tests = s.chosen(words).len();
         filtered += s.tests.len() - tests;
         if tests > 0 {
-            let ranks = asked.as_deref().unwrap_or(s.ranks);
-            runs.extend(ranks.iter().map(|&ranks| Run { name: s.name, suite, ranks, tests }));
+            chosen.push((Chosen { name: s.name, suite, tests }, asked.as_deref().unwrap_or(s.ranks)));
         }
     }
-    let tests: usize = runs.iter().map(|run| run.tests).sum();
+    let runs = deal(&chosen, cores);
+    let tests: usize = runs.iter().flat_map(|run| &run.suites).map(|suite| suite.tests).sum();
     println!("\nrunning {tests} tests in {} runs under mpirun, on {cores} cores", runs.len());
-    let results = side_by_side(runs, cores, |run| one(run, arguments));
+    let results = side_by_side(runs, cores, |run| all(run, arguments));
     let (passed, failed) = results.iter().fold((0, 0), |sum, r| (sum.0 + r.0, sum.1 + r.1));
     println!(
         "\ntest result: {}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {filtered} filtered out; finished in {:.2}s\n",
@@ -153,15 +174,33 @@ fn side_by_side<T: Send>(runs: Vec<Run>, cores: usize, work: impl Fn(&Run) -> T 
     results.into_inner().expect("no panic while locked")
 }
 
-/// Passed and failed tests of one run.
-fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
+/// Passed and failed tests of a run, in as many processes as it takes.
+fn all(run: &Run, arguments: &[String]) -> (usize, usize) {
+    let (mut passed, mut failed, mut done) = (0, 0, 0);
+    while done < run.suites.len() {
+        let result = one(&run.suites[done..], run.ranks, arguments);
+        (passed, failed, done) = (passed + result.passed, failed + result.failed, done + result.suites);
+    }
+    (passed, failed)
+}
+
+/// What became of a run: tests, and suites that need no other.
+struct Verdict {
+    passed: usize,
+    failed: usize,
+    suites: usize,
+}
+
+/// Runs suites one after the other, until the end of the last or of the processes.
+fn one(suites: &[Chosen], ranks: usize, arguments: &[String]) -> Verdict {
     let timeout = number("TESSERA_TEST_TIMEOUT").map_or(TIMEOUT_SECONDS, |t| t as u64);
-    let (name, ranks) = (run.name, run.ranks);
+    let tests: usize = suites.iter().map(|suite| suite.tests).sum();
+    let mine: Vec<String> = suites.iter().map(|suite| suite.suite.to_string()).collect();
     let started = (|| {
         let mut command = mpirun(timeout, ranks, std::env::current_exe()?);
         command
             .args(arguments)
-            .env(CHILD, run.suite.to_string())
+            .env(CHILD, mine.join(","))
             // Runs side by side must not be bound to the same core.
             .env("OMPI_MCA_hwloc_base_binding_policy", "none")
             .env("PRTE_MCA_hwloc_default_binding_policy", "none")
@@ -174,8 +213,8 @@ fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
     let mut process = match started {
         Ok(process) => process,
         Err(error) => {
-            println!("test {name} [{ranks} ranks] ... FAILED: cannot start mpirun: {error}");
-            return (0, run.tests);
+            println!("test {} [{ranks} ranks] ... FAILED: cannot start mpirun: {error}", suites[0].name);
+            return Verdict { passed: 0, failed: tests, suites: suites.len() };
         }
     };
     let (output, errors) = (process.stdout.take().expect("piped"), process.stderr.take().expect("piped"));
@@ -200,21 +239,33 @@ fn one(run: &Run, arguments: &[String]) -> (usize, usize) {
         });
     });
     print(&said);
+    let mut seen = passed + failed;
     if leaks.into_inner() > 0 {
-        println!("test {name} [{ranks} ranks] ... FAILED: PETSc objects or memory were never freed");
+        let names: Vec<&str> = suites.iter().map(|suite| suite.name).collect();
+        let names = names.join(" or ");
+        println!("test {names} [{ranks} ranks] ... FAILED: PETSc objects or memory were never freed");
         failed += 1;
     }
     let status = process.wait().expect("the process was started");
-    let seen = passed + failed;
-    if seen < run.tests || (!status.success() && failed == 0) {
-        let cause = match status.code() {
-            Some(124) | Some(137) => format!("hung for {timeout} s"),
-            _ => format!("ended with {status}"),
-        };
-        println!("test {name} [{ranks} ranks] ... FAILED: {cause} after {seen} of {} tests", run.tests);
-        failed += run.tests.saturating_sub(seen).max(1);
+    let cause = match status.code() {
+        Some(124) | Some(137) => format!("hung for {timeout} s"),
+        _ => format!("ended with {status}"),
+    };
+    // The suite in which it ended, and how far it came in that.
+    let mut place = 0;
+    while place < suites.len() && seen >= suites[place].tests {
+        seen -= suites[place].tests;
+        place += 1;
     }
-    (passed, failed)
+    if let Some(Chosen { name, tests, .. }) = suites.get(place) {
+        println!("test {name} [{ranks} ranks] ... FAILED: {cause} after {seen} of {tests} tests");
+        return Verdict { passed, failed: failed + tests - seen, suites: place + 1 };
+    }
+    if !status.success() && failed == 0 {
+        println!("test {} [{ranks} ranks] ... FAILED: {cause} after all tests", suites[place - 1].name);
+        failed += 1;
+    }
+    Verdict { passed, failed, suites: suites.len() }
 }
 
 /// Calls `hear` with every line.
@@ -238,7 +289,7 @@ pub fn shows_a_leak(line: &str) -> bool {
     memory || line.contains("were never freed")
 }
 
-fn child(suite: &Suite, chosen: &[usize], set_up: &dyn Fn(&SimpleCommunicator, &mut Runner)) -> ExitCode {
+fn child(suites: &[Suite], mine: &[usize], words: &[&String], set_up: &SetUp<'_>) -> ExitCode {
     // PT-Scotch calls MPI from several threads.
     let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Multiple).expect("MPI starts");
     let world = universe.world();
@@ -246,9 +297,10 @@ fn child(suite: &Suite, chosen: &[usize], set_up: &dyn Fn(&SimpleCommunicator, &
     let verdicts = world.duplicate();
     let mut all_passed = true;
     set_up(&world, &mut |test| {
-        for &i in chosen {
-            let name = suite.full_name(i);
-            let ok = catch_unwind(AssertUnwindSafe(|| test(i))).is_ok();
+        let chosen = |&s: &usize| suites[s].chosen(words).into_iter().map(move |i| (s, i));
+        for (s, i) in mine.iter().flat_map(chosen) {
+            let name = suites[s].full_name(i);
+            let ok = catch_unwind(AssertUnwindSafe(|| test(s, i))).is_ok();
             let ok = agree(&verdicts, ok, &name);
             all_passed &= ok;
             if world.rank() == 0 {

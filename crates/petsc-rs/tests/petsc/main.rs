@@ -66,9 +66,9 @@ fn run(modules: Suites, options: &[String]) -> ExitCode {
         ranks: &[1, 2, 3, 4],
         tests: all.iter().map(|(module, test)| format!("{module}::{}", test.0)).collect(),
     };
-    mpi_harness::main(&[suite], &|_, world, run| {
+    mpi_harness::main(&[suite], &|world, run| {
         let petsc = Petsc::initialize(world, options).expect("PETSc starts");
-        run(&|test| all[test].1.1(world));
+        run(&|_, test| all[test].1.1(world));
         drop(petsc);
         assert!(!petsc_is_running(), "a handle outlives all tests");
     })
