@@ -6,6 +6,7 @@ mod meshes;
 mod models;
 mod time;
 
+use crate::program::fails_fast;
 use mpi_harness::mpirun;
 use std::collections::HashSet;
 use std::path::Path;
@@ -85,7 +86,7 @@ fn run(case: &Case) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     }
     let before = listing(folder.path());
-    let output = mpirun(WATCHDOG, case.ranks, env!("CARGO_BIN_EXE_tessera"))
+    let output = fails_fast(&mut mpirun(WATCHDOG, case.ranks, env!("CARGO_BIN_EXE_tessera")))
         .args(case.command)
         .args(["--output", "out", "--quiet"])
         .args(&case.arguments)
