@@ -249,10 +249,7 @@ impl LinearSolver {
                 Some(kept) => kept.copy_from(matrix)?,
                 None => {
                     let mut copy = matrix.duplicate(true)?;
-                    let modes = matrix.near_null_space()?;
-                    if !modes.is_empty() {
-                        copy.set_near_null_space(modes)?;
-                    }
+                    copy.share_near_null_space(matrix)?;
                     kept = Some(copy);
                 }
             }
@@ -426,10 +423,14 @@ impl LinearSolver {
 
     fn explain_setup(&self, error: &petsc_rs::Error) -> Error {
         Error::Petsc(format!(
-            "{}: the preconditioner could not be built with `{}`.\n\
+            "{}: the preconditioner could not be built: {} (PETSc error {}).\n\
              A zero pivot or an indefinite matrix usually means a missing support (rigid-body motion, no reference \
-             value) or a negative coefficient.\n{error}",
-            self.name, self.options
+             value) or a negative coefficient.\nOptions: {}\n{}",
+            self.name,
+            error.message,
+            error.code,
+            self.options,
+            error.traceback.join("\n")
         ))
     }
 

@@ -19,8 +19,19 @@ impl Matrix {
         petsc!(MatSetNearNullSpace(self.raw, space.raw))
     }
 
-    /// The vectors of [`Matrix::set_near_null_space`], orthonormal; none when there are none. Treat them
-    /// as read-only: the matrix owns them.
+    /// Shares the near null space of another matrix, if it has one. From PETSc 3.22 on its vectors cannot be changed any
+    /// more, so they are no input of [`Matrix::set_near_null_space`].
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn share_near_null_space(&mut self, other: &Matrix) -> Result<()> {
+        let mut space = null_mut();
+        petsc!(MatGetNearNullSpace(other.raw, &mut space))?;
+        if space.is_null() { Ok(()) } else { petsc!(MatSetNearNullSpace(self.raw, space)) }
+    }
+
+    /// The vectors of [`Matrix::set_near_null_space`], orthonormal; none when there are none. They are
+    /// read-only: the matrix owns them.
     ///
     /// # Errors
     /// When PETSc fails.

@@ -220,6 +220,12 @@ fn near_null_space(comm: &SimpleCommunicator) {
     assert_eq!(modes.len(), 1);
     assert!((modes[0].norm(Norm::Two).unwrap() - 1.0).abs() < 1e-14);
     drop(modes);
+    // The modes themselves are locked.
+    let mut copy = a.duplicate(true).unwrap();
+    copy.share_near_null_space(&a).unwrap();
+    assert_eq!(copy.near_null_space().unwrap().len(), 1);
+    copy.share_near_null_space(&laplacian(comm)).unwrap();
+    assert_eq!(copy.near_null_space().unwrap().len(), 1);
     let (mut x, mut b) = a.vectors().unwrap();
     b.set(1.0).unwrap();
     let mut solver = KrylovSolver::new(comm).unwrap();
