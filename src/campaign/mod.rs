@@ -1,5 +1,6 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
 mod adaptive;
+mod attempts;
 pub mod design;
 mod groups;
 pub mod guess;
@@ -12,6 +13,7 @@ mod transient;
 mod work;
 
 pub use adaptive::{Adaptive, Choice};
+pub use attempts::Attempts;
 pub use design::{Design, Variable};
 pub use groups::Groups;
 pub use hand_out::HandOut;

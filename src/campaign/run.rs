@@ -258,6 +258,7 @@ impl<'a> Campaign<'a> {
             }
         }
         if let Err(error @ (Error::Failed(_) | Error::Petsc(_))) = &solved {
+            self.dataset.write_retried(sample, &error.to_string())?;
             retried = Some(error.to_string());
             solved = comm
                 .agree(careful(self.simulation))

@@ -1,5 +1,5 @@
 //! What each group has done: samples, failures, and the time that it waited for others.
-use super::{Groups, SampleReport};
+use super::{Attempts, Groups, SampleReport};
 use crate::report::{Report, Table, duration};
 use std::time::Instant;
 
@@ -12,21 +12,20 @@ pub struct Work {
     samples: usize,
     /// Seconds spent on samples.
     busy: f64,
-    /// Samples that a second attempt has saved.
-    saved: usize,
+    attempts: Attempts,
 }
 
 impl Work {
     /// Starts the clock. Local.
     pub fn start() -> Self {
-        Self { start: Instant::now(), samples: 0, busy: 0.0, saved: 0 }
+        Self { start: Instant::now(), samples: 0, busy: 0.0, attempts: Attempts::default() }
     }
 
     /// Counts a sample. Local.
     pub fn add(&mut self, sample: &SampleReport) {
         self.samples += 1;
         self.busy += sample.seconds;
-        self.saved += usize::from(sample.retried.is_some() && sample.failure.is_none());
+        self.attempts.add(sample);
     }
 
     /// Waits for all groups; what they have done together. Collective over all groups.
@@ -37,8 +36,8 @@ impl Work {
         let speaks = groups.comm.rank() == 0;
         let row = [groups.comm.size() as f64, self.samples as f64, self.busy, idle];
         let rows = world.all_gather_varied(if speaks { &row[..] } else { &[] });
-        let saved = world.sum(if speaks { self.saved as u64 } else { 0 }) as usize;
-        Done { groups: rows.chunks_exact(4).map(|r| [r[0], r[1], r[2], r[3]]).collect(), saved }
+        let attempts = self.attempts.over(world, speaks);
+        Done { groups: rows.chunks_exact(4).map(|r| [r[0], r[1], r[2], r[3]]).collect(), attempts }
     }
 }
 
@@ -46,15 +45,13 @@ impl Work {
 pub struct Done {
     /// Ranks, samples, busy and idle seconds of each group.
     groups: Vec<[f64; 4]>,
-    saved: usize,
+    attempts: Attempts,
 }
 
 impl Done {
-    /// How evenly the work was divided.
+    /// What failed at first, and how evenly the work was divided.
     pub fn print(&self, report: &Report) {
-        if self.saved > 0 {
-            report.line(format!("{} samples were solved at the second attempt", self.saved));
-        }
+        self.attempts.print(report);
         if self.groups.len() < 2 {
             return;
         }

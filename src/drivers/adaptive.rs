@@ -1,6 +1,6 @@
 //! `tessera campaign` with an adaptive design: samples where the reduced model errs most, and that model at the end.
 use super::{output, run::RunOptions, train};
-use crate::campaign::{Adaptive, Selection, campaign_samples};
+use crate::campaign::{Adaptive, Attempts, Selection, campaign_samples};
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::Report;
@@ -37,6 +37,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
         ));
     }
     let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
+    let mut attempts = Attempts::default();
     report.phase("samples", || {
         if signalled() {
             return Ok(());
@@ -47,6 +48,12 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
                     "{:6} samples: largest estimated relative error {:.3e}",
                     choice.samples, choice.estimate
                 ));
+            }
+            if let Some(sample) = sample {
+                attempts.add(sample);
+                if let Some(reason) = &sample.retried {
+                    report.detail(format!("sample {}: the first attempt failed: {reason}", sample.sample));
+                }
             }
             if let Some((sample, reason)) = sample.and_then(|s| s.failure.as_ref().map(|f| (s.sample, f))) {
                 report.warn(format!("sample {sample} failed and is left out: {reason}"));
@@ -68,6 +75,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             samples - pending
         )));
     }
+    attempts.print(report);
     report.line(format!("{done} samples done, {} failed", failed.len()));
     if done == 0 {
         return Err(Error::Failed(format!("no sample could be solved: {first}")));

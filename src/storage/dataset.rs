@@ -16,7 +16,8 @@ const TIMES: &str = "/time";
 const ITERATIONS: &str = "/cost/iterations";
 const TIME: &str = "/cost/time";
 const FAILURE: &str = "/failure";
-/// Bytes of a text in [`FAILURE`].
+const RETRIED: &str = "/retried";
+/// Bytes of a text in [`FAILURE`] and [`RETRIED`].
 const TEXT: usize = 240;
 
 /// How far a sample is.
@@ -97,8 +98,13 @@ impl DatasetFile {
             file.set(path, "meaning", meaning)?;
         }
         times.map_or(Ok(()), |times| file.write_times(times))?;
-        file.create_dataset::<u8>(FAILURE, &[count, TEXT as u64])?;
-        file.set(FAILURE, "meaning", "why a failed sample failed: UTF-8, filled up with zeros")?;
+        for (path, meaning) in [
+            (FAILURE, "why a failed sample failed: UTF-8, filled up with zeros"),
+            (RETRIED, "why the first attempt failed, where there was a second: UTF-8, filled up with zeros"),
+        ] {
+            file.create_dataset::<u8>(path, &[count, TEXT as u64])?;
+            file.set(path, "meaning", meaning)?;
+        }
         for field in fields {
             match times {
                 Some(times) => file.create_field_in_time(field, count, times.len() as u64)?,
@@ -172,9 +178,11 @@ impl DatasetFile {
         let at_root = |values: Vec<f64>| if comm.rank() == 0 { values } else { Vec::new() };
         let (_, status) = self.file.read_array::<u8>(STATUS)?;
         file.write_rows(STATUS, 0, if comm.rank() == 0 { &status } else { &[] })?;
-        if self.file.exists(FAILURE) {
-            let (_, texts) = self.file.read_array::<u8>(FAILURE)?;
-            file.write_rows(FAILURE, 0, if comm.rank() == 0 { &texts } else { &[] })?;
+        for path in [FAILURE, RETRIED] {
+            if self.file.exists(path) {
+                let (_, texts) = self.file.read_array::<u8>(path)?;
+                file.write_rows(path, 0, if comm.rank() == 0 { &texts } else { &[] })?;
+            }
         }
         let quantities = self.file.members("/qoi").into_iter().map(|name| format!("/qoi/{name}"));
         for path in [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(quantities) {
@@ -278,25 +286,43 @@ impl DatasetFile {
 
     /// Writes why a sample failed, before it is marked so: the first line of the reason.
     pub fn write_failure(&self, sample: usize, reason: &str) -> Result<()> {
-        if !self.file.exists(FAILURE) {
+        self.write_text(FAILURE, sample, reason)
+    }
+
+    /// Writes why the first attempt at a sample failed, before the second: the first line of the reason.
+    pub fn write_retried(&self, sample: usize, reason: &str) -> Result<()> {
+        self.write_text(RETRIED, sample, reason)
+    }
+
+    fn write_text(&self, path: &str, sample: usize, text: &str) -> Result<()> {
+        if !self.file.exists(path) {
             // Of an older version.
             return Ok(());
         }
-        let line = reason.lines().next().unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
         let ends = line.char_indices().map(|(start, c)| start + c.len_utf8());
         let end = ends.take_while(|&end| end <= TEXT).last().unwrap_or(0);
         let mut row = line.as_bytes()[..end].to_vec();
         row.resize(TEXT, 0);
         let mine: &[u8] = if self.file.comm().rank() == 0 { &row } else { &[] };
-        self.file.write_rows(FAILURE, sample as u64, mine)
+        self.file.write_rows(path, sample as u64, mine)
     }
 
     /// Why a sample failed; empty when it did not, or when the file does not say.
     pub fn failure(&self, sample: usize) -> Result<String> {
-        if !self.file.exists(FAILURE) {
+        self.text(FAILURE, sample)
+    }
+
+    /// Why the first attempt at a sample failed; empty when it did not, or when the file does not say.
+    pub fn retried(&self, sample: usize) -> Result<String> {
+        self.text(RETRIED, sample)
+    }
+
+    fn text(&self, path: &str, sample: usize) -> Result<String> {
+        if !self.file.exists(path) {
             return Ok(String::new());
         }
-        let row = self.file.read_rows::<u8>(FAILURE, sample as u64..sample as u64 + 1)?;
+        let row = self.file.read_rows::<u8>(path, sample as u64..sample as u64 + 1)?;
         let end = row.iter().position(|&byte| byte == 0).unwrap_or(row.len());
         Ok(String::from_utf8_lossy(&row[..end]).into_owned())
     }
