@@ -219,9 +219,12 @@ pub(super) fn extent(dataset: &Dataset) -> hdf5::Result<Vec<u64>> {
     drop(guard);
     // Only of a file that nobody writes is the size known; 0 means that it is not.
     let file = dataset.file()?;
-    let size = if file.is_read_only() { file.size() } else { 0 };
+    let read_only = file.is_read_only();
+    let size = if read_only { file.size() } else { 0 };
     let size = if size == 0 { u64::MAX } else { size };
-    let stored = if entries(&dims) == 0 { size } else { dataset.storage_size().min(size) };
+    // Chunks that are yet to be written have no room: HDF5 1.14 no longer takes it beforehand, as 1.10 did under MPI.
+    let unwritten = !read_only && dataset.is_chunked();
+    let stored = if entries(&dims) == 0 || unwritten { size } else { dataset.storage_size().min(size) };
     // An axis of no entries must not hide the length of another.
     let least: Vec<u64> = dims.iter().map(|&n: &u64| n.max(1)).collect();
     if entries(&least) > stored.saturating_mul(COMPRESSION) {
