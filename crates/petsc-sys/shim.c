@@ -16,6 +16,34 @@ PetscErrorCode petsc_shim_log_flops(PetscLogDouble count)
   return PetscLogFlops(count);
 }
 
+/* Starts recording; whether `petsc_shim_log_stop` has to end it. From 3.20 on what records is an object, which
+   PetscFinalize frees only after its list of objects that were never freed. */
+PetscErrorCode petsc_shim_log_start(int *stop)
+{
+  PetscFunctionBegin;
+  *stop = 0;
+#if PETSC_VERSION_GE(3, 20, 0)
+  PetscLogHandler handler = NULL;
+
+  PetscCall(PetscLogGetDefaultHandler(&handler));
+  *stop = !handler; /* else the option -log_view has started it, and shows it at the end */
+#endif
+  PetscCall(PetscLogDefaultBegin());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode petsc_shim_log_stop(void)
+{
+  PetscFunctionBegin;
+#if PETSC_VERSION_GE(3, 20, 0)
+  PetscLogHandler handler = NULL;
+
+  PetscCall(PetscLogGetDefaultHandler(&handler));
+  if (handler) PetscCall(PetscLogHandlerStop(handler));
+#endif
+  PetscFunctionReturn(0);
+}
+
 /* The OpenMP runtime of PETSc's libraries (MUMPS, hypre), where they have one. */
 extern void omp_set_num_threads(int) __attribute__((weak));
 

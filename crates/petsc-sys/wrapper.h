@@ -8,4 +8,6 @@ MPI_Op         petsc_shim_mpi_replace(void);
 PetscErrorCode petsc_shim_attach(PetscObject object, const char *key, void *value, void (*drop)(void *));
 PetscErrorCode petsc_shim_attached(PetscObject object, const char *key, void **value);
 PetscErrorCode petsc_shim_log_flops(PetscLogDouble count);
+PetscErrorCode petsc_shim_log_start(int *stop);
+PetscErrorCode petsc_shim_log_stop(void);
 void           petsc_shim_set_threads(int count);

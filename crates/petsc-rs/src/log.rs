@@ -127,8 +127,11 @@ pub struct Performance {
 /// # Errors
 /// When PETSc was built without logging.
 pub fn begin() -> Result<()> {
-    let _session = Session::current()?;
-    petsc!(PetscLogDefaultBegin())
+    let session = Session::current()?;
+    let mut stop = 0;
+    petsc!(petsc_shim_log_start(&mut stop))?;
+    session.stop_log(stop != 0);
+    Ok(())
 }
 
 /// Ends its [`Event`] when dropped.

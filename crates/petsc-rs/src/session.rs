@@ -3,7 +3,7 @@ use crate::error::{Error, Result, check, collect};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::AsRaw;
 use petsc_sys::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_char, c_int};
 use std::rc::{Rc, Weak};
 use std::vec::Vec;
@@ -16,6 +16,8 @@ struct Inner {
     // PETSc keeps pointers into its argument list until it is finalised.
     _arguments: Vec<CString>,
     _pointers: Vec<*mut c_char>,
+    /// Whether the recording of events has to be ended.
+    stop_log: Cell<bool>,
 }
 
 impl Drop for Inner {
@@ -23,6 +25,9 @@ impl Drop for Inner {
         if usable() {
             // SAFETY: PETSc is initialised and no handle is left. Its error has nowhere to go.
             unsafe {
+                if self.stop_log.get() {
+                    petsc_shim_log_stop();
+                }
                 PetscPopErrorHandler();
                 PetscFinalize();
             }
@@ -38,9 +43,13 @@ pub(crate) fn usable() -> bool {
     finalized == 0 && !std::thread::panicking()
 }
 
+/// Options that precede those of the user. In newer versions (3.22) sums over several vectors are products with a matrix
+/// wherever the vectors happen to lie beside each other in memory, with other last bits, so no run would repeat another.
+const OPTIONS: [&str; 5] = ["-no_signal_handler", "-vec_mdot_use_gemv", "0", "-vec_maxpy_use_gemv", "0"];
+
 /// Keeps PETSc initialised; part of every handle.
 #[derive(Clone)]
-pub(crate) struct Session(#[allow(dead_code)] Rc<Inner>);
+pub(crate) struct Session(Rc<Inner>);
 
 impl Session {
     /// The running session of this thread.
@@ -53,6 +62,11 @@ impl Session {
             .map(Self)
             .ok_or_else(|| Error::argument("PETSc is not initialised on this thread"))
     }
+
+    /// The recording of events that has begun ends with the session, should `stop` be true.
+    pub(crate) fn stop_log(&self, stop: bool) {
+        self.0.stop_log.set(self.0.stop_log.get() || stop);
+    }
 }
 
 /// An initialised PETSc. It is finalised when this and all handles are gone.
@@ -64,7 +78,8 @@ pub struct Petsc {
 
 impl Petsc {
     /// Initialises PETSc with `comm` as `PETSC_COMM_WORLD` and the given options (as on a command line,
-    /// `["-log_view", "-ksp_type", "cg"]`). PETSc's signal handler stays off, errors are not printed.
+    /// `["-log_view", "-ksp_type", "cg"]`). PETSc's signal handler stays off, errors are not printed, and sums over
+    /// several vectors do not depend on where these lie (`-vec_mdot_use_gemv 1` may be faster).
     ///
     /// # Errors
     /// When PETSc is already initialised, or refuses an option.
@@ -72,7 +87,8 @@ impl Petsc {
         if CURRENT.with_borrow(|current| current.strong_count()) > 0 {
             return Err(Error::argument("PETSc is already initialised"));
         }
-        let texts = ["petsc-rs", "-no_signal_handler"].into_iter().chain(options.iter().map(String::as_str));
+        let options = OPTIONS.into_iter().chain(options.iter().map(String::as_str));
+        let texts = std::iter::once("petsc-rs").chain(options);
         let arguments = texts
             .map(|text| CString::new(text).map_err(|_| Error::argument("an option holds a zero byte")))
             .collect::<Result<Vec<_>>>()?;
@@ -87,7 +103,7 @@ impl Petsc {
             check(PetscInitialize(&mut count, &mut list, std::ptr::null(), std::ptr::null()))?;
             check(PetscPushErrorHandler(Some(collect), std::ptr::null_mut()))?;
         }
-        let inner = Rc::new(Inner { _arguments: arguments, _pointers: pointers });
+        let inner = Rc::new(Inner { _arguments: arguments, _pointers: pointers, stop_log: Cell::new(false) });
         CURRENT.set(Rc::downgrade(&inner));
         Ok(Self { _session: Session(inner) })
     }

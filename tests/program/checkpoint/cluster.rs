@@ -1,5 +1,6 @@
 //! A Slurm of its own for a test: one node, this machine; own ports, key and configuration, taken down at the end. Needs
 //! Slurm, munge and root, as in the container of the continuous integration; tests skip elsewhere.
+use crate::program::signal;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -48,6 +49,13 @@ impl Cluster {
             .map_err(|e| e.to_string())?;
         let host = cluster.run("hostname", &["-s"])?;
         put("slurm.conf", cluster.configuration(host.trim()).as_bytes())?;
+        // Newer versions start no daemon without control groups, which a container may lack, unless told to; older ones do
+        // not know the word.
+        let version = cluster.run("slurmd", &["-V"])?;
+        let major = version.split([' ', '.']).find_map(|word| word.parse::<u32>().ok());
+        if major.is_some_and(|major| major >= 24) {
+            put("cgroup.conf", b"CgroupPlugin=disabled\n")?;
+        }
         let option = |name: &str, file: &str| format!("--{name}={}", at(file).display());
         let munge = [
             "--force".to_string(),
@@ -59,11 +67,12 @@ impl Cluster {
         ];
         cluster.run("munged", &munge.each_ref().map(String::as_str))?;
         cluster.run("slurmctld", &[])?;
-        cluster.run("slurmd", &[])?;
+        let log = || std::fs::read_to_string(at("slurmd.log")).unwrap_or_default();
+        cluster.run("slurmd", &[]).map_err(|why| format!("{why}\n{}", log()))?;
         let start = Instant::now();
         while !cluster.run("sinfo", &["-h", "-o", "%t"]).is_ok_and(|state| state.trim() == "idle") {
             if start.elapsed() > Duration::from_secs(60) {
-                return Err(format!("the node does not come up: {:?}", cluster.run("sinfo", &[])));
+                return Err(format!("the node does not come up: {:?}\n{}", cluster.run("sinfo", &[]), log()));
             }
             std::thread::sleep(Duration::from_millis(500));
         }
@@ -127,7 +136,7 @@ impl Drop for Cluster {
         for daemon in ["slurmd", "slurmctld", "munged"] {
             let file = self.folder.path().join(format!("{daemon}.pid"));
             if let Ok(number) = std::fs::read_to_string(&file) {
-                let _ = Command::new("kill").arg(number.trim()).status();
+                number.trim().parse().iter().for_each(|&number| signal("TERM", &[number]));
                 let start = Instant::now();
                 while Path::new("/proc").join(number.trim()).exists()
                     && start.elapsed() < Duration::from_secs(10)

@@ -42,7 +42,8 @@ fn run(name: &str, deck: &str, ranks: usize, others: &[usize], options: &[&str],
 }
 
 /// Multigrid and block preconditioners instead: bit for bit as well, since checkpoints by steps begin them anew. From
-/// three ranks on PETSc adds what arrives from several in the order in which it comes.
+/// three ranks on PETSc adds what arrives from several in the order in which it comes. PETSc 3.22 added in another order
+/// where GMRES's vectors happened to lie beside each other.
 fn repeats_iterative(name: &str, deck: &str) {
     for ranks in 1..=2 {
         run(name, deck, ranks, &[ranks, ranks], &["--set", "solver.method=amg"], 0.0);

@@ -31,7 +31,7 @@ fn chain(cluster: &Cluster, whole: &Place, launch: &str, signal: &[&str]) {
         "--export=ALL,TESSERA={},LAUNCH={launch},RAYON_NUM_THREADS=1,OMPI_MCA_mpi_yield_when_idle=1",
         env!("CARGO_BIN_EXE_tessera")
     );
-    let limits = ["--parsable", "--ntasks-per-node=2", "--overcommit", "--time=1", "--signal=B:USR1@58"];
+    let limits = ["--parsable", "--ntasks-per-node=2", "--time=1", "--signal=B:USR1@58"];
     let mut arguments = limits.to_vec();
     arguments.extend([output.as_str(), &folder, &exports, script.to_str().unwrap(), deck.to_str().unwrap()]);
     arguments.extend(CHANGES);
