@@ -23,10 +23,10 @@ MPIRUN := mpirun -n $(RANKS) $(TESSERA)
 PLOT := .venv/bin/tessera-plot
 PYTHON := .venv/bin/python
 
-.PHONY: help setup build demo pictures test lint bench soak doc clean blade blade-fine blade-finer meshes sizes build-times
+.PHONY: help setup build demo pictures test lint bench test-bookworm test-trixie soak doc clean blade blade-fine blade-finer meshes sizes build-times
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z -]*\):[^#]*## /\1\t/p' Makefile | expand -t 28
 
 setup:  ## check what is needed and install what is missing (GMSH=yes: Gmsh too)
 	@.ci/setup $(if $(GMSH),--gmsh)
@@ -69,6 +69,9 @@ test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints,
 	.ci/sizes --check
 	@$(MAKE) --no-print-directory lint
 	$(PYTHON) -m pytest -q postprocess
+
+test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; half an hour)
+	.ci/bare-debian $* make test
 
 lint:  ## clippy, warnings are errors
 	cargo clippy --release --workspace --all-targets -- -D warnings

@@ -1,4 +1,5 @@
-//! Finds the installed PETSc, checks that it is usable, and generates the bindings.
+//! Finds the installed PETSc, checks that it is usable, and generates the bindings. What differs between versions stands in
+//! `shim.c`.
 use std::{env, path::PathBuf, process::Command};
 
 /// What to do when no usable PETSc is found: one place, every error ends with it.
@@ -11,13 +12,8 @@ fn fail(message: &str) -> ! {
     std::process::exit(1)
 }
 
-struct Installation {
-    include: Vec<PathBuf>,
-    version: (u32, u32),
-}
-
-/// `PETSC_DIR`/`PETSC_ARCH` when set (its own pkg-config file first), else `pkg-config`.
-fn find() -> Installation {
+/// Where its headers are: `PETSC_DIR`/`PETSC_ARCH` when set (its own pkg-config file first), else `pkg-config`.
+fn find() -> Vec<PathBuf> {
     if let Ok(directory) = env::var("PETSC_DIR") {
         let root = PathBuf::from(&directory);
         let prefix = root.join(env::var("PETSC_ARCH").unwrap_or_default());
@@ -36,11 +32,7 @@ fn find() -> Installation {
     let mut errors = String::new();
     for name in ["PETSc", "petsc"] {
         match pkg_config::Config::new().atleast_version("3.18").probe(name) {
-            Ok(library) => {
-                let mut part = library.version.split('.').map(|p| p.parse().unwrap_or(0));
-                let version = (part.next().unwrap_or(0), part.next().unwrap_or(0));
-                return Installation { include: library.include_paths, version };
-            }
+            Ok(library) => return library.include_paths,
             Err(error) => errors = error.to_string().lines().next().unwrap_or_default().to_string(),
         }
     }
@@ -53,9 +45,8 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=wrapper.h");
     println!("cargo::rerun-if-changed=shim.c");
-    let petsc = find();
-    let configuration = petsc
-        .include
+    let include = find();
+    let configuration = include
         .iter()
         .find_map(|directory| std::fs::read_to_string(directory.join("petscconf.h")).ok())
         .unwrap_or_default();
@@ -68,9 +59,6 @@ fn main() {
     if configuration.lines().any(|line| line.starts_with("#define PETSC_USE_64BIT_INDICES")) {
         fail("the PETSc found has 64-bit indices; Tessera needs one with 32-bit indices");
     }
-    // For the build script of petsc-rs, which knows what changed in which version.
-    println!("cargo::metadata=version={}.{}", petsc.version.0, petsc.version.1);
-
     let mut builder = bindgen::Builder::default()
         .header("wrapper.h")
         .allowlist_item(
@@ -83,7 +71,7 @@ fn main() {
         .layout_tests(false)
         .generate_comments(false)
         .derive_default(false);
-    for directory in &petsc.include {
+    for directory in &include {
         builder = builder.clang_arg(format!("-I{}", directory.display()));
     }
     let mpi =
@@ -92,7 +80,7 @@ fn main() {
     cc::Build::new()
         .compiler("mpicc")
         .file("shim.c")
-        .includes(&petsc.include)
+        .includes(&include)
         .warnings(false)
         .compile("petsc_shim");
     for flag in String::from_utf8_lossy(&mpi.stdout).split_whitespace() {

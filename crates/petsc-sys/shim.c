@@ -44,6 +44,32 @@ PetscErrorCode petsc_shim_log_stop(void)
   PetscFunctionReturn(0);
 }
 
+/* From 3.21 on sums over several vectors are products with a matrix wherever the vectors happen to lie beside each other
+   in memory, with other last bits, so that no run would repeat another: not unless the user asks for it. */
+PetscErrorCode petsc_shim_repeatable_sums(void)
+{
+  PetscFunctionBegin;
+#if PETSC_VERSION_GE(3, 21, 0)
+  const char *name = "-vec_mdot_use_gemv";
+  PetscBool   given;
+
+  PetscCall(PetscOptionsHasName(NULL, NULL, name, &given));
+  if (!given) PetscCall(PetscOptionsSetValue(NULL, name, "0"));
+  PetscCall(PetscOptionsHasName(NULL, NULL, name, &given)); /* counts as used, also where no vector is made */
+#endif
+  PetscFunctionReturn(0);
+}
+
+/* From 3.21 on edges may have weights. */
+PetscErrorCode petsc_shim_partition(PetscPartitioner partitioner, PetscInt parts, PetscInt vertices, PetscInt start[], PetscInt adjacency[], PetscSection weights, PetscSection counts, IS *set)
+{
+#if PETSC_VERSION_GE(3, 21, 0)
+  return PetscPartitionerPartition(partitioner, parts, vertices, start, adjacency, weights, NULL, NULL, counts, set);
+#else
+  return PetscPartitionerPartition(partitioner, parts, vertices, start, adjacency, weights, NULL, counts, set);
+#endif
+}
+
 /* The OpenMP runtime of PETSc's libraries (MUMPS, hypre), where they have one. */
 extern void omp_set_num_threads(int) __attribute__((weak));
 

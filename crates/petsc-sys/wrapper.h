@@ -10,4 +10,6 @@ PetscErrorCode petsc_shim_attached(PetscObject object, const char *key, void **v
 PetscErrorCode petsc_shim_log_flops(PetscLogDouble count);
 PetscErrorCode petsc_shim_log_start(int *stop);
 PetscErrorCode petsc_shim_log_stop(void);
+PetscErrorCode petsc_shim_repeatable_sums(void);
+PetscErrorCode petsc_shim_partition(PetscPartitioner partitioner, PetscInt parts, PetscInt vertices, PetscInt start[], PetscInt adjacency[], PetscSection weights, PetscSection counts, IS *set);
 void           petsc_shim_set_threads(int count);

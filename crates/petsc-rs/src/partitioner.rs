@@ -68,7 +68,7 @@ impl Partitioner {
         let mut adjacency = adjacency.to_vec();
         adjacency.reserve(1);
         crate::scotch::restart();
-        petsc!(partition(
+        petsc!(petsc_shim_partition(
             self.raw,
             parts,
             vertices as Int,
@@ -90,39 +90,6 @@ impl Partitioner {
             }
         }
         Ok(target)
-    }
-}
-
-/// The interface gained edge weights in 3.21.
-///
-/// # Safety
-/// As `PetscPartitionerPartition`.
-#[allow(clippy::too_many_arguments)]
-unsafe fn partition(
-    raw: PetscPartitioner,
-    parts: Int,
-    vertices: Int,
-    start: *mut Int,
-    adjacency: *mut Int,
-    weights: PetscSection,
-    counts: PetscSection,
-    set: *mut IS,
-) -> PetscErrorCode {
-    // SAFETY: handed through.
-    unsafe {
-        PetscPartitionerPartition(
-            raw,
-            parts,
-            vertices,
-            start,
-            adjacency,
-            weights,
-            #[cfg(petsc_3_21)]
-            null_mut(),
-            null_mut(),
-            counts,
-            set,
-        )
     }
 }
 

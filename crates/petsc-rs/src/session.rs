@@ -43,10 +43,6 @@ pub(crate) fn usable() -> bool {
     finalized == 0 && !std::thread::panicking()
 }
 
-/// Options that precede those of the user. In newer versions (3.22) sums over several vectors are products with a matrix
-/// wherever the vectors happen to lie beside each other in memory, with other last bits, so no run would repeat another.
-const OPTIONS: [&str; 5] = ["-no_signal_handler", "-vec_mdot_use_gemv", "0", "-vec_maxpy_use_gemv", "0"];
-
 /// Keeps PETSc initialised; part of every handle.
 #[derive(Clone)]
 pub(crate) struct Session(Rc<Inner>);
@@ -87,8 +83,7 @@ impl Petsc {
         if CURRENT.with_borrow(|current| current.strong_count()) > 0 {
             return Err(Error::argument("PETSc is already initialised"));
         }
-        let options = OPTIONS.into_iter().chain(options.iter().map(String::as_str));
-        let texts = std::iter::once("petsc-rs").chain(options);
+        let texts = ["petsc-rs", "-no_signal_handler"].into_iter().chain(options.iter().map(String::as_str));
         let arguments = texts
             .map(|text| CString::new(text).map_err(|_| Error::argument("an option holds a zero byte")))
             .collect::<Result<Vec<_>>>()?;
@@ -101,6 +96,7 @@ impl Petsc {
         unsafe {
             PETSC_COMM_WORLD = comm.as_raw();
             check(PetscInitialize(&mut count, &mut list, std::ptr::null(), std::ptr::null()))?;
+            check(petsc_shim_repeatable_sums())?;
             check(PetscPushErrorHandler(Some(collect), std::ptr::null_mut()))?;
         }
         let inner = Rc::new(Inner { _arguments: arguments, _pointers: pointers, stop_log: Cell::new(false) });
