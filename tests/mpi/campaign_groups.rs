@@ -174,6 +174,16 @@ fn failed_samples_are_tried_again(comm: &Comm) {
         ];
         solve(comm, &deck(folder, &hopeless)).unwrap();
         compare(comm, folder, ["direct.h5", "retried.h5"], 1e-9);
+        // The dataset keeps why, and only there.
+        for (name, words) in [("direct.h5", ""), ("retried.h5", "ran out of iterations")] {
+            let file = DatasetFile::open(comm, &folder.join(name), false).unwrap();
+            for sample in 0..file.len() {
+                let text = file.retried(sample).unwrap();
+                assert!(text.contains(words) && text.is_empty() == words.is_empty(), "{name}: {text}");
+                assert_eq!(file.failure(sample).unwrap(), "");
+            }
+            file.close().unwrap();
+        }
         // What the report says of one.
         let deck = deck(folder, &hopeless[..3]);
         let samples = campaign_samples(comm, &deck).unwrap();

@@ -73,7 +73,9 @@ fn run(comm: &Comm, deck: &Deck, path: &Path, stop: usize) -> Vec<Effort> {
     let mut count = 0;
     let pending = campaign.ordered().unwrap();
     campaign
-        .run(&pending, |_| {
+        .run(&pending, |sample| {
+            // A second attempt would hide that what is kept from sample to sample does not work.
+            assert!(sample.failure.is_some() || sample.retried.is_none(), "{sample:?}");
             count += 1;
             count < stop
         })

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
+use tessera::campaign::{Attempts, SampleReport};
 use tessera::parallel::Comm;
 use tessera::report::{Level, Report, Table};
 use tessera::storage::File;
@@ -15,6 +16,7 @@ pub const SUITES: &[Suite] = &[Suite {
             ("phases_nest_and_are_compared_over_ranks", phases_nest_and_are_compared_over_ranks),
             ("only_rank_0_prints_and_levels_choose_what", only_rank_0_prints_and_levels_choose_what),
             ("the_log_of_a_file_holds_the_phases", the_log_of_a_file_holds_the_phases),
+            ("attempts_that_failed_are_counted_over_groups", attempts_that_failed_are_counted_over_groups),
         ],
 }];
 
@@ -158,4 +160,24 @@ fn the_log_of_a_file_holds_the_phases(comm: &Comm) {
         assert!(memory[0] > 1e6 && memory[0] <= memory[1] && memory[2] >= memory[1]);
         file.close().unwrap();
     });
+}
+
+/// Each rank is a group with two samples, of which the first attempt fails at one, or at both.
+fn attempts_that_failed_are_counted_over_groups(comm: &Comm) {
+    for both in [false, true] {
+        let mut attempts = Attempts::default();
+        for number in 0..2 {
+            let cause = format!("heat: no convergence after {} iterations", 10 * comm.rank() + number);
+            let retried = (both || number == 0).then_some(cause);
+            attempts.add(&SampleReport { sample: number, iterations: 1, seconds: 0.0, failure: None, retried });
+        }
+        let (report, screen) = report(comm, Level::Normal);
+        attempts.over(comm, true).print(&report);
+        let count = comm.size() * if both { 2 } else { 1 };
+        let expected = format!("     {count} x heat: no convergence after 0 iterations");
+        assert!(comm.rank() > 0 || screen.text().contains(&expected), "{}", screen.text());
+        // Half of them is not most.
+        let warned = report.warnings().iter().any(|text| text.contains(&format!("({count} of {count})")));
+        assert_eq!(warned, both, "{:?}", report.warnings());
+    }
 }
