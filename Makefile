@@ -8,14 +8,14 @@ GMSH ?=
 SHELL := /bin/bash
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-# MPI as root, with more ranks than cores, without the network (of whose absence Open MPI 5 complains once a rank) and
+# MPI as root, with more ranks than cores, in shared memory (of an absent network Open MPI 5 complains once a rank) and
 # without threads inside BLAS; Open MPI 4 and 5 differ in the names.
 export OMPI_ALLOW_RUN_AS_ROOT ?= 1
 export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM ?= 1
 export OMPI_MCA_rmaps_base_oversubscribe ?= 1
 export PRTE_MCA_rmaps_default_mapping_policy ?= :oversubscribe
 export OMPI_MCA_mpi_yield_when_idle ?= 1
-export OMPI_MCA_btl ?= ^tcp
+export OMPI_MCA_btl ?= self,vader
 export OMP_NUM_THREADS ?= 1
 
 TESSERA := target/release/tessera
