@@ -79,7 +79,7 @@ fn run(case: &Case) -> Result<(), String> {
             Content::Text(text) => std::fs::write(path, text),
             Content::Bytes(bytes) => std::fs::write(path, bytes),
             Content::Hdf5(write) => {
-                write(&path);
+                hdf5_files::unlocked(&path, write);
                 Ok(())
             }
         }
