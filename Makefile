@@ -70,7 +70,7 @@ test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints,
 	@$(MAKE) --no-print-directory lint
 	$(PYTHON) -m pytest -q postprocess
 
-test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; half an hour)
+test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; a quarter of an hour)
 	.ci/bare-debian $* make test
 
 lint:  ## clippy, warnings are errors

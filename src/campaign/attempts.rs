@@ -6,6 +6,15 @@ use crate::report::Report;
 /// So many causes are named.
 const NAMED: usize = 5;
 
+impl SampleReport {
+    /// Says at the level verbose why the first attempt failed, if there were two.
+    pub fn show_retry(&self, report: &Report) {
+        if let Some(reason) = &self.retried {
+            report.detail(format!("sample {}: the first attempt failed: {reason}", self.sample));
+        }
+    }
+}
+
 /// How many first attempts failed, by cause.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attempts {

@@ -51,9 +51,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             }
             if let Some(sample) = sample {
                 attempts.add(sample);
-                if let Some(reason) = &sample.retried {
-                    report.detail(format!("sample {}: the first attempt failed: {reason}", sample.sample));
-                }
+                sample.show_retry(report);
             }
             if let Some((sample, reason)) = sample.and_then(|s| s.failure.as_ref().map(|f| (s.sample, f))) {
                 report.warn(format!("sample {sample} failed and is left out: {reason}"));

@@ -83,9 +83,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
                 progress.reach(over, &format!("{} iterations{failed}", sample.iterations));
                 shown = over;
             }
-            if let (0, Some(reason)) = (groups.index, &sample.retried) {
-                report.detail(format!("sample {}: the first attempt failed: {reason}", sample.sample));
-            }
+            sample.show_retry(&report);
             if let (0, Some(reason)) = (groups.index, &sample.failure) {
                 report.warn(failure(sample.sample, reason));
             }

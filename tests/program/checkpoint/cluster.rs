@@ -136,7 +136,9 @@ impl Drop for Cluster {
         for daemon in ["slurmd", "slurmctld", "munged"] {
             let file = self.folder.path().join(format!("{daemon}.pid"));
             if let Ok(number) = std::fs::read_to_string(&file) {
-                number.trim().parse().iter().for_each(|&number| signal("TERM", &[number]));
+                if let Ok(daemon) = number.trim().parse() {
+                    signal("TERM", &[daemon]);
+                }
                 let start = Instant::now();
                 while Path::new("/proc").join(number.trim()).exists()
                     && start.elapsed() < Duration::from_secs(10)
