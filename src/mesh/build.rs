@@ -2,7 +2,7 @@
 use super::boxes::{self, BoxSource};
 use super::distribute::{LocalCells, distribute};
 use super::experts::{Graph, to_ghosts};
-use super::facets::{dual_graph, local_neighbours};
+use super::facets::{FacetMark, dual_graph, local_neighbours};
 use super::order::{breadth_first, first_use};
 use super::partition::{experts, join_pieces, ranks_of_cells};
 use super::raw::{RawMesh, topology};
@@ -96,7 +96,7 @@ impl Mesh {
 
         let nv = cell_type.vertices();
         let mut rounds = 0;
-        let (local, inside, cut) = loop {
+        let (local, around, inside, cut) = loop {
             let local = distribute(comm, &raw, &graph.marks, &parts)?;
             let owned = local.owned as u32;
             let around = match &local.identified {
@@ -114,7 +114,7 @@ impl Mesh {
                 && rounds < JOIN_ROUNDS
                 && join_pieces(comm, &local, &around, &inside, nf, raw.global_cells, &mut parts);
             if !again {
-                break (local, inside, cut);
+                break (local, around, inside, cut);
             }
         };
         let RawMesh { source, region_names, facet_names, global_cells, global_vertices, notes, .. } = raw;
@@ -132,7 +132,8 @@ impl Mesh {
             .map(|&n| if n == u32::MAX { n } else { place[n as usize] })
             .collect();
         drop(inside);
-        let facets = local_facets(&local, &place, facet_names);
+        let facets = local_facets(&local, &around, nf, &place, facet_names);
+        drop(around);
         order.extend(owned as u32..local.ids.len() as u32);
 
         let mut cells: Vec<u32> = order
@@ -191,20 +192,35 @@ impl Mesh {
     }
 }
 
-/// Boundary and marked facets with local cell numbers; `place` gives the new number of owned cells.
-fn local_facets(local: &LocalCells, place: &[u32], names: Vec<String>) -> Facets {
+/// Boundary and marked facets with local cell numbers; `around` are the neighbours of local cells, `[cell, facet]`, and
+/// `place` gives the new number of owned cells.
+fn local_facets(local: &LocalCells, around: &[u32], nf: usize, place: &[u32], names: Vec<String>) -> Facets {
     let (own, ghost) = local.ids.split_at(local.owned);
     let find = |id: u64| match own.binary_search(&id) {
-        Ok(i) => Some(place[i]),
-        Err(_) => ghost.binary_search(&id).ok().map(|i| (local.owned + i) as u32),
+        Ok(i) => Some(i),
+        Err(_) => ghost.binary_search(&id).ok().map(|i| local.owned + i),
     };
-    let mut list: Vec<(u32, u8, u16)> =
-        local.marks.iter().filter_map(|m| find(m.cell).map(|cell| (cell, m.local, m.marker))).collect();
+    let new = |cell: usize| place.get(cell).copied().unwrap_or(cell as u32);
+    let entry = |mark: &FacetMark| {
+        let cell = find(mark.cell)?;
+        let other = around[cell * nf + mark.local as usize];
+        let (region, beyond) = (local.regions[cell], local.regions.get(other as usize).copied());
+        let outward = match beyond {
+            Some(beyond) if beyond != region => region < beyond,
+            Some(_) => mark.outward,
+            None => true,
+        };
+        let behind = if other == u32::MAX { other } else { new(other as usize) };
+        Some((new(cell), mark.local, mark.marker, behind, outward))
+    };
+    let mut list: Vec<_> = local.marks.iter().filter_map(entry).collect();
     list.sort_unstable();
     Facets {
         cell: list.iter().map(|f| f.0).collect(),
         local: list.iter().map(|f| f.1).collect(),
         marker: list.iter().map(|f| f.2).collect(),
+        behind: list.iter().map(|f| f.3).collect(),
+        outward: list.iter().map(|f| f.4).collect(),
         names,
     }
 }

@@ -109,8 +109,10 @@ pub(super) fn distribute(
             message.extend([id, part as u64 | u64::from(raw.regions[cell]) << 32]);
             message.extend_from_slice(&sent[cell * nv..(cell + 1) * nv]);
             for mark in mine {
-                mark_messages[rank as usize]
-                    .extend([id, u64::from(mark.local) << 16 | u64::from(mark.marker)]);
+                mark_messages[rank as usize].extend([
+                    id,
+                    u64::from(mark.outward) << 24 | u64::from(mark.local) << 16 | u64::from(mark.marker),
+                ]);
             }
         }
     }
@@ -122,7 +124,12 @@ pub(super) fn distribute(
         .exchange(&mark_messages)
         .iter()
         .flat_map(|part| part.chunks_exact(2))
-        .map(|m| FacetMark { cell: m[0], local: (m[1] >> 16) as u8, marker: m[1] as u16 })
+        .map(|m| FacetMark {
+            cell: m[0],
+            local: (m[1] >> 16) as u8,
+            marker: m[1] as u16,
+            outward: m[1] >> 24 == 1,
+        })
         .collect();
 
     // Blocks arrive in rank order, so the cells are already in canonical order.

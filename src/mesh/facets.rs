@@ -97,6 +97,8 @@ pub(super) struct FacetMark {
     pub local: u8,
     /// Marker, or `u16::MAX`.
     pub marker: u16,
+    /// Of a facet inside the domain: whether its own normal points out of the cell.
+    pub outward: bool,
 }
 
 /// How the cells of a source hang together.
@@ -131,8 +133,9 @@ pub(super) fn dual_graph(comm: &Comm, raw: &RawMesh) -> Result<DualGraph> {
     let slots = (count * nf) as u32;
     let mut neighbours = vec![NONE; count * nf];
     let mut open: Vec<u32> = Vec::new();
-    // (place, number of the candidate): a marked facet found at a facet of this rank's cells.
-    let mut found: Vec<(u32, u32)> = Vec::new();
+    // (place, number of the candidate, whether its normal points out): a marked facet found at a facet of this
+    // rank's cells.
+    let mut found: Vec<(u32, u32, bool)> = Vec::new();
     let mut crowded: Option<u64> = None;
     group_facets(cell_type, &places, &candidates.vertices, unique.len(), |group| {
         let cells = group.partition_point(|r| r.1 < slots);
@@ -145,7 +148,15 @@ pub(super) fn dual_graph(comm: &Comm, raw: &RawMesh) -> Result<DualGraph> {
             }
             [a, ..] => crowded = Some(first + u64::from(a.1) / nf as u64),
         }
-        found.extend(group[cells..].iter().map(|mark| (group[0].1, mark.1 - slots)));
+        found.extend(group[cells..].iter().map(|mark| {
+            let (place, candidate) = (group[0].1 as usize, (mark.1 - slots) as usize);
+            let (cell, local) = (place / nf, place % nf);
+            let corners = &places[cell * cell_type.vertices()..];
+            let facet = cell_type.facet_vertices(local).iter().map(|&v| corners[v as usize]);
+            let own = &candidates.vertices[candidate * width..][..width];
+            let outward = if width == 1 { local == 1 } else { same_sense(&facet.collect::<Vec<_>>(), own) };
+            (group[0].1, candidate as u32, outward)
+        }));
     });
     drop(places);
     let crowded = match meet(comm, raw, first, &open, &mut neighbours) {
@@ -167,23 +178,23 @@ pub(super) fn dual_graph(comm: &Comm, raw: &RawMesh) -> Result<DualGraph> {
     let mut marks: Vec<FacetMark> = Vec::new();
     let mut seen = vec![Vec::new(); comm.size()];
     let mut marked = vec![false; neighbours.len()];
-    for (place, candidate) in found {
+    for (place, candidate, outward) in found {
         let (cell, neighbour) = (first + u64::from(place) / nf as u64, neighbours[place as usize]);
         if cell < neighbour {
             let (id, marker) = candidates.origin[candidate as usize];
             marked[place as usize] = true;
-            marks.push(FacetMark { cell, local: (place as usize % nf) as u8, marker });
+            marks.push(FacetMark { cell, local: (place as usize % nf) as u8, marker, outward });
             seen[(id >> 40) as usize].push(id & ((1 << 40) - 1));
         }
     }
     for (place, &neighbour) in neighbours.iter().enumerate() {
         if neighbour == NONE && !marked[place] {
             let cell = first + (place / nf) as u64;
-            marks.push(FacetMark { cell, local: (place % nf) as u8, marker: u16::MAX });
+            marks.push(FacetMark { cell, local: (place % nf) as u8, marker: u16::MAX, outward: true });
         }
     }
     marks.sort_unstable();
-    marks.dedup();
+    marks.dedup_by_key(|mark| (mark.cell, mark.local, mark.marker));
 
     let mut missing = vec![true; raw.facet_markers.len()];
     comm.exchange(&seen).iter().flatten().for_each(|&i| missing[i as usize] = false);
@@ -201,6 +212,16 @@ pub(super) fn dual_graph(comm: &Comm, raw: &RawMesh) -> Result<DualGraph> {
     };
     comm.agree(result)?;
     Ok(DualGraph { neighbours, marks })
+}
+
+/// Whether two lists of the same vertices go around in the same sense.
+fn same_sense(a: &[u32], b: &[u32]) -> bool {
+    let n = a.len();
+    let first = a.iter().position(|v| *v == b[0]).unwrap_or(0);
+    match n {
+        2 => first == 0,
+        _ => a[(first + 1) % n] == b[1],
+    }
 }
 
 /// Marked facets that may belong to cells of this rank.

@@ -111,7 +111,11 @@ impl Mesh {
             let local = self.facets.local[i];
             let part = &mut parts[block_owner(self.global_cells, self.comm.size(), id)];
             part.extend([id, u64::from(local), u64::from(marker)]);
+            let start = part.len();
             part.extend(self.facet_vertices(cell, local as usize).map(|v| self.vertex_ids[v as usize]));
+            if !self.facets.outward[i] {
+                part[start..].reverse();
+            }
         }
         let arrived = self.comm.exchange(&parts);
         let mut records: Vec<&[u64]> = arrived.iter().flat_map(|part| part.chunks_exact(stride)).collect();

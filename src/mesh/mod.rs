@@ -89,6 +89,12 @@ pub struct Facets {
     pub local: Vec<u8>,
     /// Index into `names`; `u16::MAX` where the facet has no marker.
     pub marker: Vec<u16>,
+    /// Local cell on the other side; `u32::MAX` on the boundary (and where neither cell is owned).
+    pub behind: Vec<u32>,
+    /// Whether the facet's normal points out of `cell`, as on the boundary it does. Inside the domain it points from
+    /// the region that stands first in [`Mesh::region_names`] to the other one, and within a region as the facet's
+    /// vertices in the source say: to the right of an edge, by the right-hand rule for a face.
+    pub outward: Vec<bool>,
     /// Names of the facet markers (physical groups).
     pub names: Vec<String>,
 }
@@ -150,6 +156,27 @@ impl Facets {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cell.is_empty()
+    }
+
+    /// Whether a facet lies inside the domain.
+    pub fn is_inner(&self, facet: usize) -> bool {
+        self.behind[facet] != u32::MAX
+    }
+
+    /// Every facet that carries one of the chosen markers once, whatever the number of its entries: the first entry of
+    /// each, ascending.
+    pub fn distinct(&self, chosen: impl Fn(u16) -> bool) -> Vec<u32> {
+        let mut list: Vec<u32> = Vec::new();
+        let mut first = 0;
+        for facet in 0..self.len() {
+            if (self.cell[facet], self.local[facet]) != (self.cell[first], self.local[first]) {
+                first = facet;
+            }
+            if chosen(self.marker[facet]) && list.last() != Some(&(first as u32)) {
+                list.push(first as u32);
+            }
+        }
+        list
     }
 
     /// Index of a marker's name.
