@@ -5,10 +5,9 @@ use super::coefficient::{Coefficients, Output, Source};
 use super::problem::{Model, Place, Problem};
 use crate::Result;
 use crate::deck::{
-    self, Coefficient, Diffusion, Physics, Plane, Property, PropertyTable, Scalar, Viscoplasticity,
+    self, Coefficient, Diffusion, NavierStokes, Physics, Plane, Property, PropertyTable, Scalar,
+    Viscoplasticity,
 };
-use crate::fem::Space;
-use std::rc::Rc;
 
 impl Builder<'_> {
     /// The problem of any model but steady diffusion and elasticity.
@@ -145,7 +144,7 @@ impl Builder<'_> {
             });
         }
         let volume = Coefficients { reaction: true, inputs, outputs };
-        self.finish_equation(Equation::Viscoplasticity { axisymmetric }, dimension, volume)
+        self.finish_equation(Equation::Viscoplasticity, dimension, volume)
     }
 
     fn finish_equation(
@@ -154,13 +153,41 @@ impl Builder<'_> {
         components: usize,
         volume: Coefficients,
     ) -> Result<Problem> {
-        let space = Rc::new(Space::new(self.mesh.clone(), self.physics.degree(), components)?);
+        let space = self.space(components)?;
         let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
         for (number, boundary) in self.physics.boundary().iter().enumerate() {
             let Some(coefficients) = self.natural(equation, boundary)? else { continue };
-            parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
+            let facets = match boundary.condition() {
+                Some(deck::Condition::Pressure(_)) => self.outer_facets(boundary, number, "pressure")?,
+                Some(deck::Condition::Foundation(_)) => self.outer_facets(boundary, number, "foundation")?,
+                _ => self.facets(boundary),
+            };
+            parts.push((Place::Boundary, self.boundary_key(number), coefficients, facets));
+        }
+        if let Physics::NavierStokes(model) = self.physics {
+            parts.push(self.open_boundary(model)?);
         }
         self.finish(Model::Equation(equation), space, parts)
+    }
+
+    /// The term of a flow's boundary that is open: without a condition, or with a pressure alone.
+    fn open_boundary(&self, model: &NavierStokes) -> Result<(Place, String, Coefficients, Vec<u32>)> {
+        let dimension = self.mesh.dimension;
+        let closes = |boundary: &deck::Boundary| match boundary.condition() {
+            Some(deck::Condition::Essential(value)) => (0..dimension).any(|i| value.component(i).is_some()),
+            Some(deck::Condition::Traction(_)) => true,
+            _ => false,
+        };
+        let closed: std::collections::HashSet<u32> =
+            self.physics.boundary().iter().filter(|b| closes(b)).flat_map(|b| self.facets(b)).collect();
+        let all = &self.mesh.facets;
+        let open = |f: &u32| !all.is_inner(*f as usize) && !closed.contains(f);
+        let facets = all.distinct(|_| true).into_iter().filter(open).collect();
+        let mut inputs = vec![vec![ZERO; self.mesh.region_names.len()]; dimension + 1];
+        inputs.push(self.regions("viscosity", &model.viscosity)?);
+        let outputs = (0..inputs.len()).map(Output::input).collect();
+        let coefficients = Coefficients { reaction: true, inputs, outputs };
+        Ok((Place::Boundary, self.key(), coefficients, facets))
     }
 
     /// The coefficients of a natural condition; `None` for an essential one.
@@ -168,6 +195,8 @@ impl Builder<'_> {
         let dimension = self.mesh.dimension;
         // A solid has an elastic foundation between pressure and traction.
         let solid = usize::from(equation.has_history());
+        // What opens a boundary of a flow comes last, see `open_boundary`.
+        let flow = usize::from(equation == Equation::NavierStokes);
         let Some(condition) = boundary.condition() else { return Ok(None) };
         let (inputs, robin) = match condition {
             deck::Condition::Essential(_) => return Ok(None),
@@ -183,7 +212,7 @@ impl Builder<'_> {
                 (inputs, false)
             }
             deck::Condition::Pressure(value) => {
-                let mut inputs = vec![ZERO; dimension + 1 + solid];
+                let mut inputs = vec![ZERO; dimension + 1 + solid + flow];
                 inputs[0] = self.scalar(value)?;
                 (inputs, false)
             }
@@ -192,6 +221,7 @@ impl Builder<'_> {
                 for i in 0..dimension {
                     inputs.push(list.get(i).map_or(Ok(ZERO), |value| self.scalar(value))?);
                 }
+                inputs.extend(vec![ZERO; flow]);
                 (inputs, false)
             }
             deck::Condition::Foundation(value) => {

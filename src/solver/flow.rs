@@ -89,27 +89,6 @@ impl PressureLevel {
     }
 }
 
-/// Where the mesh has no boundary, only the time derivative fixes the mean velocity. Collective.
-pub(super) fn check_steady(problem: &Problem, essential: &Essential) -> Result<()> {
-    let (space, comm) = (&problem.space, &problem.space.mesh.comm);
-    let c = space.components;
-    if comm.sum(space.mesh.facets.len() as u64) > 0 {
-        return Ok(());
-    }
-    let mut fixed = vec![0.0; c];
-    essential.owned(space).for_each(|dof| fixed[dof % c] += 1.0);
-    comm.sum_into(&mut fixed);
-    if !fixed[..c - 1].contains(&0.0) {
-        return Ok(());
-    }
-    let message = format!(
-        "physics `{}`: the mesh is periodic all round and nothing fixes the mean velocity of a steady flow: run it \
-         in time ([time]), or give the velocity at a point",
-        problem.name
-    );
-    Err(Error::input("", message))
-}
-
 /// The blocks of a flow's matrix, as owned local unknowns.
 pub(super) struct Blocks {
     /// All but the free pressures. The rows of fixed and unused pressures are unit rows, which would make the

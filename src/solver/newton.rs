@@ -1,7 +1,7 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
 use super::LinearSolver;
 use super::defaults;
-use super::flow::{Blocks, PressureLevel, check_steady};
+use super::flow::{Blocks, PressureLevel};
 use super::linear_form::LinearForm;
 use super::options::OwnOptions;
 use super::recycle::{NewtonRecycling, Recycler};
@@ -28,6 +28,9 @@ pub struct NewtonOutcome {
     /// Why it failed, in words; `None` when it converged.
     pub failure: Option<String>,
 }
+
+/// How many times the tolerance a residual may have where the steps have become small.
+const MISSED: f64 = 1e3;
 
 /// A form at a state.
 pub struct Evaluated {
@@ -273,9 +276,6 @@ impl NewtonSolver {
         self.set_time(context)?;
         {
             let inner = &mut *self.system.inner.borrow_mut();
-            if self.system.problem.own_equation() == Equation::NavierStokes && parts.storage == 0.0 {
-                check_steady(&self.system.problem, &inner.essential)?;
-            }
             (inner.parts, inner.offset) = (parts, offset);
         }
         self.impose(solution)?;
@@ -316,7 +316,12 @@ impl NewtonSolver {
         };
         self.system.inner.borrow_mut().known = None;
         solution.ghost_update()?;
-        let failure = match convergence.reason.converged() {
+        // A step may become small though the equations are far from satisfied.
+        let missed = {
+            let last = self.history.borrow().last().copied().unwrap_or(0.0);
+            convergence.reason == NonlinearReason::SmallStep && last > MISSED * (tolerance * norm).max(floor)
+        };
+        let failure = match convergence.reason.converged() && !missed {
             true => None,
             false => Some(self.explain(convergence.reason, solution)?),
         };

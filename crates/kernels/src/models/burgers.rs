@@ -76,6 +76,6 @@ impl<const D: usize> Form<D, D> for Natural {
 
 /// Kernels by dimension.
 pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(Burgers), &Nonlinear(ScalarSurface))
+    .form(&Nonlinear::<1, 1, _>(Burgers), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 2, _>(Burgers), &Nonlinear(Natural))
     .form(&Nonlinear::<3, 3, _>(Burgers), &Nonlinear(Natural));

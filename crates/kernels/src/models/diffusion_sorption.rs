@@ -69,6 +69,6 @@ impl<const D: usize> Form<D, 1> for DiffusionSorption {
 
 /// Kernels by dimension.
 pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<2, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<3, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface));
+    .form(&Nonlinear::<1, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<2, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<3, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface::<false>));

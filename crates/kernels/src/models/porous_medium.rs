@@ -79,12 +79,12 @@ degenerate!(
 
 /// Kernels of the power law.
 pub static POWER_LAW: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(PowerLaw), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<2, 1, _>(PowerLaw), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<3, 1, _>(PowerLaw), &Nonlinear(ScalarSurface));
+    .form(&Nonlinear::<1, 1, _>(PowerLaw), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<2, 1, _>(PowerLaw), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<3, 1, _>(PowerLaw), &Nonlinear(ScalarSurface::<false>));
 
 /// Kernels of Stefan's problem.
 pub static STEFAN: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(Stefan), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<2, 1, _>(Stefan), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<3, 1, _>(Stefan), &Nonlinear(ScalarSurface));
+    .form(&Nonlinear::<1, 1, _>(Stefan), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<2, 1, _>(Stefan), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<3, 1, _>(Stefan), &Nonlinear(ScalarSurface::<false>));

@@ -8,9 +8,9 @@ use crate::weak_form::{Point, Shape};
 
 /// Volume form with a scalar or tensor conductivity. Coefficients: `K` row by row (one entry, or `D * D`
 /// when `ANISOTROPIC`), reaction `c`, source `f`, capacity (J/(m3 K) for heat).
-pub struct TransientDiffusion<const ANISOTROPIC: bool>;
+pub struct TransientDiffusion<const ANISOTROPIC: bool, const AXISYMMETRIC: bool>;
 
-impl<const ANISOTROPIC: bool> TransientDiffusion<ANISOTROPIC> {
+impl<const ANISOTROPIC: bool, const AXISYMMETRIC: bool> TransientDiffusion<ANISOTROPIC, AXISYMMETRIC> {
     /// Number of conductivities in `d` dimensions.
     const fn entries(d: usize) -> usize {
         if ANISOTROPIC { d * d } else { 1 }
@@ -32,8 +32,11 @@ impl<const ANISOTROPIC: bool> TransientDiffusion<ANISOTROPIC> {
     }
 }
 
-impl<const D: usize, const ANISOTROPIC: bool> Form<D, 1> for TransientDiffusion<ANISOTROPIC> {
+impl<const D: usize, const ANISOTROPIC: bool, const AXISYMMETRIC: bool> Form<D, 1>
+    for TransientDiffusion<ANISOTROPIC, AXISYMMETRIC>
+{
     const COEFFICIENTS: usize = Self::entries(D) + 3;
+    const AXISYMMETRIC: bool = AXISYMMETRIC;
 
     #[inline(always)]
     fn storage(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
@@ -68,11 +71,12 @@ impl<const D: usize, const ANISOTROPIC: bool> Form<D, 1> for TransientDiffusion<
 
 /// Natural and Robin conditions of scalar models. Coefficients: inward flux `q`, transfer coefficient `h`
 /// and the product `h u_ambient`.
-pub struct ScalarSurface;
+pub struct ScalarSurface<const AXISYMMETRIC: bool>;
 
-impl<const D: usize> Form<D, 1> for ScalarSurface {
+impl<const D: usize, const AXISYMMETRIC: bool> Form<D, 1> for ScalarSurface<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 3;
     const SURFACE: bool = true;
+    const AXISYMMETRIC: bool = AXISYMMETRIC;
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
@@ -88,12 +92,20 @@ impl<const D: usize> Form<D, 1> for ScalarSurface {
 
 /// Kernels for a scalar conductivity.
 pub static ISOTROPIC: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<false>), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<false>), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<false>), &Nonlinear(ScalarSurface));
+    .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<false, false>), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<false, false>), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<false, false>), &Nonlinear(ScalarSurface::<false>));
 
 /// Kernels for a conductivity tensor.
 pub static ANISOTROPIC: Forms<dyn FormKernel> = Forms::NONE
-    .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<true>), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<true>), &Nonlinear(ScalarSurface))
-    .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<true>), &Nonlinear(ScalarSurface));
+    .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<true, false>), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<true, false>), &Nonlinear(ScalarSurface::<false>))
+    .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<true, false>), &Nonlinear(ScalarSurface::<false>));
+
+/// Kernels for a scalar conductivity and bodies of revolution.
+pub static ISOTROPIC_AXISYMMETRIC: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<false, true>), &Nonlinear(ScalarSurface::<true>));
+
+/// Kernels for a conductivity tensor and bodies of revolution.
+pub static ANISOTROPIC_AXISYMMETRIC: Forms<dyn FormKernel> = Forms::NONE
+    .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<true, true>), &Nonlinear(ScalarSurface::<true>));
