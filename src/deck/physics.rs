@@ -65,6 +65,9 @@ pub struct Diffusion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-unit" = "J/(m3 K)"))]
     pub capacity: Option<Coefficient>,
+    /// What a two-dimensional mesh stands for: "axisymmetric", or a plane section if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plane: Option<Plane>,
     /// Boundary conditions; a facet without one has no flux.
     #[serde(default)]
     pub boundary: Vec<Boundary>,
@@ -305,6 +308,16 @@ impl Physics {
             Self::NavierStokes(model) => model.degree,
             Self::Helmholtz(model) => model.degree,
             Self::Viscoplasticity(model) => model.degree,
+        }
+    }
+
+    /// What a two-dimensional mesh stands for, where the model can tell.
+    pub fn plane(&self) -> Option<Plane> {
+        match self {
+            Self::Diffusion(model) => model.plane,
+            Self::Elasticity(model) => model.plane,
+            Self::Viscoplasticity(model) => model.plane,
+            _ => None,
         }
     }
 

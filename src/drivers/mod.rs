@@ -1,5 +1,6 @@
 //! One driver a subcommand: it strings the parts together and holds no numerics.
 mod adaptive;
+pub mod balance;
 pub mod campaign;
 pub mod check;
 pub mod evolve;

@@ -1,5 +1,5 @@
 //! `tessera run`: one simulation, from the deck to its HDF5 file.
-use super::output;
+use super::{balance, output};
 use crate::Result;
 use crate::campaign::Part;
 use crate::checkpoint::{Folder, Restart, Signals};
@@ -52,6 +52,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     }
     warn_of_unused_options(&simulation, &options.petsc, &report)?;
     let quantities = report.phase("quantities", || simulation.quantities(&context))?;
+    let balances = report.phase("quantities", || balance::balances(&simulation, &context))?;
+    balance::print(&simulation, &balances, &report);
     print_quantities(&simulation, &quantities, &report);
 
     let path = deck.output.directory.join(&deck.output.file);
@@ -62,6 +64,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         file.write_times(&[context.time])?;
         output::save_fields(&file, &simulation, &fields, &context)?;
         output::write_quantities(&file, &simulation, &[quantities])?;
+        balance::write(&file, &simulation, &balances)?;
         for stage in &simulation.stages {
             let name = format!("residuals/{}", stage.problem.name);
             let meaning = "residual norm on the free unknowns from the first guess on";

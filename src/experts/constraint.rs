@@ -122,7 +122,7 @@ impl Constraint {
     ) -> Result<Self> {
         let space = stage.problem.space.clone();
         let gating = Rc::new(Gating::new(&space, layers)?);
-        let modes = CoarseModes::of(&stage.problem.model);
+        let modes = CoarseModes::of(&stage.problem);
         let options = ConstraintOptions { level, weight, modes, tolerance, max_iterations: 10_000 };
         Ok(Self::new(&stage.problem.name, space, gating, options))
     }

@@ -12,8 +12,10 @@ pub struct Sample<'a> {
     pub point: usize,
     /// Outward unit normal (facets only).
     pub normal: [f64; 3],
-    /// Quadrature weight times measure.
+    /// Quadrature weight times measure: on a body of revolution that of the whole circle.
     pub weight: f64,
+    /// The same without the circle.
+    pub plane_weight: f64,
     /// Field values by component.
     pub value: &'a [f64],
     /// Field gradients by component (1/m), unused coordinates zero.
@@ -144,12 +146,17 @@ fn sweep(
                 normal = normal.map(|n| n / length);
                 weight *= length;
             }
+            let plane_weight = weight;
+            if space.axisymmetric {
+                weight *= std::f64::consts::TAU * position(space, cell, rule, point)[0];
+            }
             visit(&Sample {
                 cell,
                 entity: (index, region),
                 point,
                 normal,
                 weight,
+                plane_weight,
                 value: &value,
                 gradient: &gradient,
                 place: (space, rule),

@@ -48,9 +48,10 @@ impl<'a> Locator<'a> {
     }
 }
 
-/// The value at one point as a sum over nodes: local nodes and weights on the rank that holds the point, none on
-/// the others; `None` on all when no cell is near. Collective.
-pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<Vec<(usize, f64)>> {
+/// The value at one point as a sum over nodes: the region of the cell that holds the point, and local nodes and weights on
+/// the rank that owns that cell, none on the others; `None` on all when no cell is near. Between cells the first region
+/// counts, and in it the first cell. Collective.
+pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<(u16, Vec<(usize, f64)>)> {
     // Points on a curved boundary lie a little outside the straight cells.
     const OUTSIDE: f64 = 0.05;
     let (mesh, comm) = (&space.mesh, &space.mesh.comm);
@@ -59,18 +60,24 @@ pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<Vec<(usize, f64)
         (0..3).all(|i| point[i] >= low[i] && point[i] <= high[i])
     });
     let found = nearest(mesh, near, point, OUTSIDE);
-    let outside = found.map_or(f64::INFINITY, |found| found.outside.max(1e-9));
+    let outside = found.map_or(f64::INFINITY, |found| found.outside.max(INSIDE));
     let least = comm.min(outside);
-    let holder = comm.min(if outside == least { comm.rank() } else { comm.size() } as u64);
     if least.is_infinite() {
         return None;
     }
-    let found = found.filter(|_| holder == comm.rank() as u64);
-    Some(found.map_or(Vec::new(), |found| {
+    let place = |found: Found| u64::from(mesh.cell_regions[found.cell]) << 48 | mesh.cell_ids[found.cell];
+    let mine = found.filter(|_| outside == least).map_or(u64::MAX, place);
+    let first = comm.min(mine);
+    let found = found.filter(|_| mine == first);
+    let terms = found.map_or(Vec::new(), |found| {
         let weights = space.element.tabulate(&[found.reference]).values;
         space.nodes_of(found.cell).iter().map(|&node| node as usize).zip(weights).collect()
-    }))
+    });
+    Some(((first >> 48) as u16, terms))
 }
+
+/// Points outside a cell by no more than this, in reference coordinates, lie in it.
+const INSIDE: f64 = 1e-9;
 
 fn nearest(
     mesh: &Mesh,
@@ -81,8 +88,9 @@ fn nearest(
     let linear = Element::new(mesh.cell_type, 1);
     cells.map(|cell| reference(mesh, &linear, cell, point)).filter(|found| found.outside <= tolerance).min_by(
         |a, b| {
-            let number = |found: &Found| mesh.cell_ids[found.cell];
-            a.outside.total_cmp(&b.outside).then(number(a).cmp(&number(b)))
+            let number = |found: &Found| (mesh.cell_regions[found.cell], mesh.cell_ids[found.cell]);
+            let outside = |found: &Found| found.outside.max(INSIDE);
+            outside(a).total_cmp(&outside(b)).then(number(a).cmp(&number(b)))
         },
     )
 }

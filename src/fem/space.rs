@@ -34,6 +34,9 @@ pub struct Space {
     pub ghosts: Vec<i32>,
     /// Coordinates of local nodes in metres, `[node, dimension]`; on a periodic mesh, of a node's first image.
     pub coordinates: Vec<f64>,
+    /// Whether the mesh is the half section of a body of revolution: the first coordinate is the radius, and integrals
+    /// go around the axis, with the measure `2 pi r`.
+    pub axisymmetric: bool,
     /// The images of the nodes of a periodic mesh.
     pub(super) images: Option<Images>,
 }
@@ -96,9 +99,15 @@ impl Space {
             first: numbering.range.start,
             ghosts,
             coordinates,
+            axisymmetric: false,
             images: None,
             mesh: mesh.clone(),
         })
+    }
+
+    /// The same space on the half section of a body of revolution, see [`Space::axisymmetric`].
+    pub fn around_axis(self, axisymmetric: bool) -> Self {
+        Self { axisymmetric, ..self }
     }
 
     /// Number of local nodes, ghosts included.

@@ -61,7 +61,7 @@ pub(super) type Parts = Vec<(Place, String, Coefficients, Vec<u32>)>;
 
 impl Builder<'_> {
     fn diffusion(&self, physics: &Diffusion) -> Result<Problem> {
-        let space = Rc::new(Space::new(self.mesh.clone(), physics.degree, 1)?);
+        let space = self.space(1)?;
         let (tensor, inputs) = self.conductive(physics)?;
         let present = !inputs[inputs.len() - 2].iter().all(|source| matches!(source, Source::Constant(0.0)));
         let outputs = (0..inputs.len()).map(Output::input).collect();
@@ -100,13 +100,13 @@ impl Builder<'_> {
 
     fn elasticity(&self, physics: &Elasticity) -> Result<Problem> {
         let dimension = self.mesh.dimension;
-        let axisymmetric = dimension == 2 && physics.plane == Some(Plane::Axisymmetric);
+        let axisymmetric = physics.plane == Some(Plane::Axisymmetric);
         let reduction = match (dimension, physics.plane) {
             (1, _) => Reduction::Bar,
             (2, Some(Plane::Stress)) => Reduction::PlaneStress,
             _ => Reduction::Full,
         };
-        let space = Rc::new(Space::new(self.mesh.clone(), physics.degree, dimension)?);
+        let space = self.space(dimension)?;
         let zero = Coefficient::from(0.0);
         // Inputs: young, poisson, density, expansion, temperature, reference, speed, body force.
         const BODY: usize = 7;
@@ -159,14 +159,26 @@ impl Builder<'_> {
                 }
                 _ => continue,
             }
+            let facets = match boundary.condition() {
+                Some(deck::Condition::Pressure(_)) => self.outer_facets(boundary, number, "pressure")?,
+                Some(deck::Condition::Foundation(_)) => self.outer_facets(boundary, number, "foundation")?,
+                _ => self.facets(boundary),
+            };
             let reaction = !matches!(foundation, Source::Constant(0.0));
             let inputs: Vec<_> =
                 [pressure, foundation].into_iter().chain(traction).map(|s| vec![s]).collect();
             let outputs = (0..inputs.len()).map(Output::input).collect();
             let coefficients = Coefficients { reaction, inputs, outputs };
-            parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
+            parts.push((Place::Boundary, self.boundary_key(number), coefficients, facets));
         }
-        self.finish(Model::Elasticity { axisymmetric, reduction }, space, parts)
+        self.finish(Model::Elasticity { reduction }, space, parts)
+    }
+
+    /// The space of the physics.
+    pub(super) fn space(&self, components: usize) -> Result<Rc<Space>> {
+        let axisymmetric = self.physics.plane() == Some(Plane::Axisymmetric);
+        let space = Space::new(self.mesh.clone(), self.physics.degree(), components)?;
+        Ok(Rc::new(space.around_axis(axisymmetric)))
     }
 
     pub(super) fn finish(&self, model: Model, space: Rc<Space>, parts: Parts) -> Result<Problem> {
@@ -278,12 +290,28 @@ impl Builder<'_> {
         })
     }
 
-    /// Indices of the mesh's facets that carry a boundary's markers, ascending.
+    /// The mesh's facets that carry a boundary's markers, each once, as from
+    /// [`Facets::distinct`](crate::mesh::Facets::distinct).
     pub(super) fn facets(&self, boundary: &Boundary) -> Vec<u32> {
         let facets = &self.mesh.facets;
         let names = boundary.marker.iter().flat_map(|names| names.iter());
         let markers: Vec<u16> = names.filter_map(|name| facets.marker(name)).collect();
-        (0..facets.len() as u32).filter(|&f| markers.contains(&facets.marker[f as usize])).collect()
+        facets.distinct(|marker| markers.contains(&marker))
+    }
+
+    /// As [`Builder::facets`] for a condition that acts along the outer normal, which a facet inside the body has not.
+    /// Collective.
+    pub(super) fn outer_facets(&self, boundary: &Boundary, number: usize, kind: &str) -> Result<Vec<u32>> {
+        let (facets, comm) = (self.facets(boundary), &self.mesh.comm);
+        let inner = facets.iter().filter(|&&f| self.mesh.facets.is_inner(f as usize)).count() as u64;
+        if comm.sum(inner) > 0 {
+            let message = format!(
+                "a {kind} acts along the outer normal, but facets of this marker lie inside the body and have two \
+                 sides: give a `traction`, which acts once, or split the mesh along the marker"
+            );
+            return Err(self.fault(&format!("boundary[{number}].{kind}"), message));
+        }
+        Ok(facets)
     }
 
     fn conditions(&self, space: &Space) -> Result<Vec<Condition>> {
@@ -295,16 +323,16 @@ impl Builder<'_> {
             let values = (0..space.components)
                 .map(|component| value.component(component).map(|scalar| self.scalar(scalar)).transpose())
                 .collect::<Result<_>>()?;
-            let mut nodes = match &boundary.point {
-                Some(point) => self.nearest_node(space, &pad(point), number)?,
+            let (mut nodes, facets) = match &boundary.point {
+                Some(point) => (self.nearest_node(space, &pad(point), number)?, Vec::new()),
                 None => {
                     let facets = self.facets(boundary);
-                    facet_nodes(space, |f| facets.binary_search(&(f as u32)).is_ok())
+                    (facet_nodes(space, &facets), facets)
                 }
             };
             nodes.sort_unstable();
             nodes.dedup();
-            conditions.push(Condition { key: self.boundary_key(number), nodes, values });
+            conditions.push(Condition { key: self.boundary_key(number), nodes, facets, values });
         }
         Ok(conditions)
     }
@@ -319,9 +347,9 @@ impl Builder<'_> {
         let nearest = (0..space.owned_nodes).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
         let mine = nearest.map_or(f64::INFINITY, distance);
         let least = comm.min(mine);
-        // A tenth of the mean node spacing tells a misplaced point from round-off in the mesh file.
-        let farthest = (0..space.owned_nodes).flat_map(|n| space.point(n).map(f64::abs)).fold(0.0, f64::max);
-        let spacing = comm.max(farthest) / (space.global_nodes as f64).powf(1.0 / self.mesh.dimension as f64);
+        // A tenth of the spacing of the nodes there tells a misplaced point from round-off in the mesh file.
+        let spacing =
+            comm.max(if mine == least { nearest.map_or(0.0, |n| spacing_at(space, n)) } else { 0.0 });
         if least > 0.1 * spacing {
             let key = format!("boundary[{number}].point");
             return Err(self.fault(&key, format!("no node is there; the nearest one is {least:.3e} m away")));
@@ -329,6 +357,18 @@ impl Builder<'_> {
         let holder = comm.min(if mine == least { comm.rank() as u64 } else { u64::MAX }) as usize;
         Ok(nearest.filter(|_| holder == comm.rank()).map(|n| n as u32).into_iter().collect())
     }
+}
+
+/// The least distance from an owned node to another one of its cells, m.
+fn spacing_at(space: &Space, node: usize) -> f64 {
+    let x = space.point(node);
+    let cells = space.cell_nodes.chunks_exact(space.element.functions());
+    let around = cells.filter(|nodes| nodes.contains(&(node as u32))).flatten();
+    let distance = |&other: &u32| {
+        let y = space.point(other as usize);
+        (0..3).map(|d| (x[d] - y[d]).powi(2)).sum::<f64>().sqrt()
+    };
+    around.filter(|&&other| other as usize != node).map(distance).fold(f64::INFINITY, f64::min)
 }
 
 /// An expression in the variables of [`Deck::field_variables`], with the random fields that it uses.

@@ -138,7 +138,7 @@ impl Problem {
                 (Equation::NavierStokes, 0) => ("density", Positive),
                 (Equation::NavierStokes, 1) => ("viscosity", Positive),
                 (Equation::NavierStokes, _) => ("body_force", Finite),
-                (Equation::Viscoplasticity { .. }, i) => match i {
+                (Equation::Viscoplasticity, i) => match i {
                     0 => ("poisson", Positive),
                     1 => ("young", Positive),
                     2 => ("temperature", Finite),
@@ -154,13 +154,14 @@ impl Problem {
                 (Equation::Helmholtz, 0) => ("wave_number", NotNegative),
                 _ => ("source", Finite),
             },
-            (Model::Equation(Equation::Viscoplasticity { .. }), Place::Boundary) => match output {
+            (Model::Equation(Equation::Viscoplasticity), Place::Boundary) => match output {
                 0 => ("pressure", Finite),
                 1 => ("foundation", NotNegative),
                 _ => ("traction", Finite),
             },
             (Model::Equation(Equation::NavierStokes), Place::Boundary) => match output {
                 0 => ("pressure", Finite),
+                i if i > d => ("viscosity", NotNegative),
                 _ => ("traction", Finite),
             },
             (Model::Equation(Equation::Helmholtz), Place::Boundary) => match output {

@@ -212,7 +212,10 @@ pub struct Coefficients {
 impl Coefficients {
     /// Whether coefficient `output` differs from point to point inside some region.
     pub fn varies_in_space(&self, output: usize) -> bool {
-        let output = &self.outputs[output];
+        self.differs(&self.outputs[output])
+    }
+
+    fn differs(&self, output: &Output) -> bool {
         output.position || output.uses.iter().any(|&i| self.inputs[i].iter().any(Source::varies_in_space))
     }
 
@@ -246,6 +249,18 @@ impl Coefficients {
         domain: &Domain,
         entities: usize,
     ) -> Vec<Values> {
+        self.evaluate_outputs(self.outputs[range].iter(), context, space, domain, entities)
+    }
+
+    /// Functions of the inputs on a domain, the form's own or others.
+    pub fn evaluate_outputs<'a>(
+        &self,
+        outputs: impl Iterator<Item = &'a Output>,
+        context: &Context,
+        space: &Space,
+        domain: &Domain,
+        entities: usize,
+    ) -> Vec<Values> {
         for source in self.inputs.iter().filter_map(|regions| regions.first()) {
             // A field is the same in all regions.
             if let Source::Nodal(field) = source {
@@ -255,13 +270,13 @@ impl Coefficients {
         let regions = self.inputs.first().map_or(1, Vec::len);
         let points = domain.rule.weights.len();
         let mut varying = Vec::new();
-        let mut result: Vec<Values> = range
+        let mut result: Vec<Values> = outputs
             .map(|output| {
-                if self.varies_in_space(output) {
-                    varying.push((&self.outputs[output], vec![0.0; entities * points]));
+                if self.differs(output) {
+                    varying.push((output, vec![0.0; entities * points]));
                     return Values::ByPoint(Vec::new());
                 }
-                let value = |region| self.value(output, region, context, &[0.0; 3], &[]);
+                let value = |region| self.combined(output, region, context, &[0.0; 3], &[]);
                 if regions == 1 {
                     Values::Uniform(value(0))
                 } else {
@@ -331,7 +346,17 @@ impl Coefficients {
         position: &[f64; 3],
         fields: &[f64],
     ) -> f64 {
-        let output = &self.outputs[output];
+        self.combined(&self.outputs[output], region, context, position, fields)
+    }
+
+    fn combined(
+        &self,
+        output: &Output,
+        region: usize,
+        context: &Context,
+        position: &[f64; 3],
+        fields: &[f64],
+    ) -> f64 {
         let arguments = context.arguments(position);
         let mut inputs = vec![0.0; self.inputs.len()];
         for &i in &output.uses {

@@ -5,7 +5,7 @@
 //! averaging). At the interface of two materials that average has no physical meaning; refine there
 //! or look at the cells of one side.
 use super::Equation;
-use super::coefficient::Context;
+use super::coefficient::{Context, Output};
 use super::elasticity::Reduction;
 use super::problem::{Model, Problem};
 use crate::Result;
@@ -38,7 +38,7 @@ pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
             components: dimension,
             component_names: &["x", "y", "z"][..dimension],
             unit: "",
-            meaning: "flux -K grad u (W/m2 for heat, m/s for Darcy flow)",
+            meaning: "flux -K grad u (W/m2 for heat, m/s for Darcy flow), gradients averaged at nodes over all regions",
         }],
         Model::Equation(equation) if equation.has_history() => super::internal::available(),
         Model::Equation(Equation::NavierStokes) => vec![Derived {
@@ -55,14 +55,14 @@ pub fn available(model: Model, dimension: usize) -> Vec<Derived> {
                 components: 6,
                 component_names: TENSOR,
                 unit: "Pa",
-                meaning: "Cauchy stress (axisymmetric: zz is the hoop component, yy the axial one)",
+                meaning: "Cauchy stress (axisymmetric: zz is the hoop component, yy the axial one), averaged at nodes over all regions",
             },
             Derived {
                 name: "strain",
                 components: 6,
                 component_names: TENSOR,
                 unit: "1",
-                meaning: "total small strain, thermal part included",
+                meaning: "total small strain, thermal part included (plane stress, bars: with what free contraction gives across), averaged at nodes over all regions",
             },
             Derived {
                 name: "von_mises",
@@ -83,16 +83,23 @@ pub fn von_mises(s: &[f64]) -> f64 {
 }
 
 impl Problem {
-    /// A derived field at the nodes. `state` holds all local unknowns, ghosts updated. Collective.
-    pub fn derive(&self, field: &Derived, context: &Context, state: &[f64]) -> Result<Vector> {
+    /// A derived field at the nodes, averaged over the cells of one region alone if one is given (and zero at nodes that
+    /// have none of it). `state` holds all local unknowns, ghosts updated. Collective.
+    pub fn derive(
+        &self,
+        field: &Derived,
+        context: &Context,
+        state: &[f64],
+        region: Option<u16>,
+    ) -> Result<Vector> {
         let space = &self.space;
         let rule = nodal_rule(&space.element);
         let functions = space.element.functions();
-        let entities = cell_entities(space, 0..space.mesh.cell_ids.len());
+        let cells = space.mesh.cell_ids.len();
+        let within = |&cell: &usize| region.is_none_or(|region| space.mesh.cell_regions[cell] == region);
+        let entities = cell_entities(space, (0..cells).filter(within));
         let domain = Domain { rule: &rule, entities: &entities };
-        let volume = &self.integrals[0];
-        let coefficients =
-            volume.coefficients.evaluate_some(self.local(), context, space, &domain, entities.len());
+        let coefficients = self.local_values(context, &domain, cells);
         let width = if field.name == "von_mises" { 6 } else { field.components };
         let mut sums = vec![0.0; space.owned_nodes * width];
         let mut weights = vec![0.0; space.owned_nodes];
@@ -101,9 +108,9 @@ impl Problem {
             let node = space.cell_nodes[sample.cell * functions + sample.point] as usize;
             if node < space.owned_nodes {
                 self.at_point(field.name, &coefficients, sample, functions, &mut local);
-                weights[node] += sample.weight;
+                weights[node] += sample.plane_weight;
                 for (sum, value) in sums[node * width..].iter_mut().zip(&local) {
-                    *sum += sample.weight * value;
+                    *sum += sample.plane_weight * value;
                 }
             }
         });
@@ -119,7 +126,7 @@ impl Problem {
             let mut mean = vec![0.0; width];
             for (node, &weight) in weights.iter().enumerate() {
                 for (mean, sum) in mean.iter_mut().zip(&sums[node * width..]) {
-                    *mean = sum / weight;
+                    *mean = if weight > 0.0 { sum / weight } else { 0.0 };
                 }
                 match field.name {
                     "von_mises" => values[node] = von_mises(&mean),
@@ -133,7 +140,23 @@ impl Problem {
         Ok(result)
     }
 
-    /// The coefficients that [`Problem::at_point`] reads: those of the load take time and do not matter.
+    /// The coefficients that [`Problem::at_point`] reads, on entities numbered `0..entities`; of a bar also Poisson's
+    /// ratio, which its form does not need.
+    pub(super) fn local_values(&self, context: &Context, domain: &Domain, entities: usize) -> Vec<Values> {
+        let all = &self.integrals[0].coefficients;
+        let poisson = Output::input(1);
+        let bar = matches!(self.model, Model::Elasticity { reduction: Reduction::Bar });
+        let more = bar.then_some(&poisson).into_iter();
+        all.evaluate_outputs(
+            all.outputs[self.local()].iter().chain(more),
+            context,
+            &self.space,
+            domain,
+            entities,
+        )
+    }
+
+    /// The coefficients of the form that [`Problem::at_point`] reads: those of the load take time and do not matter.
     pub(super) fn local(&self) -> std::ops::Range<usize> {
         let all = self.integrals[0].coefficients.outputs.len();
         let dimension = self.space.mesh.dimension;
@@ -188,12 +211,12 @@ impl Problem {
                 };
                 (0..dimension).for_each(|i| result[i] = -conductivity * sample.gradient[0][i]);
             }
-            Model::Elasticity { axisymmetric, reduction } => {
+            Model::Elasticity { reduction } => {
                 let (lambda, mu, held_back) = (k(0), k(1), k(2));
                 let g = |i: usize, j: usize| if i < dimension { sample.gradient[i][j] } else { 0.0 };
                 let shear = |i, j| 0.5 * (g(i, j) + g(j, i));
                 let mut strain = [g(0, 0), shear(0, 1), shear(0, 2), g(1, 1), shear(1, 2), g(2, 2)];
-                if axisymmetric {
+                if self.space.axisymmetric {
                     let r = sample.position()[0];
                     strain[5] = if r > 0.0 { sample.value[0] / r } else { strain[0] };
                 }
@@ -203,10 +226,22 @@ impl Problem {
                 for i in [0, 3, 5] {
                     stress[i] += lambda * trace - held_back;
                 }
+                // Across a sheet or bar there is no stress, and the strain follows.
                 match reduction {
                     Reduction::Full => {}
-                    Reduction::PlaneStress => stress[5] = 0.0,
-                    Reduction::Bar => (stress[3], stress[5]) = (0.0, 0.0),
+                    Reduction::PlaneStress => {
+                        let thermal = held_back / (2.0 * (lambda + mu));
+                        strain[5] = thermal - 0.5 * lambda / mu * (trace - 2.0 * thermal);
+                        stress[5] = 0.0;
+                    }
+                    Reduction::Bar => {
+                        let thermal = held_back / (2.0 * mu);
+                        if name == "strain" {
+                            let across = thermal - k(3) * (strain[0] - thermal);
+                            (strain[3], strain[5]) = (across, across);
+                        }
+                        (stress[3], stress[5]) = (0.0, 0.0);
+                    }
                 }
                 result.copy_from_slice(if name == "strain" { &strain } else { &stress });
             }

@@ -33,16 +33,19 @@ pub enum Equation {
     /// [`helmholtz`].
     Helmholtz,
     /// [`viscoplasticity`].
-    Viscoplasticity {
-        /// Whether the first coordinate is a radius.
-        axisymmetric: bool,
-    },
+    Viscoplasticity,
 }
 
 impl Equation {
     /// The kernels of its forms.
-    fn forms(self) -> &'static Forms<dyn FormKernel> {
+    pub(super) fn forms(self, axisymmetric: bool) -> &'static Forms<dyn FormKernel> {
         match self {
+            Self::TransientDiffusion { anisotropic: false } if axisymmetric => {
+                &transient_diffusion::ISOTROPIC_AXISYMMETRIC
+            }
+            Self::TransientDiffusion { anisotropic: true } if axisymmetric => {
+                &transient_diffusion::ANISOTROPIC_AXISYMMETRIC
+            }
             Self::TransientDiffusion { anisotropic: false } => &transient_diffusion::ISOTROPIC,
             Self::TransientDiffusion { anisotropic: true } => &transient_diffusion::ANISOTROPIC,
             Self::AdvectionDiffusion => &advection_diffusion::FORMS,
@@ -52,8 +55,8 @@ impl Equation {
             Self::Stefan => &porous_medium::STEFAN,
             Self::NavierStokes => &navier_stokes::FORMS,
             Self::Helmholtz => &helmholtz::FORMS,
-            Self::Viscoplasticity { axisymmetric: false } => &viscoplasticity::SOLID,
-            Self::Viscoplasticity { axisymmetric: true } => &viscoplasticity::AXISYMMETRIC,
+            Self::Viscoplasticity if axisymmetric => &viscoplasticity::AXISYMMETRIC,
+            Self::Viscoplasticity => &viscoplasticity::SOLID,
         }
     }
 
@@ -84,7 +87,7 @@ impl Equation {
 
     /// Whether internal variables are integrated by implicit Euler.
     pub fn has_history(self) -> bool {
-        matches!(self, Self::Viscoplasticity { .. })
+        self == Self::Viscoplasticity
     }
 
     /// Whether the model has a time derivative.
@@ -131,7 +134,8 @@ impl Problem {
         Ok(())
     }
 
-    /// The derivative of [`Problem::form`], unit rows and columns at essential unknowns. Collective.
+    /// The derivative of [`Problem::form`], with a [diagonal](Problem::essential_diagonal) alone at essential unknowns.
+    /// Collective.
     pub fn tangent(&self, at: FormState, essential: &Essential, matrix: &mut Matrix) -> Result<()> {
         matrix.zero()?;
         {
@@ -145,9 +149,7 @@ impl Problem {
             };
             self.add_forms(at, Some(essential), &mut target);
             let (diagonal, _) = target.matrix.expect("set above");
-            for dof in essential.owned(&self.space) {
-                diagonal[self.diagonal_entry(dof)] = 1.0;
-            }
+            self.set_essential_diagonal(diagonal, essential);
         }
         matrix.assemble()?;
         Ok(())
@@ -155,7 +157,7 @@ impl Problem {
 
     /// Room for the internal variables of the volume form, all zero; `None` for models without any.
     pub fn new_history(&self) -> Option<History> {
-        let width = self.own_equation().forms().of(self.space.mesh.dimension).0.history();
+        let width = self.own_forms().0.history();
         let points = self.integrals[0].groups[0].rule.weights.len();
         let values = vec![0.0; self.space.mesh.local_cells() * points * width];
         (width > 0).then_some(History { width, points, values })
@@ -166,7 +168,7 @@ impl Problem {
         let mut next = history.clone();
         let (space, group) = (&self.space, &self.integrals[0].groups[0]);
         update_history(
-            self.own_equation().forms().of(space.mesh.dimension).0,
+            self.own_forms().0,
             space,
             &group.domain(),
             &at.coefficients[0][0],
@@ -212,8 +214,13 @@ impl Problem {
         self.model.equation().expect("the model is a nonlinear or time-dependent one")
     }
 
+    /// The forms of a nonlinear or time-dependent model: volume and boundary.
+    pub(super) fn own_forms(&self) -> (&'static dyn FormKernel, &'static dyn FormKernel) {
+        self.own_equation().forms(self.space.axisymmetric).of(self.space.mesh.dimension)
+    }
+
     fn add_forms(&self, at: FormState, essential: Option<&Essential>, target: &mut Target) {
-        let (volume, boundary) = self.own_equation().forms().of(self.space.mesh.dimension);
+        let (volume, boundary) = self.own_forms();
         for (integral, groups) in self.integrals.iter().zip(at.coefficients) {
             let form = match integral.place {
                 Place::Volume => volume,

@@ -22,8 +22,9 @@ pub fn available() -> Vec<Derived> {
 
 impl Problem {
     /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to
-    /// the values at the quadrature points, averaged over the cells of a node. Collective.
-    pub fn derive_internal(&self, field: &Derived, history: &History) -> Result<Vector> {
+    /// the values at the quadrature points, averaged over the cells of a node, those of one region alone if one is given.
+    /// Collective.
+    pub fn derive_internal(&self, field: &Derived, history: &History, region: Option<u16>) -> Result<Vector> {
         let (first, width) = match field.name {
             "stress" | "von_mises" => (STRESS, 6),
             "plastic_strain" => (PLASTIC, 6),
@@ -34,6 +35,9 @@ impl Problem {
         let mut sums = vec![0.0; space.owned_nodes * width];
         let mut counts = vec![0.0f64; space.owned_nodes];
         for cell in 0..space.mesh.local_cells() {
+            if region.is_some_and(|region| space.mesh.cell_regions[cell] != region) {
+                continue;
+            }
             let values = &history.values[cell * history.points * history.width..];
             for (a, &node) in space.nodes_of(cell).iter().enumerate() {
                 let node = node as usize;

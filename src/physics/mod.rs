@@ -5,6 +5,7 @@ mod check;
 pub mod coefficient;
 pub mod derived;
 pub mod equation;
+pub mod exchange;
 mod file_field;
 mod internal;
 pub mod mass;

@@ -6,6 +6,7 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::cell_entities;
 use crate::fem::{Domain, Essential, LinearKernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
 use petsc_rs::{Matrix, Vector};
+use std::cell::Cell;
 use std::rc::Rc;
 use tessera_kernels::Forms;
 
@@ -19,8 +20,6 @@ pub enum Model {
     },
     /// [`elasticity`].
     Elasticity {
-        /// Whether the first coordinate is a radius.
-        axisymmetric: bool,
         /// How Lame's constants follow from Young's modulus.
         reduction: elasticity::Reduction,
     },
@@ -37,15 +36,22 @@ impl Model {
         }
     }
 
+    /// Whether it is that of a solid, whose field is a displacement.
+    pub fn is_solid(self) -> bool {
+        matches!(self, Self::Elasticity { .. } | Self::Equation(Equation::Viscoplasticity))
+    }
+
     /// The kernels of a linear model; the others' are their equation's.
-    fn linear_forms(self) -> Option<&'static Forms<dyn LinearKernel>> {
-        match self {
-            Self::Diffusion { anisotropic: false } => Some(&diffusion::ISOTROPIC),
-            Self::Diffusion { anisotropic: true } => Some(&diffusion::ANISOTROPIC),
-            Self::Elasticity { axisymmetric: false, .. } => Some(&elasticity::SOLID),
-            Self::Elasticity { axisymmetric: true, .. } => Some(&elasticity::AXISYMMETRIC),
-            Self::Equation(_) => None,
-        }
+    fn linear_forms(self, axisymmetric: bool) -> Option<&'static Forms<dyn LinearKernel>> {
+        Some(match (self, axisymmetric) {
+            (Self::Diffusion { anisotropic: false }, false) => &diffusion::ISOTROPIC,
+            (Self::Diffusion { anisotropic: true }, false) => &diffusion::ANISOTROPIC,
+            (Self::Diffusion { anisotropic: false }, true) => &diffusion::ISOTROPIC_AXISYMMETRIC,
+            (Self::Diffusion { anisotropic: true }, true) => &diffusion::ANISOTROPIC_AXISYMMETRIC,
+            (Self::Elasticity { .. }, false) => &elasticity::SOLID,
+            (Self::Elasticity { .. }, true) => &elasticity::AXISYMMETRIC,
+            (Self::Equation(_), _) => return None,
+        })
     }
 }
 
@@ -68,6 +74,8 @@ pub struct Integral {
     pub groups: Vec<Group>,
     /// Number of entities over all groups.
     pub entities: usize,
+    /// Entries of the mesh's facets, by the number of the entity; none for cells.
+    pub facets: Vec<u32>,
     /// Inputs and coefficients.
     pub coefficients: Coefficients,
     /// Degree that the quadrature integrates exactly.
@@ -95,6 +103,8 @@ pub struct Condition {
     pub key: String,
     /// Local nodes.
     pub nodes: Vec<u32>,
+    /// The facets on which they lie, as from [`Facets::distinct`](crate::mesh::Facets::distinct); none for a point.
+    pub facets: Vec<u32>,
     /// Value of each component; `None` where it is free.
     pub values: Vec<Option<Source>>,
 }
@@ -116,6 +126,8 @@ pub struct Problem {
     /// Essential conditions; later ones win where they overlap.
     pub conditions: Vec<Condition>,
     pattern: Pattern,
+    /// See [`Problem::essential_diagonal`]; 0 before there is a matrix.
+    essential_diagonal: Cell<f64>,
 }
 
 impl Problem {
@@ -135,7 +147,8 @@ impl Problem {
                 Integral::new(&space, model, place, key, coefficients, &facets)
             })
             .collect();
-        Ok(Self { name, field, unit, model, space, integrals, conditions, pattern })
+        let essential_diagonal = Cell::new(0.0);
+        Ok(Self { name, field, unit, model, space, integrals, conditions, pattern, essential_diagonal })
     }
 
     /// A zero matrix with the sparsity of the space. Collective.
@@ -206,8 +219,35 @@ impl Problem {
         Ok(())
     }
 
-    /// Matrix and load at these parameters. Essential unknowns are eliminated symmetrically: unit
-    /// diagonal, prescribed value on the right-hand side. Collective.
+    /// What stands on the diagonal of matrices at essential unknowns, whose rows and columns hold nothing else, and what
+    /// their values have as a factor in loads: a power of two like the other entries of the diagonal, whatever the units,
+    /// so that no preconditioner takes one for zero beside the other. The same for all matrices of the problem.
+    pub fn essential_diagonal(&self) -> f64 {
+        let known = self.essential_diagonal.get();
+        if known > 0.0 { known } else { 1.0 }
+    }
+
+    /// Sets those entries, and finds them at the first matrix with any. Collective.
+    pub(super) fn set_essential_diagonal(&self, diagonal: &mut [f64], essential: &Essential) -> f64 {
+        let space = &self.space;
+        let entry = |dof: usize| self.pattern.diagonal_entry(space, dof);
+        if self.essential_diagonal.get() == 0.0 {
+            let free = (0..space.owned_dofs()).filter(|&dof| !essential.fixed[dof]);
+            let sizes = free.map(|dof| diagonal[entry(dof)].abs()).filter(|size| *size > 0.0);
+            let mut sums = [0.0, 0.0, essential.owned(space).count() as f64];
+            sizes.for_each(|size| (sums[0], sums[1]) = (sums[0] + size.log2(), sums[1] + 1.0));
+            space.mesh.comm.sum_into(&mut sums);
+            if sums[1] > 0.0 && sums[2] > 0.0 {
+                self.essential_diagonal.set((sums[0] / sums[1]).round().exp2());
+            }
+        }
+        let unit = self.essential_diagonal();
+        essential.owned(space).for_each(|dof| diagonal[entry(dof)] = unit);
+        unit
+    }
+
+    /// Matrix and load at these parameters. Essential unknowns are eliminated symmetrically: a
+    /// [diagonal](Problem::essential_diagonal) alone, with the prescribed value on the right-hand side. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] when a coefficient is not finite or has the wrong sign, see [`Problem::check`].
@@ -236,10 +276,8 @@ impl Problem {
                 }
             }
             let (diagonal, _) = target.matrix.expect("set above");
-            for dof in essential.owned(&self.space) {
-                diagonal[self.pattern.diagonal_entry(&self.space, dof)] = 1.0;
-                target.load[dof] = essential.values[dof];
-            }
+            let unit = self.set_essential_diagonal(diagonal, essential);
+            essential.owned(&self.space).for_each(|dof| target.load[dof] = unit * essential.values[dof]);
         }
         matrix.assemble()?;
         Ok(())
@@ -266,9 +304,8 @@ impl Problem {
                 self.add(integral.place, &group.domain(), coefficients, Some(essential), &mut target);
             }
         }
-        for dof in essential.owned(&self.space) {
-            target.load[dof] = essential.values[dof];
-        }
+        let unit = self.essential_diagonal();
+        essential.owned(&self.space).for_each(|dof| target.load[dof] = unit * essential.values[dof]);
         Ok(())
     }
 
@@ -304,11 +341,6 @@ impl Problem {
 
     pub(super) fn pattern(&self) -> &Pattern {
         &self.pattern
-    }
-
-    /// Where the diagonal entry of an owned unknown stands among the diagonal part's values.
-    pub(super) fn diagonal_entry(&self, dof: usize) -> usize {
-        self.pattern.diagonal_entry(&self.space, dof)
     }
 
     /// Adds one integral with coefficients of the caller's choice to matrix and load, eliminating
@@ -379,7 +411,7 @@ impl Problem {
             .collect()
     }
 
-    fn add(
+    pub(super) fn add(
         &self,
         place: Place,
         domain: &Domain,
@@ -388,7 +420,7 @@ impl Problem {
         target: &mut Target,
     ) {
         // Those of an equation are assembled by `Problem::form`.
-        let Some(forms) = self.model.linear_forms() else { return };
+        let Some(forms) = self.model.linear_forms(self.space.axisymmetric) else { return };
         let (volume, boundary) = forms.of(self.space.mesh.dimension);
         let form = match place {
             Place::Volume => volume,
@@ -428,18 +460,23 @@ impl Integral {
                 let entities = cell_entities(space, 0..space.mesh.cell_ids.len());
                 let count = entities.len();
                 let groups = vec![Group { rule, entities }];
-                Self { place, key, groups, entities: count, coefficients, degree }
+                Self { place, key, groups, entities: count, facets: Vec::new(), coefficients, degree }
             }
             Place::Boundary => {
                 let degree = 2 * p + usize::from(varies);
                 let mesh = &space.mesh;
+                let by_region = coefficients.inputs.first().is_some_and(|sources| sources.len() > 1);
                 let groups = (0..mesh.cell_type.facets())
                     .map(|local| {
                         let entities: Vec<_> = facets
                             .iter()
                             .enumerate()
                             .filter(|&(_, &f)| mesh.facets.local[f as usize] as usize == local)
-                            .map(|(index, &f)| (mesh.facets.cell[f as usize], index as u32, 0))
+                            .map(|(index, &f)| {
+                                let cell = mesh.facets.cell[f as usize];
+                                let region = if by_region { mesh.cell_regions[cell as usize] } else { 0 };
+                                (cell, index as u32, region)
+                            })
                             .collect();
                         (local, entities)
                     })
@@ -452,7 +489,8 @@ impl Integral {
                         entities,
                     })
                     .collect();
-                Self { place, key, groups, entities: facets.len(), coefficients, degree }
+                let entities = facets.len();
+                Self { place, key, groups, entities, facets: facets.to_vec(), coefficients, degree }
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Quantities of interest: numbers computed from a solution.
 use super::coefficient::Context;
+use super::elasticity::Reduction;
 use super::equation::Equation;
-use super::problem::{Model, Problem};
+use super::exchange::Exchange;
+use super::problem::{Model, Place, Problem};
 use crate::fem::functional::{Sample, cell_entities, visit};
 use crate::fem::locate::interpolation;
-use crate::fem::{Domain, Essential, Rule, Space, Values};
+use crate::fem::{Domain, Rule, Space, Values};
 use crate::{Error, Result};
 
 /// Where a quantity is taken.
@@ -12,43 +14,74 @@ use crate::{Error, Result};
 pub enum Where {
     /// The whole mesh.
     Everywhere,
-    /// The cells of a region.
-    Region(u16),
-    /// The facets of a marker.
-    Marker(u16),
+    /// The cells of some regions.
+    Regions(Vec<u16>),
+    /// Some facets, each once, as from [`Facets::distinct`](crate::mesh::Facets::distinct).
+    Facets(Vec<u32>),
 }
 
 /// A quadrature rule and entities as in [`Domain::entities`].
 pub type RuleAndEntities = (Rule, Vec<(u32, u32, u16)>);
 
 /// Quadrature rules and owned entities of a place: one group of cells, or facets by their number in
-/// the cell.
+/// the cell. The index of a facet is its entry in the mesh.
 pub fn groups(space: &Space, place: &Where, degree: usize) -> Vec<RuleAndEntities> {
     let mesh = &space.mesh;
     match place {
         Where::Everywhere => {
             vec![(Rule::cells(&space.element, degree), cell_entities(space, 0..mesh.owned_cells))]
         }
-        Where::Region(region) => {
-            let cells = (0..mesh.owned_cells).filter(|&c| mesh.cell_regions[c] == *region);
+        Where::Regions(regions) => {
+            let cells = (0..mesh.owned_cells).filter(|&c| regions.contains(&mesh.cell_regions[c]));
             vec![(Rule::cells(&space.element, degree), cell_entities(space, cells))]
         }
-        Where::Marker(marker) => (0..mesh.cell_type.facets())
-            .map(|local| {
-                let entities: Vec<_> = (0..mesh.facets.len())
-                    .filter(|&f| {
-                        mesh.facets.marker[f] == *marker
-                            && mesh.facets.local[f] as usize == local
-                            && (mesh.facets.cell[f] as usize) < mesh.owned_cells
-                    })
-                    .map(|f| (mesh.facets.cell[f], f as u32, mesh.cell_regions[mesh.facets.cell[f] as usize]))
-                    .collect();
-                (local, entities)
-            })
-            .filter(|(_, entities)| !entities.is_empty())
-            .map(|(local, entities)| (Rule::facet(&space.element, local, degree), entities))
-            .collect(),
+        Where::Facets(list) => {
+            let owned = |&f: &u32| (mesh.facets.cell[f as usize] as usize) < mesh.owned_cells;
+            facet_groups(space, degree, &list.iter().copied().filter(owned).collect::<Vec<_>>())
+        }
     }
+}
+
+/// Quadrature rules and entities of facets, grouped by their number in the cell.
+pub(super) fn facet_groups(space: &Space, degree: usize, facets: &[u32]) -> Vec<RuleAndEntities> {
+    let all = &space.mesh.facets;
+    let side = |&f: &u32| (f, all.cell[f as usize], all.local[f as usize]);
+    by_number(space, degree, facets.iter().map(side))
+}
+
+/// As [`facet_groups`] for the cells behind those of the facets that lie inside the domain.
+pub(super) fn far_sides(space: &Space, degree: usize, facets: &[u32]) -> Vec<RuleAndEntities> {
+    let mesh = &space.mesh;
+    let side = |&f: &u32| {
+        let (cell, local, behind) = (
+            mesh.facets.cell[f as usize] as usize,
+            mesh.facets.local[f as usize] as usize,
+            mesh.facets.behind[f as usize],
+        );
+        if behind == u32::MAX {
+            return None;
+        }
+        let own: Vec<u32> = mesh.facet_vertices(cell, local).collect();
+        let same = |other: &usize| mesh.facet_vertices(behind as usize, *other).all(|v| own.contains(&v));
+        // Across the seam of a periodic mesh there is no such facet.
+        (0..mesh.cell_type.facets()).find(same).map(|other| (f, behind, other as u8))
+    };
+    by_number(space, degree, facets.iter().filter_map(side))
+}
+
+/// `(facet, cell, number in the cell)`.
+fn by_number(
+    space: &Space,
+    degree: usize,
+    sides: impl Iterator<Item = (u32, u32, u8)>,
+) -> Vec<RuleAndEntities> {
+    let mesh = &space.mesh;
+    let mut lists = vec![Vec::new(); mesh.cell_type.facets()];
+    for (facet, cell, local) in sides {
+        lists[local as usize].push((cell, facet, mesh.cell_regions[cell as usize]));
+    }
+    let numbered = lists.into_iter().enumerate().filter(|(_, entities)| !entities.is_empty());
+    numbered.map(|(local, entities)| (Rule::facet(&space.element, local, degree), entities)).collect()
 }
 
 /// Integral of a function of the field over a place. Collective.
@@ -74,35 +107,33 @@ pub fn nodes(space: &Space, place: &Where) -> Vec<u32> {
     let mut inside = vec![false; space.local_nodes()];
     match place {
         Where::Everywhere => inside.fill(true),
-        Where::Region(region) => (0..mesh.local_cells())
-            .filter(|&cell| mesh.cell_regions[cell] == *region)
+        Where::Regions(regions) => (0..mesh.local_cells())
+            .filter(|&cell| regions.contains(&mesh.cell_regions[cell]))
             .flat_map(|cell| space.nodes_of(cell))
             .for_each(|&node| inside[node as usize] = true),
-        Where::Marker(marker) => facet_nodes(space, |f| mesh.facets.marker[f] == *marker)
-            .into_iter()
-            .for_each(|node| inside[node as usize] = true),
+        Where::Facets(facets) => {
+            facet_nodes(space, facets).into_iter().for_each(|node| inside[node as usize] = true);
+        }
     }
     (0..inside.len()).filter(|&node| inside[node]).map(|node| node as u32).collect()
 }
 
-/// Nodes on the chosen facets, unsorted and with repetitions.
-pub fn facet_nodes(space: &Space, chosen: impl Fn(usize) -> bool) -> Vec<u32> {
+/// Nodes on facets, unsorted and with repetitions.
+pub fn facet_nodes(space: &Space, facets: &[u32]) -> Vec<u32> {
     let mesh = &space.mesh;
     let on_facet: Vec<Vec<u8>> =
         (0..mesh.cell_type.facets()).map(|local| space.element.facet_functions(local)).collect();
-    (0..mesh.facets.len())
-        .filter(|&f| chosen(f))
-        .flat_map(|f| {
-            let nodes = space.nodes_of(mesh.facets.cell[f] as usize);
-            on_facet[mesh.facets.local[f] as usize].iter().map(|&a| nodes[a as usize])
-        })
-        .collect()
+    let of_facet = |&f: &u32| {
+        let nodes = space.nodes_of(mesh.facets.cell[f as usize] as usize);
+        on_facet[mesh.facets.local[f as usize] as usize].iter().map(|&a| nodes[a as usize])
+    };
+    facets.iter().flat_map(of_facet).collect()
 }
 
-/// Smallest and largest nodal value of `value(node)` over a place's owned nodes. Collective.
-pub fn extrema(space: &Space, place: &Where, value: impl Fn(usize) -> f64) -> (f64, f64) {
+/// Smallest and largest nodal value of `value(node)` over the owned ones among local nodes. Collective.
+pub fn extrema(space: &Space, nodes: &[u32], value: impl Fn(usize) -> f64) -> (f64, f64) {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for node in nodes(space, place) {
+    for &node in nodes {
         if (node as usize) < space.owned_nodes {
             let v = value(node as usize);
             low = low.min(v);
@@ -117,91 +148,94 @@ pub fn extrema(space: &Space, place: &Where, value: impl Fn(usize) -> f64) -> (f
 /// # Errors
 /// When the point lies outside the mesh.
 pub fn point_value(space: &Space, components: usize, state: &[f64], point: &[f64; 3]) -> Result<Vec<f64>> {
-    let comm = &space.mesh.comm;
-    let terms = interpolation(space, point)
-        .ok_or_else(|| Error::input(&space.mesh.source, format!("no cell holds the point {point:?}")))?;
+    let (_, terms) = interpolation(space, point).ok_or_else(|| nowhere(space, point))?;
     let mut values = vec![0.0; components];
     for (node, weight) in terms {
-        for (c, value) in values.iter_mut().enumerate() {
-            *value += weight * state[node * components + c];
-        }
+        let own = &state[node * components..];
+        values.iter_mut().zip(own).for_each(|(value, v)| *value += weight * v);
     }
-    comm.sum_into(&mut values);
+    space.mesh.comm.sum_into(&mut values);
     Ok(values)
 }
 
+/// The region whose cells hold a point, the first if there are several. Collective.
+///
+/// # Errors
+/// When the point lies outside the mesh.
+pub fn region_at(space: &Space, point: &[f64; 3]) -> Result<u16> {
+    Ok(interpolation(space, point).ok_or_else(|| nowhere(space, point))?.0)
+}
+
+fn nowhere(space: &Space, point: &[f64; 3]) -> Error {
+    Error::input(&space.mesh.source, format!("no cell holds the point {point:?}"))
+}
+
 impl Problem {
-    /// Heat or mass that leaves through facets, `int -K grad u . n ds`, or for elasticity the
-    /// component `component` of the force `int sigma n ds`. The gradient is that of the adjacent
-    /// cell; on an essential boundary [`Problem::reaction`] is more accurate. Collective.
-    pub fn flux(&self, context: &Context, state: &[f64], place: &Where, component: usize) -> f64 {
-        let space = &self.space;
-        let dimension = space.mesh.dimension;
-        let degree = 2 * space.element.degree;
-        let width = if matches!(self.model, Model::Elasticity { .. }) { 6 } else { dimension };
+    /// Heat or mass that leaves through facets, or for solids the force `int sigma n ds` that acts there on the body, by
+    /// component; for a flow the volume that leaves. Through facets inside the domain it goes along their normals, and a
+    /// force is that of the far side on the near one. Collective.
+    pub fn flux(&self, exchange: &Exchange, facets: &[u32]) -> Vec<f64> {
+        let is_inner = |f: &u32| self.space.mesh.facets.is_inner(*f as usize);
+        let (inner, outer): (Vec<u32>, Vec<u32>) = facets.iter().partition(|f| is_inner(f));
+        if self.model.equation() == Some(Equation::NavierStokes) {
+            return vec![exchange.outflow(facets)];
+        }
+        let parts = [exchange.supports(&outer), exchange.natural(&outer), exchange.through(&inner)];
+        let mut sums = vec![0.0; self.space.components];
+        for part in parts {
+            sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+        }
+        if self.space.components == 1 && !matches!(self.model, Model::Elasticity { .. }) {
+            sums[0] = exchange.carried(facets) - sums[0];
+        }
+        sums
+    }
+
+    /// Energy that is stored elastically, `1/2 int sigma : (strain - thermal strain) dx`, with that of foundations (J; J/m
+    /// in plane problems). Zero for a body that expands freely. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn strain_energy(&self, context: &Context, state: &[f64]) -> Result<f64> {
+        let Model::Elasticity { reduction } = self.model else { return self.energy(context, state) };
+        // Directions that thermal strain has in the plane of the law.
+        let directions = match reduction {
+            Reduction::Full => 3.0,
+            Reduction::PlaneStress => 2.0,
+            Reduction::Bar => 1.0,
+        };
+        let (space, integral) = (&self.space, &self.integrals[0]);
         let mut sum = 0.0;
-        let mut local = vec![0.0; width];
-        for (rule, entities) in groups(space, place, degree) {
-            let count = entities.iter().map(|e| e.1 as usize + 1).max().unwrap_or(0);
+        for (rule, entities) in groups(space, &Where::Everywhere, integral.degree) {
             let domain = Domain { rule: &rule, entities: &entities };
-            let coefficients =
-                self.integrals[0].coefficients.evaluate_some(self.local(), context, space, &domain, count);
+            let coefficients = self.local_values(context, &domain, space.mesh.local_cells());
+            let points = rule.weights.len();
+            let (mut stress, mut strain) = ([0.0; 6], [0.0; 6]);
             visit(space, state, &domain, |sample| {
-                self.at_point("stress", &coefficients, sample, rule.weights.len(), &mut local);
-                let n = &sample.normal;
-                sum += sample.weight
-                    * match self.model {
-                        Model::Diffusion { .. } | Model::Equation(_) => {
-                            (0..dimension).map(|i| local[i] * n[i]).sum::<f64>()
-                        }
-                        Model::Elasticity { .. } => {
-                            const ROW: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
-                            (0..3).map(|j| local[ROW[component][j]] * n[j]).sum()
-                        }
-                    };
+                self.at_point("stress", &coefficients, sample, points, &mut stress);
+                self.at_point("strain", &coefficients, sample, points, &mut strain);
+                let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
+                let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
+                let thermal = k(2) / (directions * k(0) + 2.0 * k(1));
+                let normal: f64 = [0, 3, 5].iter().map(|&i| stress[i] * (strain[i] - thermal)).sum();
+                let shear: f64 = [1, 2, 4].iter().map(|&i| 2.0 * stress[i] * strain[i]).sum();
+                sum += 0.5 * sample.weight * (normal + shear);
             });
         }
-        space.mesh.comm.sum(sum)
-    }
-
-    /// What the supports of a place give to the field: the sum of `K u - f` over its essential
-    /// unknowns of one component (force in N, or heat in W that flows in). Collective.
-    pub fn reaction(
-        &self,
-        context: &Context,
-        essential: &Essential,
-        state: &[f64],
-        place: &Where,
-        component: usize,
-    ) -> Result<f64> {
-        let mut residual = self.space.field()?;
-        self.residual(context, state, &mut residual)?;
-        residual.scale(-1.0)?;
-        Ok(self.support(essential, &residual.read()?, place, component))
-    }
-
-    /// The sum of a residual, such as `K u - f`, over the essential unknowns of one component on a place.
-    /// Collective.
-    pub fn support(&self, essential: &Essential, residual: &[f64], place: &Where, component: usize) -> f64 {
-        let c = self.space.components;
-        let sum: f64 = nodes(&self.space, place)
-            .iter()
-            .map(|&node| node as usize * c + component)
-            .filter(|&dof| dof < self.space.owned_dofs() && essential.fixed[dof])
-            .map(|dof| residual[dof])
-            .sum();
-        // See `helmholtz`.
-        let turned = component == 1 && self.model.equation() == Some(Equation::Helmholtz);
-        self.space.mesh.comm.sum(if turned { -sum } else { sum })
+        Ok(space.mesh.comm.sum(sum) + self.energy_of(context, state, |place| place == Place::Boundary)?)
     }
 
     /// `1/2 a(u, u)`: the energy of the bilinear form, boundary terms included. Collective.
     pub fn energy(&self, context: &Context, state: &[f64]) -> Result<f64> {
+        self.energy_of(context, state, |_| true)
+    }
+
+    fn energy_of(&self, context: &Context, state: &[f64], part: impl Fn(Place) -> bool) -> Result<f64> {
         let mut coefficients = self.evaluate(context);
         for (integral, groups) in self.integrals.iter().zip(&mut coefficients) {
             for list in groups {
                 for (output, values) in list.iter_mut().enumerate() {
-                    if !self.bilinear(output, integral.place) {
+                    if !self.bilinear(output, integral.place) || !part(integral.place) {
                         *values = Values::Uniform(0.0);
                     }
                 }

@@ -78,7 +78,7 @@ fn transposed(
     let part = &problem.integrals[integral];
     let dimension = problem.space.mesh.dimension;
     let axisymmetric = match (problem.model, part.place) {
-        (Model::Elasticity { axisymmetric, .. }, Place::Volume) if output == 2 => Some(axisymmetric),
+        (Model::Elasticity { .. }, Place::Volume) if output == 2 => Some(problem.space.axisymmetric),
         (Model::Diffusion { .. }, Place::Volume) => None,
         _ => return Ok(None),
     };
@@ -103,8 +103,7 @@ fn transposed(
                     Some(axisymmetric) => {
                         let divergence: f64 = (0..dimension).map(|i| sample.gradient[i][i]).sum();
                         if axisymmetric {
-                            let r = sample.position()[0];
-                            (divergence + sample.value[0] / r) * std::f64::consts::TAU * r
+                            divergence + sample.value[0] / sample.position()[0]
                         } else {
                             divergence
                         }

@@ -45,8 +45,8 @@ impl Energy {
         let mut matrix = problem.new_matrix()?;
         let (mut x, y) = (space.field()?, space.field()?);
         problem.assemble(context, &essential, &mut matrix, &mut x)?;
-        if let Model::Elasticity { axisymmetric, .. } = problem.model {
-            matrix.set_near_null_space(rigid_body_modes(space, axisymmetric)?)?;
+        if let Model::Elasticity { .. } = problem.model {
+            matrix.set_near_null_space(rigid_body_modes(space)?)?;
         }
         let mut options = SolverOptions {
             tolerance: REPRESENTER_TOLERANCE,

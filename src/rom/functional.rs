@@ -54,7 +54,8 @@ pub fn dual_norm(
         QuantityKind::Point => {
             let point = quantity.point.as_deref().unwrap_or_default();
             let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
-            for (node, weight) in interpolation(space, &point).unwrap_or_default() {
+            let terms = interpolation(space, &point).map_or(Vec::new(), |(_, terms)| terms);
+            for (node, weight) in terms {
                 sums[node * components + component] += weight;
             }
         }

@@ -2,7 +2,7 @@
 use super::gating::Gating;
 use crate::fem::Space;
 use crate::parallel::Comm;
-use crate::physics::Model;
+use crate::physics::{Model, Problem};
 use petsc_rs::{Error, KrylovSolver, Matrix, Result, Vector};
 
 /// Which functions of each expert, times its gating function, span the coarse space.
@@ -18,12 +18,10 @@ pub enum CoarseModes {
 
 impl CoarseModes {
     /// Those of a model: what it leaves alone in the middle of the body.
-    pub fn of(model: &Model) -> Self {
-        match model {
-            Model::Diffusion { .. } | Model::Equation(_) | Model::Elasticity { axisymmetric: true, .. } => {
-                Self::Constants
-            }
-            Model::Elasticity { .. } => Self::RigidBody,
+    pub fn of(problem: &Problem) -> Self {
+        match problem.model {
+            Model::Elasticity { .. } if !problem.space.axisymmetric => Self::RigidBody,
+            _ => Self::Constants,
         }
     }
 

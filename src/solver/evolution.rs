@@ -91,6 +91,10 @@ impl Evolution {
                 let integrator = TimeIntegrator::new(scheme, newton, &context, &s.solution)
                     .map_err(|error| deck.locate(error))?;
                 s.essential = newton.essential().clone();
+                if history {
+                    // A solid without inertia rests on its supports at all times.
+                    s.check_support(&context).map_err(|error| deck.locate(error))?;
+                }
                 s.restore(&integrator)?;
                 problems.push(Evolving { stage, integrator });
             }
@@ -188,6 +192,13 @@ impl Evolution {
             let stage = &mut simulation.stages[problem.stage];
             let StageSolver::Newton(newton) = &stage.solver else { continue };
             let before = problem.integrator.conserved()?;
+            stage.before = match trial.mean {
+                true => Some((self.context.clone(), problem.integrator.solution().try_clone()?)),
+                false => None,
+            };
+            if let Some((_, start)) = &mut stage.before {
+                start.ghost_update()?;
+            }
             problem.integrator.accept(newton, &trial, dt)?;
             stage.essential = newton.essential().clone();
             stage.solution.ghost_update()?;
@@ -232,6 +243,7 @@ impl Simulation {
         for stage in &mut self.stages {
             stage.solution.set(0.0)?;
             stage.residual = None;
+            stage.before = None;
             stage.publish()?;
             if let StageSolver::Newton(newton) = &mut stage.solver {
                 newton.resume(0.0, stage.problem.new_history());

@@ -1,9 +1,7 @@
-//! The fields and quantities of interest that a deck can ask of its simulation.
-use super::simulation::{Simulation, Stage};
-use crate::deck::{Quantity, QuantityKind};
+//! The fields that a deck can ask of its simulation.
+use super::simulation::Simulation;
 use crate::physics::derived::{self, Derived};
-use crate::physics::quantity::{Where, extrema, integrate, point_value};
-use crate::physics::{Context, Equation, Model};
+use crate::physics::{Context, Equation};
 use crate::{Error, Result, deck};
 use petsc_rs::Vector;
 
@@ -113,6 +111,17 @@ impl Simulation {
 
     /// A field's values at the nodes of its problem's space, for given solutions. Collective.
     pub fn field_values(&self, field: &FieldInfo, context: &Context) -> Result<Vector> {
+        self.field_values_in(field, context, None)
+    }
+
+    /// As [`Simulation::field_values`]; a derived field is averaged over the cells of one region alone, if one is given.
+    /// Collective.
+    pub fn field_values_in(
+        &self,
+        field: &FieldInfo,
+        context: &Context,
+        region: Option<u16>,
+    ) -> Result<Vector> {
         let stage = &self.stages[field.stage];
         if let Some(number) = field.random {
             let space = stage.space();
@@ -135,113 +144,9 @@ impl Simulation {
                 Ok(part)
             }
             Some(derived) => match stage.solver.history() {
-                Some(history) => stage.problem.derive_internal(derived, &history),
-                None => self.derived_values(field.stage, derived, context),
+                Some(history) => stage.problem.derive_internal(derived, &history, region),
+                None => stage.problem.derive(derived, context, &stage.solution.local_read()?, region),
             },
-        }
-    }
-
-    fn derived_values(&self, stage: usize, derived: &Derived, context: &Context) -> Result<Vector> {
-        let stage = &self.stages[stage];
-        stage.problem.derive(derived, context, &stage.solution.local_read()?)
-    }
-
-    /// The deck's quantities of interest for the present solutions, in its order. Collective.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when a quantity names a field or marker that does not exist, or a point
-    /// outside the mesh.
-    pub fn quantities(&self, context: &Context) -> Result<Vec<f64>> {
-        let located = |quantity: &Quantity, error| match error {
-            Error::Input(_) => self.deck.fault(&format!("quantity.{}", quantity.name), error.to_string()),
-            other => other,
-        };
-        let list = self.deck.quantity.iter();
-        list.map(|q| {
-            let value = self.quantity(q, context).map_err(|error| located(q, error))?;
-            Ok(q.factor.unwrap_or(1.0) * value)
-        })
-        .collect()
-    }
-
-    /// The unit of a quantity of interest.
-    pub fn quantity_unit(&self, quantity: &Quantity) -> String {
-        let dimension = self.mesh.dimension;
-        let Ok((field, _)) = self.measured(quantity) else { return String::new() };
-        if quantity.factor.is_some() {
-            return String::new();
-        }
-        let model = self.stages[field.stage].problem.model;
-        let place = self.place(quantity).unwrap_or(Where::Everywhere);
-        match (quantity.kind, model) {
-            (QuantityKind::Integral, _) => {
-                let power = if matches!(place, Where::Marker(_)) { dimension - 1 } else { dimension };
-                [field.unit.as_str(), ["", "m", "m2", "m3"][power]].join(" ").trim().to_string()
-            }
-            (QuantityKind::Flux | QuantityKind::Reaction, Model::Elasticity { .. }) => "N".into(),
-            (QuantityKind::Flux | QuantityKind::Reaction, _) if field.unit == "K" => "W".into(),
-            (QuantityKind::Energy, Model::Elasticity { .. }) => "J".into(),
-            (QuantityKind::Flux | QuantityKind::Reaction | QuantityKind::Energy, _) => String::new(),
-            _ => field.unit.clone(),
-        }
-    }
-
-    fn quantity(&self, quantity: &Quantity, context: &Context) -> Result<f64> {
-        let (field, stage) = self.measured(quantity)?;
-        let problem = &stage.problem;
-        let place = self.place(quantity)?;
-        let solution = stage.solution.local_read()?;
-        let scalar = |values: &[f64]| match quantity.component {
-            Some(component) => values[component.min(values.len() - 1)],
-            None if values.len() == 1 => values[0],
-            None => values.iter().map(|v| v * v).sum::<f64>().sqrt(),
-        };
-        let component = quantity.component.unwrap_or(0);
-        match quantity.kind {
-            QuantityKind::Flux => return Ok(problem.flux(context, &solution, &place, component)),
-            QuantityKind::Reaction => {
-                return match &stage.residual {
-                    Some(residual) => {
-                        Ok(problem.support(&stage.essential, &residual.read()?, &place, component))
-                    }
-                    None => problem.reaction(context, &stage.essential, &solution, &place, component),
-                };
-            }
-            QuantityKind::Energy => return problem.energy(context, &solution),
-            QuantityKind::L2Error | QuantityKind::H1Error => {
-                let (l2, h1) = self.error_norms(&field, context)?;
-                return Ok(if quantity.kind == QuantityKind::L2Error { l2 } else { h1 });
-            }
-            _ => {}
-        }
-        let space = &problem.space;
-        let values = self.field_values(&field, context)?;
-        let values = values.local_read()?;
-        let width = field.components;
-        let degree = 2 * space.element.degree;
-        match quantity.kind {
-            QuantityKind::Minimum => Ok(extrema(space, &place, |n| scalar(&values[n * width..][..width])).0),
-            QuantityKind::Maximum => Ok(extrema(space, &place, |n| scalar(&values[n * width..][..width])).1),
-            QuantityKind::Point => {
-                let value = |point: &Vec<f64>| -> Result<f64> {
-                    let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
-                    Ok(scalar(&point_value(space, width, &values, &point)?))
-                };
-                let [first, second] =
-                    [&quantity.point, &quantity.minus_point].map(|p| p.as_ref().map_or(Ok(0.0), value));
-                Ok(first? - second?)
-            }
-            _ => {
-                let mut measure = 0.0;
-                let sum = integrate(space, &values, &place, degree, |sample| {
-                    measure += sample.weight;
-                    scalar(&sample.value[..width])
-                });
-                if quantity.kind == QuantityKind::Integral {
-                    return Ok(sum);
-                }
-                Ok(sum / space.mesh.comm.sum(measure))
-            }
         }
     }
 
@@ -282,39 +187,5 @@ impl Simulation {
                 std::iter::repeat_n([0.0; 3], skipped).chain(rows).collect()
             },
         ))
-    }
-
-    /// The field that a quantity measures, with its problem.
-    pub fn measured(&self, quantity: &Quantity) -> Result<(FieldInfo, &Stage)> {
-        let fields = self.fields();
-        let found = match (&quantity.field, &quantity.physics) {
-            (Some(name), _) => fields.into_iter().find(|f| f.name == *name),
-            (None, Some(name)) => fields
-                .into_iter()
-                .find(|f| f.derived.is_none() && f.first == 0 && self.stages[f.stage].problem.name == *name),
-            (None, None) => fields.into_iter().next(),
-        };
-        let field = found.ok_or_else(|| {
-            Error::input("", format!("quantity \"{}\": no such field in this deck", quantity.name))
-        })?;
-        let stage = &self.stages[field.stage];
-        Ok((field, stage))
-    }
-
-    /// Where a quantity is taken.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when the mesh has no such marker.
-    pub fn place(&self, quantity: &Quantity) -> Result<Where> {
-        let Some(marker) = quantity.marker.as_ref().and_then(|names| names.iter().next()) else {
-            return Ok(Where::Everywhere);
-        };
-        if let Some(number) = self.mesh.facets.marker(marker) {
-            return Ok(Where::Marker(number));
-        }
-        let region = self.mesh.region_names.iter().position(|name| name == marker);
-        region.map(|r| Where::Region(r as u16)).ok_or_else(|| {
-            Error::input("", format!("quantity \"{}\": the mesh has no marker \"{marker}\"", quantity.name))
-        })
     }
 }

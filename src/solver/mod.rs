@@ -1,4 +1,5 @@
 //! Solving: linear systems, and the chain of problems that a deck describes.
+mod balance;
 mod coarse;
 mod continuation;
 mod defaults;
@@ -12,6 +13,7 @@ mod linear_form;
 mod newton;
 mod options;
 mod p_multigrid;
+mod quantities;
 mod random;
 mod recycle;
 mod refresh;
@@ -20,9 +22,11 @@ mod schur;
 mod schwarz;
 mod simulation;
 mod step_control;
+mod support;
 mod time;
 pub mod tuning;
 
+pub use balance::Balance;
 pub use coarse::{Coarse, CoarseModes, coarse_space};
 pub(crate) use coarse::{direct, finished};
 pub use evolution::{Evolution, Evolving, Progress, Step};

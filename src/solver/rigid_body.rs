@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 /// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.
 /// Collective.
-pub fn rigid_body_modes(space: &Rc<Space>, axisymmetric: bool) -> Result<Vec<Vector>> {
-    let dimension = space.components;
+pub fn rigid_body_modes(space: &Rc<Space>) -> Result<Vec<Vector>> {
+    let (dimension, axisymmetric) = (space.components, space.axisymmetric);
     let mut modes = Vec::new();
     let count = match (dimension, axisymmetric) {
         // Only the shift along the axis leaves an axisymmetric body without strain.

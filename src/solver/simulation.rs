@@ -6,13 +6,14 @@ use super::newton::NewtonSolver;
 use super::random::RandomFields;
 use super::rigid_body_modes;
 use super::schwarz::SchwarzOptions;
+use super::support::{FreeMotions, Pieces};
 use super::tuning::{TunedSolver, Tuning};
 use crate::deck::{Deck, SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
 use crate::physics::coefficient::{NodalField, Source};
-use crate::physics::{Context, Equation, Model, Place, Problem, build};
+use crate::physics::{Context, Equation, Model, Problem, build};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::cell::Ref;
@@ -46,7 +47,7 @@ impl StageSolver {
         let mut solver = LinearSolver::new(&problem.space, &problem.name, options)?;
         if options.method == SolverMethod::Schwarz {
             let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
-            let coarse = Some(CoarseModes::of(&problem.model));
+            let coarse = Some(CoarseModes::of(problem));
             solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
         }
         Ok(Self::Linear(Box::new(solver)))
@@ -111,6 +112,8 @@ pub struct Stage {
     /// The complete residual of the last time step, see [`Trial`](super::Trial), or of a guess that a campaign took as
     /// the solution; `None` for other steady solves.
     pub residual: Option<Vector>,
+    /// Where the last step began, if `residual` is a mean over it.
+    pub before: Option<(Context, Vector)>,
     /// The solver.
     pub solver: StageSolver,
     /// The solution as input of later problems (scalar fields only).
@@ -121,6 +124,7 @@ pub struct Stage {
     pub assembly_seconds: f64,
     /// Seconds of a set-up of the preconditioner that no solve has used yet.
     preparation_seconds: f64,
+    support: Option<Support>,
 }
 
 /// Everything that a deck describes, ready to be solved for any parameters.
@@ -180,16 +184,17 @@ impl Simulation {
                 essential,
                 solution,
                 residual: None,
+                before: None,
                 solver,
                 input,
                 outcome: Outcome::default(),
                 assembly_seconds: 0.0,
                 preparation_seconds: 0.0,
+                support: None,
             };
-            if let Model::Elasticity { axisymmetric, .. }
-            | Model::Equation(Equation::Viscoplasticity { axisymmetric }) = stage.problem.model
+            if let Model::Elasticity { .. } | Model::Equation(Equation::Viscoplasticity) = stage.problem.model
             {
-                let modes = rigid_body_modes(&stage.problem.space, axisymmetric)?;
+                let modes = rigid_body_modes(&stage.problem.space)?;
                 stage.matrix.set_near_null_space(modes)?;
             }
             stages.push(stage);
@@ -297,7 +302,7 @@ impl Stage {
     pub fn assemble(&mut self, context: &Context) -> Result<()> {
         let start = Instant::now();
         self.essential = self.problem.essential(context)?;
-        self.check_support()?;
+        self.check_support(context)?;
         if let StageSolver::Tuned(solver) = &mut self.solver {
             solver.set_context(context);
         }
@@ -310,7 +315,11 @@ impl Stage {
     pub fn solve(&mut self, context: &Context) -> Result<()> {
         if let StageSolver::Newton(newton) = &mut self.solver {
             let start = Instant::now();
+            newton.set_time(context)?;
+            self.essential = newton.essential().clone();
             let guess = self.solution.try_clone()?;
+            self.check_support(context)?;
+            let StageSolver::Newton(newton) = &mut self.solver else { return Ok(()) };
             let mut outcome = newton.solve(context, Parts::REST, None, &mut self.solution)?;
             let mut note = String::new();
             if let (Some(failure), true) = (&outcome.failure, newton.evolves()) {
@@ -360,6 +369,7 @@ impl Stage {
             StageSolver::Newton(_) => return Ok(()),
         };
         self.outcome.seconds += std::mem::take(&mut self.preparation_seconds);
+        self.take_out_free_motions()?;
         self.publish()
     }
 
@@ -387,27 +397,79 @@ impl Stage {
         &self.problem.space
     }
 
-    /// A problem with nothing that fixes its level (or its rigid-body motion) has no unique solution.
+    /// Refuses conditions that leave something free, see [`Pieces::check`]; a motion that may stay is held at one unknown
+    /// each, which the loads must not push. Collective.
     ///
     /// # Errors
-    /// [`Error::Input`] that says what is missing. Collective.
-    pub fn check_support(&self) -> Result<()> {
-        let fixed = self.essential.owned(&self.problem.space).count() as u64;
+    /// [`Error::Failed`] that says what is missing.
+    pub fn check_support(&mut self, context: &Context) -> Result<()> {
+        let holds = self.problem.holds(context);
         let comm = &self.problem.space.mesh.comm;
-        let held = comm.sum(fixed) > 0
-            || [Place::Volume, Place::Boundary].iter().any(|&place| self.problem.has_reaction(place));
-        if held {
-            return Ok(());
+        let known =
+            self.support.as_ref().is_some_and(|s| s.fixed == self.essential.fixed && s.holds == holds);
+        if comm.min(u8::from(known)) == 0 {
+            let pieces = match self.support.take() {
+                Some(support) => support.pieces,
+                None => Pieces::new(&self.problem.space)?,
+            };
+            let free = pieces.check(&self.problem, &self.essential, context)?;
+            let fixed = self.essential.fixed.clone();
+            self.support = Some(Support { pieces, fixed, holds, free });
         }
-        let what = match self.problem.model {
-            Model::Diffusion { .. } => {
-                "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and `ambient`, or the material a `reaction`"
-            }
-            Model::Elasticity { .. } => {
-                "nothing holds the body: give a boundary a `value` (displacement) or a `foundation`"
-            }
-            Model::Equation(_) => return Ok(()),
+        let Some(Support { free: Some(free), .. }) = &self.support else { return Ok(()) };
+        // Where a motion is free the loads do no work on it.
+        let StageSolver::Linear(_) = &self.solver else {
+            return Err(self.unheld(&free.what));
         };
-        Err(Error::input("", format!("physics `{}`: {what}", self.problem.name)))
+        self.problem.assemble_load(context, &self.essential, &mut self.load)?;
+        for mode in &free.modes {
+            let (load, mode) = (self.load.read()?, mode.read()?);
+            let work =
+                || load.iter().zip(mode.iter()).zip(&self.essential.fixed).filter(|(_, fixed)| !**fixed);
+            let sum = comm.sum(work().map(|((f, v), _)| f * v).sum::<f64>());
+            let gross = comm.sum(work().map(|((f, v), _)| (f * v).abs()).sum::<f64>());
+            if sum.abs() > PUSHED * gross {
+                return Err(self.unheld(&free.what));
+            }
+        }
+        for &pin in &free.pins {
+            (self.essential.fixed[pin], self.essential.values[pin]) = (true, 0.0);
+        }
+        let pinned = self.essential.fixed.iter().zip(&self.essential.values).map(|(&f, &v)| (f, v));
+        let list: Vec<_> =
+            pinned.enumerate().filter(|(_, (fixed, _))| *fixed).map(|(dof, (_, v))| (dof, v)).collect();
+        self.essential = Essential::new(&self.problem.space, list);
+        Ok(())
+    }
+
+    fn unheld(&self, what: &str) -> Error {
+        let name = &self.problem.name;
+        let message = "and the loads push it that way: hold it by a `value` (displacement) or a `foundation`";
+        Error::Failed(format!("physics `{name}`: {what}, {message}"))
+    }
+
+    /// Takes out of the solution what nothing holds: its mean. Collective.
+    fn take_out_free_motions(&mut self) -> Result<()> {
+        let Some(Support { free: Some(free), .. }) = &self.support else { return Ok(()) };
+        for mode in &free.modes {
+            let part = self.solution.dot(mode)?;
+            self.solution.axpy(-part, mode)?;
+        }
+        self.solution.ghost_update()?;
+        self.outcome.note =
+            format!("warning: {}; no load pushes it that way, and its mean motion is set to zero", free.what);
+        Ok(())
     }
 }
+
+/// What is known of the supports of a problem.
+struct Support {
+    pieces: Pieces,
+    /// For which essential unknowns and [holding conditions](Problem::holds).
+    fixed: Vec<bool>,
+    holds: Vec<bool>,
+    free: Option<FreeMotions>,
+}
+
+/// Work of a load on a motion, relative to that of its parts, that is more than rounding.
+const PUSHED: f64 = 1e-9;

@@ -84,6 +84,8 @@ pub struct Trial {
     /// The complete residual, `dS/dt + F`, at the end of the step (Crank-Nicolson: its mean over the step): on
     /// essential rows what the supports give.
     pub residual: Vector,
+    /// Whether that is a mean over the step.
+    pub mean: bool,
     /// What is stored at the end of the step, and the rest there.
     storage: Vector,
     rest: Vector,
@@ -226,8 +228,10 @@ impl TimeIntegrator {
         residual.axpy(1.0, &offset)?;
         let flow = self.multistep_flow(dt, supply(newton, &residual)?, &rest)?;
         // Crank-Nicolson's equation is the sum of those at both ends.
-        let ends = if self.scheme == TimeScheme::CrankNicolson { 2.0 } else { 1.0 };
-        residual.scale(1.0 / ends)?;
+        let mean = self.scheme == TimeScheme::CrankNicolson && self.rest.is_some();
+        if self.scheme == TimeScheme::CrankNicolson {
+            residual.scale(0.5)?;
+        }
         let error = match self.error_constant(dt) {
             Some(constant) if outcome.failure.is_none() => {
                 let mut difference = solution.try_clone()?;
@@ -236,7 +240,7 @@ impl TimeIntegrator {
             }
             _ => None,
         };
-        Ok(Trial { solution, error, newton: outcome, flow, residual, storage, rest })
+        Ok(Trial { solution, error, newton: outcome, flow, residual, mean, storage, rest })
     }
 
     /// The mean flow over a step that satisfies the formula with the residual `supplied` on essential rows.
@@ -362,7 +366,16 @@ impl TimeIntegrator {
                 residual.axpy(-a / method.gamma, earlier)?;
             }
             if total.failure.is_some() {
-                return Ok(Trial { solution, error: None, newton: total, flow, residual, storage, rest });
+                return Ok(Trial {
+                    solution,
+                    error: None,
+                    newton: total,
+                    flow,
+                    residual,
+                    mean: false,
+                    storage,
+                    rest,
+                });
             }
             residuals.push(residual);
             rests.push(rest);
@@ -382,7 +395,7 @@ impl TimeIntegrator {
         let error = Some(relative(&difference, &solution)?);
         let ends = residuals.pop().zip(rests.pop()).zip(stored);
         let ((residual, rest), storage) = ends.expect("a method has stages");
-        Ok(Trial { solution, error, newton: total, flow, residual, storage, rest })
+        Ok(Trial { solution, error, newton: total, flow, residual, mean: false, storage, rest })
     }
 }
 

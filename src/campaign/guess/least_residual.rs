@@ -122,6 +122,10 @@ impl LeastResidual {
     /// When PETSc fails.
     pub fn system(&mut self, problem: &Problem, essential: &Essential) -> Result<(&Matrix, &Vector)> {
         self.assemble(problem, essential)?;
+        {
+            let (mut values, unit) = (self.load.write()?, problem.essential_diagonal());
+            essential.owned(&problem.space).for_each(|dof| values[dof] = unit * essential.values[dof]);
+        }
         Ok((&self.matrix, &self.load))
     }
 
@@ -172,10 +176,6 @@ impl LeastResidual {
             Some(factors) => self.solve(factors, &self.load.read()?),
             None => None,
         };
-        {
-            let mut values = self.load.write()?;
-            essential.owned(&problem.space).for_each(|dof| values[dof] = essential.values[dof]);
-        }
         let Some(found) = found else { return Ok(None) };
         self.functions.columns.add_to(&found, &mut solution.write()?);
         solution.ghost_update()?;

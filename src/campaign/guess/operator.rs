@@ -31,6 +31,8 @@ pub struct AffineOperator {
     work: RefCell<Vector>,
     /// Prescribed values, zero elsewhere.
     lift: RefCell<Vector>,
+    /// See [`Problem::essential_diagonal`].
+    unit: f64,
     /// The factors for which the problem's matrix was summed last.
     summed: Option<Vec<f64>>,
 }
@@ -85,7 +87,8 @@ impl AffineOperator {
         let rows = fixed.iter().map(|dof| (first + dof) as i32).collect();
         let (work, mut lift) = (RefCell::new(space.field()?), space.field()?);
         lift.set(0.0)?;
-        Ok(Ok(Self { terms, load, fixed, rows, work, lift: RefCell::new(lift), summed: None }))
+        let unit = problem.essential_diagonal();
+        Ok(Ok(Self { terms, load, fixed, rows, work, lift: RefCell::new(lift), unit, summed: None }))
     }
 
     /// Number of terms.
@@ -161,7 +164,7 @@ impl AffineOperator {
             self.subtract(factors, lift, load)?;
         }
         let mut values = load.write()?;
-        self.fixed.iter().for_each(|&dof| values[dof] = essential.values[dof]);
+        self.fixed.iter().for_each(|&dof| values[dof] = self.unit * essential.values[dof]);
         Ok(())
     }
 
@@ -179,7 +182,7 @@ impl AffineOperator {
         for ((_, term), &factor) in self.terms.iter().zip(factors) {
             matrix.axpy(factor, term, true)?;
         }
-        matrix.zero_rows_columns(&self.rows, 1.0, None)?;
+        matrix.zero_rows_columns(&self.rows, self.unit, None)?;
         self.summed = Some(factors.to_vec());
         Ok(true)
     }

@@ -260,7 +260,7 @@ impl StageMemory {
         let problem = stage.problem.clone();
         let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
         stage.essential = problem.essential(context)?;
-        stage.check_support()?;
+        stage.check_support(context)?;
         problem.check_stiffness(context)?;
         let factors = operator.factors(&problem, context);
         let residual = room(&mut self.residual, &problem.space)?;

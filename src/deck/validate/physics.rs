@@ -35,6 +35,38 @@ fn fraction(value: f64) -> Option<&'static str> {
 }
 
 impl Checker<'_> {
+    /// The field of a plane section means nothing on the section of a body of revolution.
+    fn same_section(&mut self, p: usize, physics: &Physics) {
+        if let (Physics::Diffusion(_), Some(Plane::Stress)) = (physics, physics.plane()) {
+            self.add(
+                &format!("physics[{p}].plane"),
+                "diffusion knows \"axisymmetric\" and \"strain\" (a plane section)",
+            );
+        }
+        let around = |physics: &Physics| physics.plane() == Some(Plane::Axisymmetric);
+        for (name, coefficient) in physics.coefficients() {
+            let Coefficient::Physics(source) = coefficient else { continue };
+            let Some(other) = self.deck.physics.iter().find(|other| other.name() == source.physics) else {
+                continue;
+            };
+            // Who writes that a field is one of a plane section knows what he feeds where.
+            if around(other) != around(physics) && (other.plane().is_none() || around(other)) {
+                let (a, b) = (other.name(), physics.name());
+                let message = match around(physics) {
+                    true => format!(
+                        "\"{a}\" is solved on a plane section, \"{b}\" on that of a body of revolution: give \"{a}\" \
+                         plane = \"axisymmetric\" (or \"strain\", if it is meant as it is)"
+                    ),
+                    false => format!(
+                        "\"{a}\" is solved on the section of a body of revolution, \"{b}\" on a plane one: give \"{b}\" \
+                         plane = \"axisymmetric\" as well"
+                    ),
+                };
+                self.add(&format!("physics[{p}].{name}"), message);
+            }
+        }
+    }
+
     /// Tables and loads of viscoplasticity.
     fn viscoplasticity(&mut self, p: usize, model: &Viscoplasticity) {
         let key = format!("physics[{p}]");
@@ -106,6 +138,7 @@ impl Checker<'_> {
                 self.signed(&key(&name), scalar, sign);
             }
             self.needs_time(p, physics);
+            self.same_section(p, physics);
             if let Some(solver) = physics.solver() {
                 self.petsc(&key("solver.petsc"), solver);
                 self.recycle(&key("solver.recycle"), solver);
@@ -448,6 +481,10 @@ impl Checker<'_> {
                     }
                 }
             }
+            if physics.plane().is_some() && dimension != 2 {
+                let message = format!("only for meshes in 2 dimensions; this one has {dimension}");
+                self.add(&format!("{key}.plane"), message);
+            }
             if let Physics::Elasticity(model) = physics {
                 self.elasticity_dimension(&key, model, dimension);
             }
@@ -472,12 +509,6 @@ impl Checker<'_> {
     fn elasticity_dimension(&mut self, key: &str, model: &Elasticity, dimension: usize) {
         if let Some(force) = &model.body_force {
             self.length(&format!("{key}.body_force"), force.len(), dimension);
-        }
-        if model.plane.is_some() && dimension != 2 {
-            self.add(
-                &format!("{key}.plane"),
-                format!("only for meshes in 2 dimensions; this one has {dimension}"),
-            );
         }
         if let Some(rotation) = &model.rotation {
             let tilted = rotation.axis.iter().take(2).any(|&a| a != 0.0);

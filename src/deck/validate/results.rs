@@ -55,16 +55,7 @@ impl Checker<'_> {
             if quantity.factor.is_some_and(|factor| !factor.is_finite()) {
                 self.add(&key("factor"), "expected a finite number");
             }
-            if quantity.marker.as_ref().is_some_and(|names| names.iter().count() > 1) {
-                self.add(&key("marker"), "one marker a quantity: write a quantity for each");
-            }
             match &quantity.marker {
-                None if matches!(kind, K::Flux | K::Reaction) => {
-                    self.add(
-                        &format!("quantity[{i}]"),
-                        "missing key `marker`: a flux or reaction is taken over facets",
-                    );
-                }
                 Some(_) if matches!(kind, K::Point | K::Energy | K::L2Error | K::H1Error) => {
                     self.add(&key("marker"), "this kind takes no marker");
                 }

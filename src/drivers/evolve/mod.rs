@@ -3,6 +3,7 @@ mod checkpoint;
 mod record;
 mod resume;
 
+use super::balance;
 use super::run::{RunOptions, print_quantities, warn_of_unused_options};
 use crate::checkpoint::Signals;
 use crate::deck::TimeSection;
@@ -109,9 +110,11 @@ pub fn evolve(
     }
     simulation.tuning_report().iter().for_each(|line| report.line(line));
     warn_of_unused_options(simulation, &options.petsc, report)?;
+    let balances = balance::balances(simulation, &evolution.context)?;
+    balance::print(simulation, &balances, report);
     print_quantities(simulation, record.newest_quantities(), report);
     let path = record.path().clone();
-    report.finish(&record.finish(simulation, report)?);
+    report.finish(&record.finish(simulation, &balances, report)?);
     match (fault, failure) {
         (Some(fault), _) => Err(fault),
         (None, Some(why)) => Err(Record::failure(&path, &why, reached)),

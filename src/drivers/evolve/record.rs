@@ -1,11 +1,11 @@
 //! What the file of a run in time takes: frames of fields, quantities of interest, the table of steps.
 use crate::deck::Deck;
-use crate::drivers::output;
 use crate::drivers::run::{RunOptions, solve};
+use crate::drivers::{balance, output};
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
-use crate::solver::{FieldInfo, Simulation, StageSolver, Step};
+use crate::solver::{Balance, FieldInfo, Simulation, StageSolver, Step};
 use crate::storage::{File, ResultFile, Schema, field_path, write_xdmf};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -186,7 +186,12 @@ impl Record {
 
     /// Completes the file; frames that a failed run did not reach hold no numbers. Returns the files written.
     /// Collective.
-    pub fn finish(self, simulation: &Simulation, report: &Report) -> Result<Vec<PathBuf>> {
+    pub fn finish(
+        self,
+        simulation: &Simulation,
+        balances: &[Balance],
+        report: &Report,
+    ) -> Result<Vec<PathBuf>> {
         let Self { deck, path, file, fields, plans, frames, quantities, steps, .. } = self;
         let written = quantities.len();
         let mut names = vec![path.clone()];
@@ -200,6 +205,7 @@ impl Record {
             }
             file.write_times(&frames[..written])?;
             output::write_quantities(&file, simulation, &quantities)?;
+            balance::write(&file, simulation, balances)?;
             write_steps(&file, &deck, &steps)?;
             report.write_log(&file)?;
             file.finish()?;

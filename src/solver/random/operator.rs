@@ -8,7 +8,6 @@ use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::physics::mass::reaction_diffusion;
 use petsc_rs::{Matrix, Vector};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// So that draws do not depend on the number of ranks beyond rounding.
@@ -134,22 +133,8 @@ fn largest_eigenvalue(comm: &Comm, matrix: &Matrix, mass: &[f64]) -> Result<f64>
     Ok(comm.max(largest))
 }
 
-/// The facets on the boundary, without marked ones inside: those with a local cell on one side only. A facet that
-/// touches an owned node has all its cells here.
+/// The facets on the boundary, without marked ones inside.
 fn boundary(space: &Space) -> Vec<u32> {
-    let mesh = &space.mesh;
-    let key = |cell: usize, local: usize| {
-        let mut key: Vec<u32> = mesh.facet_vertices(cell, local).collect();
-        key.sort_unstable();
-        key
-    };
-    let mut sides: HashMap<Vec<u32>, usize> = HashMap::new();
-    for cell in 0..mesh.local_cells() {
-        for local in 0..mesh.cell_type.facets() {
-            *sides.entry(key(cell, local)).or_default() += 1;
-        }
-    }
-    let facets = &mesh.facets;
-    let outside = |f: usize| sides[&key(facets.cell[f] as usize, facets.local[f] as usize)] == 1;
-    (0..facets.len()).filter(|&f| outside(f)).map(|f| f as u32).collect()
+    let facets = &space.mesh.facets;
+    facets.distinct(|_| true).into_iter().filter(|&f| !facets.is_inner(f as usize)).collect()
 }

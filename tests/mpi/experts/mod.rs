@@ -99,7 +99,7 @@ fn conservation_balances_every_expert(comm: &Comm) {
             for layers in [1, 2] {
                 let gating = Gating::new(space, layers).unwrap();
                 let options =
-                    options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem.model));
+                    options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem));
                 let (state, report) = repair(&simulation, &context, gating, options, &from);
                 let what = format!("deck {number}, {weight:?}, {layers} layers: {report:?}");
                 assert!(report.worst_before > 1e-6 && report.boundary_before > 0.0, "{what}");
@@ -199,7 +199,7 @@ fn nearest_state_agrees_with_dense_algebra(comm: &Comm) {
             }
             let change = kkt.partial_piv_lu().solve(&right);
             let options =
-                options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem.model));
+                options(ConstraintLevel::Conservation, weight, CoarseModes::of(&stage.problem));
             let (state, report) = repair(&simulation, &context, boxes(space, 2, 2), options, &from);
             let state = all(&state.read().unwrap());
             let norm = (0..n).map(|i| change[(i, 0)].powi(2)).sum::<f64>().sqrt();
@@ -221,7 +221,7 @@ fn exact_equals_the_direct_solution(comm: &Comm) {
         let stage = &simulation.stages[0];
         let space = &stage.problem.space;
         let from = prediction(space, &stage.solution, scale);
-        let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem.model));
+        let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem));
         for gating in [Gating::new(space, 1).unwrap(), boxes(space, per_side, 2)] {
             let (state, report) = repair(&simulation, &context, gating, options, &from);
             let error = difference(&state, &stage.solution);
@@ -246,7 +246,7 @@ fn ranks_do_not_show(comm: &Comm) {
             let stage = &simulation.stages[0];
             let space = stage.problem.space.clone();
             let from = prediction(&space, &space.field().unwrap(), 1e-3);
-            let options = options(level, weight, CoarseModes::of(&stage.problem.model));
+            let options = options(level, weight, CoarseModes::of(&stage.problem));
             let (state, report) = repair(&simulation, &context, boxes(&space, 3, 2), options, &from);
             (space, state.read().unwrap().to_vec(), report)
         };
@@ -318,14 +318,14 @@ fn tiny_experts(comm: &Comm) {
         let space = &stage.problem.space;
         let from = prediction(space, &stage.solution, scale);
         for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
-            let modes = CoarseModes::of(&stage.problem.model);
+            let modes = CoarseModes::of(&stage.problem);
             let per_side = if space.components == 1 { 4 } else { 3 };
             let gating = boxes(space, per_side, 1);
             let options = options(ConstraintLevel::Conservation, weight, modes);
             let (_, report) = repair(&simulation, &context, gating, options, &from);
             assert!(report.worst_after <= 1e-12, "{weight:?} {report:?}");
         }
-        let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem.model));
+        let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem));
         let (state, _) = repair(&simulation, &context, Gating::new(space, 1).unwrap(), options, &from);
         assert!(difference(&state, &stage.solution) < 1e-9);
     }

@@ -43,7 +43,7 @@ pub fn coarse_space_takes_up_solutions(comm: &Comm) {
         let space = &stage.problem.space;
         let options = simulation.deck.solver_options(0);
         let mut solver = LinearSolver::new(space, "enriched", &options).unwrap();
-        let coarse = Some(CoarseModes::of(&stage.problem.model));
+        let coarse = Some(CoarseModes::of(&stage.problem));
         solver.use_experts(space.clone(), Rc::new(boxes(space, 3, 1)), SchwarzOptions { coarse });
         let solve = |solver: &mut LinearSolver| {
             solver.set_matrix(&stage.matrix).unwrap();
