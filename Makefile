@@ -68,7 +68,7 @@ test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints,
 	cargo test --release --workspace --no-fail-fast
 	.ci/sizes --check
 	@$(MAKE) --no-print-directory lint
-	$(PYTHON) -m pytest -q postprocess
+	$(PYTHON) -m pytest -q postprocess tests/repository
 
 test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; a quarter of an hour)
 	.ci/bare-debian $* make test
