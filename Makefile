@@ -58,6 +58,7 @@ pictures:  ## the pictures of the demo again
 	$(PLOT) qoi $(OUT)/dataset.h5 -o $(OUT)/quantities.png
 	$(PLOT) singular $(OUT)/model.h5 -o $(OUT)/singular-values.png
 	$(PLOT) modes $(OUT)/model.h5 -o $(OUT)/modes.png
+	$(PLOT) basis $(OUT)/model.h5 --view=-50,22 -o $(OUT)/basis.png
 	$(PLOT) estimate $(OUT)/predict.h5 -o $(OUT)/estimate.png
 	$(PLOT) violation $(OUT)/predict.h5 -o $(OUT)/balance.png
 	$(PLOT) timing $(OUT)/run.h5 -o $(OUT)/timing.png
