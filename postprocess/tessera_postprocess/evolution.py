@@ -62,14 +62,15 @@ def history(results, title=None, names=()):
         if name not in there:
             raise FileError(f"{results[0].path}: the steps have no column {name} (columns: {', '.join(there)})")
     figure, panels = _panels(len(names), title or style.heading(results, "history"))
-    for i, result in enumerate(results):
-        log = _log(result)
-        for axes, name in zip(panels, names):
-            unit = result.unit(f"/qoi/{name}")
-            axes.plot(log["time"], log[name], color=style.SERIES[i % len(style.SERIES)],
+    logs = [_log(result) for result in results]
+    for axes, name in zip(panels, names):
+        largest = max(np.abs(log[name][np.isfinite(log[name])]).max(initial=0) for log in logs)
+        factor, unit = style.scaled(largest, results[0].unit(f"/qoi/{name}"))
+        for i, (result, log) in enumerate(zip(results, logs)):
+            axes.plot(log["time"], factor * log[name], color=style.SERIES[i % len(style.SERIES)],
                       label=result.title if len(results) > 1 else None)
-            axes.set_ylabel(style.label(name, unit).replace(" (", "\n("))
-            axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.set_ylabel(style.label(name, unit).replace(" (", "\n("))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
     if len(results) > 1:
         panels[0].legend()
     figure.align_labels()

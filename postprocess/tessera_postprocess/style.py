@@ -147,7 +147,8 @@ def save(figure, path, small=False):
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", bbox_inches=box)
         image = Image.open(buffer).convert("RGB")
-        picture = image.quantize(palette=image.quantize(255))
+        # Rare colours count as much as common ones: the ends of the colour bar, the arrows of the axes.
+        picture = image.quantize(palette=image.quantize(255, method=Image.Quantize.MAXCOVERAGE))
         white = (np.asarray(image) == 255).all(axis=2)       # the page stays white, not dithered
         picture.putpalette((picture.getpalette() + [255] * 768)[: 3 * 255] + [255] * 3)
         picture.paste(255, mask=Image.fromarray(white))

@@ -99,3 +99,12 @@ def test_squares_are_squares(tmp_path):
             (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1, 1)])
             assert x1 - x0 == pytest.approx(y1 - y0, rel=0.01)
     plt.close("all")
+
+
+def test_small_pictures_keep_rare_colours(tmp_path):
+    run = write_run(tmp_path / "run.h5", "tetrahedron")
+    for small in (False, True):
+        style.save(drawn(run, "linear", colours="inferno"), tmp_path / f"{small}.png", small)
+    whole, few = (plt.imread(tmp_path / f"{small}.png")[:, :, :3] for small in (False, True))
+    triad = (slice(-100, None), slice(None, 110))           # blue, red and green, which are nowhere else
+    assert np.abs(whole - few)[triad].max() < 0.2
