@@ -58,6 +58,7 @@ pictures:  ## the pictures of the demo again
 	$(PLOT) qoi $(OUT)/dataset.h5 -o $(OUT)/quantities.png
 	$(PLOT) singular $(OUT)/model.h5 -o $(OUT)/singular-values.png
 	$(PLOT) modes $(OUT)/model.h5 -o $(OUT)/modes.png
+	$(PLOT) basis $(OUT)/model.h5 --view=-50,22 -o $(OUT)/basis.png
 	$(PLOT) estimate $(OUT)/predict.h5 -o $(OUT)/estimate.png
 	$(PLOT) violation $(OUT)/predict.h5 -o $(OUT)/balance.png
 	$(PLOT) timing $(OUT)/run.h5 -o $(OUT)/timing.png
@@ -68,7 +69,7 @@ test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints,
 	cargo test --release --workspace --no-fail-fast
 	.ci/sizes --check
 	@$(MAKE) --no-print-directory lint
-	$(PYTHON) -m pytest -q postprocess
+	$(PYTHON) -m pytest -q postprocess tests/repository
 
 test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; a quarter of an hour)
 	.ci/bare-debian $* make test

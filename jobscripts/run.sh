@@ -11,8 +11,10 @@
 set -euo pipefail
 [[ $# -gt 0 ]] || { echo "usage: sbatch $0 DECK [ARGUMENT ...]" >&2; exit 2; }
 
-# The modules that Tessera was built with; with Spack: spack load petsc hdf5
+# What Tessera was built with, one of:
 # module load openmpi petsc hdf5-mpi
+# spack load petsc hdf5
+# image=tessera.sif                # and below: "${launch[@]}" apptainer exec "$image" tessera run ...
 
 # Slurm runs a copy of this file, so the repository is where the job was submitted, unless told otherwise.
 tessera=${TESSERA:-${SLURM_SUBMIT_DIR:-$PWD}/target/release/tessera}
@@ -21,9 +23,14 @@ tessera=${TESSERA:-${SLURM_SUBMIT_DIR:-$PWD}/target/release/tessera}
 export OMP_NUM_THREADS=1                   # ranks use the cores; BLAS must not start threads on top
 export HDF5_USE_FILE_LOCKING=FALSE         # network file systems often have no locks
 
-# srun knows the job's nodes. Without PMIx in Slurm use: mpirun "$tessera" ...
-if srun --mpi=list 2>&1 | grep -q pmix; then
-  srun --mpi=pmix "$tessera" run "$@"
+# srun knows the job's nodes and binds ranks to cores; without PMIx in Slurm mpirun starts the ranks. LAUNCH
+# chooses another way, as LAUNCH="mpirun --oversubscribe".
+if [[ -n ${LAUNCH:-} ]]; then
+  read -ra launch <<<"$LAUNCH"
+elif srun --mpi=list 2>&1 | grep -q pmix; then
+  launch=(srun --mpi=pmix --cpu-bind=cores)
 else
-  mpirun "$tessera" run "$@"
+  launch=(mpirun)
 fi
+
+"${launch[@]}" "$tessera" run "$@"

@@ -112,25 +112,27 @@ def _rim(face, middle):
 
 
 def tetrahedra(mesh):
-    """Linear tetrahedra [tetrahedron, 4] that fill a 3D mesh, and the cell of each."""
+    """Linear tetrahedra [tetrahedron, 4] that fill a 3D mesh, the cell of each, and which of their faces
+    [tetrahedron, 4] lie on faces of the cell (the k-th lies opposite corner k)."""
     kind, cells = mesh.cell_type, mesh.cells
+    m = _finder(kind, mesh.points, cells) if _quadratic(kind, cells) else None
     if kind == "tetrahedron":
         pieces = [(0, 1, 2, 3)]
-        if _quadratic(kind, cells):
-            m = _finder(kind, mesh.points, cells)
+        if m:
             a, b, c, d, e, f = m(0, 1), m(1, 2), m(0, 2), m(0, 3), m(1, 3), m(2, 3)
             pieces = [(0, a, c, d), (a, 1, b, e), (c, b, 2, f), (d, e, f, 3)]
             pieces += [(a, f, x, y) for x, y in ((b, c), (c, d), (d, e), (e, b))]
-    elif not _quadratic(kind, cells):
+    elif not m:
         pieces = HEXAHEDRON_SPLIT
     else:
-        m = _finder(kind, mesh.points, cells)
         pieces = []
         for corner in range(8):
             # The eighth of the cell at this corner, as a hexahedron with the cell's orientation.
             eighth = [m(*_span(corner, other)) for other in range(8)]
             pieces += [tuple(eighth[i] for i in t) for t in HEXAHEDRON_SPLIT]
-    return _take(cells, pieces)
+    faces = [set(face).union(*_rim(face, m), [m(*face)] if m and len(face) == 4 else []) for face in FACES[kind]]
+    outer = np.array([[any(set(t) - {t[k]} <= face for face in faces) for k in range(4)] for t in pieces])
+    return *_take(cells, pieces), np.tile(outer, (len(cells), 1))
 
 
 def _span(corner, other):
@@ -152,47 +154,54 @@ def outline(mesh):
     return mesh.points[mesh.cells[owner[:, None], ends]]
 
 
-def clip(corners, distance):
-    """The part of triangles where `distance` [triangle, 3] is at most 0; all attributes of the
-    corners [triangle, 3, attribute] are interpolated."""
+def clip(corners, distance, edges):
+    """The part of triangles where `distance` [triangle, 3] is at most 0, and which of their edges are among `edges`
+    [triangle, 3]; all attributes of the corners [triangle, 3, attribute] are interpolated."""
     inside = distance <= 0
     count = inside.sum(axis=1)
-    parts = [corners[count == 3]]
+    parts, drawn = [corners[count == 3]], [edges[count == 3]]
     for wanted in (1, 2):
         some = count == wanted
-        c, d, flag = corners[some], distance[some], inside[some]
-        odd = np.argmax(flag if wanted == 1 else ~flag, axis=1)
-        turn = (odd[:, None] + np.arange(3)) % 3
-        c, d = np.take_along_axis(c, turn[:, :, None], 1), np.take_along_axis(d, turn, 1)
+        c, (d, e) = _turned(corners[some], (distance[some], edges[some]), inside[some], wanted == 1)
         first, second = (_between(c[:, 0], c[:, k], d[:, 0], d[:, k]) for k in (1, 2))
+        none = np.zeros(len(e), bool)
         if wanted == 1:
             parts.append(np.stack([c[:, 0], first, second], axis=1))
+            drawn.append(np.stack([none, e[:, 1], e[:, 2]], axis=1))
         else:
-            parts.append(np.stack([first, c[:, 1], c[:, 2]], axis=1))
-            parts.append(np.stack([first, c[:, 2], second], axis=1))
-    return np.concatenate(parts)
+            parts += [np.stack([first, c[:, 1], c[:, 2]], axis=1), np.stack([first, c[:, 2], second], axis=1)]
+            drawn += [np.stack([e[:, 0], none, e[:, 2]], axis=1), np.stack([e[:, 1], none, none], axis=1)]
+    return np.concatenate(parts), np.concatenate(drawn)
 
 
-def section(corners, distance):
-    """Triangles where the plane `distance` = 0 cuts tetrahedra with corners [tetrahedron, 4, attribute]."""
+def section(corners, distance, faces):
+    """Triangles where the plane `distance` = 0 cuts tetrahedra with corners [tetrahedron, 4, attribute], and which of
+    their edges lie on `faces` [tetrahedron, 4]."""
     below = distance <= 0
     count = below.sum(axis=1)
-    parts = []
+    parts, drawn = [], []
     for wanted in (1, 3):
         some = count == wanted
-        c, d, flag = corners[some], distance[some], below[some]
-        odd = np.argmax(flag if wanted == 1 else ~flag, axis=1)
-        turn = (odd[:, None] + np.arange(4)) % 4
-        c, d = np.take_along_axis(c, turn[:, :, None], 1), np.take_along_axis(d, turn, 1)
+        c, (d, f) = _turned(corners[some], (distance[some], faces[some]), below[some], wanted == 1)
         parts.append(np.stack([_between(c[:, 0], c[:, k], d[:, 0], d[:, k]) for k in (1, 2, 3)], axis=1))
+        drawn.append(f[:, 1:])
     some = count == 2
-    c, d = corners[some], distance[some]
     turn = np.argsort(~below[some], axis=1, kind="stable")
-    c, d = np.take_along_axis(c, turn[:, :, None], 1), np.take_along_axis(d, turn, 1)
+    c = np.take_along_axis(corners[some], turn[:, :, None], 1)
+    d, f = (np.take_along_axis(v[some], turn, 1) for v in (distance, faces))
     quad = [_between(c[:, i], c[:, j], d[:, i], d[:, j]) for i, j in ((0, 2), (0, 3), (1, 3), (1, 2))]
-    parts.append(np.stack([quad[0], quad[1], quad[2]], axis=1))
-    parts.append(np.stack([quad[0], quad[2], quad[3]], axis=1))
-    return np.concatenate(parts)
+    none = np.zeros(len(f), bool)
+    parts += [np.stack([quad[0], quad[1], quad[2]], axis=1), np.stack([quad[0], quad[2], quad[3]], axis=1)]
+    # Its sides lie on the faces opposite corners 1, 2, 0 and 3.
+    drawn += [np.stack([f[:, 2], none, f[:, 1]], axis=1), np.stack([f[:, 0], f[:, 3], none], axis=1)]
+    return np.concatenate(parts), np.concatenate(drawn)
+
+
+def _turned(corners, more, flag, wanted):
+    """Corners and what belongs to them, with the one whose flag is `wanted`, unlike the others', in front."""
+    size = flag.shape[1]
+    turn = (np.argmax(flag == wanted, axis=1)[:, None] + np.arange(size)) % size
+    return np.take_along_axis(corners, turn[:, :, None], 1), tuple(np.take_along_axis(v, turn, 1) for v in more)
 
 
 def _between(a, b, da, db):

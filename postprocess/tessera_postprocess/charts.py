@@ -86,7 +86,7 @@ def _spearman(x, y):
 
 def singular_values(results, title=None):
     """Decay of the singular values of each field's snapshots, relative to the largest."""
-    figure, axes = _chart(title or "Singular values of the snapshots")
+    figure, axes = _chart(title or style.heading(results, "singular values of the snapshots"))
     drawn = 0
     for result in results:
         for name in result.members("/singular_values"):
@@ -106,7 +106,7 @@ def singular_values(results, title=None):
 
 def modes(results, title=None):
     """Error of the reduced model over training samples against the number of its modes, with its estimate."""
-    figure, axes = _chart(title or "Error against the number of modes")
+    figure, axes = _chart(title or style.heading(results, "error against the number of modes"))
     for i, (label, _, _, table) in enumerate(_tables(results, "/training")):
         colour = style.SERIES[i % len(style.SERIES)]
         axes.semilogy(table["modes"], np.maximum(table["error"], TINY), "-o", color=colour, markersize=3.6, label=label)
@@ -121,7 +121,7 @@ def modes(results, title=None):
 
 def estimates(results, title=None):
     """Estimated against true error, a dot a prediction; above the diagonal the estimate is an upper bound."""
-    figure, axes = _chart(title or "Estimated and true error", 4.6, 4.2)
+    figure, axes = _chart(title or style.heading(results, "estimated and true error"), 4.6, 4.2)
     low, high = np.inf, 0.0
     for label, result, name, table in _tables(results, "/truth"):
         error = np.maximum(table["relative_error"], TINY)
@@ -162,13 +162,13 @@ def violations(results, title=None):
         axes.margins(y=0.12)
     grid[0, 0].legend(loc="center right", ncols=2)
     grid[-1, 0].set_xlabel("Expert")
-    figure.suptitle(title or "Balance of every expert", x=0.01, ha="left", fontsize=10.5, weight="bold")
+    figure.suptitle(title or style.heading(results, "balance of every expert"), x=0.01, ha="left", fontsize=10.5, weight="bold")
     return figure
 
 
 def residuals(results, title=None):
     """Relative residual against iteration of the linear solver."""
-    figure, axes = _chart(title or "Convergence of the linear solver")
+    figure, axes = _chart(title or style.heading(results, "convergence of the linear solver"))
     for label, _, _, table in _tables(results, "/log/residuals"):
         values = next(iter(table.values()))
         if len(values) < 2:                  # a direct solver
@@ -234,7 +234,7 @@ def scaling(results, title=None, chosen=()):
     if not chosen:
         top = sorted((n for n in common if "/" not in n and n != "total"), key=lambda n: -first[n])
         chosen = (["total"] if "total" in common else []) + top[:4]
-    figure, axes = _chart(title or "Speed-up", 4.8, 3.8)
+    figure, axes = _chart(title or style.heading(results, "speed-up"), 4.8, 3.8)
     ranks = np.array([r for r, _ in runs])
     axes.plot(ranks, ranks / base, color=style.GREY, linewidth=1.0, linestyle="--", label="ideal")
     for name in chosen:

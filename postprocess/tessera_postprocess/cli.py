@@ -78,17 +78,20 @@ def _parser():
         sub = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
         sub.add_argument("files", nargs="+" if many else 1, metavar="FILE.h5")
         sub.add_argument("-o", "--output", required=True, metavar="PICTURE", help="PNG, PDF or SVG, by its ending")
-        sub.add_argument("--title", help="instead of the title in the file")
+        sub.add_argument("--title", help="instead of the one made of the file's title and what is drawn")
         sub.add_argument("--small", action="store_true", help="a small PNG: a palette of 256 colours")
         return sub
 
     field = command("field", "a field: curve in 1D, map in 2D, shaded surface or cut in 3D", many=False)
     field.add_argument("name", metavar="FIELD", help="see `tessera info`; also `expert`, `rank` and `region`")
-    field.add_argument("--step", type=int, default=-1, help="step or sample, from 0; the last by default")
+    field.add_argument("--step", type=int, help="step of a run, from 0; the last by default")
+    field.add_argument("--sample", type=int, metavar="N", help="sample, prediction, or function of a reduced basis, from 0; "
+                       "the last sample that is done and the first mode by default")
     field.add_argument("--component", help="number or name (x, yy, ...); a vector's length by default")
     field.add_argument("--colours", default="viridis", help="a colour map of matplotlib")
     field.add_argument("--limits", type=_limits, help="LOW,HIGH of the colours, in the unit of the file")
-    field.add_argument("--mesh", action="store_true", help="draw the cells' edges")
+    field.add_argument("--mesh", action=argparse.BooleanOptionalAction,
+                       help="draw the cells' edges; by default on cuts whose cells are large enough")
     field.add_argument("--contours", type=int, default=0, metavar="N", help="draw N contour lines (2D)")
     field.add_argument("--warp", type=_warp, metavar="FIELD=FACTOR", help="move the nodes by a displacement")
     field.add_argument("--cut", type=_cut, metavar="PLANE", help="cut the body: x=0.05, or a normal 1,0,1=0.05 (3D)")
@@ -124,6 +127,13 @@ def _parser():
                             help="only this input, output or quantity of interest; may be repeated")
     command("singular", "singular values in a reduced model")
     command("modes", "error of a reduced model against its number of modes")
+    basis = command("basis", "the first modes of a reduced model, a row a field", many=False)
+    basis.add_argument("--field", action="append", default=[], help="only this one; may be repeated")
+    basis.add_argument("--count", type=_positive, default=5, metavar="N", help="number of modes, default 5")
+    basis.add_argument("--component", help="number or name; a vector's length by default")
+    basis.add_argument("--colours", help="a colour map of matplotlib")
+    basis.add_argument("--view", type=_view, default=(-60.0, 25.0), metavar="AZIMUTH,ELEVATION",
+                       help="degrees, default -60,25 (write --view=-60,25)")
     command("estimate", "estimated against true error of predictions")
     command("violation", "balance of every expert before and after the repair")
     command("residual", "convergence of the linear solver")
@@ -135,14 +145,17 @@ def _parser():
 
 def _draw(arguments, results):
     from . import charts, evolution, samples, spectra
-    from .fields import Picture
+    from .fields import Picture, basis
 
     title = arguments.title
     if arguments.command == "field":
         a = arguments
         picture = Picture(step=a.step, component=a.component, colours=a.colours, limits=a.limits, title=title,
-                          mesh=a.mesh, warp=a.warp, cut=a.cut, view=a.view, contours=a.contours, width=a.width)
+                          mesh=a.mesh, warp=a.warp, cut=a.cut, view=a.view, contours=a.contours, width=a.width, sample=a.sample)
         return picture.draw(results[0], a.name)
+    if arguments.command == "basis":
+        a = arguments
+        return basis(results[0], a.field, title, a.count, a.component, a.colours, a.view)
     if arguments.command == "profiles":
         a = arguments
         return evolution.profiles(results[0], a.name, title, a.component, a.count, a.colours)

@@ -29,7 +29,7 @@ def _panels(count, title, height=1.6):
 
 def steps(results, title=None):
     """Length of the steps, iterations, and the estimated error and that of the balance."""
-    figure, panels = _panels(3, title or f"{results[0].title}: time steps")
+    figure, panels = _panels(3, title or style.heading(results, "time steps"))
     for i, result in enumerate(results):
         log, colour = _log(result), style.SERIES[i % len(style.SERIES)]
         label = result.title if len(results) > 1 else None
@@ -61,15 +61,16 @@ def history(results, title=None, names=()):
     for name in names:
         if name not in there:
             raise FileError(f"{results[0].path}: the steps have no column {name} (columns: {', '.join(there)})")
-    figure, panels = _panels(len(names), title or f"{results[0].title}: history")
-    for i, result in enumerate(results):
-        log = _log(result)
-        for axes, name in zip(panels, names):
-            unit = result.unit(f"/qoi/{name}")
-            axes.plot(log["time"], log[name], color=style.SERIES[i % len(style.SERIES)],
+    figure, panels = _panels(len(names), title or style.heading(results, "history"))
+    logs = [_log(result) for result in results]
+    for axes, name in zip(panels, names):
+        largest = max(np.abs(log[name][np.isfinite(log[name])]).max(initial=0) for log in logs)
+        factor, unit = style.scaled(largest, results[0].unit(f"/qoi/{name}"))
+        for i, (result, log) in enumerate(zip(results, logs)):
+            axes.plot(log["time"], factor * log[name], color=style.SERIES[i % len(style.SERIES)],
                       label=result.title if len(results) > 1 else None)
-            axes.set_ylabel(style.label(name, unit).replace(" (", "\n("))
-            axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.set_ylabel(style.label(name, unit).replace(" (", "\n("))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
     if len(results) > 1:
         panels[0].legend()
     figure.align_labels()
@@ -93,7 +94,9 @@ def profiles(result, name, title=None, component=0, count=7, colours="viridis"):
         values = result.field(name, step)[:, component]
         axes.plot(mesh.points[order, 0], values[order], color=shades(0.92 * norm(times[step])), linewidth=1.4,
                   label=f"t = {times[step]:.4g} s")
-    axes.set(xlabel="x (m)", ylabel=style.label(name, info["unit"]))
-    axes.set_title(title or f"{result.title}: {style.label(name).lower()}")
+    names = info["components"] or [str(i) for i in range(result.field(name).shape[1])]
+    text = f"{name} {names[component]}" if len(names) > 1 else name
+    axes.set(xlabel="x (m)", ylabel=style.label(text, info["unit"]))
+    axes.set_title(title or style.heading([result], f"{style.words(text)}, t = {times[0]:.4g} to {times[-1]:.4g} s"))
     axes.legend(loc="best")
     return figure

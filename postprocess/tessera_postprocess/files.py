@@ -7,6 +7,7 @@ import numpy as np
 
 NEWEST_LAYOUT = 1
 AXES = "xyz"
+FIELDS = ("/fields", "/inputs", "/basis")
 
 
 class FileError(Exception):
@@ -106,13 +107,18 @@ class Result:
         return Mesh(self.attribute("/mesh", "cell_type"), points, cells.astype(np.int64), regions, names)
 
     def fields(self):
-        return self.members("/fields")
+        """Names of what can be drawn: solutions, random inputs of a dataset, the basis of a reduced model."""
+        return [name for group in FIELDS for name in self.members(group)]
+
+    def field_path(self, name):
+        for group in FIELDS:
+            if f"{group}/{name}" in self.h5:
+                return f"{group}/{name}"
+        raise FileError(f"{self.path}: there is no field {name} (fields: {', '.join(self.fields()) or 'none'})")
 
     def field_info(self, name):
         """Unit, meaning, location, degree and component names of a field."""
-        path = f"/fields/{name}"
-        if path not in self.h5:
-            raise FileError(f"{self.path}: there is no field {name} (fields: {', '.join(self.fields()) or 'none'})")
+        path = self.field_path(name)
         return {
             "unit": self.attribute(path, "unit"),
             "meaning": self.attribute(path, "meaning"),
@@ -122,12 +128,59 @@ class Result:
             "steps": self.h5[path].shape[0],
         }
 
-    def field(self, name, step=-1):
-        """Values [node or cell, component] of one step or sample; the last one by default."""
-        steps = self.field_info(name)["steps"]
-        if not -steps <= step < steps:
-            raise FileError(f"{self.path}: /fields/{name} has {steps} steps, so there is no step {step}")
-        return self.h5[f"/fields/{name}"][step]
+    def field(self, name, step=None, sample=None):
+        """Values [node or cell, component] of one step of a run or one sample; the last one by default."""
+        path = self.field_path(name)
+        return self.h5[path][self._place(path, step, sample)]
+
+    def when(self, name, step=None, sample=None):
+        """What `field` gives, in words: "t = 0.5 s", "sample 3, t = 0.5 s", "prediction 2", "mode 1"."""
+        path = self.field_path(name)
+        place = self._place(path, step, sample)
+        kind = self._kind(path)
+        words = []
+        if kind == "mode":
+            lifts = int(self.attribute(path, "lifts", 0))
+            words.append(f"lifting {place[0] + 1}" if place[0] < lifts else f"mode {place[0] - lifts + 1}")
+        elif kind == "sample":
+            words.append(f"sample {self.h5['/sample'][place[0]] if '/sample' in self.h5 else place[0]}")
+        elif kind == "prediction":
+            words.append(f"prediction {place[0]}")
+        if (kind == "step" or len(place) == 2) and "/time" in self.h5:
+            times = self.h5["/time"]
+            if len(times) > 1 or times[0] != 0:         # a steady run has the one time 0
+                words.append(f"t = {times[place[-1]]:.4g} s")
+        return ", ".join(words)
+
+    def _kind(self, path):
+        """What the first axis of a field counts."""
+        if path.startswith("/basis/"):
+            return "mode"
+        if self.schema == "tessera-dataset":
+            return "sample"
+        return "prediction" if self.attribute("/time", "unit") == "1" else "step"
+
+    def _place(self, path, step, sample):
+        """Index of a step or sample, or of both. Without steps in time `step` counts samples as well."""
+        kind, shape = self._kind(path), self.h5[path].shape
+        both = kind == "sample" and len(shape) == 4
+        if sample is not None and kind == "step":
+            raise FileError(f"{self.path}: a run holds no samples; choose a step")
+        if sample is None and not both:
+            sample = step
+        first = 0 if kind != "mode" else min(int(self.attribute(path, "lifts", 0)), shape[0] - 1)
+        if sample is None:
+            sample = first if kind == "mode" else -1
+            if kind == "sample" and self.done().any():
+                sample = int(np.flatnonzero(self.done())[-1])
+        place = []
+        for number, count, word in ((sample, shape[0], kind), (-1 if step is None else step, shape[1], "step"))[: 1 + both]:
+            if not -count <= number < count:
+                raise FileError(f"{self.path}: {path} has {count} {word}s, so there is no {word} {number}")
+            place.append(number % count)
+        if kind == "sample" and not self.done()[place[0]]:
+            raise FileError(f"{self.path}: sample {place[0]} is not done")
+        return tuple(place)
 
     # ---- tables
 

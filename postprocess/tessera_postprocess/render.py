@@ -8,6 +8,8 @@ import numpy as np
 POSITION, VALUE, NORMAL = slice(0, 3), 3, slice(4, 7)
 SUPERSAMPLING = 2
 LINE = np.array([0.16, 0.18, 0.22])
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+STRONG, LIGHT = 0.45, 0.3                  # strength of mesh lines
 
 
 class Camera:
@@ -60,10 +62,10 @@ def _normalised(v):
     return v / np.where(length > 0, length, 1.0)
 
 
-def render(corners, camera, colours, pixels, lines=None):
+def render(corners, camera, colours, pixels, lines=None, strength=STRONG):
     """A picture [row, column, RGBA] with transparent background, and its extent (left, right, bottom, top) in the
     camera's plane. `colours` maps values to RGBA; the longer side has about `pixels` pixels; `lines`
-    [triangle, 3] says which edges (opposite the corners) to draw."""
+    [triangle, 3] says which edges (opposite the corners) to draw, `strength` (to 1) how dark."""
     xyz = camera.project(corners[:, :, POSITION])
     low, high = xyz[:, :, :2].min(axis=(0, 1)), xyz[:, :, :2].max(axis=(0, 1))
     margin = 0.01 * (high - low).max()
@@ -84,7 +86,7 @@ def render(corners, camera, colours, pixels, lines=None):
     picture[hit, :3] = _shade(rgb, normal, occlusion)
     picture[hit, 3] = 1.0
     if lines is not None:
-        _draw_lines(picture, screen, face, weights, hit, lines)
+        _draw_lines(picture, screen, face, weights, hit, lines, strength)
     _draw_outlines(picture, face, depth, normal, hit, (high - low).max())
     shape = (height // SUPERSAMPLING, SUPERSAMPLING, width // SUPERSAMPLING, SUPERSAMPLING, 4)
     picture[:, :, :3] *= picture[:, :, 3:]
@@ -169,8 +171,8 @@ def _blur(image, radius):
     return image
 
 
-def _draw_lines(picture, screen, face, weights, hit, lines):
-    """Mesh lines half a final pixel wide on each side."""
+def _draw_lines(picture, screen, face, weights, hit, lines, strength):
+    """Mesh lines half a final pixel wide on each side, dark on light colours and light on dark ones."""
     t = screen[face[hit]]
     w = weights[hit]
     a, b, c = t[:, 0], t[:, 1], t[:, 2]
@@ -178,8 +180,10 @@ def _draw_lines(picture, screen, face, weights, hit, lines):
     distance = np.stack([w[:, k] * area / np.linalg.norm(t[:, (k + 1) % 3] - t[:, (k + 2) % 3], axis=1)
                          for k in range(3)], axis=1)
     distance = np.where(lines[face[hit]], distance, np.inf).min(axis=1)
-    strength = 0.45 * np.clip(1.2 - distance / (0.5 * SUPERSAMPLING), 0, 1)
-    picture[hit, :3] += (LINE - picture[hit, :3]) * strength[:, None]
+    strength = strength * np.clip(1.2 - distance / (0.5 * SUPERSAMPLING), 0, 1)
+    ground = picture[hit, :3]
+    ink = np.where(ground @ LUMINANCE > 0.25, LINE[:, None], 0.75).T
+    picture[hit, :3] += (ink - ground) * strength[:, None]
 
 
 def _draw_outlines(picture, face, depth, normal, hit, size):

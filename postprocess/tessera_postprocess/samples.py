@@ -31,8 +31,7 @@ class _Column:
         return np.where(self.file.mask(), values, np.nan)
 
     def label(self):
-        # A symbol such as g is no word.
-        text = style.label(self.name) if len(self.name) > 1 else self.name
+        text = style.label(self.name)
         if self.component is not None and len(names := self.file.components(self.name)) > 1:
             text += f" {names[self.component]}"
         return text
@@ -107,7 +106,7 @@ def sheet(result, title=None, count=4, names=(), steps=()):
                 axes.tick_params(labelsize=7)
                 continue
             norm = Normalize(low * factor, high * factor if high > low else low * factor + 1)
-            image = axes.imshow(picture.T * factor, origin="lower", aspect="auto", interpolation="nearest", norm=norm,
+            image = axes.imshow(picture.T * factor, origin="lower", aspect="equal", interpolation="nearest", norm=norm,
                                 cmap=MAPS[column.group],
                                 extent=(x[0], x[-1], axes_of_grid[1][0], axes_of_grid[1][-1]))
             axes.set(xticks=[], yticks=[])
@@ -123,8 +122,7 @@ def sheet(result, title=None, count=4, names=(), steps=()):
             bar.ax.tick_params(labelsize=7, length=2)
             bar.ax.xaxis.set_major_locator(MaxNLocator(3))
             bar.outline.set_linewidth(0.5)
-            if any(style.pretty(other.unit) for other in columns):
-                bar.set_label(style.pretty(unit) or " ", fontsize=7.5, labelpad=1)
+            bar.set_label(column.label() + (f" ({style.pretty(unit)})" if style.pretty(unit) else ""), fontsize=7.5, labelpad=1)
     numbers = file.h5["/sample"][...] if "/sample" in file.h5 else np.arange(len(file.done()))
     for axes, sample in zip(grid[:, 0], chosen):
         axes.set_ylabel(f"sample {numbers[sample]}", fontsize=7.5)
@@ -209,5 +207,5 @@ def statistics(result, title=None, names=()):
     for axes in grid[:, 0]:
         axes.set_ylabel("% of values", fontsize=8)
     heading = f"{result.title}: {len(done)} samples; line: mean, band: standard deviation"
-    figure.suptitle(title or heading, x=0.01, ha="left", fontsize=9.5, weight="bold", wrap=True)
+    figure.suptitle(title or heading, x=0.01, ha="left", fontsize=9.5, weight="bold")
     return figure

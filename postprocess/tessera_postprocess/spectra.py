@@ -100,7 +100,7 @@ def spectrum(result, name, title=None, count=1, grid=None, colours="viridis"):
     axes.set_xlim(0.9 * k[0], k[-1])
     unit = info["unit"] or "m/s"
     axes.set(xlabel="Wave number k (rad/m)", ylabel="E(k) (m³/s²)" if unit == "m/s" else f"E(k) (({unit})² m)")
-    axes.set_title(title or f"{result.title}: energy spectrum")
+    axes.set_title(title or f"{result.title}: energy spectrum, {style.words(name)}")
     axes.legend(loc="lower left")
     return figure
 

@@ -117,6 +117,27 @@ def write_evolution(path, steps=12):
     return path
 
 
+def write_campaign_in_time(path):
+    """Samples 10, 11, 12 of a run in time, the last of which has failed; values of a sample are all its number."""
+    write_run(path, "quadrilateral")
+    with h5py.File(path, "a") as file:
+        file.attrs["schema"] = "tessera-dataset"
+        values = file["fields/linear"][0]
+        for name in list(file["fields"]):
+            del file[f"fields/{name}"]
+        numbers = np.arange(10.0, 13.0)[:, None, None, None] + np.linspace(0, 0.5, 4)[None, :, None, None]
+        dataset = file.create_dataset("fields/linear", data=numbers + 0 * values)
+        dataset.attrs.update(unit="K", location="node", degree=1)
+        file.create_dataset("inputs/g", data=np.stack([values, 2 * values, values])).attrs.update(unit="", location="node")
+        file["time"] = np.linspace(0, 3, 4)
+        file["time"].attrs["unit"] = "s"
+        file["sample"] = np.arange(10, 13, dtype="u8")
+        file["status"] = np.array([1, 1, 2], "u1")
+        file["parameters"] = np.arange(3.0)[:, None]
+        file["parameters"].attrs["names"] = ["k"]
+    return path
+
+
 def write_phases(file, ranks):
     names = ["mesh", "mesh/read", "heat", "total"]
     mean = np.array([2.0, 1.5, 3.0, 5.0]) / ranks
@@ -190,10 +211,19 @@ def write_grid(path, shape=(5, 4), samples=6, steps=0, inputs=("g", "conductivit
     return path
 
 
-def write_model(path):
-    g = np.random.default_rng(4)
-    with h5py.File(path, "w") as file:
+def write_model(path, cell_type="quadrilateral"):
+    """A reduced model with a lifting and three modes of a temperature, and two modes of a displacement."""
+    write_run(path, cell_type)
+    with h5py.File(path, "a") as file:
+        points = file["mesh/geometry"][...]
+        for group in ("fields", "log"):
+            del file[group]
         file.attrs.update(schema="tessera-model", schema_version=1, title="Model")
+        waves = np.stack([np.cos(k * np.pi * points[:, :1]) for k in range(4)])
+        dataset = file.create_dataset("basis/temperature", data=waves)
+        dataset.attrs.update(unit="K", location="node", degree=1, lifts=1)
+        dataset = file.create_dataset("basis/displacement", data=np.stack([points, points**2]))
+        dataset.attrs.update(unit="m", location="node", degree=1, lifts=0)
         file["singular_values/temperature"] = 10.0 ** -np.arange(8.0)
         k = np.arange(1.0, 9.0)
         table(file, "training/temperature", ["modes", "estimate", "error"], [k, 3 * 10.0**-k, 10.0**-k])

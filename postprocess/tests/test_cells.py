@@ -72,9 +72,10 @@ def test_cut_gives_the_section_and_keeps_linear_fields(tmp_path, shape, degree, 
     normal = np.array([0.0, 0.6, 0.8])
     value = mesh.points @ [1.0, 2.0, 3.0]
     points = np.concatenate([mesh.points, value[:, None]], axis=1)
-    solids, skin = points[cells.tetrahedra(mesh)[0]], points[cells.surface(mesh)[0]]
-    face = cells.section(solids, solids[:, :, :3] @ normal - offset)
-    rest = cells.clip(skin, skin[:, :, :3] @ normal - offset)
+    (solids, _, faces), (skin, _, edges) = cells.tetrahedra(mesh), cells.surface(mesh)
+    solids, skin = points[solids], points[skin]
+    face, _ = cells.section(solids, solids[:, :, :3] @ normal - offset, faces)
+    rest, _ = cells.clip(skin, skin[:, :, :3] @ normal - offset, edges)
     for part in (face, rest):
         assert np.allclose(part[:, :, 3], part[:, :, :3] @ [1.0, 2.0, 3.0])
     assert np.allclose(face[:, :, :3] @ normal, offset)
@@ -82,3 +83,36 @@ def test_cut_gives_the_section_and_keeps_linear_fields(tmp_path, shape, degree, 
     a, b = offset / 0.6, offset / 0.8
     assert area(face[:, :, :3]).sum() == pytest.approx(np.hypot(a, b))
     assert area(rest[:, :, :3]).sum() == pytest.approx(a + b + a * b)
+
+
+def drawn_length(corners, edges):
+    return sum(np.linalg.norm(corners[:, k - 2] - corners[:, k - 1], axis=1)[edges[:, k]].sum() for k in range(3))
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_a_cut_keeps_the_edges_of_the_cells_and_no_others(tmp_path, degree):
+    mesh = mesh_of(tmp_path, "hexahedron", degree)                        # three cells a side
+    (solids, _, faces), (skin, _, edges) = cells.tetrahedra(mesh), cells.surface(mesh)
+    solids, skin = mesh.points[solids], mesh.points[skin]
+    # Four lines each way, those inside seen from both sides.
+    section, drawn = cells.section(solids, solids[:, :, 2] - 0.5, faces)
+    assert drawn_length(section[:, :, :2], drawn) == pytest.approx(2 * 8 - 4)
+    # Below stay the bottom's eight lines, twelve uprights and a ring at a third, each seen from both sides.
+    rest, drawn = cells.clip(skin, skin[:, :, 2] - 0.5, edges)
+    assert drawn_length(rest, drawn) == pytest.approx(2 * (8 + 12 * 0.5 + 4))
+    # A slanted plane meets cells in triangles, squares and pentagons; none of the inner cuts may show.
+    distance = solids @ [1.0, 1.0, 1.0] - 0.5
+    section, drawn = cells.section(solids, distance, faces)
+    a, b = 0.5 * np.sqrt(2), (0.5 - 1 / 3) * np.sqrt(2)                   # sides of the section and of its corners
+    assert drawn_length(section, drawn) == pytest.approx(3 * a + 2 * 3 * b)
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_quadratic_tetrahedra_show_the_edges_of_the_linear_ones(tmp_path, degree):
+    mesh = mesh_of(tmp_path, "tetrahedron", degree)
+    solids, owner, faces = cells.tetrahedra(mesh)
+    linear = mesh_of(tmp_path, "tetrahedron", 1)
+    corners = linear.points[linear.cells]
+    section, drawn = cells.section(mesh.points[solids], mesh.points[solids] @ [0.3, 0.4, 1.0] - 0.47, faces)
+    expected = cells.section(corners, corners @ [0.3, 0.4, 1.0] - 0.47, np.ones((len(corners), 4), bool))
+    assert drawn_length(section, drawn) == pytest.approx(drawn_length(*expected))

@@ -2,8 +2,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_run
+from files import write_campaign_in_time, write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_run
 
+from tessera_postprocess import fields
 from tessera_postprocess.cli import main
 
 
@@ -43,6 +44,30 @@ def test_a_cut_shows_the_inside(tmp_path):
     whole = plot(tmp_path, "field", run, "linear", "--view=30,20")
     cut = plot(tmp_path, "field", run, "linear", "--view=30,20", "--cut", "x=0.5")
     assert whole.shape != cut.shape or (np.abs(whole - cut).max(axis=2) > 0.1).mean() > 0.02
+
+
+def test_cuts_show_edges_where_cells_are_large(tmp_path, monkeypatch):
+    cut = ["field", write_run(tmp_path / "run.h5", "hexahedron", n=8), "linear", "--view=30,20", "--cut", "x=0.5"]
+    default, bare, drawn = (plot(tmp_path, *cut, *more) for more in ([], ["--no-mesh"], ["--mesh"]))
+    for picture in (default, drawn):
+        assert (np.abs(picture - bare).max(axis=2) > 0.02).mean() > 0.005
+    monkeypatch.setattr(fields, "VISIBLE", 100)
+    assert np.array_equal(plot(tmp_path, *cut), bare)
+
+
+def test_modes_of_reduced_models(tmp_path):
+    for shape in ("interval", "triangle", "hexahedron"):
+        model = write_model(tmp_path / f"{shape}.h5", shape)
+        sheet = plot(tmp_path, "basis", model)
+        one = plot(tmp_path, "basis", model, "--field", "temperature", "--count", "1", "--component", "0")
+        assert one.shape[0] < sheet.shape[0] and one.shape[1] < sheet.shape[1]
+    plot(tmp_path, "field", model, "temperature", "--sample", "2")
+
+
+def test_samples_of_campaigns_in_time(tmp_path):
+    dataset = write_campaign_in_time(tmp_path / "dataset.h5")
+    plot(tmp_path, "field", dataset, "linear", "--sample", "0", "--step", "2")
+    plot(tmp_path, "field", dataset, "g")
 
 
 def test_charts(tmp_path):
@@ -100,6 +125,12 @@ def test_samples_on_grids(tmp_path, capsys, shape, steps):
     (["field", "run.h5", "linear", "--step", "3"], ["no step 3"]),
     (["field", "run.h5", "linear", "--colours", "nocolour"], ["nocolour"]),
     (["field", "run.h5", "linear", "--warp", "nothing=1"], ["no field nothing"]),
+    (["field", "run.h5", "linear", "--sample", "0"], ["no samples"]),
+    (["field", "campaign.h5", "linear", "--sample", "2"], ["sample 2 is not done"]),
+    (["field", "campaign.h5", "linear", "--step", "4"], ["4 steps", "no step 4"]),
+    (["field", "model.h5", "temperature", "--sample", "4"], ["4 modes", "no mode 4"]),
+    (["basis", "run.h5"], ["no /basis"]),
+    (["basis", "model.h5", "--field", "pressure"], ["pressure", "displacement, temperature"]),
     (["qoi", "run.h5"], ["/parameters"]),
     (["qoi", "dataset.h5", "--parameter", "g"], ["no parameter g", "h_gas"]),
     (["singular", "run.h5"], ["singular_values"]),
@@ -117,6 +148,7 @@ def test_mistakes_are_named(tmp_path, monkeypatch, capsys, arguments, words):
     write_evolution("time.h5")
     write_dataset("dataset.h5")
     write_model("model.h5")
+    write_campaign_in_time("campaign.h5")
     write_grid("grid.h5")
     (tmp_path / "text.h5").write_text("nothing")
     assert main(arguments + ["-o", "picture.png"]) == 2
