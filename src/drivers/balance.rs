@@ -16,7 +16,8 @@ pub fn balances(simulation: &Simulation, context: &Context) -> Result<Vec<Balanc
 /// Prints them: what comes into the body through each part of its boundary.
 pub fn print(simulation: &Simulation, balances: &[Balance], report: &Report) {
     for (index, balance) in balances.iter().enumerate() {
-        if balance.gross().iter().all(|&gross| gross == 0.0) {
+        let gross = balance.gross();
+        if gross == 0.0 {
             continue;
         }
         let names: Vec<String> =
@@ -31,10 +32,7 @@ pub fn print(simulation: &Simulation, balances: &[Balance], report: &Report) {
             let numbers = values.iter().map(|value| format!("{value:.6e}"));
             table.row(&std::iter::once(what.clone()).chain(numbers).collect::<Vec<_>>());
         }
-        let relative = balance.imbalance().into_iter().zip(balance.gross()).map(|(sum, gross)| {
-            let part = if gross > 0.0 { sum.abs() / gross } else { 0.0 };
-            format!("{part:.1e}")
-        });
+        let relative = balance.imbalance().into_iter().map(|sum| format!("{:.1e}", sum.abs() / gross));
         table.row(&std::iter::once("imbalance / gross".to_string()).chain(relative).collect::<Vec<_>>());
         report.table(&table);
     }

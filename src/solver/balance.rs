@@ -21,9 +21,9 @@ impl Balance {
         self.sums(|value| value)
     }
 
-    /// The sum of the parts' magnitudes, by component.
-    pub fn gross(&self) -> Vec<f64> {
-        self.sums(f64::abs)
+    /// The sum of the parts' magnitudes, of the component for which it is largest.
+    pub fn gross(&self) -> f64 {
+        self.sums(f64::abs).into_iter().fold(0.0, f64::max)
     }
 
     fn sums(&self, of: impl Fn(f64) -> f64) -> Vec<f64> {

@@ -74,7 +74,7 @@ const FLOW: &str = "-ksp_type fgmres -ksp_gmres_restart 100 -pc_type fieldsplit 
 /// Fixed and unused unknowns, with the explicit zeros of their rows and columns, are left out of the
 /// factorisation: a third of its time in two dimensions, two thirds in three.
 const DIRECT_FLOW: &str = "-ksp_type preonly -pc_type redistribute -redistribute_ksp_type preonly \
-    -redistribute_pc_type lu -redistribute_pc_factor_mat_solver_type mumps";
+    -redistribute_pc_type lu -redistribute_pc_factor_mat_solver_type mumps -redistribute_mat_mumps_icntl_14 300";
 
 /// The linear solver need not be more exact than Newton's model (Eisenstat and Walker, SIAM J. Sci. Comput.
 /// 17 (1996), choice 2).

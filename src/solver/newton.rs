@@ -29,9 +29,6 @@ pub struct NewtonOutcome {
     pub failure: Option<String>,
 }
 
-/// How many times the tolerance a residual may have where the steps have become small.
-const MISSED: f64 = 1e3;
-
 /// A form at a state.
 pub struct Evaluated {
     /// What is stored.
@@ -316,12 +313,7 @@ impl NewtonSolver {
         };
         self.system.inner.borrow_mut().known = None;
         solution.ghost_update()?;
-        // A step may become small though the equations are far from satisfied.
-        let missed = {
-            let last = self.history.borrow().last().copied().unwrap_or(0.0);
-            convergence.reason == NonlinearReason::SmallStep && last > MISSED * (tolerance * norm).max(floor)
-        };
-        let failure = match convergence.reason.converged() && !missed {
+        let failure = match convergence.reason.converged() {
             true => None,
             false => Some(self.explain(convergence.reason, solution)?),
         };

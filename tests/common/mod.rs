@@ -4,6 +4,7 @@
 //! ```
 //! where `fn test_function(comm: &tessera::parallel::Comm)` panics to fail. PETSc is initialised.
 pub mod decks;
+pub mod known;
 
 use mpi::traits::Communicator;
 use std::process::ExitCode;

@@ -271,7 +271,8 @@ const GHIA_V: [[f64; 4]; 15] = [
 
 fn lid_driven_cavity(comm: &Comm) {
     for (column, reynolds) in [(1, 100.0), (2, 400.0), (3, 1000.0)] {
-        let mut simulation = simulation(comm, &cavity(reynolds, 32, PIN)).unwrap();
+        let cells = if reynolds < 1000.0 { 32 } else { 48 };
+        let mut simulation = simulation(comm, &cavity(reynolds, cells, PIN)).unwrap();
         simulation.solve(&simulation.default_context()).unwrap();
         let stage = &simulation.stages[0];
         let state = stage.solution.local_read().unwrap();
@@ -289,8 +290,8 @@ fn lid_driven_cavity(comm: &Comm) {
                 "    Reynolds number {reynolds}: at most {worst:.4} from the table; {iterations} iterations {note}"
             );
         }
-        // At Reynolds number 1000 the table is 0.0186 from this mesh and 0.0189 from one of 48 x 48 cells: it misses the
-        // extrema by 0.012 itself. Those of Botella and Peyret are the measure there.
+        // At Reynolds number 1000 the table is 0.0186 from 32 x 32 cells and 0.0189 from 48 x 48: it misses the extrema by
+        // 0.012 itself. Those of Botella and Peyret are the measure there.
         let tolerance = if reynolds < 1000.0 { 0.01 } else { 0.02 };
         assert!(worst < tolerance, "Reynolds number {reynolds}: {worst} from the table");
         if reynolds == 1000.0 {

@@ -17,6 +17,7 @@ macro_rules! capabilities {
 
 capabilities! {
     adaptive
+    balances
     campaign_groups
     campaign_in_time
     campaign_speed
@@ -26,6 +27,7 @@ capabilities! {
     flow
     grid_export
     kept_interpolation
+    known_values
     mesh
     mesh_gmsh
     mesh_hdf5
@@ -37,6 +39,7 @@ capabilities! {
     rom
     rom_blade
     rom_campaign
+    scales
     storage
     storage_xdmf
     tangents

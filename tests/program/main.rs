@@ -4,5 +4,7 @@ mod campaign_kills;
 mod cases;
 mod checkpoint;
 mod consistency;
+#[path = "../common/known.rs"]
+mod known;
 #[path = "../common/program.rs"]
 mod program;
