@@ -17,6 +17,7 @@ mod reader;
 mod result;
 mod sealed;
 mod statistics;
+mod transfer;
 mod vtu;
 mod xdmf;
 
@@ -26,7 +27,7 @@ pub use collective::{Element, Slab};
 pub use csv::export_csv;
 pub use dataset::{DatasetFile, Quantity, Status};
 pub use field::{Field, Location, field_path};
-pub use file::File;
+pub use file::{File, broken};
 pub use grid::{GridArray, GridFile};
 pub use layout::{Provenance, SCHEMA_VERSION, Samples, Schema, created_by};
 pub use model::ModelFile;

@@ -92,6 +92,31 @@ impl Place {
     }
 }
 
+/// A small file system in memory, taken down at the end.
+pub struct Small(PathBuf);
+
+impl Small {
+    pub fn mount(path: PathBuf, kilobytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(&path).ok()?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {

@@ -4,5 +4,6 @@ mod campaign_kills;
 mod cases;
 mod checkpoint;
 mod consistency;
+mod full_disk;
 #[path = "../common/program.rs"]
 mod program;

@@ -112,8 +112,7 @@ impl Record {
         report.phase("output", || -> Result<()> {
             layout(&file, simulation, (&fields, &plans, frames.len()), context, options, &run)?;
             // A disk without room for all frames is better known now than after days.
-            file.flush()?;
-            file.reserve(std::fs::metadata(file.path()).map_or(0, |data| data.len()))
+            file.reserve_all()
         })?;
         Ok(Self { deck, run, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
     }
