@@ -66,7 +66,9 @@ def history(results, title=None, names=()):
         log = _log(result)
         for axes, name in zip(panels, names):
             unit = result.unit(f"/qoi/{name}")
-            axes.plot(log["time"], log[name], color=style.SERIES[i % len(style.SERIES)],
+            # Problems that are solved at frames only have no numbers between them.
+            there = ~np.isnan(log[name])
+            axes.plot(log["time"][there], log[name][there], "-" if there.all() else "o-", markersize=2.5, color=style.SERIES[i % len(style.SERIES)],
                       label=result.title if len(results) > 1 else None)
             axes.set_ylabel(style.label(name, unit).replace(" (", "\n("))
             axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -161,7 +161,8 @@ pub fn print_quantities(simulation: &Simulation, values: &[f64], report: &Report
     }
     let mut table = Table::new(&["quantity", "value", "unit"]);
     for (quantity, value) in simulation.deck.quantity.iter().zip(values) {
-        table.row(&[quantity.name.clone(), format!("{value:.8e}"), simulation.quantity_unit(quantity)]);
+        let text = if value.is_nan() { "-".into() } else { format!("{value:.8e}") };
+        table.row(&[quantity.name.clone(), text, simulation.quantity_unit(quantity)]);
     }
     report.table(&table);
 }

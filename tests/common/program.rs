@@ -185,7 +185,10 @@ pub fn compare(one: &Path, other: &Path, tolerance: f64) -> Result<(), String> {
             let pairs = || x.iter().zip(&y).skip(column).step_by(width);
             let scale = pairs().map(|p| p.0.abs()).fold(1e-12, f64::max);
             for (row, (x, y)) in pairs().enumerate() {
-                let (same, close) = (x.to_bits() == y.to_bits(), (x - y).abs() <= tolerance * scale);
+                let (same, close) = (
+                    x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan(),
+                    (x - y).abs() <= tolerance * scale,
+                );
                 if !same && (tolerance == 0.0 || !close) {
                     return Err(format!("{path}, row {row}, column {column}: {x:e} and {y:e} ({scale:e})"));
                 }

@@ -7,3 +7,4 @@ mod consistency;
 mod full_disk;
 #[path = "../common/program.rs"]
 mod program;
+mod results;

@@ -249,6 +249,7 @@ fn write_steps(file: &ResultFile, deck: &Deck, steps: &[Step]) -> Result<()> {
     let values: Vec<f64> = steps.iter().flat_map(Step::row).collect();
     let meaning = "accepted time steps: end and length (s), iterations, estimated relative local error, \
                    integral of what is conserved, what came in (per s, mean of the step) through essential \
-                   boundaries and through natural ones and sources, error of that balance, quantities of interest";
+                   boundaries and through natural ones and sources, error of that balance, quantities of interest (not a number between frames for problems \
+                   that are solved at frames only)";
     file.write_log("steps", "", meaning, &columns, &values)
 }
