@@ -375,7 +375,7 @@ impl Default for OutputSection {
     }
 }
 
-/// Checkpoints of a run in time, from which `--restart` goes on. One is also made on SIGUSR1 and SIGTERM, after which
+/// Checkpoints of a run in time, from which `--restart` goes on. One is also made on SIGUSR1, SIGTERM and SIGINT, after which
 /// the run ends with exit code 75, and when a run ends early because a step fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
