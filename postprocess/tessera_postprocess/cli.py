@@ -85,6 +85,7 @@ def _parser():
     field = command("field", "a field: curve in 1D, map in 2D, shaded surface or cut in 3D", many=False)
     field.add_argument("name", metavar="FIELD", help="see `tessera info`; also `expert`, `rank` and `region`")
     field.add_argument("--step", type=int, default=-1, help="step or sample, from 0; the last by default")
+    field.add_argument("--sample", type=int, help="of a campaign, from 0; the last that is done by default")
     field.add_argument("--component", help="number or name (x, yy, ...); a vector's length by default")
     field.add_argument("--colours", default="viridis", help="a colour map of matplotlib")
     field.add_argument("--limits", type=_limits, help="LOW,HIGH of the colours, in the unit of the file")
@@ -141,7 +142,8 @@ def _draw(arguments, results):
     if arguments.command == "field":
         a = arguments
         picture = Picture(step=a.step, component=a.component, colours=a.colours, limits=a.limits, title=title,
-                          mesh=a.mesh, warp=a.warp, cut=a.cut, view=a.view, contours=a.contours, width=a.width)
+                          mesh=a.mesh, warp=a.warp, cut=a.cut, view=a.view, contours=a.contours, width=a.width,
+                          sample=a.sample)
         return picture.draw(results[0], a.name)
     if arguments.command == "profiles":
         a = arguments

@@ -13,13 +13,13 @@ AXES = "xyz"
 PARTS = {"expert": "/partition/expert", "rank": "/partition/rank", "region": "/mesh/cell_markers"}
 
 
-def choose(result, name, step=-1, component=None):
+def choose(result, name, step=-1, component=None, sample=None):
     """Values [node or cell] to draw, the label and what is known of the field. Vectors are drawn by their length
     unless a component (number or name) is asked for."""
     if name in PARTS and f"/fields/{name}" not in result.h5:
         values = result.dataset(PARTS[name]).astype(float)
         return values, name, {"unit": "", "location": "cell", "degree": 1}
-    info, values = result.field_info(name), result.field(name, step)
+    info, values = result.field_info(name), result.field(name, step, sample)
     count = values.shape[1]
     names = info["components"] or {1: [""], 6: TENSOR}.get(count, list(AXES[:count]))
     if component is None and count in (2, 3):
@@ -38,13 +38,14 @@ class Picture:
     """What to draw and how; every attribute is an option of the command line."""
 
     def __init__(self, step=-1, component=None, colours="viridis", limits=None, title=None, mesh=False, warp=None,
-                 cut=None, view=(-60.0, 25.0), contours=0, width=6.4):
+                 cut=None, view=(-60.0, 25.0), contours=0, width=6.4, sample=None):
+        self.sample = sample
         self.step, self.component, self.colours, self.limits, self.title = step, component, colours, limits, title
         self.mesh, self.warp, self.cut, self.view, self.contours, self.width = mesh, warp, cut, view, contours, width
 
     def draw(self, result, name):
         """A figure of the field `name`."""
-        values, text, info = choose(result, name, self.step, self.component)
+        values, text, info = choose(result, name, self.step, self.component, self.sample)
         mesh = result.mesh(info["degree"] if info["location"] == "node" else 1)
         finite = values[np.isfinite(values)]
         if len(finite) == 0:
@@ -75,7 +76,7 @@ class Picture:
 
     def _displacement(self, result, mesh):
         field, scale = self.warp
-        moved = result.field(field, self.step)
+        moved = result.field(field, self.step, self.sample)
         if moved.shape != mesh.points.shape:
             raise FileError(
                 f"{result.path}: {field} has the shape {moved.shape}, the nodes of the drawn field {mesh.points.shape}")

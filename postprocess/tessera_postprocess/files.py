@@ -119,15 +119,29 @@ class Result:
             "location": self.attribute(path, "location", "node"),
             "degree": int(self.attribute(path, "degree", 1)),
             "components": self.names(f"{path}@component_names"),
-            "steps": self.h5[path].shape[0],
+            "steps": self.h5[path].shape[-3],
+            "samples": self.h5[path].shape[0] if self.h5[path].ndim > 3 else None,
         }
 
-    def field(self, name, step=-1):
-        """Values [node or cell, component] of one step or sample; the last one by default."""
-        steps = self.field_info(name)["steps"]
+    def field(self, name, step=-1, sample=None):
+        """Values [node or cell, component] of one step or sample; the last one by default. Campaigns in time have steps of
+        samples, of which the last that is done is taken."""
+        info = self.field_info(name)
+        steps, samples = info["steps"], info["samples"]
+        if samples is None and sample is not None:
+            step = sample
         if not -steps <= step < steps:
             raise FileError(f"{self.path}: /fields/{name} has {steps} steps, so there is no step {step}")
-        return self.h5[f"/fields/{name}"][step]
+        if samples is None:
+            return self.h5[f"/fields/{name}"][step]
+        if sample is None:
+            done = np.flatnonzero(self.done())
+            if len(done) == 0:
+                raise FileError(f"{self.path}: no sample is done yet")
+            sample = done[-1]
+        if not -samples <= sample < samples:
+            raise FileError(f"{self.path}: /fields/{name} has {samples} samples, so there is no sample {sample}")
+        return self.h5[f"/fields/{name}"][sample, step]
 
     # ---- tables
 

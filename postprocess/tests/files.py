@@ -118,6 +118,22 @@ def write_evolution(path, steps=12):
     return path
 
 
+def write_campaign_in_time(path, samples=4, steps=3):
+    """Samples of which the last is not done; the field is 100 sample + 10 step + x."""
+    write_run(path, "triangle")
+    with h5py.File(path, "a") as file:
+        file.attrs["schema"] = "tessera-dataset"
+        x = file["mesh/geometry"][:, 0]
+        del file["fields"]
+        number = 100.0 * np.arange(samples)[:, None] + 10.0 * np.arange(steps)
+        dataset = file.create_dataset("fields/linear", data=(number[:, :, None] + x)[..., None])
+        dataset.attrs.update(unit="K", location="node", degree=1)
+        file["time"] = np.linspace(0, 1, steps)
+        file["parameters"] = np.arange(float(samples))[:, None]
+        file["status"] = np.r_[np.ones(samples - 1, "u1"), np.zeros(1, "u1")]
+    return path
+
+
 def write_phases(file, ranks):
     names = ["mesh", "mesh/read", "heat", "total"]
     mean = np.array([2.0, 1.5, 3.0, 5.0]) / ranks

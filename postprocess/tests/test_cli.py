@@ -2,7 +2,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_run
+from files import write_campaign_in_time, write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_run
 
 from tessera_postprocess.cli import main
 
@@ -66,6 +66,17 @@ def test_charts(tmp_path):
     plot(tmp_path, "scaling", *runs)
 
 
+def test_fields_of_campaigns_in_time(tmp_path):
+    from tessera_postprocess.files import Result
+
+    campaign = write_campaign_in_time(tmp_path / "dataset.h5")
+    with Result(campaign) as result:
+        start = [result.field("linear", *place).min() for place in ((), (0,), (1, 1), (-1, 0))]
+    assert start == [220, 200, 110, 20]
+    plot(tmp_path, "field", campaign, "linear")
+    plot(tmp_path, "field", campaign, "linear", "--sample", "1", "--step", "0")
+
+
 def test_runs_in_time(tmp_path):
     run = write_evolution(tmp_path / "run.h5")
     plot(tmp_path, "steps", run)
@@ -103,6 +114,8 @@ def test_samples_on_grids(tmp_path, capsys, shape, steps):
     (["field", "run.h5", "linear", "--step", "3"], ["no step 3"]),
     (["field", "run.h5", "linear", "--colours", "nocolour"], ["nocolour"]),
     (["field", "run.h5", "linear", "--warp", "nothing=1"], ["no field nothing"]),
+    (["field", "samples.h5", "linear", "--sample", "4"], ["4 samples", "no sample 4"]),
+    (["field", "samples.h5", "linear", "--step", "3"], ["3 steps", "no step 3"]),
     (["qoi", "run.h5"], ["/parameters"]),
     (["qoi", "dataset.h5", "--parameter", "g"], ["no parameter g", "h_gas"]),
     (["singular", "run.h5"], ["singular_values"]),
@@ -118,6 +131,7 @@ def test_mistakes_are_named(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     write_run("run.h5", "triangle")
     write_evolution("time.h5")
+    write_campaign_in_time("samples.h5")
     write_dataset("dataset.h5")
     write_model("model.h5")
     write_grid("grid.h5")
