@@ -170,11 +170,6 @@ fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
     if let Some(folder) = &common.output {
         deck.output.directory = folder.clone();
     }
-    // Better said now than after hours of solving.
-    let folder = &deck.output.directory;
-    let usable = comm.rank() > 0 || folder.is_dir() || !folder.exists();
-    let fault = || deck.fault("output.directory", format!("{} is a file, not a folder", folder.display()));
-    comm.agree(if usable { Ok(()) } else { Err(fault()) })?;
     Ok(deck)
 }
 

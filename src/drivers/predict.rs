@@ -73,6 +73,8 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         deck.output.directory = folder.clone();
     }
     report.banner(&deck.title);
+    let target = deck.output.directory.join(FILE);
+    output::expect_writable(comm, &deck, &target)?;
     let points = points(comm, &deck, &options.points)?;
     warn_outside(&report, &deck, &points);
     let mut simulation = report.phase("set-up", || -> Result<Simulation> {
@@ -83,7 +85,6 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     let model = report.phase("model", || Model::read(&file, &simulation))?;
     file.close()?;
     let fields = output::wanted(&simulation)?;
-    let target = deck.output.directory.join(FILE);
     let mut written = vec![target.clone()];
     let file = ResultFile::create(comm, &target)?;
     file.describe(Schema::Run, &output::provenance(&simulation, &options.run.petsc))?;
@@ -95,6 +96,9 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     output::write_mesh(&file, &simulation)?;
     let level = options.constraint.unwrap_or(deck.constraint.level);
     let weight = options.weight.unwrap_or(deck.constraint.weight);
+    if level != ConstraintLevel::Conservation && weight != Norm::Energy {
+        report.warn("constraint.weight has no effect: only the level \"conservation\" has a norm to choose");
+    }
     let constraints = report.phase("constraints", || constraints(&simulation, level, weight))?;
     let plans: Vec<_> = simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
     for field in &fields {

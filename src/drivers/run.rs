@@ -1,9 +1,10 @@
 //! `tessera run`: one simulation, from the deck to its HDF5 file.
 use super::output;
+use super::solver_words::in_words;
 use crate::Result;
 use crate::campaign::Part;
 use crate::checkpoint::{Folder, Restart, Signals};
-use crate::deck::Deck;
+use crate::deck::{ConstraintLevel, Deck};
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
 use crate::solver::{Simulation, Stage, StageSolver};
@@ -33,6 +34,11 @@ pub struct RunOptions {
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    let path = deck.output.directory.join(&deck.output.file);
+    output::expect_writable(comm, deck, &path)?;
+    if deck.constraint.level != ConstraintLevel::None {
+        report.warn("[constraint] repairs the predictions of reduced models; it has no effect on a run");
+    }
     if let Some(time) = &deck.time {
         let signals = options.signals.clone();
         let restart = options.restart.as_ref();
@@ -54,7 +60,6 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let quantities = report.phase("quantities", || simulation.quantities(&context))?;
     print_quantities(&simulation, &quantities, &report);
 
-    let path = deck.output.directory.join(&deck.output.file);
     let mut written = vec![path.clone()];
     report.phase("output", || -> Result<()> {
         let file = ResultFile::create(comm, &path)?;
@@ -88,12 +93,13 @@ pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
     for stage in &simulation.stages {
         let (problem, space) = (&stage.problem, stage.space());
         report.line(format!(
-            "{:<11} {} unknowns, degree {}; solver: {}",
+            "{:<11} {} unknowns, degree {}; {}",
             problem.name,
             space.global_dofs(),
             space.element.degree,
-            if stage.solver.options().is_empty() { "PETSc's defaults" } else { stage.solver.options() }
+            in_words(stage.solver.options())
         ));
+        report.detail(format!("    solver: {}", stage.solver.options()));
     }
     Ok(simulation)
 }

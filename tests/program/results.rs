@@ -1,6 +1,7 @@
 //! What stands in the files of each command.
-use crate::program::{Outcome, Place, fails_fast};
+use crate::program::{Outcome, Place, fails_fast, signal, wait_until};
 use mpi_harness::mpirun;
+use std::process::Stdio;
 use tessera::storage::{Reader, Value};
 
 /// Runs a command in a deck's folder.
@@ -123,4 +124,151 @@ fn all_predictions_are_exported_on_a_grid() {
         let (found, expected) = (values[4 * 9 + 4], 300.0 + power / 8.0);
         assert!((found - expected).abs() < 1e-6 * expected, "{power}: {found}, not {expected}");
     }
+}
+
+#[test]
+fn campaigns_store_the_fields_that_the_deck_names() {
+    let place = Place::new(PLATE);
+    let fields = ["--set", "output.fields=[\"temperature\", \"flux\"]"];
+    for part in ["out", "again"] {
+        let mut arguments = vec!["campaign", "deck.toml", "-q", "-o", part];
+        arguments.extend(fields);
+        run(&place, if part == "out" { 3 } else { 1 }, &arguments).expect(0);
+    }
+    let (file, again) = (open(&place, "out/dataset.h5"), open(&place, "again/dataset.h5"));
+    let (shape, flux) = file.array::<f64>("/fields/flux").unwrap();
+    assert_eq!(shape, [5, 81, 2]);
+    // The flux of 300 + power x (1 - x) / 2 has its mean over the nodes on a line at 1/2, and no part along y.
+    let powers = file.array::<f64>("/parameters").unwrap().1;
+    for (power, flux) in powers.iter().zip(flux.chunks(162)) {
+        let largest = flux.iter().step_by(2).fold(0.0f64, |m, v| m.max(v.abs()));
+        assert!((0.4..=0.5).contains(&(largest / power)), "{power}: {largest}");
+        assert!(flux.iter().skip(1).step_by(2).all(|v| v.abs() < 1e-6 * power));
+    }
+    let other = again.array::<f64>("/fields/flux").unwrap().1;
+    assert!(flux.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-6 * 100.0));
+    // Not without them, and not with a field that there is not.
+    let refused = run(&place, 2, &["campaign", "deck.toml", "-q"]).expect(2);
+    assert!(refused.err.contains("would hold temperature, but out/dataset.h5 holds flux, temperature"));
+    let unknown = ["campaign", "deck.toml", "-q", "-o", "new", "--set", "output.fields=[\"flox\"]"];
+    let unknown = run(&place, 2, &unknown).expect(2).err;
+    assert!(unknown.contains("flox") && unknown.contains("flux"), "{unknown}");
+    run(&place, 2, &["train", "deck.toml", "-q"]).expect(0);
+}
+
+#[test]
+fn a_dataset_of_another_deck_is_refused_key_by_key() {
+    let place = Place::new(PLATE);
+    run(&place, 2, &["campaign", "deck.toml", "-q"]).expect(0);
+    let changed = [
+        "campaign",
+        "deck.toml",
+        "-q",
+        "--set",
+        "mesh.box.cells=[8, 9]",
+        "--set",
+        "physics.0.source=\"2*power\"",
+    ];
+    let changed = run(&place, 2, &changed).expect(2).err;
+    for text in [
+        "mesh.box.cells: [8, 9], but out/dataset.h5 was made with [8, 8]",
+        "physics[0].source: \"2*power\", but out/dataset.h5 was made with \"power\"; remove it",
+    ] {
+        assert!(changed.contains(text), "{changed}");
+    }
+    assert_eq!(changed.lines().filter(|line| line.starts_with("error")).count(), 2, "{changed}");
+    run(
+        &place,
+        2,
+        &["campaign", "deck.toml", "-q", "--set", "title=another", "--set", "solver.tolerance=1e-9"],
+    )
+    .expect(0);
+}
+
+#[test]
+fn two_campaigns_on_one_dataset_are_one_too_many() {
+    let place = Place::new(PLATE);
+    // It would take minutes.
+    let long = ["--set", "mesh.box.cells=[128, 128]", "--set", "campaign.samples=5000"];
+    let mut first = place.tessera(2, "campaign", &long);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mpirun starts");
+    wait_until("the dataset", || {
+        place.file("out/dataset.h5").exists() || first.try_wait().unwrap().is_some()
+    });
+    let mut arguments = vec!["campaign", "deck.toml", "-q"];
+    arguments.extend(long);
+    let refused = run(&place, 2, &arguments).expect(2);
+    let holder =
+        place.processes().into_iter().find(|pid| refused.err.contains(&format!("process {pid} on ")));
+    assert!(refused.err.contains("out/dataset.h5: another job is writing it"), "{refused:?}");
+    assert!(holder.is_some() && refused.err.contains("remove out/dataset.h5.lock"), "{refused:?}");
+    // Another dataset is free, and readers are.
+    run(&place, 1, &["campaign", "deck.toml", "-q", "-o", "other"]).expect(0);
+    run(&place, 1, &["info", "out/dataset.h5"]).expect(0);
+    // A kill leaves the file, but no lock.
+    signal("KILL", &place.processes());
+    first.wait().unwrap();
+    assert!(place.file("out/dataset.h5.lock").exists());
+    arguments.extend(["--set", "campaign.samples=6"]);
+    let other = run(&place, 1, &arguments).expect(2).err;
+    assert!(!other.contains("another job"), "{other}");
+    assert!(!place.file("out/dataset.h5.lock").exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_found_before_anything_is_solved() {
+    let place = Place::new(PLATE);
+    run(&place, 2, &["campaign", "deck.toml", "-q"]).expect(0);
+    run(&place, 2, &["train", "deck.toml", "-q"]).expect(0);
+    std::fs::write(place.file("file"), "").unwrap();
+    for name in ["run.h5", "dataset.h5", "model.h5", "predict.h5"] {
+        std::fs::create_dir_all(place.file("taken").join(name)).unwrap();
+    }
+    for (command, file) in [
+        (&["check", "deck.toml"][..], "run.h5"),
+        (&["run", "deck.toml"], "run.h5"),
+        (&["campaign", "deck.toml"], "dataset.h5"),
+        (&["train", "deck.toml"], "model.h5"),
+        (&["predict", "out/model.h5"], "predict.h5"),
+    ] {
+        let taken = format!("taken/{file} is a folder, not a file");
+        for (folder, text) in [
+            ("file", "file is a file, not a folder"),
+            ("file/below", "file is a file, not a folder"),
+            ("taken", &taken),
+            ("/proc/none", "no file can be made in /proc: "),
+        ] {
+            let mut arguments = command.to_vec();
+            if command[0] == "check" {
+                arguments.extend(["--set", ""]);
+                let set = format!("output.directory=\"{folder}\"");
+                *arguments.last_mut().unwrap() = &set;
+                refused(&place, &arguments, text);
+            } else {
+                arguments.extend(["-o", folder]);
+                refused(&place, &arguments, text);
+            }
+        }
+    }
+}
+
+/// Expects an error in place of any work.
+fn refused(place: &Place, arguments: &[&str], text: &str) {
+    let outcome = run(place, 2, arguments).expect(2);
+    let errors: Vec<&str> = outcome.err.lines().filter(|line| line.starts_with("error")).collect();
+    assert!(errors.len() == 1 && errors[0].contains(text), "{arguments:?}: {outcome:?}");
+    assert!(!outcome.out.contains("unknowns") && !outcome.out.contains("mesh "), "{outcome:?}");
+}
+
+#[test]
+fn the_log_says_what_matters() {
+    let place = Place::new(PLATE);
+    let short = run(&place, 2, &["run", "deck.toml"]).expect(0);
+    let line = short.out.lines().find(|line| line.contains("unknowns")).expect("a line of the solver");
+    assert!(line.ends_with("factorisation (cholesky) on every rank"), "{line}");
+    assert!(!short.out.contains("-ksp_type") && !short.err.contains("constraint"), "{short:?}");
+    let set = ["run", "deck.toml", "-v", "--set", "constraint.level=conservation"];
+    let long = run(&place, 2, &set).expect(0);
+    assert!(long.out.contains("solver: -ksp_type preonly -pc_type redundant"), "{}", long.out);
+    assert!(long.err.contains("[constraint] repairs the predictions of reduced models"), "{}", long.err);
 }
