@@ -72,6 +72,9 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     if let Some(folder) = &options.output {
         deck.output.directory = folder.clone();
     }
+    deck.constraint.level = options.constraint.unwrap_or(deck.constraint.level);
+    deck.constraint.weight = options.weight.unwrap_or(deck.constraint.weight);
+    let (level, weight) = (deck.constraint.level, deck.constraint.weight);
     report.banner(&deck.title);
     let target = deck.output.directory.join(FILE);
     output::expect_writable(comm, &deck, &target)?;
@@ -94,8 +97,6 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     file.set("/time", "meaning", "number of the prediction")?;
     file.set("/time", "unit", "1")?;
     output::write_mesh(&file, &simulation)?;
-    let level = options.constraint.unwrap_or(deck.constraint.level);
-    let weight = options.weight.unwrap_or(deck.constraint.weight);
     if level != ConstraintLevel::Conservation && weight != Norm::Energy {
         report.warn("constraint.weight has no effect: only the level \"conservation\" has a norm to choose");
     }

@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 /// Keeps other jobs from a file while it lives: `<file>.lock` beside it, on which the system holds a lock for rank 0, and
 /// takes it back when the process ends in whatever way. The file itself stays free for readers, which HDF5 makes lock it.
 pub struct Lock {
-    held: Option<(PathBuf, File)>,
+    held: Option<Held>,
 }
+
+/// Name of the lock's file, the locked file, and the folders that were made for it, the innermost first.
+type Held = (PathBuf, File, Vec<PathBuf>);
 
 impl Lock {
     /// Locks a file that need not be there; makes its folder. On a file system without locks nothing is locked. Collective.
@@ -28,17 +31,24 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if let Some((name, _)) = &self.held {
+        if let Some((name, _, folders)) = &self.held {
             // Before it is released, so that nobody else has locked it yet.
             let _ = std::fs::remove_file(name);
+            // One that is empty, after an error, was made for nothing; others cannot be removed.
+            folders.iter().for_each(|folder| {
+                let _ = std::fs::remove_dir(folder);
+            });
         }
     }
 }
 
 /// The lock's file, locked; `None` where the file system knows no locks.
-fn lock(path: &Path) -> Result<Option<(PathBuf, File)>> {
+fn lock(path: &Path) -> Result<Option<Held>> {
     let name = with_suffix(path, ".lock");
     let failed = |e: io::Error| Error::Storage(format!("{}: cannot lock: {e}", path.display()));
+    let missing =
+        path.ancestors().skip(1).take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let folders: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Storage(format!("{}: cannot make the folder: {e}", folder.display())))?;
@@ -71,7 +81,7 @@ fn lock(path: &Path) -> Result<Option<(PathBuf, File)>> {
             let text = format!("process {} on {}\n", std::process::id(), host.trim());
             // On a full disk it is a lock without a name.
             let _ = file.set_len(0).and_then(|()| file.write_all(text.as_bytes()));
-            return Ok(Some((name, file)));
+            return Ok(Some((name, file, folders)));
         }
     }
 }
@@ -85,11 +95,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/dataset.h5");
         let first = Lock { held: lock(&path).unwrap() };
-        let refused = lock(&path).err().expect("it is locked").to_string();
+        let refused = lock(&path).expect_err("it is locked").to_string();
         let own = format!("process {} on ", std::process::id());
         assert!(refused.contains(&own) && refused.contains("dataset.h5.lock"), "{refused}");
         drop(first);
-        assert!(!folder.path().join("new/dataset.h5.lock").exists());
+        assert!(!folder.path().join("new").exists(), "nothing is left where nothing was written");
+        std::fs::create_dir(folder.path().join("new")).unwrap();
         // Left by a job that was killed.
         std::fs::write(folder.path().join("new/dataset.h5.lock"), "process 1 on another\n").unwrap();
         assert!(lock(&path).unwrap().is_some());

@@ -272,3 +272,26 @@ fn the_log_says_what_matters() {
     assert!(long.out.contains("solver: -ksp_type preonly -pc_type redundant"), "{}", long.out);
     assert!(long.err.contains("[constraint] repairs the predictions of reduced models"), "{}", long.err);
 }
+
+#[test]
+fn the_number_of_experts_does_not_follow_the_ranks() {
+    let place = Place::new(PLATE);
+    let experts = |ranks: usize, settings: &[&str]| {
+        let mut arguments = vec!["run", "deck.toml", "-q"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        run(&place, ranks, &arguments).expect(0);
+        let file = open(&place, "out/run.h5");
+        let Some(Value::Integer(number)) = file.get("/", "experts").unwrap() else { panic!("no number") };
+        (number, file.array::<f64>("/fields/temperature").unwrap().1)
+    };
+    let (_, expected) = experts(1, &[]);
+    for ranks in [1, 2, 3, 4] {
+        let (number, found) = experts(ranks, &["solver.method=schwarz"]);
+        let worst = expected.iter().zip(&found).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        assert!(number == 8 && worst < 1e-5, "{ranks} ranks: {number} experts, {worst:e}");
+    }
+    assert_eq!(experts(2, &["constraint.level=exact"]).0, 8);
+    assert_eq!(experts(3, &["solver.method=schwarz", "partition.experts=5"]).0, 5);
+    // Where nobody asks for them a rank is not divided.
+    assert_eq!(experts(3, &[]).0, 3);
+}

@@ -45,7 +45,7 @@ fn a_full_disk() {
     // Not even for the result.
     let outcome = place.run(2, &["--set", "output.directory=disk", "--set", "output.frames=100"]).expect(1);
     assert!(outcome.err.contains("error: disk/run.h5: there is no room for "), "{}", outcome.err);
-    assert_eq!(std::fs::read_dir(&disk.path()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0);
     // Room for few checkpoints.
     let arguments = ["--set", "checkpoint.directory=disk", "--set", "checkpoint.keep=1000"];
     for ranks in [1, 3] {
@@ -55,7 +55,7 @@ fn a_full_disk() {
         let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 1e-10);
         assert!(same.is_ok(), "{}", same.unwrap_err());
         // What is there is whole, and nothing half-written is left.
-        let names: Vec<String> = std::fs::read_dir(&disk.path())
+        let names: Vec<String> = std::fs::read_dir(disk.path())
             .unwrap()
             .flatten()
             .map(|e| e.file_name().to_string_lossy().into_owned())
