@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
-use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionMethod, PartitionOptions};
+use tessera::mesh::{BoxSource, CellType, Experts, Mesh, MeshSource, PartitionMethod, PartitionOptions};
 use tessera::parallel::Comm;
 use tessera::storage::File;
 
@@ -77,7 +77,7 @@ fn file(path: &Path) -> MeshSource {
 }
 
 fn row(comm: &Comm, what: &str, source: &MeshSource, method: PartitionMethod, experts: u32) {
-    let options = PartitionOptions { method, experts };
+    let options = PartitionOptions { method, experts: Experts::Number(experts) };
     let (mut seconds, mut report) = (f64::INFINITY, None);
     // Forgets the peak so far (Linux only; elsewhere the column shows 0).
     let _ = std::fs::write("/proc/self/clear_refs", "5");
@@ -106,7 +106,7 @@ fn row(comm: &Comm, what: &str, source: &MeshSource, method: PartitionMethod, ex
 
 /// Writes the mesh in both formats, on one rank.
 fn write(comm: &Comm, cube: &MeshSource, gmsh: &Path, hdf5: &Path) {
-    let options = PartitionOptions { method: PartitionMethod::Simple, experts: 0 };
+    let options = PartitionOptions { method: PartitionMethod::Simple, experts: Experts::Ranks };
     let mesh = Mesh::build(comm, cube, &options).expect("the mesh can be built");
     write_gmsh(&mesh, gmsh).expect("the mesh can be written");
     let file = File::create(comm, hdf5).expect("the file can be created");

@@ -4,10 +4,10 @@ mod cli;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Common, Predict};
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::{Communicator, CommunicatorCollectives};
+use mpi::traits::Communicator;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 use tessera::checkpoint::{Restart, Signals};
 use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::grid::GridOptions;
@@ -19,6 +19,8 @@ use tessera::report::Level;
 use tessera::{Error, Result};
 
 fn main() -> ExitCode {
+    // So a file above the user's limit is an error like that of a full disk.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let command = match Cli::try_parse() {
         // Help and version need no MPI.
         Err(message) if !message.use_stderr() => return alone(|| message.print().map_err(from_io)),
@@ -66,6 +68,10 @@ fn main() -> ExitCode {
     };
     // mpirun ends the other ranks at the first code that is not 0: nobody may leave before rank 0 has printed.
     comm.barrier();
+    if tessera::storage::broken() {
+        let _ = std::io::stdout().flush();
+        signal_hook::low_level::exit(code.into());
+    }
     drop(comm);
     drop(universe);
     ExitCode::from(code)
@@ -87,32 +93,11 @@ fn set_threads(comm: &Comm) {
 fn with_petsc(comm: &Comm, command: &Command, signals: Result<Signals>) -> Result<()> {
     let signals = comm.agree(signals)?;
     let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), command.petsc_options())?;
-    let ending = comm.mpi().duplicate();
+    // Of their own: the others may be in the middle of something.
+    let ending = Comm::new(comm.mpi().duplicate());
     let result = dispatch(comm, command, signals);
-    meet(&ending, result.as_ref().err());
+    ending.meet(result.as_ref().err(), || {});
     comm.agree(result)
-}
-
-/// Seconds that a rank with an error waits for the others before it ends them.
-const PATIENCE: u64 = 10;
-
-/// Waits for all ranks at the end of their work, on a communicator of their own. A rank that has failed alone, while the
-/// others wait for it in the middle of something, says so and ends all.
-fn meet(ending: &SimpleCommunicator, error: Option<&Error>) {
-    let mut request = ending.immediate_barrier();
-    let Some(error) = error else {
-        request.wait();
-        return;
-    };
-    let start = Instant::now();
-    while let Err(pending) = request.test() {
-        if start.elapsed() > Duration::from_secs(PATIENCE) {
-            eprintln!("error: rank {} failed alone: {error}", ending.rank());
-            ending.abort(error.exit_code());
-        }
-        request = pending;
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
@@ -185,11 +170,6 @@ fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
     if let Some(folder) = &common.output {
         deck.output.directory = folder.clone();
     }
-    // Better said now than after hours of solving.
-    let folder = &deck.output.directory;
-    let usable = comm.rank() > 0 || folder.is_dir() || !folder.exists();
-    let fault = || deck.fault("output.directory", format!("{} is a file, not a folder", folder.display()));
-    comm.agree(if usable { Ok(()) } else { Err(fault()) })?;
     Ok(deck)
 }
 

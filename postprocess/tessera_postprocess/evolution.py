@@ -67,7 +67,10 @@ def history(results, title=None, names=()):
         largest = max(np.abs(log[name][np.isfinite(log[name])]).max(initial=0) for log in logs)
         factor, unit = style.scaled(largest, results[0].unit(f"/qoi/{name}"))
         for i, (result, log) in enumerate(zip(results, logs)):
-            axes.plot(log["time"], factor * log[name], color=style.SERIES[i % len(style.SERIES)],
+            # Problems that are solved at frames only have no numbers between them.
+            there = np.isfinite(log[name])
+            line = "-" if there.all() else "o-"
+            axes.plot(log["time"][there], factor * log[name][there], line, markersize=2.5, color=style.SERIES[i % len(style.SERIES)],
                       label=result.title if len(results) > 1 else None)
         axes.set_ylabel(style.label(name, unit).replace(" (", "\n("))
         axes.yaxis.set_major_locator(MaxNLocator(4))

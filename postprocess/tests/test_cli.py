@@ -97,6 +97,9 @@ def test_runs_in_time(tmp_path):
     plot(tmp_path, "steps", run, run)
     plot(tmp_path, "history", run)
     plot(tmp_path, "history", run, run, "--column", "conserved", "--column", "mean")
+    # Of a problem that is solved at every third step.
+    some, none = (plot(tmp_path, "history", run, "--column", column) for column in ("peak", "supplied"))
+    assert some.shape != none.shape or np.abs(some - none).max() > 0.1
     few, many = (plot(tmp_path, "profiles", run, "linear", "--count", count) for count in (2, 5))
     assert few.shape != many.shape or (np.abs(few - many).max(axis=2) > 0.1).mean() > 0.005
 
@@ -136,7 +139,7 @@ def test_samples_on_grids(tmp_path, capsys, shape, steps):
     (["singular", "run.h5"], ["singular_values"]),
     (["modes", "run.h5"], ["nothing in /training", "tessera-run"]),
     (["steps", "run.h5"], ["/log/steps", "[time]"]),
-    (["history", "time.h5", "--column", "peak"], ["no column peak", "mean"]),
+    (["history", "time.h5", "--column", "peek"], ["no column peek", "mean"]),
     (["profiles", "run.h5", "linear"], ["one dimension"]),
     (["timing", "model.h5"], ["/log/phases"]),
     (["scaling", "run.h5"], ["two different"]),

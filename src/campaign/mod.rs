@@ -2,19 +2,23 @@
 mod adaptive;
 mod attempts;
 pub mod design;
+mod fields;
 mod groups;
 pub mod guess;
 mod hand_out;
 pub mod order;
 mod part;
 mod run;
+mod same;
 mod samples;
 mod transient;
+mod tuning;
 mod work;
 
 pub use adaptive::{Adaptive, Choice};
 pub use attempts::Attempts;
 pub use design::{Design, Variable};
+pub use fields::{describe, wanted};
 pub use groups::Groups;
 pub use hand_out::HandOut;
 pub use part::{Part, Selection, datasets};

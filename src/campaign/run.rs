@@ -1,16 +1,15 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
+use super::fields::{beside_solutions, describe};
 use super::guess::{Effort, Guesses};
 use super::part::Selection;
-use super::{adaptive, order, transient};
-use crate::deck::{
-    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, Order, OutputSection,
-    PartitionSection, RomSection, SolverMethod, SolverOptions,
-};
+use super::same::{continued, same_fields, same_problem};
+use super::{adaptive, order, transient, tuning};
+use crate::deck::{Design, Order, SolverMethod, SolverOptions};
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
-use crate::solver::Simulation;
-use crate::storage::{DatasetFile, Field, File, Provenance, Status};
+use crate::solver::{FieldInfo, Simulation};
+use crate::storage::{DatasetFile, Field, Provenance, Status};
 use crate::{Error, Result};
 use std::path::Path;
 use std::rc::Rc;
@@ -40,6 +39,8 @@ pub struct Campaign<'a> {
     shared: bool,
     selection: Selection,
     plans: Vec<Redistribution>,
+    /// Fields of `output.fields` that are stored beside the solutions.
+    derived: Vec<FieldInfo>,
     /// Random fields, each with its name and the plan to write it.
     inputs: Vec<(String, Rc<NodalField>, Redistribution)>,
     /// Times of the frames that are stored, if the problems evolve in time.
@@ -67,6 +68,7 @@ impl<'a> Campaign<'a> {
         };
         let inputs: Vec<_> = simulation.random.inputs().into_iter().map(with_plan).collect();
         let times = transient::times(&simulation.deck);
+        let derived = beside_solutions(simulation)?;
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
         let mut found = None;
         if exists {
@@ -79,6 +81,9 @@ impl<'a> Campaign<'a> {
                 return Err(Error::input(dataset.file().label(), message));
             }
             same_problem(&simulation.deck, dataset.file())?;
+            let solutions = simulation.stages.iter().map(|stage| stage.problem.field.as_str());
+            let names: Vec<&str> = solutions.chain(derived.iter().map(|field| field.name.as_str())).collect();
+            same_fields(&simulation.deck, &dataset, &names)?;
             found = Some((dataset, whole));
         }
         let dataset = if let Some((dataset, true)) = found {
@@ -97,6 +102,7 @@ impl<'a> Campaign<'a> {
                         .meaning("solution")
                         .physics(&problem.name)
                 })
+                .chain(derived.iter().map(|f| describe(simulation, f, &plans[f.stage])))
                 .collect();
             let units: Vec<String> =
                 simulation.deck.quantity.iter().map(|q| simulation.quantity_unit(q)).collect();
@@ -115,7 +121,7 @@ impl<'a> Campaign<'a> {
                 if simulation.deck.campaign.design == Design::Adaptive {
                     adaptive::create(file, &simulation.deck)?;
                 }
-                create_tuning(file, simulation, selection.samples.len())?;
+                tuning::create(file, simulation, selection.samples.len())?;
                 for (name, _, plan) in &inputs {
                     let input = Field::nodes(name, "", 1, 1, plan).meaning("Gaussian random field");
                     file.create_input(&input, selection.samples.len() as u64)?;
@@ -135,11 +141,11 @@ impl<'a> Campaign<'a> {
             })?
         };
         if times.is_none() {
-            replay_tuning(&dataset, simulation, selection)?;
+            tuning::replay(&dataset, simulation, selection)?;
         }
         let guesses = Guesses::new(simulation, &selection.samples);
         let (selection, shared) = (selection.clone(), false);
-        Ok(Self { simulation, dataset, guesses, shared, selection, plans, inputs, times })
+        Ok(Self { simulation, dataset, guesses, shared, selection, plans, derived, inputs, times })
     }
 
     /// The dataset.
@@ -308,7 +314,7 @@ impl<'a> Campaign<'a> {
         sample: usize,
         context: &Context,
     ) -> Result<usize> {
-        let Self { simulation, dataset, guesses, plans, times, .. } = self;
+        let Self { simulation, dataset, guesses, plans, derived, times, .. } = self;
         let (simulation, guesses): (&mut Simulation, _) = match solvers {
             Some(solvers) => (solvers, None),
             None => (simulation, Some(guesses)),
@@ -319,6 +325,10 @@ impl<'a> Campaign<'a> {
             quantities.push(simulation.mesh.comm.agree(simulation.quantities(context))?);
             for (stage, plan) in simulation.stages.iter().zip(plans.iter()) {
                 dataset.write_field((sample, frame), &stage.problem.field, plan, &stage.solution.read()?)?;
+            }
+            for field in derived.iter() {
+                let values = simulation.mesh.comm.agree(simulation.field_values(field, context))?;
+                dataset.write_field((sample, frame), &field.name, &plans[field.stage], &values.read()?)?;
             }
             Ok(())
         };
@@ -352,21 +362,6 @@ impl<'a> Campaign<'a> {
     }
 }
 
-/// Adds to a refusal how designs may grow.
-fn continued(deck: &Deck, dataset: &DatasetFile, error: Error) -> Error {
-    let section = &deck.campaign;
-    match error {
-        Error::Input(mut list)
-            if section.design == Design::LatinHypercube && section.samples > dataset.len() =>
-        {
-            let text = "; a Latin hypercube goes on by doubling its samples, \"halton\" and \"sobol\" with any number";
-            list.iter_mut().for_each(|diagnostic| diagnostic.message.push_str(text));
-            Error::Input(list)
-        }
-        other => other,
-    }
-}
-
 fn coefficients_path(name: &str) -> String {
     format!("/coefficients/{name}")
 }
@@ -390,71 +385,4 @@ fn careful(simulation: &Simulation) -> Result<Simulation> {
             ..options
         }
     })
-}
-
-/// Makes room for the choices of tuned solvers in a new dataset. Collective.
-fn create_tuning(file: &File, simulation: &Simulation, samples: usize) -> Result<()> {
-    for stage in &simulation.stages {
-        let Some(tuning) = stage.solver.tuning() else { continue };
-        for (what, meaning) in [
-            ("arm", "number of the solver that the bandit chose (attribute arms)"),
-            ("loss", "what the solve cost, in the unit of solver.tune.loss"),
-        ] {
-            let path = format!("/cost/{what}/{}", stage.problem.name);
-            file.write_array(&path, &[samples as u64], &vec![f64::NAN; samples])?;
-            file.set(&path, "meaning", meaning)?;
-            file.set(&path, "arms", tuning.arms.clone())?;
-        }
-    }
-    Ok(())
-}
-
-/// Tuned solvers learn from the samples that are there already. Collective.
-fn replay_tuning(dataset: &DatasetFile, simulation: &mut Simulation, selection: &Selection) -> Result<()> {
-    let done = dataset.done()?;
-    for stage in &mut simulation.stages {
-        let name = stage.problem.name.clone();
-        let Some(tuning) = stage.solver.tuning_mut() else { continue };
-        let (Some(arms), Some(losses)) =
-            (dataset.cost(&format!("arm/{name}"))?, dataset.cost(&format!("loss/{name}"))?)
-        else {
-            continue;
-        };
-        for &sample in &done {
-            tuning.replay_at(&selection.context(0.0, sample), arms[sample], losses[sample]);
-        }
-    }
-    Ok(())
-}
-
-/// Whether a file's deck describes the same problems: what it says of output, campaign and reduced models
-/// does not matter.
-fn same_problem(deck: &Deck, file: &File) -> Result<()> {
-    let stored = file.text("/", "deck")?;
-    let Ok(stored) = Deck::parse(&stored, file.label(), &[]) else {
-        // Written by another version; the names and values of its parameters agree at least.
-        return Ok(());
-    };
-    if problem_text(&stored) == problem_text(deck) {
-        return Ok(());
-    }
-    Err(Error::input(
-        file.label(),
-        "it was made with a deck that describes another problem; remove it, or name another file",
-    ))
-}
-
-/// Mesh, physics and quantities of a deck.
-fn problem_text(deck: &Deck) -> String {
-    let mut deck = deck.clone();
-    deck.title.clear();
-    deck.partition = PartitionSection::default();
-    deck.solver = SolverOptions::default();
-    deck.output = OutputSection::default();
-    deck.checkpoint = CheckpointSection::default();
-    deck.constraint = ConstraintSection::default();
-    deck.campaign = CampaignSection::default();
-    deck.rom = RomSection::default();
-    deck.exact.clear();
-    deck.to_toml()
 }

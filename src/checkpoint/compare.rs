@@ -31,24 +31,29 @@ const HARMLESS: &[&str] = &[
 /// # Errors
 /// [`Error::Input`] that names each key that must not change.
 pub fn compare(stored: &str, deck: &Deck, checkpoint: &Path) -> Result<Vec<String>> {
-    let (before, now) = (leaves(stored), leaves(&deck.to_toml()));
     let (mut harmless, mut faults) = (Vec::new(), Vec::new());
-    let mut keys: Vec<&String> = before.keys().chain(now.keys()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    for key in keys.into_iter().filter(|key| before.get(*key) != now.get(*key)) {
-        if is_harmless(key) {
-            harmless.push(key.clone());
+    for (key, old, new) in differences(stored, &deck.to_toml()) {
+        if is_harmless(&key) {
+            harmless.push(key);
             continue;
         }
-        let shown = |value: Option<&String>| value.map_or("nothing".into(), String::clone);
-        let (old, new) = (shown(before.get(key)), shown(now.get(key)));
         let from = checkpoint.display();
-        if let Error::Input(list) = deck.fault(key, format!("{new}, but {from} was made with {old}")) {
+        if let Error::Input(list) = deck.fault(&key, format!("{new}, but {from} was made with {old}")) {
             faults.extend(list);
         }
     }
     if faults.is_empty() { Ok(harmless) } else { Err(Error::Input(faults)) }
+}
+
+/// The keys in which two decks differ, each with its two values, `nothing` where there is none.
+pub fn differences(before: &str, now: &str) -> Vec<(String, String, String)> {
+    let (before, now) = (leaves(before), leaves(now));
+    let mut keys: Vec<&String> = before.keys().chain(now.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let shown = |value: Option<&String>| value.map_or("nothing".into(), String::clone);
+    let differ = keys.into_iter().filter(|key| before.get(*key) != now.get(*key));
+    differ.map(|key| (key.clone(), shown(before.get(key)), shown(now.get(key)))).collect()
 }
 
 fn is_harmless(key: &str) -> bool {

@@ -5,7 +5,7 @@ mod compare;
 mod schedule;
 mod signals;
 
-pub use compare::compare;
+pub use compare::{compare, differences};
 pub use schedule::Schedule;
 pub use signals::Signals;
 

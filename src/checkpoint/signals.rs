@@ -1,12 +1,16 @@
 //! Signals that ask for a checkpoint.
 use crate::{Error, Result};
-use signal_hook::consts::{SIGTERM, SIGUSR1};
-use signal_hook::flag::{register, register_conditional_default};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag::{register, register_conditional_default, register_conditional_shutdown};
 use signal_hook::low_level::emulate_default_handler;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Watches for SIGUSR1 (batch systems send it before the time limit) and SIGTERM (they send it before they kill).
+/// Exit code of a process that SIGINT ends.
+const INTERRUPTED: i32 = 128 + SIGINT;
+
+/// Watches for SIGUSR1 (batch systems send it before the time limit), SIGTERM (they send it before they kill) and SIGINT
+/// (Ctrl-C), whose second ends the process at once.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
     arrived: Arc<AtomicBool>,
@@ -21,11 +25,17 @@ impl Signals {
     /// [`Error::Failed`] when the system refuses.
     pub fn watch() -> Result<Self> {
         let signals = Self::default();
-        for signal in [SIGUSR1, SIGTERM] {
+        let refused = |e: std::io::Error| Error::Failed(format!("cannot watch for signals: {e}"));
+        for signal in [SIGUSR1, SIGTERM, SIGINT] {
             register_conditional_default(signal, signals.released.clone())
                 .and_then(|_| register(signal, signals.arrived.clone()))
-                .map_err(|e| Error::Failed(format!("cannot watch for signal {signal}: {e}")))?;
+                .map_err(refused)?;
         }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        // In this order: the first finds the flag not yet raised.
+        register_conditional_shutdown(SIGINT, INTERRUPTED, interrupted.clone())
+            .and_then(|_| register(SIGINT, interrupted))
+            .map_err(refused)?;
         Ok(signals)
     }
 

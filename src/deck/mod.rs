@@ -37,7 +37,7 @@ pub use value::{
     ScalarOrVector, Tensor,
 };
 
-use crate::mesh::{BoxSource, CellType, MeshSource, PartitionOptions};
+use crate::mesh::{BoxSource, CellType, Experts, MeshSource, PartitionOptions};
 use crate::parallel::Comm;
 use crate::{Error, Result};
 use document::Document;
@@ -238,14 +238,20 @@ impl Deck {
         }
     }
 
-    /// How to divide the mesh.
+    /// How to divide the mesh: into experts only if something asks for them.
     pub fn partition_options(&self) -> PartitionOptions {
+        let schwarz = |index| self.solver_options(index).method == SolverMethod::Schwarz;
+        let asked = self.constraint.level != ConstraintLevel::None || (0..self.physics.len()).any(schwarz);
         PartitionOptions {
             method: match self.partition.method {
                 PartitionMethod::Ptscotch => crate::mesh::PartitionMethod::PtScotch,
                 PartitionMethod::Simple => crate::mesh::PartitionMethod::Simple,
             },
-            experts: self.partition.experts.unwrap_or(0),
+            experts: match self.partition.experts {
+                Some(number) => Experts::Number(number),
+                None if asked => Experts::Size,
+                None => Experts::Ranks,
+            },
         }
     }
 

@@ -117,7 +117,7 @@ impl CellShape {
 pub struct PartitionSection {
     /// Partitioner over ranks.
     pub method: PartitionMethod,
-    /// Number of experts over all ranks, at least one a rank; one a rank if left out.
+    /// Number of experts over all ranks, at least one a rank; if left out one a rank, or, where `constraint` or the Schwarz method use them, one for 4000 cells, but 8 at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub experts: Option<u32>,
@@ -375,7 +375,7 @@ impl Default for OutputSection {
     }
 }
 
-/// Checkpoints of a run in time, from which `--restart` goes on. One is also made on SIGUSR1 and SIGTERM, after which
+/// Checkpoints of a run in time, from which `--restart` goes on. One is also made on SIGUSR1, SIGTERM and SIGINT, after which
 /// the run ends with exit code 75, and when a run ends early because a step fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -6,7 +6,7 @@ use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
 use crate::report::{Report, Table};
 use crate::solver::Simulation;
-use crate::storage::{DatasetFile, Provenance, Status};
+use crate::storage::{DatasetFile, Lock, Provenance, Status};
 use crate::{Error, Result};
 use std::path::Path;
 use std::time::Instant;
@@ -23,6 +23,11 @@ const WARNED: usize = 20;
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    let whole = deck.output.directory.join(&deck.campaign.file);
+    let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
+    output::expect_writable(comm, deck, &path)?;
+    // Until the end: two jobs would write the same samples.
+    let _lock = Lock::take(comm, &path)?;
     if deck.campaign.design == Design::Adaptive {
         return super::adaptive::run(comm, deck, options, &report);
     }
@@ -32,8 +37,6 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     if let Some(part) = options.part {
         report.line(format!("part {part} of the campaign: {} of {} samples", samples.len(), all.len()));
     }
-    let whole = deck.output.directory.join(&deck.campaign.file);
-    let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
     let pending = pending(comm, &path, samples.len())?;
     let start_time = deck.time.as_ref().map_or(0.0, |time| time.start);
     let at = |sample: usize| selection.context(start_time, sample);

@@ -30,6 +30,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &CheckOptions) -> Result<()> {
 
 fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     report.banner(&deck.title);
+    super::output::expect_writable(comm, deck, &deck.output.directory.join(&deck.output.file))?;
     let source = (deck.mesh_source(), deck.partition_options());
     let mesh = Rc::new(report.phase("mesh", || Mesh::build(comm, &source.0, &source.1))?);
     report.line(mesh.report().to_string());

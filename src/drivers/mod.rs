@@ -12,4 +12,5 @@ pub mod predict;
 pub mod prediction;
 pub mod run;
 pub mod schema;
+mod solver_words;
 pub mod train;

@@ -1,11 +1,21 @@
 //! What every file of a simulation has: where it comes from, the mesh, the spaces, fields.
 use crate::Result;
+pub use crate::campaign::{describe, wanted};
 use crate::deck::Deck;
-use crate::parallel::Redistribution;
-use crate::physics::{Context, Equation};
+use crate::parallel::{Comm, Redistribution};
+use crate::physics::Context;
 use crate::solver::{FieldInfo, Simulation};
-use crate::storage::{Field, File, Provenance, Samples, Schema};
-use crate::{Error, deck};
+use crate::storage::{File, Provenance, Samples, Schema, obstacle};
+use std::path::Path;
+
+/// Finds out whether a file of a deck's can be written, before anything takes time. Collective.
+///
+/// # Errors
+/// [`Error::Input`] that says why not.
+pub fn expect_writable(comm: &Comm, deck: &Deck, path: &Path) -> Result<()> {
+    let obstacle = if comm.rank() == 0 { obstacle(path) } else { None };
+    comm.agree(obstacle.map_or(Ok(()), |why| Err(deck.fault("output.directory", why))))
+}
 
 /// Where a file of this simulation comes from.
 pub fn provenance(simulation: &Simulation, petsc_options: &[String]) -> Provenance {
@@ -59,36 +69,6 @@ pub fn write_mesh(file: &File, simulation: &Simulation) -> Result<()> {
     let cells = mesh.cell_redistribution();
     file.write_partition(&cells, &mesh.cell_experts[..mesh.owned_cells])?;
     simulation.stages.iter().try_for_each(|stage| stage.space().write(file))
-}
-
-/// The fields that a deck's `output.fields` names; all of them when it is left out.
-///
-/// # Errors
-/// [`Error::Input`] when a name is none of the deck's fields.
-pub fn wanted(simulation: &Simulation) -> Result<Vec<FieldInfo>> {
-    let available = simulation.fields();
-    let Some(names) = &simulation.deck.output.fields else { return Ok(available) };
-    names
-        .iter()
-        .map(|name| {
-            available.iter().find(|f| f.name == *name).cloned().ok_or_else(|| -> Error {
-                let known: Vec<&str> = available.iter().map(|f| f.name.as_str()).collect();
-                let hint = deck::did_you_mean(name, &known, "fields");
-                simulation.deck.fault("output.fields", format!("no field \"{name}\"{hint}"))
-            })
-        })
-        .collect()
-}
-
-/// A field as files describe it.
-pub fn describe(simulation: &Simulation, field: &FieldInfo, plan: &Redistribution) -> Field {
-    let problem = &simulation.stages[field.stage].problem;
-    let complex = problem.model.equation() == Some(Equation::Helmholtz) && field.derived.is_none();
-    let names = if complex { vec!["real", "imaginary"] } else { field.component_names() };
-    Field::nodes(&field.name, &field.unit, field.components, problem.space.element.degree, plan)
-        .meaning(field.meaning())
-        .physics(&problem.name)
-        .component_names(&names)
 }
 
 /// Computes fields from the present solutions and writes them as one step. Collective.

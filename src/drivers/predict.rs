@@ -72,7 +72,12 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     if let Some(folder) = &options.output {
         deck.output.directory = folder.clone();
     }
+    deck.constraint.level = options.constraint.unwrap_or(deck.constraint.level);
+    deck.constraint.weight = options.weight.unwrap_or(deck.constraint.weight);
+    let (level, weight) = (deck.constraint.level, deck.constraint.weight);
     report.banner(&deck.title);
+    let target = deck.output.directory.join(FILE);
+    output::expect_writable(comm, &deck, &target)?;
     let points = points(comm, &deck, &options.points)?;
     warn_outside(&report, &deck, &points);
     let mut simulation = report.phase("set-up", || -> Result<Simulation> {
@@ -83,7 +88,6 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     let model = report.phase("model", || Model::read(&file, &simulation))?;
     file.close()?;
     let fields = output::wanted(&simulation)?;
-    let target = deck.output.directory.join(FILE);
     let mut written = vec![target.clone()];
     let file = ResultFile::create(comm, &target)?;
     file.describe(Schema::Run, &output::provenance(&simulation, &options.run.petsc))?;
@@ -93,8 +97,9 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     file.set("/time", "meaning", "number of the prediction")?;
     file.set("/time", "unit", "1")?;
     output::write_mesh(&file, &simulation)?;
-    let level = options.constraint.unwrap_or(deck.constraint.level);
-    let weight = options.weight.unwrap_or(deck.constraint.weight);
+    if level != ConstraintLevel::Conservation && weight != Norm::Energy {
+        report.warn("constraint.weight has no effect: only the level \"conservation\" has a norm to choose");
+    }
     let constraints = report.phase("constraints", || constraints(&simulation, level, weight))?;
     let plans: Vec<_> = simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
     for field in &fields {

@@ -1,9 +1,10 @@
 //! `tessera run`: one simulation, from the deck to its HDF5 file.
+use super::solver_words::in_words;
 use super::{balance, output};
 use crate::Result;
 use crate::campaign::Part;
 use crate::checkpoint::{Folder, Restart, Signals};
-use crate::deck::Deck;
+use crate::deck::{ConstraintLevel, Deck};
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
 use crate::solver::{Simulation, Stage, StageSolver};
@@ -33,6 +34,11 @@ pub struct RunOptions {
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    let path = deck.output.directory.join(&deck.output.file);
+    output::expect_writable(comm, deck, &path)?;
+    if deck.constraint.level != ConstraintLevel::None {
+        report.warn("[constraint] repairs the predictions of reduced models; it has no effect on a run");
+    }
     if let Some(time) = &deck.time {
         let signals = options.signals.clone();
         let restart = options.restart.as_ref();
@@ -56,7 +62,6 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     balance::print(&simulation, &balances, &report);
     print_quantities(&simulation, &quantities, &report);
 
-    let path = deck.output.directory.join(&deck.output.file);
     let mut written = vec![path.clone()];
     report.phase("output", || -> Result<()> {
         let file = ResultFile::create(comm, &path)?;
@@ -91,12 +96,13 @@ pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
     for stage in &simulation.stages {
         let (problem, space) = (&stage.problem, stage.space());
         report.line(format!(
-            "{:<11} {} unknowns, degree {}; solver: {}",
+            "{:<11} {} unknowns, degree {}; {}",
             problem.name,
             space.global_dofs(),
             space.element.degree,
-            if stage.solver.options().is_empty() { "PETSc's defaults" } else { stage.solver.options() }
+            in_words(stage.solver.options())
         ));
+        report.detail(format!("    solver: {}", stage.solver.options()));
     }
     Ok(simulation)
 }
@@ -164,7 +170,8 @@ pub fn print_quantities(simulation: &Simulation, values: &[f64], report: &Report
     }
     let mut table = Table::new(&["quantity", "value", "unit"]);
     for (quantity, value) in simulation.deck.quantity.iter().zip(values) {
-        table.row(&[quantity.name.clone(), format!("{value:.8e}"), simulation.quantity_unit(quantity)]);
+        let text = if value.is_nan() { "-".into() } else { format!("{value:.8e}") };
+        table.row(&[quantity.name.clone(), text, simulation.quantity_unit(quantity)]);
     }
     report.table(&table);
 }

@@ -31,6 +31,7 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     if !deck.random.is_empty() {
         return Err(deck.fault("random", "a reduced model has no random fields: only parameters may vary"));
     }
+    output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
     let simulation = super::run::set_up(comm, deck, &report)?;
     let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,

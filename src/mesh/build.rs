@@ -44,8 +44,20 @@ pub enum PartitionMethod {
 pub struct PartitionOptions {
     /// Partitioner for ranks, and for the experts inside each.
     pub method: PartitionMethod,
-    /// Experts over all ranks; 0 means one a rank. Each rank has at least one.
-    pub experts: u32,
+    /// Experts over all ranks. Each rank has at least one.
+    pub experts: Experts,
+}
+
+/// How many experts there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Experts {
+    /// One a rank: where nothing asks for experts, as dividing ranks takes longer than all else of a mesh.
+    #[default]
+    Ranks,
+    /// As many as suit the number of cells, on any number of ranks.
+    Size,
+    /// So many.
+    Number(u32),
 }
 
 impl Mesh {

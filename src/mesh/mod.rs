@@ -20,7 +20,7 @@ mod report;
 mod vertices;
 
 pub use boxes::{BoxSource, LEAST_PERIODIC, SIDES};
-pub use build::{MeshSource, PartitionMethod, PartitionOptions};
+pub use build::{Experts, MeshSource, PartitionMethod, PartitionOptions};
 pub use cell::CellType;
 pub use overlap::CellLists;
 pub use report::MeshReport;

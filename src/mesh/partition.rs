@@ -1,5 +1,5 @@
 //! Which rank owns which cell, and which expert: graph partitions with PT-Scotch through PETSc.
-use super::build::{PartitionMethod, PartitionOptions};
+use super::build::{Experts, PartitionMethod, PartitionOptions};
 use super::distribute::LocalCells;
 use super::experts::{Graph, quotas, slabs};
 use super::facets::NONE;
@@ -128,11 +128,26 @@ pub(super) fn join_pieces(
     true
 }
 
+/// Cells of an expert, and fewest experts, where they are wanted and the deck does not say how many. The number must not depend on
+/// that of the ranks: iterations and balances would.
+const EXPERT_CELLS: u64 = 4000;
+const FEWEST_EXPERTS: u64 = 8;
+
+/// So many experts has a mesh of so many cells; more where there are more ranks.
+fn usual_experts(cells: u64) -> u64 {
+    (cells / EXPERT_CELLS).max(FEWEST_EXPERTS)
+}
+
 /// The expert of every owned cell, numbered over all ranks, and how many there are. Collective.
 pub(super) fn experts(comm: &Comm, graph: &Graph, options: &PartitionOptions) -> Result<(Vec<u32>, u32)> {
     let cells = graph.neighbours.len() / graph.facets;
     let counts = comm.all_gather(cells as u64);
-    let quotas = quotas(u64::from(options.experts), &counts);
+    let wanted = match options.experts {
+        Experts::Ranks => 0,
+        Experts::Size => usual_experts(counts.iter().sum()),
+        Experts::Number(number) => number.into(),
+    };
+    let quotas = quotas(wanted, &counts);
     let mine = quotas[comm.rank()] as u32;
     let first = quotas[..comm.rank()].iter().sum::<u64>() as u32;
     let mut parts = comm.agree(match options.method {

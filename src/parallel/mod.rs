@@ -14,6 +14,10 @@ use mpi::topology::{Color, SimpleCommunicator};
 use mpi::traits::*;
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// For so long a rank with an error waits for the others before it ends them.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts MPI so that all of its libraries may use it; `None` when it runs already.
 ///
@@ -160,6 +164,28 @@ impl Comm {
             self.0.all_to_all_varcount_into(&send, &mut receive);
         }
         (result, received)
+    }
+
+    /// Waits for all ranks. One with an error that waits in vain, as the others wait for it in the middle of something, says
+    /// so and ends all of them, after `last`.
+    pub fn meet(&self, error: Option<&Error>, last: impl FnOnce()) {
+        let mut request = self.0.immediate_barrier();
+        let Some(error) = error else {
+            request.wait();
+            return;
+        };
+        // Should there be several, the first speaks for all.
+        let patience = PATIENCE + Duration::from_millis(100) * self.rank().min(100) as u32;
+        let start = Instant::now();
+        while let Err(pending) = request.test() {
+            if start.elapsed() > patience {
+                last();
+                eprintln!("error: rank {} failed alone: {error}", self.rank());
+                self.0.abort(error.exit_code());
+            }
+            request = pending;
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Makes a failure on any rank a failure on all, with the message of the lowest failing rank.

@@ -76,7 +76,7 @@ impl File {
     /// Collective; every rank gives the same value.
     pub fn set(&self, path: &str, name: &str, value: impl Into<Value>) -> Result<()> {
         let outcome = with_object(self.root(), path, |object| write(object, name, &value.into()));
-        self.comm().agree(outcome.map_err(|e| self.failure(path, &format!("cannot set {name}"), e)))
+        self.settle(outcome.map_err(|e| self.failure(path, &format!("cannot set {name}"), e)))
     }
 
     /// Reads an attribute of the object at `path`; none when object or attribute are not there. Collective.

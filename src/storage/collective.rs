@@ -255,14 +255,14 @@ fn fits(dataset: &Dataset, slab: &Slab, values: usize) -> std::result::Result<Ve
 
 /// Writes `values` (row-major) to `slab`, all ranks together, each its own slab (which may be empty).
 ///
-/// `label` names file and dataset in messages.
+/// `label` names file and dataset in messages; `settle` makes one rank's failure everyone's.
 pub(super) fn write<T: Element>(
     comm: &Comm,
     transfer: &Transfer,
-    dataset: &Dataset,
-    slab: &Slab,
+    (dataset, slab): (&Dataset, &Slab),
     values: &[T],
     label: &str,
+    settle: impl Fn(Result<()>) -> Result<()>,
 ) -> Result<()> {
     let bytes = size_of::<T>();
     let fitting = fits(dataset, slab, values.len()).map_err(|e| Error::Storage(format!("{label}: {e}")));
@@ -280,7 +280,7 @@ pub(super) fn write<T: Element>(
         cause(list)
     };
     for round in 0..comm.max(slab.rounds(bytes)) {
-        verdict(comm, run(round), 0, label, "write")?;
+        settle(verdict(run(round), 0, label, "write"))?;
     }
     Ok(())
 }
@@ -313,7 +313,7 @@ pub(super) fn read<T: Element>(
         cause(list)
     };
     for round in 0..comm.max(slab.rounds(bytes)) {
-        verdict(comm, run(round), CAUSE_CONVERSION, label, "read")?;
+        comm.agree(verdict(run(round), CAUSE_CONVERSION, label, "read"))?;
     }
     Ok(values)
 }
@@ -338,16 +338,16 @@ pub(super) fn read_alone<T: Element>(dataset: &Dataset, slab: &Slab) -> std::res
     Ok(values)
 }
 
-/// Makes one rank's failure everyone's, and a transfer that was silently not collective a failure.
-fn verdict(comm: &Comm, outcome: hdf5::Result<u32>, allowed: u32, label: &str, verb: &str) -> Result<()> {
-    comm.agree(match outcome {
+/// Makes a transfer that was silently not collective a failure.
+fn verdict(outcome: hdf5::Result<u32>, allowed: u32, label: &str, verb: &str) -> Result<()> {
+    match outcome {
         Err(error) => Err(Error::Storage(format!("{label}: cannot {verb}: {}", message(error)))),
         Ok(cause) if cause & !allowed != 0 => Err(Error::Storage(format!(
             "{label}: HDF5 did not {verb} collectively (H5Pget_mpio_no_collective_cause = {cause:#x}); \
              is HDF5_MPI_OPT_TYPES set to 0?"
         ))),
         Ok(_) => Ok(()),
-    })
+    }
 }
 
 /// HDF5's own words: the innermost cause, and the outermost call when it says something else.

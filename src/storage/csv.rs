@@ -1,6 +1,6 @@
 //! Tables of comma-separated values: points, cells, and one row for each run of quantities of interest.
 use super::content::{Array, Content};
-use super::{Reader, Slab};
+use super::{Reader, Slab, temporary};
 use crate::error::{Error, Result};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -185,17 +185,18 @@ fn quantities(reader: &Reader, path: &Path) -> Result<()> {
     out.finish()
 }
 
-/// A table that is being written.
+/// A table that is being written, under a temporary name.
 struct Output {
     path: PathBuf,
     writer: BufWriter<std::fs::File>,
+    complete: bool,
 }
 
 impl Output {
     fn create(path: &Path) -> Result<Self> {
-        let file = std::fs::File::create(path)
+        let file = std::fs::File::create(temporary(path))
             .map_err(|e| Error::Storage(format!("{}: cannot create: {e}", path.display())))?;
-        Ok(Self { path: path.to_path_buf(), writer: BufWriter::new(file) })
+        Ok(Self { path: path.to_path_buf(), writer: BufWriter::new(file), complete: false })
     }
 
     fn failed(&self) -> impl Fn(std::io::Error) -> Error + use<> {
@@ -218,6 +219,19 @@ impl Output {
 
     fn finish(mut self) -> Result<()> {
         let failed = self.failed();
-        self.writer.flush().map_err(failed)
+        self.writer
+            .flush()
+            .and_then(|()| std::fs::rename(temporary(&self.path), &self.path))
+            .map_err(failed)?;
+        self.complete = true;
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.complete {
+            let _ = std::fs::remove_file(temporary(&self.path));
+        }
     }
 }

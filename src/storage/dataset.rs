@@ -122,6 +122,8 @@ impl DatasetFile {
             first.copy_to(&file)?;
             first.close()?;
         }
+        // Not after days that the disk is full.
+        file.reserve_all()?;
         file.finish()?;
         Self::open(comm, path, true)
     }

@@ -1,5 +1,5 @@
 //! A file that all ranks open, create in and transfer with together.
-use super::collective::{self, Element, Slab, Transfer, message};
+use super::collective::{self, Element, Transfer, message};
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use hdf5::dataset::{AllocTime, FillTime};
@@ -8,8 +8,9 @@ use hdf5::{Dataset, Group, OpenMode};
 use mpi::raw::AsRaw;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
-use std::ops::Range;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Datasets of at least this many bytes start at a multiple of [`ALIGNMENT`]; smaller ones would lose too much room by it.
 const ALIGNMENT_THRESHOLD: u64 = 16 << 20;
@@ -21,6 +22,15 @@ const META_BLOCK: u64 = 1 << 16;
 /// Of gzip: higher levels take much longer for little.
 const COMPRESSION_LEVEL: u8 = 4;
 
+/// Whether some file of this process is broken.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has a file that could not be written. HDF5 keeps it open, and would try to complete it when MPI is
+/// finalised, which hangs or crashes: the process must end without that. Local.
+pub fn broken() -> bool {
+    BROKEN.load(Ordering::Relaxed)
+}
+
 /// An HDF5 file opened by every rank of a communicator (the MPI-IO driver).
 ///
 /// Every method is collective and must be called by all ranks with the same names and shapes; a
@@ -30,8 +40,14 @@ pub struct File {
     path: PathBuf,
     /// The file's name in messages; differs from `path` while the file has a temporary name.
     label: String,
-    file: hdf5::File,
-    transfer: Transfer,
+    /// Open until it is closed or dropped.
+    file: Option<hdf5::File>,
+    pub(super) transfer: Transfer,
+    writable: bool,
+    /// Whether something could not be written: HDF5 cannot even close it then.
+    pub(super) broken: Cell<bool>,
+    /// Whether what was written is worth nothing once the file is broken.
+    scrap: Cell<bool>,
 }
 
 impl File {
@@ -78,7 +94,16 @@ impl File {
         };
         let opened = open().map_err(|e| refused(message(e)));
         let (file, transfer) = comm.agree(opened)?;
-        Ok(Self { comm: comm.clone(), path: path.to_path_buf(), label, file, transfer })
+        Ok(Self {
+            comm: comm.clone(),
+            path: path.to_path_buf(),
+            label,
+            file: Some(file),
+            transfer,
+            writable: !matches!(mode, OpenMode::Read),
+            broken: Cell::new(false),
+            scrap: Cell::new(false),
+        })
     }
 
     /// The ranks that share the file. Local.
@@ -111,12 +136,37 @@ impl File {
     }
 
     pub(super) fn root(&self) -> &Group {
-        &self.file
+        self.file.as_ref().expect("a file that is neither closed nor dropped is open")
+    }
+
+    /// Whether to remove the file when something cannot be written. Local.
+    pub(super) fn set_scrap(&self, scrap: bool) {
+        self.scrap.set(scrap);
+    }
+
+    /// As [`Comm::agree`] of a change to the file, after whose failure the file is broken. A rank that fails while others
+    /// wait for it inside HDF5 ends all.
+    pub(super) fn settle<T>(&self, outcome: Result<T>) -> Result<T> {
+        if !self.writable {
+            return self.comm.agree(outcome);
+        }
+        let remove = || {
+            if self.scrap.get() {
+                let _ = std::fs::remove_file(&self.path);
+            }
+        };
+        self.comm.meet(outcome.as_ref().err(), remove);
+        let agreed = self.comm.agree(outcome);
+        if agreed.is_err() {
+            self.broken.set(true);
+            BROKEN.store(true, Ordering::Relaxed);
+        }
+        agreed
     }
 
     /// Whether an object of that path is there.
     pub fn exists(&self, path: &str) -> bool {
-        exists(&self.file, path)
+        exists(self.root(), path)
     }
 
     /// Names in a group, in alphabetical order; empty when there is no such group.
@@ -124,7 +174,7 @@ impl File {
         if !self.exists(group) {
             return Vec::new();
         }
-        let mut names = self.file.group(group).and_then(|g| g.member_names()).unwrap_or_default();
+        let mut names = self.root().group(group).and_then(|g| g.member_names()).unwrap_or_default();
         names.sort();
         names
     }
@@ -137,12 +187,12 @@ impl File {
             made.push_str(part);
             if !self.exists(&made) {
                 let built = self
-                    .file
+                    .root()
                     .create_group_builder()
                     .obj_track_times(false)
                     .create(made.as_str())
                     .map_err(|e| self.failure(&made, "cannot create the group", e));
-                self.comm.agree(built)?;
+                self.settle(built)?;
             }
         }
         Ok(())
@@ -159,7 +209,7 @@ impl File {
         }
         let extents: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
         let built = self
-            .file
+            .root()
             .new_dataset::<T>()
             .no_chunk()
             .alloc_time(Some(AllocTime::Early))
@@ -168,7 +218,18 @@ impl File {
             .shape(extents)
             .create(path)
             .map_err(|e| self.failure(path, "cannot create the dataset", e));
-        self.comm.agree(built).map(|_| ())
+        let bytes = shape.iter().product::<u64>() * size_of::<T>() as u64;
+        self.settle(built.and_then(|dataset| self.take_room(dataset.offset().unwrap_or(0), bytes)))
+    }
+
+    /// Takes room on the disk for some bytes of the file, on rank 0, where the file system can do that: HDF5 and MPI-IO do
+    /// not recover from a full disk while they write, and do not always notice. Local.
+    fn take_room(&self, offset: u64, bytes: u64) -> Result<()> {
+        if self.comm.rank() > 0 {
+            return Ok(());
+        }
+        let file = std::fs::OpenOptions::new().write(true).open(&self.path);
+        file.and_then(|file| reserve(&file, offset, bytes)).map_err(|e| no_room(&self.label, bytes, &e))
     }
 
     /// Makes a dataset in compressed chunks, whose room is taken as they are written (HDF5 since 1.10.2 compresses in
@@ -182,7 +243,7 @@ impl File {
         }
         let extents = |lengths: &[u64]| lengths.iter().map(|&n| n as usize).collect::<Vec<usize>>();
         let built = self
-            .file
+            .root()
             .new_dataset::<T>()
             .chunk(extents(chunk))
             .shuffle()
@@ -192,12 +253,12 @@ impl File {
             .shape(extents(shape))
             .create(path)
             .map_err(|e| self.failure(path, "cannot create the dataset", e));
-        self.comm.agree(built).map(|_| ())
+        self.settle(built).map(|_| ())
     }
 
-    fn dataset(&self, path: &str) -> Result<Dataset> {
+    pub(super) fn dataset(&self, path: &str) -> Result<Dataset> {
         let found = if self.exists(path) {
-            self.file.dataset(path).map_err(|e| self.failure(path, "cannot open the dataset", e))
+            self.root().dataset(path).map_err(|e| self.failure(path, "cannot open the dataset", e))
         } else {
             Err(Error::Storage(format!("{}: there is no dataset {path}", self.label)))
         };
@@ -215,94 +276,21 @@ impl File {
         Ok(self.dataset(path)?.offset())
     }
 
-    /// Writes this rank's slab of a dataset; ranks may give different slabs, also empty ones.
-    pub fn write<T: Element>(&self, path: &str, slab: &Slab, values: &[T]) -> Result<()> {
-        let dataset = self.dataset(path)?;
-        let label = format!("{}: {path}", self.label);
-        collective::write(&self.comm, &self.transfer, &dataset, slab, values, &label)
-    }
-
-    /// Reads this rank's slab of a dataset; ranks may give different slabs, also empty ones.
-    pub fn read<T: Element>(&self, path: &str, slab: &Slab) -> Result<Vec<T>> {
-        let dataset = self.dataset(path)?;
-        let label = format!("{}: {path}", self.label);
-        collective::read(&self.comm, &self.transfer, &dataset, slab, &label)
-    }
-
-    /// Writes whole rows (indices of the first axis) from row `first` on.
-    pub fn write_rows<T: Element>(&self, path: &str, first: u64, values: &[T]) -> Result<()> {
-        let shape = self.shape(path)?;
-        let width: u64 = shape.iter().skip(1).product();
-        self.write(path, &rows(&shape, &[], first, values.len() as u64 / width.max(1)), values)
-    }
-
-    /// Reads whole rows (indices of the first axis).
-    pub fn read_rows<T: Element>(&self, path: &str, range: Range<u64>) -> Result<Vec<T>> {
-        let shape = self.shape(path)?;
-        self.read(path, &rows(&shape, &[], range.start, range.end.saturating_sub(range.start)))
-    }
-
-    /// Writes rows (indices of the second axis) of one index `step` of the first axis.
-    pub fn write_step<T: Element>(&self, path: &str, step: u64, first: u64, values: &[T]) -> Result<()> {
-        self.write_below(path, &[step], first, values)
-    }
-
-    /// Reads rows (indices of the second axis) of one index `step` of the first axis.
-    pub fn read_step<T: Element>(&self, path: &str, step: u64, range: Range<u64>) -> Result<Vec<T>> {
-        self.read_below(path, &[step], range)
-    }
-
-    /// Writes rows (indices of the axis after those of `lead`) below fixed indices of the leading axes.
-    pub(super) fn write_below<T: Element>(
-        &self,
-        path: &str,
-        lead: &[u64],
-        first: u64,
-        values: &[T],
-    ) -> Result<()> {
-        let shape = self.shape(path)?;
-        let width: u64 = shape.iter().skip(lead.len() + 1).product();
-        self.write(path, &rows(&shape, lead, first, values.len() as u64 / width.max(1)), values)
-    }
-
-    /// The inverse of [`File::write_below`].
-    pub(super) fn read_below<T: Element>(
-        &self,
-        path: &str,
-        lead: &[u64],
-        range: Range<u64>,
-    ) -> Result<Vec<T>> {
-        let shape = self.shape(path)?;
-        self.read(path, &rows(&shape, lead, range.start, range.end.saturating_sub(range.start)))
-    }
-
-    /// Makes a small dataset whose values every rank holds, and writes it (from rank 0).
-    pub fn write_array<T: Element>(&self, path: &str, shape: &[u64], values: &[T]) -> Result<()> {
-        self.create_dataset::<T>(path, shape)?;
-        self.update_array(path, values)
-    }
-
-    /// Writes all of an existing small dataset whose values every rank holds (from rank 0).
-    pub fn update_array<T: Element>(&self, path: &str, values: &[T]) -> Result<()> {
-        let shape = self.shape(path)?;
-        let start = vec![0; shape.len()];
-        if self.comm.rank() == 0 {
-            self.write(path, &Slab { start, count: shape }, values)
-        } else {
-            self.write::<T>(path, &Slab { start, count: vec![0; shape.len()] }, &[])
-        }
-    }
-
-    /// Reads all of a small dataset on every rank: its shape and its values.
-    pub fn read_array<T: Element>(&self, path: &str) -> Result<(Vec<u64>, Vec<T>)> {
-        let shape = self.shape(path)?;
-        let values = self.read(path, &Slab { start: vec![0; shape.len()], count: shape.clone() })?;
-        Ok((shape, values))
-    }
-
     /// Sends everything to the disk: a kill after it leaves a readable file.
     pub fn flush(&self) -> Result<()> {
-        self.comm.agree(self.file.flush().map_err(|e| self.failure("/", "cannot flush", e)))
+        self.settle(match &self.file {
+            Some(file) => file.flush().map_err(|e| self.failure("/", "cannot flush", e)),
+            None => Ok(()),
+        })
+    }
+
+    /// Makes sure that there is room on the disk for all that has been created. Collective.
+    ///
+    /// # Errors
+    /// See [`File::reserve`].
+    pub fn reserve_all(&self) -> Result<()> {
+        self.flush()?;
+        self.reserve(std::fs::metadata(&self.path).map_or(0, |data| data.len()))
     }
 
     /// Makes sure that there is room on the disk for so many bytes of the file, where the file system can do that.
@@ -310,26 +298,35 @@ impl File {
     /// # Errors
     /// [`Error::Storage`] when there is not.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
-        let file = match self.comm.rank() {
-            0 => std::fs::OpenOptions::new().write(true).open(&self.path),
-            _ => return self.comm.agree(Ok(())),
-        };
-        let reserved = file.and_then(|file| reserve(&file, bytes));
-        self.comm.agree(reserved.map_err(|e| no_room(&self.label, bytes, &e)))
+        self.comm.agree(self.take_room(0, bytes))
     }
 
     /// Closes the file and reports what HDF5 says.
-    pub fn close(self) -> Result<()> {
-        let Self { comm, label, file, transfer, .. } = self;
-        drop(transfer);
-        let closed = file.close();
-        comm.agree(closed.map_err(|e| Error::Storage(format!("{label}: cannot close: {}", message(e)))))
+    pub fn close(mut self) -> Result<()> {
+        if self.writable {
+            // A full disk shows here, where HDF5 returns: while it closes, the ranks would wait for one another.
+            self.flush()?;
+        }
+        let closed = self.file.take().map_or(Ok(()), hdf5::File::close);
+        let label = &self.label;
+        self.settle(closed.map_err(|e| Error::Storage(format!("{label}: cannot close: {}", message(e)))))
     }
 }
 
-/// Takes room on the disk for the first bytes of a file, whose length stays; nothing where the file system cannot.
-pub(super) fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
-    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes.max(1)) {
+impl Drop for File {
+    fn drop(&mut self) {
+        if self.file.is_some() && self.writable && !self.broken.get() && !std::thread::panicking() {
+            let _ = self.flush();
+        }
+        if self.broken.get() {
+            std::mem::forget(self.file.take());
+        }
+    }
+}
+
+/// Takes room on the disk for some bytes of a file, whose length stays; nothing where the file system cannot.
+pub(super) fn reserve(file: &std::fs::File, offset: u64, bytes: u64) -> std::io::Result<()> {
+    match fallocate(file, FallocateFlags::KEEP_SIZE, offset, bytes.max(1)) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         other => Ok(other?),
     }
@@ -338,19 +335,6 @@ pub(super) fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
 pub(super) fn no_room(label: &str, bytes: u64, error: &std::io::Error) -> Error {
     let size = crate::report::bytes(bytes as f64);
     Error::Storage(format!("{label}: there is no room for {size}: {error}"))
-}
-
-/// The slab of `count` rows from `first`, below the fixed leading indices `lead`.
-fn rows(shape: &[u64], lead: &[u64], first: u64, count: u64) -> Slab {
-    let mut start = vec![0; shape.len()];
-    let mut counts = shape.to_vec();
-    for (axis, &index) in lead.iter().enumerate().take(shape.len()) {
-        (start[axis], counts[axis]) = (index, 1);
-    }
-    if let Some(axis) = Some(lead.len()).filter(|&a| a < shape.len()) {
-        (start[axis], counts[axis]) = (first, count);
-    }
-    Slab { start, count: counts }
 }
 
 /// Whether every part of an object's path is there (HDF5 itself fails on a missing parent).

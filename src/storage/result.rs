@@ -46,8 +46,13 @@ impl ResultFile {
             _ => Ok(()),
         };
         comm.agree(made)?;
-        let mut file = File::create(comm, name)?;
+        let created = File::create(comm, name);
+        if created.is_err() && comm.rank() == 0 {
+            let _ = std::fs::remove_file(name);
+        }
+        let mut file = created?;
         file.set_label(path.display().to_string());
+        file.set_scrap(true);
         Ok(Self { file: Some(file), path: path.to_path_buf(), keep: false })
     }
 
@@ -68,6 +73,7 @@ impl ResultFile {
     /// From now on the unfinished file stays when this is dropped: a checkpoint counts on it. Local.
     pub fn keep(&mut self) {
         self.keep = true;
+        self.set_scrap(false);
     }
 
     /// Puts a file from [`ResultFile::create_beside`] in the place of the unfinished one. Collective.
@@ -147,7 +153,7 @@ pub fn temporary(path: &Path) -> PathBuf {
     with_suffix(path, ".partial")
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(suffix);
     path.with_file_name(name)

@@ -118,7 +118,7 @@ fn try_room(path: &Path, bytes: u64) -> Result<()> {
     let Ok(file) = OpenOptions::new().write(true).create(true).truncate(true).open(&name) else {
         return Ok(());
     };
-    reserve(&file, bytes).map_err(|e| {
+    reserve(&file, 0, bytes).map_err(|e| {
         let _ = std::fs::remove_file(&name);
         no_room(&label, bytes, &e)
     })

@@ -69,9 +69,10 @@ fn quadratic_name(target: &Path) -> PathBuf {
 /// Replaces a file at once, so that a reader never sees half of it.
 fn put(path: &Path, text: &str) -> Result<()> {
     let partial = path.with_extension("xdmf.partial");
-    std::fs::write(&partial, text)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|e| Error::Storage(format!("{}: cannot write: {e}", path.display())))
+    std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path)).map_err(|e| {
+        let _ = std::fs::remove_file(&partial);
+        Error::Storage(format!("{}: cannot write: {e}", path.display()))
+    })
 }
 
 /// The text of an XDMF file.

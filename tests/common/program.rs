@@ -92,6 +92,31 @@ impl Place {
     }
 }
 
+/// A small file system in memory, taken down at the end.
+pub struct Small(PathBuf);
+
+impl Small {
+    pub fn mount(path: PathBuf, kilobytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(&path).ok()?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -160,7 +185,10 @@ pub fn compare(one: &Path, other: &Path, tolerance: f64) -> Result<(), String> {
             let pairs = || x.iter().zip(&y).skip(column).step_by(width);
             let scale = pairs().map(|p| p.0.abs()).fold(1e-12, f64::max);
             for (row, (x, y)) in pairs().enumerate() {
-                let (same, close) = (x.to_bits() == y.to_bits(), (x - y).abs() <= tolerance * scale);
+                let (same, close) = (
+                    x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan(),
+                    (x - y).abs() <= tolerance * scale,
+                );
                 if !same && (tolerance == 0.0 || !close) {
                     return Err(format!("{path}, row {row}, column {column}: {x:e} and {y:e} ({scale:e})"));
                 }

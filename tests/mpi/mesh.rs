@@ -2,7 +2,7 @@
 
 use crate::common::Suite;
 use std::collections::{BTreeMap, BTreeSet};
-use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionMethod, PartitionOptions};
+use tessera::mesh::{BoxSource, CellType, Experts, Mesh, MeshSource, PartitionMethod, PartitionOptions};
 use tessera::parallel::{Comm, Redistribution};
 
 pub const SUITES: &[Suite] = &[Suite {
@@ -36,7 +36,7 @@ fn small(cell: CellType) -> MeshSource {
 }
 
 fn options(method: PartitionMethod, experts: u32) -> PartitionOptions {
-    PartitionOptions { method, experts }
+    PartitionOptions { method, experts: Experts::Number(experts) }
 }
 
 const METHODS: [PartitionMethod; 2] = [PartitionMethod::PtScotch, PartitionMethod::Simple];

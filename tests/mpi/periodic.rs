@@ -8,7 +8,7 @@ use std::path::Path;
 use std::rc::Rc;
 use tessera::drivers::run::run;
 use tessera::fem::Space;
-use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionMethod, PartitionOptions};
+use tessera::mesh::{BoxSource, CellType, Experts, Mesh, MeshSource, PartitionMethod, PartitionOptions};
 use tessera::parallel::Comm;
 use tessera::storage::Reader;
 
@@ -23,7 +23,7 @@ fn build(comm: &Comm, cell: CellType, periodic: [bool; 3], method: PartitionMeth
         upper: vec![2.0, 3.0, 5.0][..d].to_vec(),
         periodic,
     };
-    let options = PartitionOptions { method, experts: 6 };
+    let options = PartitionOptions { method, experts: Experts::Number(6) };
     Mesh::build(comm, &MeshSource::Box(source), &options).unwrap()
 }
 

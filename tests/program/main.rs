@@ -4,7 +4,9 @@ mod campaign_kills;
 mod cases;
 mod checkpoint;
 mod consistency;
+mod full_disk;
 #[path = "../common/known.rs"]
 mod known;
 #[path = "../common/program.rs"]
 mod program;
+mod results;

@@ -50,6 +50,7 @@ pub fn evolve(
         }
     };
     evolution.stop_at(&record.frames[1..]);
+    let evolves = evolving(simulation, &evolution)?;
     let newest = (newest, record.steps.len());
     let mut checkpoints = Checkpoints::new(simulation, newest, signals, &options.petsc, report);
     report.line(Step::heading());
@@ -84,7 +85,11 @@ pub fn evolve(
                 let context = &evolution.context;
                 step.quantities = match on_frame {
                     true => record.save(simulation, context, report)?,
-                    false => report.phase("quantities", || simulation.quantities(context))?,
+                    false => {
+                        let values = report.phase("quantities", || simulation.quantities(context))?;
+                        let known = values.into_iter().zip(&evolves);
+                        known.map(|(value, &evolves)| if evolves { value } else { f64::NAN }).collect()
+                    }
                 };
                 record.steps.push(step);
                 report.line(record.steps[record.steps.len() - 1].line(record.steps.len()));
@@ -120,4 +125,14 @@ pub fn evolve(
         (None, Some(why)) => Err(Record::failure(&path, &why, reached)),
         (None, None) => Ok(()),
     }
+}
+
+/// Whether each quantity of interest is of a problem that evolves. The others are solved at frames only: between them
+/// they have no value.
+fn evolving(simulation: &Simulation, evolution: &Evolution) -> Result<Vec<bool>> {
+    let of = |quantity| -> Result<bool> {
+        let stage = simulation.measured(quantity)?.0.stage;
+        Ok(evolution.problems.iter().any(|problem| problem.stage == stage))
+    };
+    simulation.deck.quantity.iter().map(of).collect()
 }

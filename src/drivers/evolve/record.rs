@@ -112,8 +112,7 @@ impl Record {
         report.phase("output", || -> Result<()> {
             layout(&file, simulation, (&fields, &plans, frames.len()), context, options, &run)?;
             // A disk without room for all frames is better known now than after days.
-            file.flush()?;
-            file.reserve(std::fs::metadata(file.path()).map_or(0, |data| data.len()))
+            file.reserve_all()
         })?;
         Ok(Self { deck, run, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
     }
@@ -256,6 +255,7 @@ fn write_steps(file: &ResultFile, deck: &Deck, steps: &[Step]) -> Result<()> {
     let values: Vec<f64> = steps.iter().flat_map(Step::row).collect();
     let meaning = "accepted time steps: end and length (s), iterations, estimated relative local error, \
                    integral of what is conserved, what came in (per s, mean of the step) through essential \
-                   boundaries and through natural ones and sources, error of that balance, quantities of interest";
+                   boundaries and through natural ones and sources, error of that balance, quantities of interest (not a number between frames for problems \
+                   that are solved at frames only)";
     file.write_log("steps", "", meaning, &columns, &values)
 }

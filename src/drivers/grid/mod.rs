@@ -9,7 +9,7 @@ use crate::fem::transfer::Transfer;
 use crate::mesh::{Mesh, MeshSource, PartitionOptions};
 use crate::parallel::{Comm, Redistribution};
 use crate::report::{Level, Report, bytes};
-use crate::storage::{Field, GridArray, GridFile, Location, ResultFile, Schema, Status};
+use crate::storage::{Field, GridArray, GridFile, Location, ResultFile, Schema, Status, obstacle};
 use crate::{Error, Result};
 use formula::Formula;
 use source::Source;
@@ -76,6 +76,8 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
     if target == path {
         return Err(Error::input(target.display().to_string(), "is the file itself; name another output"));
     }
+    let obstacle = if comm.rank() == 0 { obstacle(&target) } else { None };
+    comm.agree(obstacle.map_or(Ok(()), |why| Err(Error::input("--output", why))))?;
     let source = Source::open(comm, path)?;
     let (outputs, random) = (source.outputs(&options.fields)?, source.random());
     let mesh = MeshSource::File { path: path.to_path_buf(), scale: 1.0 };

@@ -1,4 +1,4 @@
-//! A run or a dataset, seen as samples and steps.
+//! A run, predictions or a dataset, seen as samples and steps.
 use crate::deck::{Deck, did_you_mean};
 use crate::parallel::Comm;
 use crate::storage::{Field, File, Location, Provenance, Samples, Status};
@@ -45,7 +45,8 @@ impl Source {
         let parameters = file.parameters()?;
         let status = match dataset {
             true => Status::of_codes(&file.read_array::<u8>("/status")?.1),
-            false => vec![Status::Done],
+            // A row of parameters for each prediction of a reduced model.
+            false => vec![Status::Done; if steps.is_some() { 1 } else { parameters.count.max(1) }],
         };
         Ok(Self { file, deck, parameters, status, steps, dataset })
     }

@@ -1,8 +1,7 @@
 //! Disks that are full, folders that cannot be made or that vanish: a clear message, the run goes on, and earlier
 //! checkpoints are not harmed.
 use super::decks::LONG;
-use crate::program::{Outcome, Place, compare, wait_until};
-use std::process::Command;
+use crate::program::{Outcome, Place, Small, compare, wait_until};
 
 #[test]
 fn a_folder_that_cannot_be_made() {
@@ -34,27 +33,6 @@ fn a_folder_that_vanishes() {
     assert_eq!(place.checkpoints().len(), 2);
 }
 
-/// A small file system in memory, taken down at the end.
-struct Small(std::path::PathBuf);
-
-impl Small {
-    fn mount(path: std::path::PathBuf, kilobytes: u32) -> Option<Self> {
-        std::fs::create_dir_all(&path).ok()?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
-            .arg(&path)
-            .stderr(std::process::Stdio::null())
-            .status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(path))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk() {
     let place = Place::new(LONG);
@@ -67,7 +45,7 @@ fn a_full_disk() {
     // Not even for the result.
     let outcome = place.run(2, &["--set", "output.directory=disk", "--set", "output.frames=100"]).expect(1);
     assert!(outcome.err.contains("error: disk/run.h5: there is no room for "), "{}", outcome.err);
-    assert_eq!(std::fs::read_dir(&disk.0).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0);
     // Room for few checkpoints.
     let arguments = ["--set", "checkpoint.directory=disk", "--set", "checkpoint.keep=1000"];
     for ranks in [1, 3] {
@@ -77,7 +55,7 @@ fn a_full_disk() {
         let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 1e-10);
         assert!(same.is_ok(), "{}", same.unwrap_err());
         // What is there is whole, and nothing half-written is left.
-        let names: Vec<String> = std::fs::read_dir(&disk.0)
+        let names: Vec<String> = std::fs::read_dir(disk.path())
             .unwrap()
             .flatten()
             .map(|e| e.file_name().to_string_lossy().into_owned())

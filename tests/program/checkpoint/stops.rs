@@ -25,7 +25,7 @@ fn mpirun_of(watchdog: u32) -> Vec<u32> {
 fn signals_make_a_checkpoint_and_end_with_75() {
     let whole = Place::new(LONG);
     whole.run(2, &[]).expect(0);
-    for (name, all) in [("USR1", false), ("TERM", false), ("USR1", true)] {
+    for (name, all) in [("USR1", false), ("TERM", false), ("INT", false), ("USR1", true)] {
         let place = Place::new(LONG);
         let outcome = stopped(&place, 2, &[], |watchdog, ranks| match all {
             // mpirun passes it on.
@@ -41,6 +41,22 @@ fn signals_make_a_checkpoint_and_end_with_75() {
         assert!(same.is_ok(), "{}", same.unwrap_err());
         assert_eq!(place.checkpoints().len(), 2);
     }
+}
+
+#[test]
+fn a_second_interruption_ends_at_once() {
+    let place = Place::new(LONG);
+    // Steps that take longer than the two signals.
+    let mut child =
+        place.start(1, &["--set", "mesh.box.cells=[400, 400]", "--set", "checkpoint.every_steps=1000"]);
+    wait_until("the run starts", || place.file("out/run.h5.partial").exists());
+    for _ in 0..2 {
+        signal("INT", &place.processes());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    wait_until("the run ends", || child.try_wait().is_ok_and(|status| status.is_some()));
+    Outcome::new(child.wait_with_output().expect("it has ended")).expect(130);
+    assert!(place.checkpoints().is_empty());
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! Whether a campaign may go on with the dataset that it finds.
+use crate::checkpoint::differences;
+use crate::deck::{
+    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, OutputSection, PartitionSection,
+    RomSection, SolverOptions,
+};
+use crate::storage::{DatasetFile, File};
+use crate::{Error, Result};
+
+/// So many keys that differ are named.
+const NAMED: usize = 8;
+
+/// Whether a file's deck describes the same problems: what it says of output, campaign and reduced models
+/// does not matter. Collective.
+///
+/// # Errors
+/// [`Error::Input`] that names each key that differs.
+pub(super) fn same_problem(deck: &Deck, file: &File) -> Result<()> {
+    let stored = file.text("/", "deck")?;
+    let Ok(stored) = Deck::parse(&stored, file.label(), &[]) else {
+        // Written by another version; the names and values of its parameters agree at least.
+        return Ok(());
+    };
+    let mut list = Vec::new();
+    let differences = differences(&problem_text(&stored), &problem_text(deck));
+    for (key, there, here) in differences.iter().take(NAMED) {
+        let text = format!("{here}, but {} was made with {there}", file.label());
+        if let Error::Input(faults) = deck.fault(key, text) {
+            list.extend(faults);
+        }
+    }
+    if differences.len() > NAMED
+        && let Some(last) = list.last_mut()
+    {
+        last.message += &format!(" ({} other keys differ, too)", differences.len() - NAMED);
+    }
+    match list.last_mut() {
+        None => Ok(()),
+        Some(last) => {
+            last.message += "; remove it, or name another file";
+            Err(Error::Input(list))
+        }
+    }
+}
+
+/// Whether a dataset has the fields that a campaign stores. Collective.
+///
+/// # Errors
+/// [`Error::Input`] that names both.
+pub(super) fn same_fields(deck: &Deck, dataset: &DatasetFile, wanted: &[&str]) -> Result<()> {
+    let found = dataset.file().fields();
+    let mut wanted: Vec<&str> = wanted.to_vec();
+    wanted.sort_unstable();
+    if found == wanted {
+        return Ok(());
+    }
+    let (found, wanted, file) = (found.join(", "), wanted.join(", "), dataset.file().label());
+    let text =
+        format!("the dataset would hold {wanted}, but {file} holds {found}; remove it, or name another file");
+    Err(deck.fault("output.fields", text))
+}
+
+/// Adds to a refusal how designs may grow.
+pub(super) fn continued(deck: &Deck, dataset: &DatasetFile, error: Error) -> Error {
+    let section = &deck.campaign;
+    match error {
+        Error::Input(mut list)
+            if section.design == Design::LatinHypercube && section.samples > dataset.len() =>
+        {
+            let text = "; a Latin hypercube goes on by doubling its samples, \"halton\" and \"sobol\" with any number";
+            list.iter_mut().for_each(|diagnostic| diagnostic.message.push_str(text));
+            Error::Input(list)
+        }
+        other => other,
+    }
+}
+
+/// Mesh, physics and quantities of a deck.
+fn problem_text(deck: &Deck) -> String {
+    let mut deck = deck.clone();
+    deck.title.clear();
+    deck.partition = PartitionSection::default();
+    deck.solver = SolverOptions::default();
+    deck.output = OutputSection::default();
+    deck.checkpoint = CheckpointSection::default();
+    deck.constraint = ConstraintSection::default();
+    deck.campaign = CampaignSection::default();
+    deck.rom = RomSection::default();
+    deck.exact.clear();
+    deck.to_toml()
+}

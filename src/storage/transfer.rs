@@ -1,0 +1,111 @@
+//! Transfers of datasets of a file: slabs, rows, small arrays.
+use super::File;
+use super::collective::{self, Element, Slab};
+use crate::error::Result;
+use std::ops::Range;
+
+impl File {
+    /// Writes this rank's slab of a dataset; ranks may give different slabs, also empty ones.
+    pub fn write<T: Element>(&self, path: &str, slab: &Slab, values: &[T]) -> Result<()> {
+        let dataset = self.dataset(path)?;
+        let label = format!("{}: {path}", self.label());
+        let settle = |outcome| self.settle(outcome);
+        let written =
+            collective::write(self.comm(), &self.transfer, (&dataset, slab), values, &label, settle);
+        if self.broken.get() {
+            std::mem::forget(dataset);
+        }
+        written
+    }
+
+    /// Reads this rank's slab of a dataset; ranks may give different slabs, also empty ones.
+    pub fn read<T: Element>(&self, path: &str, slab: &Slab) -> Result<Vec<T>> {
+        let dataset = self.dataset(path)?;
+        let label = format!("{}: {path}", self.label());
+        collective::read(self.comm(), &self.transfer, &dataset, slab, &label)
+    }
+
+    /// Writes whole rows (indices of the first axis) from row `first` on.
+    pub fn write_rows<T: Element>(&self, path: &str, first: u64, values: &[T]) -> Result<()> {
+        let shape = self.shape(path)?;
+        let width: u64 = shape.iter().skip(1).product();
+        self.write(path, &rows(&shape, &[], first, values.len() as u64 / width.max(1)), values)
+    }
+
+    /// Reads whole rows (indices of the first axis).
+    pub fn read_rows<T: Element>(&self, path: &str, range: Range<u64>) -> Result<Vec<T>> {
+        let shape = self.shape(path)?;
+        self.read(path, &rows(&shape, &[], range.start, range.end.saturating_sub(range.start)))
+    }
+
+    /// Writes rows (indices of the second axis) of one index `step` of the first axis.
+    pub fn write_step<T: Element>(&self, path: &str, step: u64, first: u64, values: &[T]) -> Result<()> {
+        self.write_below(path, &[step], first, values)
+    }
+
+    /// Reads rows (indices of the second axis) of one index `step` of the first axis.
+    pub fn read_step<T: Element>(&self, path: &str, step: u64, range: Range<u64>) -> Result<Vec<T>> {
+        self.read_below(path, &[step], range)
+    }
+
+    /// Writes rows (indices of the axis after those of `lead`) below fixed indices of the leading axes.
+    pub(super) fn write_below<T: Element>(
+        &self,
+        path: &str,
+        lead: &[u64],
+        first: u64,
+        values: &[T],
+    ) -> Result<()> {
+        let shape = self.shape(path)?;
+        let width: u64 = shape.iter().skip(lead.len() + 1).product();
+        self.write(path, &rows(&shape, lead, first, values.len() as u64 / width.max(1)), values)
+    }
+
+    /// The inverse of [`File::write_below`].
+    pub(super) fn read_below<T: Element>(
+        &self,
+        path: &str,
+        lead: &[u64],
+        range: Range<u64>,
+    ) -> Result<Vec<T>> {
+        let shape = self.shape(path)?;
+        self.read(path, &rows(&shape, lead, range.start, range.end.saturating_sub(range.start)))
+    }
+
+    /// Makes a small dataset whose values every rank holds, and writes it (from rank 0).
+    pub fn write_array<T: Element>(&self, path: &str, shape: &[u64], values: &[T]) -> Result<()> {
+        self.create_dataset::<T>(path, shape)?;
+        self.update_array(path, values)
+    }
+
+    /// Writes all of an existing small dataset whose values every rank holds (from rank 0).
+    pub fn update_array<T: Element>(&self, path: &str, values: &[T]) -> Result<()> {
+        let shape = self.shape(path)?;
+        let start = vec![0; shape.len()];
+        if self.comm().rank() == 0 {
+            self.write(path, &Slab { start, count: shape }, values)
+        } else {
+            self.write::<T>(path, &Slab { start, count: vec![0; shape.len()] }, &[])
+        }
+    }
+
+    /// Reads all of a small dataset on every rank: its shape and its values.
+    pub fn read_array<T: Element>(&self, path: &str) -> Result<(Vec<u64>, Vec<T>)> {
+        let shape = self.shape(path)?;
+        let values = self.read(path, &Slab { start: vec![0; shape.len()], count: shape.clone() })?;
+        Ok((shape, values))
+    }
+}
+
+/// The slab of `count` rows from `first`, below the fixed leading indices `lead`.
+fn rows(shape: &[u64], lead: &[u64], first: u64, count: u64) -> Slab {
+    let mut start = vec![0; shape.len()];
+    let mut counts = shape.to_vec();
+    for (axis, &index) in lead.iter().enumerate().take(shape.len()) {
+        (start[axis], counts[axis]) = (index, 1);
+    }
+    if let Some(axis) = Some(lead.len()).filter(|&a| a < shape.len()) {
+        (start[axis], counts[axis]) = (first, count);
+    }
+    Slab { start, count: counts }
+}
