@@ -30,6 +30,10 @@ pub fn run(comm: &Comm, deck: &Deck, options: &CheckOptions) -> Result<()> {
 
 fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     report.banner(&deck.title);
+    if deck.asks_for_reduced_model() {
+        deck.validate_reduced()?;
+    }
+    deck.notes().for_each(|note| report.warn(note));
     let source = (deck.mesh_source(), deck.partition_options());
     let mesh = Rc::new(report.phase("mesh", || Mesh::build(comm, &source.0, &source.1))?);
     report.line(mesh.report().to_string());

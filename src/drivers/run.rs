@@ -80,6 +80,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
 
 /// Mesh, spaces and solvers, with a summary of their sizes. Collective.
 pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
+    deck.notes().for_each(|note| report.warn(note));
     let (source, partition) = (deck.mesh_source(), deck.partition_options());
     let mesh = report.phase("mesh", || crate::mesh::Mesh::build(comm, &source, &partition))?;
     report.line(mesh.report().to_string());
