@@ -12,6 +12,7 @@ mod linear_form;
 mod newton;
 mod options;
 mod p_multigrid;
+mod placement;
 mod random;
 mod recycle;
 mod refresh;
