@@ -62,7 +62,7 @@ fn refuse(comm: &Comm, deck: &Deck, sizes: Sizes, key: &str) -> Result<()> {
     let spaces: Vec<Space> = deck.physics.iter().map(|physics| sizes.space(physics)).collect();
     let need = sizes.mesh() + spaces.iter().map(|space| sizes.matrix(space)).sum::<f64>();
     let ranks = comm.size() as f64;
-    let cells = format!("{:.4e} {}s", sizes.cells, sizes.cell.name());
+    let cells = format!("{:.4e} {} cells", sizes.cells, sizes.cell.name());
     let message = match share_of_memory(comm) {
         Some(share) if need / ranks > share => format!(
             "a mesh of {cells} and its matrices take at least {}, {} a rank, but a rank's share of the free memory is {}: \
@@ -107,7 +107,7 @@ pub fn expected(simulation: &Simulation) -> Result<String> {
     }
     let ranks = comm.size() as f64;
     let whole = sizes.mesh() + matrices + vectors + solvers + PROCESS * ranks;
-    let free = share_of_memory(comm).map(|share| format!("; free are {} a rank", bytes(share)));
+    let free = share_of_memory(comm).map(|share| format!("; free for a rank: {}", bytes(share)));
     Ok(format!(
         "about {} a rank, {} in all: mesh {}, matrices {} ({entries:.3e} entries), vectors {}, solvers {}, programs {}{}",
         bytes(whole / ranks),

@@ -92,7 +92,7 @@ pub fn cases() -> Vec<Case> {
             HEAT,
             &[("[4, 4]", "[100000, 100000]")],
             &[
-                "deck.toml:2:36: mesh.box.cells: a mesh of 2.0000e10 triangles and its matrices take at least 3",
+                "deck.toml:2:36: mesh.box.cells: a mesh of 2.0000e10 triangle cells and its matrices take at least 3",
             ],
         ),
         case(
@@ -100,7 +100,7 @@ pub fn cases() -> Vec<Case> {
             HEAT,
             &[("[4, 4]", "[100000000, 100000000]")],
             &[
-                "deck.toml:2:36: mesh.box.cells: a mesh of 2.0000e16 triangles and its matrices take at least 3",
+                "deck.toml:2:36: mesh.box.cells: a mesh of 2.0000e16 triangle cells and its matrices take at least 3",
             ],
         ),
         case(
