@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 /// Most parts of the key of an override: each may make a table inside a table. (Of a deck's text the parser limits the
 /// depth.)
 const MOST_PARTS: usize = 32;
+/// Tables whose keys are the user's own names, with what each entry is: an override changes an entry, it makes none.
+const NAMED: [(&str, &str); 2] = [("parameters", "parameter"), ("random", "random field")];
 /// Faults listed before the rest is only counted.
 const LISTED: usize = 100;
 
@@ -317,6 +319,9 @@ fn set(root: &mut Node, number: usize, text: &str) -> Result<(), String> {
         return Err(format!("the key has more than {MOST_PARTS} parts"));
     }
     let value = parse_value(value.trim(), &place)?;
+    if let [table, name, ..] = path.as_slice() {
+        is_known(root, table, name)?;
+    }
     let (last, above) = path.split_last().ok_or("expected key.path=value")?;
     let mut node = root;
     for segment in above {
@@ -348,11 +353,24 @@ fn set(root: &mut Node, number: usize, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Refuses a name that a table of the user's own names does not hold: the schema would take it for a new one.
+fn is_known(root: &Node, table: &str, name: &str) -> Result<(), String> {
+    let Some((_, what)) = NAMED.iter().find(|(named, _)| *named == table) else { return Ok(()) };
+    let known: Vec<&str> = match root.get(table).map(|node| &node.value) {
+        Some(Value::Table(entries)) => entries.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if known.contains(&name) {
+        return Ok(());
+    }
+    Err(format!("the deck has no {what} \"{name}\"{}", did_you_mean(name, &known, &format!("{what}s"))))
+}
+
 fn entry<'a>(list: &'a mut [Node], segment: &str) -> Result<&'a mut Node, String> {
     let length = list.len();
     let names: Vec<String> = list
         .iter()
-        .filter_map(|node| match &node.get("name")?.value {
+        .filter_map(|node| match &node.get("name").or_else(|| node.get("model"))?.value {
             Value::String(name) => Some(name.clone()),
             _ => None,
         })

@@ -37,6 +37,7 @@ pub use value::{
     ScalarOrVector, Tensor,
 };
 
+use crate::error::Diagnostic;
 use crate::mesh::{BoxSource, CellType, Experts, MeshSource, PartitionOptions};
 use crate::parallel::Comm;
 use crate::{Error, Result};
@@ -101,6 +102,9 @@ pub struct Deck {
     /// The text it was read from, for messages.
     #[serde(skip)]
     document: Option<Rc<Document>>,
+    /// What is allowed, but hardly meant.
+    #[serde(skip)]
+    notes: Vec<Diagnostic>,
 }
 
 impl Deck {
@@ -161,7 +165,7 @@ impl Deck {
             }
         })?;
         deck.document = Some(Rc::new(document));
-        deck.validate()?;
+        deck.notes = deck.validate()?;
         Ok(deck)
     }
 
@@ -173,6 +177,11 @@ impl Deck {
     /// The deck's file name as the user gave it.
     pub fn name(&self) -> &str {
         self.document.as_ref().map_or("", |document| document.name())
+    }
+
+    /// Warnings: what is allowed, but hardly meant, with its place.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.notes.iter().map(Diagnostic::to_string)
     }
 
     /// Names that expressions may use: x, y, z, t and the parameters, see [`Expression::variables`].
@@ -374,6 +383,24 @@ boundary = [{ marker = "left", value = "h" }]
         assert_eq!(deck.resolve(Path::new("a.msh")), Path::new("folder/a.msh"));
         let error = set(&["parameters.h=9"]).unwrap_err().to_string();
         assert!(error.contains("the default 9 is outside its range"), "{error}");
+    }
+
+    #[test]
+    fn overrides_of_what_is_not_there_are_refused() {
+        let random = format!("random.rough = {{ kind = \"matern\", range = 0.2 }}\n{DECK}");
+        for (text, words) in [
+            ("parameters.hh=80", "the deck has no parameter \"hh\"; did you mean \"h\"? (parameters: h, k)"),
+            ("parameters.hh.default=80", "the deck has no parameter \"hh\""),
+            ("random.rouhg.range=2", "the deck has no random field \"rouhg\"; did you mean \"rough\"?"),
+            ("solver.tolerence=1", "solver.tolerence: unknown key; did you mean \"tolerance\"?"),
+            ("slover.tolerance=1", "slover: unknown key; did you mean \"solver\"?"),
+            ("physics.haet.degree=2", "no entry \"haet\" in a list of 1; did you mean \"heat\"?"),
+            ("physics.heat.sorce=2", "physics[0].sorce: unknown key; did you mean \"source\"?"),
+        ] {
+            let error = Deck::parse(&random, "deck.toml", &[text.to_string()]).unwrap_err().to_string();
+            let beginning = format!("--set {text}: ");
+            assert!(error.starts_with(&beginning) && error.contains(words), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct Diffusion {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 2))]
     pub degree: usize,
-    /// Conductivity, a scalar or a symmetric tensor.
+    /// Conductivity, positive: a scalar or a symmetric, positive definite tensor.
     #[serde(default = "unit_coefficient")]
     #[schemars(extend("x-unit" = "W/(m K), or as fits the field"))]
     pub conductivity: Coefficient,

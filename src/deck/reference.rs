@@ -27,6 +27,9 @@ pub fn reference() -> String {
             _ if list => {
                 page.heading(2, &format!("`[[{key}]]`"), longer(section, item));
                 page.section(item, 3, key);
+                if key == "quantity" {
+                    page.text += QUANTITIES;
+                }
             }
             _ => {
                 page.heading(2, &format!("`[{key}]`"), longer(section, item));
@@ -42,6 +45,25 @@ const INTRODUCTION: &str = "# Decks\n\n<!-- Made by `tessera schema --markdown`;
     A deck is a TOML file. Unknown keys are errors. Every key can be overridden on the command line: \
     `--set solver.tolerance=1e-10`, `--set physics.heat.degree=2`, `--set parameters.h=250`. Units are SI. \
     A default of \"–\" marks a key that may be left out, \"**required**\" one that may not.\n";
+
+/// Units by dimension, which no schema knows.
+const QUANTITIES: &str = "\n### Units of quantities\n\
+    A mesh in two dimensions is a slice 1 m thick, one in one dimension a rod of 1 m2, an axisymmetric one the whole body of \
+    revolution. Keys keep their units in all of them (a source is in W/m3, a traction in Pa); what is integrated is for each \
+    metre of thickness or square metre of cross-section. U is the unit of the field; of the fluxes and energies those of heat \
+    conduction (field in K) and elasticity are given, other fields' have no unit in tables. Of a vector or tensor without \
+    `component` the magnitude is taken.\n\n\
+    | kind | 1D | 2D | axisymmetric | 3D |\n| --- | --- | --- | --- | --- |\n\
+    | `average`, `minimum`, `maximum`, `point` | U | U | U | U |\n\
+    | `integral` over the domain or a region | U m | U m2 | U m3 | U m3 |\n\
+    | `integral` over a facet marker | U | U m | U m2 | U m2 |\n\
+    | `flux`, `reaction` of heat | W/m2 | W/m | W | W |\n\
+    | `flux`, `reaction` of elasticity: a force | N/m2 | N/m | N | N |\n\
+    | `energy` of heat | W K/m2 | W K/m | W K | W K |\n\
+    | `energy` of elasticity | J/m2 | J/m | J | J |\n\
+    | `l2_error` | U m^(1/2) | U m | U m^(3/2) | U m^(3/2) |\n\
+    | `h1_error` | U m^(-1/2) | U | U m^(1/2) | U m^(1/2) |\n\n\
+    With a `factor` the number has no unit.\n";
 
 struct Page {
     text: String,

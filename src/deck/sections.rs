@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MeshSection {
-    /// Mesh file, relative to the deck: Gmsh (.msh, formats 2.2 and 4.1) or Tessera (.h5).
+    /// Mesh file, relative to the deck: Gmsh (.msh, formats 2.2 and 4.1; a partitioned mesh in one file) or Tessera (.h5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// Factor from the file's length unit to metres.

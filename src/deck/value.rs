@@ -147,6 +147,14 @@ pub enum Essential {
 pub const FREE: &str = "free";
 
 impl Essential {
+    /// Number of components that it lists; `None` where one value stands for all.
+    pub fn components(&self) -> Option<usize> {
+        match self {
+            Self::Uniform(_) => None,
+            Self::Components(values) => Some(values.len()),
+        }
+    }
+
     /// The value of one component; `None` where it is free.
     pub fn component(&self, component: usize) -> Option<&Scalar> {
         match self {

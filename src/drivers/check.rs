@@ -1,4 +1,5 @@
 //! `tessera check`: validates a deck with its mesh, reports sizes; with `--convergence`, observed orders.
+use super::memory;
 use crate::deck::{Deck, MeshSection};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
@@ -31,8 +32,14 @@ pub fn run(comm: &Comm, deck: &Deck, options: &CheckOptions) -> Result<()> {
 fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     report.banner(&deck.title);
     super::output::expect_writable(comm, deck, &deck.output.directory.join(&deck.output.file))?;
+    if deck.asks_for_reduced_model() {
+        deck.validate_reduced()?;
+    }
+    deck.notes().for_each(|note| report.warn(note));
     let source = (deck.mesh_source(), deck.partition_options());
+    memory::refuse_large_box(comm, deck)?;
     let mesh = Rc::new(report.phase("mesh", || Mesh::build(comm, &source.0, &source.1))?);
+    memory::refuse_large_mesh(comm, deck, &mesh)?;
     report.line(mesh.report().to_string());
     let simulation = report.phase("set-up", || Simulation::on_mesh(deck, mesh.clone()))?;
 
@@ -62,6 +69,7 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
         (None, None) => format!("{name} = {}", p.default),
     });
     report.line(format!("parameters  {}", names(parameters.collect())));
+    report.line(format!("memory      {}", memory::expected(&simulation)?));
     report.finish(&[]);
     report.line("the deck is valid");
     Ok(())
@@ -94,7 +102,9 @@ fn convergence(comm: &Comm, deck: &Deck, levels: u32, report: &Report) -> Result
     let mut errors: Vec<Vec<Errors>> = stages.iter().map(|_| Vec::new()).collect();
     let progress = report.progress("refinement", levels as usize);
     for level in 0..levels {
-        let mut simulation = Simulation::new(comm, &refined(deck, 1 << level)?)?;
+        let deck = refined(deck, 1 << level)?;
+        memory::refuse_large_box(comm, &deck)?;
+        let mut simulation = Simulation::new(comm, &deck)?;
         let context = simulation.default_context();
         simulation.solve(&context)?;
         for (list, &stage) in errors.iter_mut().zip(&stages) {

@@ -7,6 +7,7 @@ pub mod evolve;
 pub mod export;
 pub mod grid;
 pub mod info;
+pub mod memory;
 pub mod output;
 pub mod predict;
 pub mod prediction;

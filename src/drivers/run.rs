@@ -1,6 +1,6 @@
 //! `tessera run`: one simulation, from the deck to its HDF5 file.
 use super::solver_words::in_words;
-use super::{balance, output};
+use super::{balance, memory, output};
 use crate::Result;
 use crate::campaign::Part;
 use crate::checkpoint::{Folder, Restart, Signals};
@@ -88,8 +88,11 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
 
 /// Mesh, spaces and solvers, with a summary of their sizes. Collective.
 pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
+    deck.notes().for_each(|note| report.warn(note));
     let (source, partition) = (deck.mesh_source(), deck.partition_options());
+    memory::refuse_large_box(comm, deck)?;
     let mesh = report.phase("mesh", || crate::mesh::Mesh::build(comm, &source, &partition))?;
+    memory::refuse_large_mesh(comm, deck, &mesh)?;
     report.line(mesh.report().to_string());
     mesh.notes.iter().for_each(|note| report.warn(note));
     let simulation = report.phase("spaces", || Simulation::on_mesh(deck, mesh.into()))?;

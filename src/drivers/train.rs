@@ -25,13 +25,8 @@ const ERROR_SAMPLES: usize = 4;
 pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
-    if deck.time.is_some() {
-        return Err(deck.fault("time", "reduced models are for steady problems: leave [time] out"));
-    }
-    if !deck.random.is_empty() {
-        return Err(deck.fault("random", "a reduced model has no random fields: only parameters may vary"));
-    }
     output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
+    deck.validate_reduced()?;
     let simulation = super::run::set_up(comm, deck, &report)?;
     let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,

@@ -53,6 +53,12 @@ impl Problem {
                         break 'all;
                     }
                 }
+                if let Some((tensor, fault_of, place)) = self.bad_tensor(integral, group, values) {
+                    let message = format!("the tensor {tensor}{place} is not {fault_of}");
+                    let key = format!("{}.conductivity", integral.key);
+                    fault = Err(Error::Input(vec![Diagnostic { key, message, ..Diagnostic::default() }]));
+                    break 'all;
+                }
             }
         }
         self.space.mesh.comm.agree(fault)
@@ -190,15 +196,88 @@ impl Problem {
         for &(cell, index, _) in &group.entities {
             let own = &list[index as usize * points..][..points];
             if let Some(q) = own.iter().position(|&v| !allowed.holds(v)) {
-                let at = position(&self.space, cell as usize, &group.rule, q);
-                let at = at[..self.space.mesh.dimension].iter().map(|x| format!("{x:.6}"));
-                let number = self.space.mesh.cell_ids[cell as usize];
-                let place = format!(" at ({}) in cell {number}", at.collect::<Vec<_>>().join(", "));
-                return Some((own[q], place));
+                return Some((own[q], self.place_of(group, cell, q)));
             }
         }
         None
     }
+
+    fn place_of(&self, group: &Group, cell: u32, q: usize) -> String {
+        let at = position(&self.space, cell as usize, &group.rule, q);
+        let at = at[..self.space.mesh.dimension].iter().map(|x| format!("{x:.6}"));
+        let number = self.space.mesh.cell_ids[cell as usize];
+        format!(" at ({}) in cell {number}", at.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The first conductivity tensor that is not symmetric or not positive definite, what it is not, and where.
+    fn bad_tensor(
+        &self,
+        integral: &Integral,
+        group: &Group,
+        values: &[Values],
+    ) -> Option<(String, &'static str, String)> {
+        let anisotropic = matches!(
+            self.model,
+            Model::Diffusion { anisotropic: true }
+                | Model::Equation(Equation::TransientDiffusion { anisotropic: true })
+        );
+        let d = self.space.mesh.dimension;
+        if integral.place != Place::Volume || !anisotropic || d == 1 {
+            return None;
+        }
+        let entries = &values[..d * d];
+        // Of a diagonal the signs are known.
+        if (0..d * d).all(|e| e.is_multiple_of(d + 1) || entries[e].is_zero()) {
+            return None;
+        }
+        let by_point = entries.iter().any(|values| matches!(values, Values::ByPoint(_)));
+        let points = if by_point { group.rule.weights.len() } else { 1 };
+        let mut tensor = [[0.0; 3]; 3];
+        let mut last = None;
+        for &(cell, index, region) in &group.entities {
+            if !by_point && last == Some(region) {
+                continue;
+            }
+            last = Some(region);
+            for q in 0..points {
+                for (e, values) in entries.iter().enumerate() {
+                    tensor[e / d][e % d] = match values {
+                        Values::Uniform(value) => *value,
+                        Values::ByRegion(list) => list[region as usize],
+                        Values::ByPoint(list) => list[index as usize * points + q],
+                    };
+                }
+                if let Some(fault) = fault_of(&tensor, d) {
+                    let rows = tensor[..d].iter().map(|row| format!("{:?}", &row[..d])).collect::<Vec<_>>();
+                    return Some((format!("[{}]", rows.join(", ")), fault, self.place_of(group, cell, q)));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// What a tensor is not, of symmetric and positive definite: then its Cholesky pivots are positive.
+fn fault_of(tensor: &[[f64; 3]; 3], d: usize) -> Option<&'static str> {
+    // Roundings of two formulas for one number.
+    const SYMMETRIC: f64 = 1e-10;
+    let mut a = *tensor;
+    let size = (0..d).map(|i| a[i][i].abs()).fold(0.0, f64::max);
+    if (0..d).any(|i| (0..i).any(|j| (a[i][j] - a[j][i]).abs() > SYMMETRIC * size)) {
+        return Some("symmetric");
+    }
+    for k in 0..d {
+        if a[k][k] <= 0.0 {
+            return Some("positive definite");
+        }
+        for i in k + 1..d {
+            let factor = a[i][k] / a[k][k];
+            for j in k..d {
+                a[i][j] -= factor * a[k][j];
+            }
+        }
+    }
+    None
 }
 
 fn refused(integral: &Integral, name: &str, allowed: Allowed, value: f64, place: &str) -> Error {

@@ -13,6 +13,7 @@ mod linear_form;
 mod newton;
 mod options;
 mod p_multigrid;
+mod placement;
 mod quantities;
 mod random;
 mod recycle;

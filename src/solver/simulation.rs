@@ -199,7 +199,9 @@ impl Simulation {
             }
             stages.push(stage);
         }
-        Ok(Self { deck: deck.clone(), mesh, random, stages })
+        let simulation = Self { deck: deck.clone(), mesh, random, stages };
+        super::placement::check(&simulation)?;
+        Ok(simulation)
     }
 
     /// The deck's default parameters.

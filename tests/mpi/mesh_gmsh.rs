@@ -15,6 +15,7 @@ pub const SUITES: &[Suite] = &[Suite {
                 inverted_cells_are_turned_and_spare_nodes_dropped,
             ),
             ("other_sections_are_read_or_passed_over", other_sections_are_read_or_passed_over),
+            ("comments_first_and_all_parts_are_read", comments_first_and_all_parts_are_read),
             ("faults_are_named", faults_are_named),
             ("damaged_files_are_refused", damaged_files_are_refused),
         ],
@@ -223,6 +224,22 @@ fn inverted_cells_are_turned_and_spare_nodes_dropped(comm: &Comm) {
     assert!(mesh.notes[0].contains("1 nodes") && mesh.notes[0].contains("99"), "{:?}", mesh.notes);
     assert!(mesh.notes[1].contains("corner"), "{:?}", mesh.notes);
     assert_eq!((mesh.report().unmarked, mesh.report().markers), (3, vec![("wall".to_string(), 1)]));
+}
+
+fn comments_first_and_all_parts_are_read(comm: &Comm) {
+    let square = canonical(&read_text(comm, "square.msh", SQUARE.as_bytes()).unwrap());
+    let comments = format!("$Comments\nby hand, for $ 3\n$EndComments\n{SQUARE}");
+    assert_eq!(canonical(&read_text(comm, "comments.msh", comments.as_bytes()).unwrap()), square);
+    // Each cell with its partition, one with a ghost of the other.
+    let parts = SQUARE
+        .replace("3 2 2 2 1 10 20 50", "3 2 4 2 1 1 1 10 20 50")
+        .replace("4 2 2 2 1 20 30 50", "4 2 5 2 1 2 1 -2 20 30 50")
+        .replace("5 2 2 2 1 30 50 40", "5 2 4 2 1 1 2 30 50 40")
+        .replace("6 2 2 2 1 40 50 10", "6 2 4 2 1 1 2 40 50 10");
+    assert_eq!(canonical(&read_text(comm, "square_1.msh", parts.as_bytes()).unwrap()), square);
+    let one = parts.replace("2 1 1 2 30", "2 1 1 1 30").replace("2 1 1 2 40", "2 1 1 1 40");
+    let error = read_text(comm, "square_1.msh", one.as_bytes()).err().unwrap().to_string();
+    assert!(error.contains("the cells of partition 1, not those of 2"), "{error}");
 }
 
 fn faults_are_named(comm: &Comm) {

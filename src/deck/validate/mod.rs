@@ -1,7 +1,9 @@
 //! What the schema cannot say: expressions, references between sections, physical signs.
 mod markers;
+mod notes;
 mod physics;
 mod random;
+mod reduced;
 mod results;
 mod time;
 mod tune;
@@ -9,6 +11,7 @@ mod tune;
 use super::document::Fault;
 use super::spelling::{did_you_mean, either};
 use super::{COORDINATES, Deck, Expression, Names, QuantityKind, Scalar, ScalarOrVector};
+use crate::error::Diagnostic;
 use crate::mesh::LEAST_PERIODIC;
 use crate::{Error, Result};
 use std::collections::HashSet;
@@ -20,11 +23,15 @@ struct Checker<'a> {
     variables: Vec<String>,
     defaults: Vec<f64>,
     faults: Vec<Fault>,
+    /// What is allowed, but hardly meant.
+    notes: Vec<Fault>,
+    /// Parameters that some expression uses, by number.
+    used: HashSet<usize>,
 }
 
 impl Deck {
-    /// Checks what needs no mesh; a box's dimension is known without one.
-    pub(super) fn validate(&self) -> Result<()> {
+    /// Checks what needs no mesh; a box's dimension is known without one. Returns warnings.
+    pub(super) fn validate(&self) -> Result<Vec<Diagnostic>> {
         let mut checker = Checker::new(self);
         checker.parameters();
         checker.mesh();
@@ -40,7 +47,10 @@ impl Deck {
         if let Some(block) = &self.mesh.block {
             checker.dimension(block.cell.dimension());
         }
-        checker.finish()
+        checker.doubtful();
+        let notes = std::mem::take(&mut checker.notes);
+        checker.finish()?;
+        Ok(self.document.as_ref().map_or_else(Vec::new, |document| document.diagnostics(notes)))
     }
 
     /// Checks the lists that have one entry a dimension; `dimension` is that of the mesh.
@@ -95,7 +105,8 @@ fn is_identifier(name: &str) -> bool {
 impl<'a> Checker<'a> {
     fn new(deck: &'a Deck) -> Self {
         let (variables, defaults) = (deck.field_variables(), deck.default_parameters());
-        Self { deck, variables, defaults, faults: Vec::new() }
+        let (faults, notes) = (Vec::new(), Vec::new());
+        Self { deck, variables, defaults, faults, notes, used: HashSet::new() }
     }
 
     fn finish(self) -> Result<()> {
@@ -118,6 +129,13 @@ impl<'a> Checker<'a> {
         self.faults.push(Fault { place, key, message: message.into() });
     }
 
+    /// A warning.
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        let Some(document) = &self.deck.document else { return };
+        let (node, key) = document.find(key);
+        self.notes.push(Fault { place: node.place.clone(), key, message: message.into() });
+    }
+
     /// Whether the deck's text has this key.
     fn given(&self, key: &str) -> bool {
         self.deck.document.as_ref().is_some_and(|document| document.has(key))
@@ -136,7 +154,15 @@ impl<'a> Checker<'a> {
             Scalar::Number(value) => return Some(*value),
             Scalar::Expression(text) => text,
         };
-        match Expression::parse(text, &self.variables) {
+        let parsed = Expression::parse(text, &self.variables);
+        if let Ok(expression) = &parsed {
+            self.used.extend(expression.parameters());
+            if expression.depends_on_time() && self.is_steady() {
+                let message = format!("`{text}`: t means nothing here, the deck has no section [time]");
+                self.add(key, message);
+            }
+        }
+        match parsed {
             Ok(expression) if expression.depends_on_space() || expression.depends_on_time() => None,
             Ok(expression) if expression.parameters().any(|p| p >= self.defaults.len()) => None,
             Ok(expression) => {
@@ -165,12 +191,8 @@ impl<'a> Checker<'a> {
 
     fn parameters(&mut self) {
         for (name, parameter) in &self.deck.parameters {
-            let mut key = format!("parameters.{name}");
-            self.variable(&key, name);
-            // A component stands where its vector does.
-            if let (false, Some((vector, _))) = (self.given(&key), name.rsplit_once('_')) {
-                key = format!("parameters.{vector}");
-            }
+            self.variable(&format!("parameters.{name}"), name);
+            let key = self.parameter_key(name);
             if let Some(choices) = &parameter.choices {
                 let values = choices.values();
                 if parameter.range.is_some() {

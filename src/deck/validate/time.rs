@@ -3,13 +3,22 @@ use super::super::{Physics, Scalar, ScalarOrVector};
 use super::Checker;
 use std::collections::HashSet;
 
+/// Models that have no steady state to solve for.
+const EVOLVING: [&str; 3] = ["diffusion_sorption", "porous_medium", "viscoplasticity"];
+
 impl Checker<'_> {
+    /// Whether t means nothing. Not where [time] is missing: that is said already.
+    pub(super) fn is_steady(&self) -> bool {
+        let deck = self.deck;
+        deck.time.is_none() && !deck.physics.iter().any(|physics| EVOLVING.contains(&physics.model()))
+    }
+
     /// Models that only evolve, and those that take exactly one law.
     pub(super) fn needs_time(&mut self, p: usize, physics: &Physics) {
         let key = format!("physics[{p}]");
         match (physics.model(), &self.deck.time) {
-            ("diffusion_sorption" | "porous_medium" | "viscoplasticity", None) => {
-                self.add(&key, format!("{} needs a section [time]", physics.model()));
+            (model, None) if EVOLVING.contains(&model) => {
+                self.add(&key, format!("{model} needs a section [time]"));
             }
             ("helmholtz", Some(_)) => self.add(&key, "helmholtz is steady: leave [time] out"),
             _ => {}

@@ -57,7 +57,9 @@ impl Checker<'_> {
             }
             for (i, text) in tune.context.iter().enumerate() {
                 let place = format!("{key}.context[{i}]");
-                match Expression::parse(text, &deck.variables()) {
+                let parsed = Expression::parse(text, &deck.variables());
+                self.used.extend(parsed.iter().flat_map(Expression::parameters));
+                match parsed {
                     Ok(expression) if expression.depends_on_space() => {
                         self.add(
                             &place,

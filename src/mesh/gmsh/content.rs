@@ -1,5 +1,6 @@
 //! What a `.msh` file holds, whatever its version.
 use super::super::cell::CellType;
+use super::parts::Parts;
 use std::collections::HashMap;
 
 /// The shapes of Gmsh's element types (Gmsh reference manual, "MSH file format").
@@ -90,6 +91,8 @@ pub(super) struct Content {
     pub skipped: Vec<String>,
     /// Whether second-order elements were reduced to their corners.
     pub reduced: bool,
+    /// Partitions that the file knows.
+    pub parts: Parts,
 }
 
 impl Content {

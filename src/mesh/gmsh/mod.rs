@@ -7,6 +7,8 @@
 mod checks;
 mod content;
 mod input;
+mod kind;
+mod parts;
 mod read;
 mod whole;
 

@@ -1,6 +1,8 @@
 //! The sections of `.msh` files of versions 2.2 and 4.1 (Gmsh reference manual, "MSH file format").
 use super::content::{Content, ElementType, element_type};
 use super::input::Input;
+use super::kind;
+use super::parts::Parts;
 use crate::error::Result;
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,10 +13,10 @@ const READ: [&str; 5] = ["PhysicalNames", "Entities", "PartitionedEntities", "No
 /// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<(Content, Input)> {
     let mut input = Input::open(path)?;
-    match input.section()? {
-        Some(name) if name == "MeshFormat" => {}
-        _ => return Err(input.fault("a Gmsh file starts with $MeshFormat")),
-    }
+    begin(&mut input).map_err(|error| match kind::name(path) {
+        Some(kind) => input.whole(kind),
+        None => error,
+    })?;
     let version = header(&mut input)?;
     let mut content = Content::default();
     // Physical tags of the entities (dimension, tag) of a 4.1 file.
@@ -36,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<(Content, Input)> {
             ("Elements", Version::V4) => elements_4(&mut input, &mut content, &entities)?,
             ("Entities", Version::V4) if !elements_seen => entities = entities_4(&mut input)?,
             ("PartitionedEntities", Version::V4) if !elements_seen => {
-                partitioned_4(&mut input, &mut entities)?;
+                partitioned_4(&mut input, &mut entities, &mut content.parts)?;
             }
             _ => {
                 input.skip(&name)?;
@@ -56,6 +58,17 @@ pub(super) fn read(path: &Path) -> Result<(Content, Input)> {
         }
     }
     Ok((content, input))
+}
+
+/// Goes to the header; comments may stand before it.
+fn begin(input: &mut Input) -> Result<()> {
+    loop {
+        match input.section()? {
+            Some(name) if name == "MeshFormat" => return Ok(()),
+            Some(name) if name == "Comments" => input.skip(&name)?,
+            _ => return Err(input.fault("a Gmsh file starts with $MeshFormat")),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -194,11 +207,14 @@ fn elements_2(input: &mut Input, content: &mut Content) -> Result<()> {
                 tag = input.int("an element number")?;
             }
             let element = positive(input, tag, "an element number")?;
+            // The physical group, the entity, the number of partitions, these: ghosts' are negative.
             let mut physical = 0;
             for i in 0..tags {
                 let value = input.int("a tag")?;
-                if i == 0 {
-                    physical = value.saturating_abs();
+                match i {
+                    0 => physical = value.saturating_abs(),
+                    3.. => content.parts.element(kind.dimension, value, i == 3),
+                    _ => {}
                 }
             }
             let group = if physical == 0 { content.group(&[]) } else { content.group(&[physical]) };
@@ -265,7 +281,7 @@ fn entities_4(input: &mut Input) -> Result<Entities> {
 
 /// Parts of entities, to which the elements of a partitioned mesh belong. A part of a region or of a
 /// marked surface keeps its groups; what Gmsh adds between the parts has none.
-fn partitioned_4(input: &mut Input, entities: &mut Entities) -> Result<()> {
+fn partitioned_4(input: &mut Input, entities: &mut Entities, known: &mut Parts) -> Result<()> {
     if input.binary {
         input.start_binary()?;
     }
@@ -275,22 +291,22 @@ fn partitioned_4(input: &mut Input, entities: &mut Entities) -> Result<()> {
         input.int("a ghost entity's tag")?;
         input.int("a partition")?;
     }
-    let mut parts = Entities::new();
+    let mut groups = Entities::new();
     for (dimension, count) in entity_counts(input)?.into_iter().enumerate() {
         for _ in 0..input.count(count, 7, "entities")? {
             let tag = input.int("an entity's tag")?;
             let parent = (input.int("a parent's dimension")?, input.int("a parent's tag")?);
             let partitions = input.size("the number of partitions")?;
             for _ in 0..input.count(partitions, 1, "partitions")? {
-                input.int("a partition")?;
+                known.entity((dimension, tag), input.int("a partition")?);
             }
             entity_tail(input, dimension)?;
             let own = parent.0 == dimension as i64;
             let physical = entities.get(&parent).filter(|_| own).cloned().unwrap_or_default();
-            parts.insert((dimension as i64, tag), physical);
+            groups.insert((dimension as i64, tag), physical);
         }
     }
-    entities.extend(parts);
+    entities.extend(groups);
     Ok(())
 }
 
@@ -371,6 +387,9 @@ fn elements_4(input: &mut Input, content: &mut Content, entities: &Entities) -> 
         read += count;
         if read > total {
             return Err(input.fault(format!("the blocks hold more than the {total} elements announced")));
+        }
+        if count > 0 {
+            content.parts.block((kind.dimension, entity));
         }
         let group = content.group(entities.get(&(dimension, entity)).map_or(&[], Vec::as_slice));
         let list = content.list(kind);

@@ -31,6 +31,9 @@ impl Whole {
         let Some(dimension @ 1..) = dimension else {
             return Err(input.whole("has no cells: elements of dimension 1, 2 or 3"));
         };
+        if let Some(message) = content.parts.missing(dimension, input.name()) {
+            return Err(input.whole(message));
+        }
         let mut elements = std::mem::take(&mut content.elements);
         let cells = one_shape(&mut elements, dimension, input)?;
         let Shape::Cell(cell_type) = cells.shape else {

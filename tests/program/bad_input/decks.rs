@@ -604,6 +604,12 @@ fn command_line() -> Vec<Case> {
             2,
             "--set physics.haet.degree=2: no entry \"haet\" in a list of 1; did you mean \"heat\"?",
         ),
+        with(
+            "override of another parameter",
+            &["--set", "parameters.hh=80"],
+            2,
+            "--set parameters.hh=80: the deck has no parameter \"hh\"; did you mean \"h\"? (parameters: h)",
+        ),
         with("override without a value", &["--set", "title"], 2, "--set title: expected key.path=value"),
         with("unknown option", &["--fast"], 2, "unexpected argument '--fast' found"),
         Case {

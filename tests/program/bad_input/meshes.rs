@@ -41,6 +41,38 @@ $Elements
 $EndElements
 ";
 
+/// One of the two parts that Gmsh wrote of a partitioned square, format 4.1.
+const PART: &str = "$MeshFormat
+4.1 0 8
+$EndMeshFormat
+$Entities
+0 0 1 0
+1 0 0 0 1 1 0 0 0
+$EndEntities
+$PartitionedEntities
+2
+0
+0 0 2 0
+2 2 1 1 1 0 0 0 1 1 0 0 0
+3 2 1 1 2 0 0 0 1 1 0 0 0
+$EndPartitionedEntities
+$Nodes
+1 3 1 3
+2 2 0 3
+1
+2
+3
+0 0 0
+1 0 0
+1 1 0
+$EndNodes
+$Elements
+1 1 1 1
+2 2 2 1
+1 1 2 3
+$EndElements
+";
+
 fn case(name: &'static str, edits: &[(&str, &str)], message: &str) -> Case {
     Case {
         name,
@@ -74,6 +106,36 @@ pub fn cases() -> Vec<Case> {
             &[("2.2 0 8", "1.0 0 8")],
             "mesh.msh:2:1: format 1 is not supported: save the mesh as 4.1 or 2.2 (gmsh -format msh41)",
         ),
+        Case {
+            files: vec![("deck.toml", Content::Text(DECK.into())), ("mesh.msh", Content::Text(PART.into()))],
+            ..case(
+                "one part of a mesh",
+                &[],
+                "mesh.msh: holds only a part of a partitioned mesh: the cells of partition 1, not those of 2; save the mesh \
+                 whole",
+            )
+        },
+        case(
+            "the second part of a mesh",
+            &[
+                ("2 2 2 2 1 1 2 3", "2 2 4 2 1 1 2 1 2 3"),
+                ("3 2 2 2 1 1 3 4", "3 2 4 2 1 1 2 1 3 4"),
+                ("4 2 2 2 1 2 5 6", "4 2 4 2 1 1 2 2 5 6"),
+                ("5 2 2 2 1 2 6 3", "5 2 4 2 1 1 2 2 6 3"),
+            ],
+            "mesh.msh: holds only a part of a partitioned mesh: the cells of partition 2, not those of the others",
+        ),
+        Case {
+            files: vec![
+                ("deck.toml", Content::Text(DECK.into())),
+                ("mesh.msh", Content::Text("*HEADING\n*NODE\n1, 0.0, 0.0\n".into())),
+            ],
+            ..case(
+                "a mesh of another program",
+                &[],
+                "mesh.msh: is no Gmsh mesh of format 4.1 or 2.2 but an Abaqus file",
+            )
+        },
         case(
             "fewer nodes than said",
             &[("$Nodes\n6", "$Nodes\n7")],

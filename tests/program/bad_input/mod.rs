@@ -4,6 +4,7 @@ mod decks;
 mod hdf5_files;
 mod meshes;
 mod models;
+mod places;
 mod time;
 
 use crate::program::fails_fast;
@@ -46,6 +47,7 @@ fn broken_input_is_refused() {
     cases.extend(meshes::cases());
     cases.extend(hdf5_files::cases());
     cases.extend(models::cases());
+    cases.extend(places::cases());
     cases.extend(time::cases());
     let distinct: HashSet<(&[String], usize)> = cases.iter().map(|c| (&c.messages[..], c.ranks)).collect();
     assert_eq!(distinct.len(), cases.len(), "two cases with the same messages");

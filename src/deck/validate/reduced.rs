@@ -1,0 +1,110 @@
+//! Of what a reduced model can be made.
+use super::super::{Coefficient, Deck, Physics};
+use super::Checker;
+use crate::Result;
+use std::collections::HashSet;
+
+impl Deck {
+    /// Whether the deck says what a reduced model is to be.
+    pub fn asks_for_reduced_model(&self) -> bool {
+        self.document.as_ref().is_some_and(|document| document.has("rom"))
+    }
+
+    /// Refuses a deck of which there can be no reduced model.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) with every reason.
+    pub fn validate_reduced(&self) -> Result<()> {
+        let mut checker = Checker::new(self);
+        if self.time.is_some() {
+            checker.add("time", "a reduced model is for steady problems: leave [time] out");
+        }
+        if !self.random.is_empty() {
+            checker.add("random", "a reduced model has no random fields: only parameters may vary");
+        }
+        for (p, physics) in self.physics.iter().enumerate() {
+            checker.reducible(p, physics);
+        }
+        checker.finish()
+    }
+}
+
+impl Checker<'_> {
+    fn reducible(&mut self, p: usize, physics: &Physics) {
+        let reason = match physics {
+            Physics::Diffusion(_) | Physics::Elasticity(_) => return self.reads(p, physics),
+            Physics::AdvectionDiffusion(_) => "its equation is not symmetric",
+            Physics::Helmholtz(_) => "its equation is not positive definite",
+            Physics::Burgers(_)
+            | Physics::DiffusionSorption(_)
+            | Physics::PorousMedium(_)
+            | Physics::NavierStokes(_)
+            | Physics::Viscoplasticity(_) => "it is not linear",
+        };
+        let (name, model) = (physics.name(), physics.model());
+        let message = format!(
+            "there is no reduced model of \"{name}\", a physics of the model {model}: {reason}; steady diffusion and \
+             elasticity have one"
+        );
+        self.add(&format!("physics[{p}].model"), message);
+    }
+
+    /// Another field may enter the load, and only one.
+    fn reads(&mut self, p: usize, physics: &Physics) {
+        let mut sources = HashSet::new();
+        for (name, coefficient) in physics.coefficients() {
+            let Coefficient::Physics(source) = coefficient else { continue };
+            sources.insert(&source.physics);
+            if ["conductivity", "reaction", "young", "poisson"].contains(&name) {
+                let message =
+                    "a reduced model needs a stiffness that does not depend on another physics' field";
+                self.add(&format!("physics[{p}].{name}"), message);
+            }
+        }
+        if sources.len() > 1 {
+            let message =
+                "a reduced model of a problem that reads the fields of several others is not supported";
+            self.add(&format!("physics[{p}]"), message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Deck;
+
+    #[test]
+    fn what_cannot_be_reduced_is_named() {
+        let deck = |physics: &str| {
+            let text = format!("mesh.box = {{ cell = \"triangle\", cells = [4, 4] }}\n{physics}");
+            Deck::parse(&text, "d.toml", &[]).unwrap_or_else(|e| panic!("{e}"))
+        };
+        let heat = "[[physics]]\nmodel = \"diffusion\"\nreaction = 1\n";
+        let refused = |physics: &str| deck(physics).validate_reduced().map_err(|e| e.to_string());
+        assert_eq!(refused(heat), Ok(()));
+        let transport = "[[physics]]\nmodel = \"advection_diffusion\"\nname = \"smoke\"\nfield = \"c\"\ndiffusivity = 1\n\
+            velocity = [1, 0]\nreaction = 1\n";
+        assert_eq!(
+            refused(&format!("{heat}{transport}")),
+            Err("d.toml:6:9: physics[1].model: there is no reduced model of \"smoke\", a physics of the model \
+                 advection_diffusion: its equation is not symmetric; steady diffusion and elasticity have one"
+                .into())
+        );
+        let wave = "[[physics]]\nmodel = \"helmholtz\"\nwave_number = 1\n";
+        assert!(refused(wave).unwrap_err().contains("not positive definite"));
+        let burgers = "[[physics]]\nmodel = \"burgers\"\nviscosity = 1\n";
+        assert!(refused(burgers).unwrap_err().contains("it is not linear"));
+        let solid = "[[physics]]\nmodel = \"elasticity\"\nyoung = { physics = \"diffusion\" }\npoisson = 0.3\n\
+            boundary = [{ marker = \"left\", value = 0 }]\n";
+        assert!(
+            refused(&format!("{heat}{solid}"))
+                .unwrap_err()
+                .contains("physics[1].young: a reduced model needs")
+        );
+        let timed =
+            format!("time = {{ end = 1, step = 1 }}\nrandom.g = {{ kind = \"matern\", range = 1 }}\n{heat}");
+        assert_eq!(refused(&timed).unwrap_err().lines().count(), 2);
+        assert!(deck(&format!("rom.modes = 3\n{heat}")).asks_for_reduced_model());
+        assert!(!deck(heat).asks_for_reduced_model());
+    }
+}
