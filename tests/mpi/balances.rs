@@ -125,7 +125,8 @@ fn flows_and_waves_balance(comm: &Comm) {
         let zero = vec!["0.0"; *d].join(", ");
         let flow = format!("{}[[physics]]\nmodel = \"navier_stokes\"\nviscosity = \"0.1 + 0.1*x\"\ndensity = 2.0\n", mesh(cell, cells));
         let inlet = format!("[[physics.boundary]]\nmarker = \"left\"\nvalue = [\"y*(1 - y)\", {}]\n", vec!["0.0"; d - 1].join(", "));
-        let walls = format!("[[physics.boundary]]\nmarker = [\"bottom\", \"top\"]\nvalue = [{zero}]\n");
+        let sides = if *d == 3 { "\"bottom\", \"top\", \"front\", \"back\"" } else { "\"bottom\", \"top\"" };
+        let walls = format!("[[physics.boundary]]\nmarker = [{sides}]\nvalue = [{zero}]\n");
         // An open side, a pressure there, and a traction.
         steady(comm, &format!("{flow}{inlet}{walls}"));
         steady(comm, &format!("{flow}{walls}[[physics.boundary]]\nmarker = \"left\"\npressure = 1.0\n"));
