@@ -23,7 +23,7 @@ MPIRUN := mpirun -n $(RANKS) $(TESSERA)
 PLOT := .venv/bin/tessera-plot
 PYTHON := .venv/bin/python
 
-.PHONY: help setup build demo pictures test lint bench test-bookworm test-trixie soak doc clean blade blade-fine blade-finer meshes sizes build-times
+.PHONY: help setup build demo pictures test lint verification bench test-bookworm test-trixie soak doc clean blade blade-fine blade-finer meshes sizes build-times
 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):[^#]*## /\1\t/p' Makefile | expand -t 28
@@ -73,6 +73,9 @@ test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints,
 
 test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; a quarter of an hour)
 	.ci/bare-debian $* make test
+
+verification: setup  ## docs/verification.md from the tables of the tests
+	TESSERA_VERIFICATION=docs/verification.md cargo test --release --test program cases_give_their_known_answers
 
 lint:  ## clippy, warnings are errors
 	cargo clippy --release --workspace --all-targets -- -D warnings

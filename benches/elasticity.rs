@@ -63,7 +63,7 @@ fn run() -> tessera::Result<()> {
     lap("first_assembly");
     problem.assemble(&context, &essential, &mut matrix, &mut load)?;
     lap("assembly");
-    matrix.set_near_null_space(rigid_body_modes(space, false)?)?;
+    matrix.set_near_null_space(rigid_body_modes(space)?)?;
     let settings = SolverOptions { petsc: options.join(" "), ..deck.solver_options(0) };
     let mut solver = LinearSolver::new(space, &problem.name, &settings)?;
     solver.set_matrix(&matrix)?;

@@ -59,11 +59,14 @@ const QUANTITIES: &str = "\n### Units of quantities\n\
     | `integral` over a facet marker | U | U m | U m2 | U m2 |\n\
     | `flux`, `reaction` of heat | W/m2 | W/m | W | W |\n\
     | `flux`, `reaction` of elasticity: a force | N/m2 | N/m | N | N |\n\
+    | `flux` of a flow: a volume | – | m2/s | – | m3/s |\n\
+    | `reaction` of a flow: a force | – | N/m | – | N |\n\
     | `energy` of heat | W K/m2 | W K/m | W K | W K |\n\
     | `energy` of elasticity | J/m2 | J/m | J | J |\n\
     | `l2_error` | U m^(1/2) | U m | U m^(3/2) | U m^(3/2) |\n\
     | `h1_error` | U m^(-1/2) | U | U m^(1/2) | U m^(1/2) |\n\n\
-    With a `factor` the number has no unit.\n";
+    With a `factor` the number has no unit. What fluxes, reactions and energies are: \
+    [Fluxes, forces, balances and supports](../theory/balances.md).\n";
 
 struct Page {
     text: String,

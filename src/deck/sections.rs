@@ -448,7 +448,7 @@ pub struct Quantity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 8))]
     pub component: Option<usize>,
-    /// Region or facet marker to which it is restricted; the whole domain if left out.
+    /// Region or facet marker to which it is restricted, or a list of one kind; the whole domain if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<Names>,
     /// Where `kind = "point"` probes the field.
@@ -478,11 +478,12 @@ pub enum QuantityKind {
     Maximum,
     /// Value at a point.
     Point,
-    /// Flux (elasticity: force) out of the domain through a facet marker.
+    /// What leaves through facet markers, the whole boundary if left out; solids: the force there on the body; flow: volume.
     Flux,
-    /// Reaction on the essential conditions of a facet marker.
+    /// What the essential conditions of facet markers give, all of them if left out: force on the body, heat into it.
     Reaction,
-    /// Energy a(u, u) of the solution.
+    /// Elasticity: elastic energy, 1/2 int sigma : (strain - thermal strain) dx, with that of foundations; diffusion:
+    /// 1/2 a(u, u).
     Energy,
     /// L2 norm of the difference to the `[[exact]]` field.
     L2Error,

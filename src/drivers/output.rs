@@ -11,7 +11,7 @@ use std::path::Path;
 /// Finds out whether a file of a deck's can be written, before anything takes time. Collective.
 ///
 /// # Errors
-/// [`Error::Input`] that says why not.
+/// [`Error::Input`](crate::Error::Input) that says why not.
 pub fn expect_writable(comm: &Comm, deck: &Deck, path: &Path) -> Result<()> {
     let obstacle = if comm.rank() == 0 { obstacle(path) } else { None };
     comm.agree(obstacle.map_or(Ok(()), |why| Err(deck.fault("output.directory", why))))

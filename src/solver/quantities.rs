@@ -61,6 +61,7 @@ impl Simulation {
             QuantityKind::Flux if flow => ["m/s", "m2/s", "m3/s"][2 - missing.min(2)].into(),
             QuantityKind::Flux | QuantityKind::Reaction => self.exchange_unit(field.stage),
             QuantityKind::Energy if stage.problem.model.is_solid() => per("J", missing),
+            QuantityKind::Energy if field.unit == "K" => per("W K", missing),
             QuantityKind::Energy => String::new(),
             _ => field.unit.clone(),
         }

@@ -23,9 +23,8 @@ fn run(deck: &str, ranks: usize, folder: &Path) -> Outcome {
     assert!(output.status.success(), "{deck} on {ranks} ranks: {}\n{text}", output.status);
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let mesh = printed.lines().find_map(|line| line.strip_prefix("mesh ")?.split_once(':'));
-    let file = std::fs::read_dir(folder).expect("a folder").filter_map(|entry| Some(entry.ok()?.path()));
-    let file =
-        file.filter(|path| path.extension().is_some_and(|e| e == "h5")).next().expect("a run writes HDF5");
+    let mut file = std::fs::read_dir(folder).expect("a folder").filter_map(|entry| Some(entry.ok()?.path()));
+    let file = file.find(|path| path.extension().is_some_and(|e| e == "h5")).expect("a run writes HDF5");
     let reader = Reader::open(&file).expect("the run's file");
     // At the end, of runs in time.
     let value = |name: &String| {

@@ -4,13 +4,18 @@
 //! motions that the material does not resist, rigid ones of a solid and constants of the others, are compared with what
 //! the essential conditions, foundations, Robin conditions and reactions hold. What they do not see of these motions is
 //! free: the null space of a small Gram matrix a piece.
+mod modes;
+mod stage;
+mod words;
+
 use crate::fem::functional::visit;
 use crate::fem::{Domain, Essential, Space};
-use crate::physics::quantity::{Where, groups};
-use crate::physics::{Context, Equation, Integral, Model, Place, Problem};
+use crate::physics::{Context, Equation, Model, Problem};
 use crate::{Error, Result};
 use faer::{Mat, Side};
+use modes::{Modes, holding, simplest};
 use petsc_rs::{Norm, Vector};
+pub(super) use stage::Support;
 
 /// Eigenvalues of a Gram matrix below this part of the largest are zero.
 const ZERO: f64 = 1e-12;
@@ -35,58 +40,6 @@ pub struct FreeMotions {
 
 /// A motion: coefficients of the modes of a piece.
 type Motion = (usize, Vec<f64>);
-
-/// Which motions cost no energy.
-#[derive(Clone, Copy, PartialEq)]
-enum Modes {
-    /// A constant for each of so many components.
-    Constants(usize),
-    /// Rigid motions in so many dimensions.
-    Rigid(usize),
-    /// The shift along the axis.
-    Axial,
-}
-
-impl Modes {
-    fn of(problem: &Problem) -> Self {
-        let dimension = problem.space.mesh.dimension;
-        match problem.model {
-            Model::Elasticity { .. } | Model::Equation(Equation::Viscoplasticity) => {
-                if problem.space.axisymmetric { Self::Axial } else { Self::Rigid(dimension) }
-            }
-            Model::Equation(Equation::NavierStokes) => Self::Constants(dimension),
-            _ => Self::Constants(problem.space.components),
-        }
-    }
-
-    fn count(self) -> usize {
-        match self {
-            Self::Constants(n) => n,
-            Self::Rigid(d) => d * (d + 1) / 2,
-            Self::Axial => 1,
-        }
-    }
-
-    /// Component `i` of mode `k` at `x`, a place relative to the centre of the piece in units of its size.
-    fn value(self, k: usize, i: usize, x: &[f64; 3]) -> f64 {
-        let shift = |k: usize| f64::from(u8::from(k == i));
-        match self {
-            Self::Constants(_) => shift(k),
-            Self::Axial => shift(1),
-            Self::Rigid(d) if k < d => shift(k),
-            Self::Rigid(d) => {
-                let (a, b) = [(0, 1), (1, 2), (2, 0)][k - d];
-                if i == a {
-                    -x[b]
-                } else if i == b {
-                    x[a]
-                } else {
-                    0.0
-                }
-            }
-        }
-    }
-}
 
 impl Pieces {
     /// Finds them. Collective.
@@ -290,85 +243,6 @@ impl Pieces {
         Err(Error::Failed(format!("physics `{name}`: {message}")))
     }
 
-    /// The cells of a piece and their share of the volume. Collective.
-    fn describe(&self, problem: &Problem, piece: usize) -> String {
-        let (space, mesh) = (&problem.space, &problem.space.mesh);
-        let (mut first, mut last, mut count) = (u64::MAX, 0, 0u64);
-        let (mut own, mut all) = (0.0, 0.0);
-        let nothing = vec![0.0; space.local_nodes()];
-        for (rule, entities) in groups(space, &Where::Everywhere, 1) {
-            visit(space, &nothing, &Domain { rule: &rule, entities: &entities }, |sample| {
-                all += sample.weight;
-                if self.of_node[space.nodes_of(sample.cell)[0] as usize] as usize == piece {
-                    own += sample.weight;
-                    if sample.point == 0 {
-                        let id = mesh.cell_ids[sample.cell];
-                        (first, last, count) = (first.min(id), last.max(id), count + 1);
-                    }
-                }
-            });
-        }
-        let comm = &mesh.comm;
-        let (first, last, count) = (comm.min(first), comm.max(last), comm.sum(count));
-        let share = 100.0 * comm.sum(own) / comm.sum(all);
-        let share = if share < 1.0 { format!("{share:.2}") } else { format!("{share:.0}") };
-        if last - first + 1 == count {
-            format!("cells {first} to {last}, {share} % of the volume,")
-        } else {
-            format!("{count} cells between {first} and {last}, {share} % of the volume,")
-        }
-    }
-
-    /// What may still move, in words.
-    fn words(&self, problem: &Problem, motions: &[Motion]) -> String {
-        let one = |(piece, motion): &Motion| self.word(problem, *piece, motion);
-        let mut list: Vec<String> = motions.iter().take(3).map(one).collect();
-        list.dedup();
-        let more = if motions.len() > 3 { " and more" } else { "" };
-        format!("the body may still {}{more}", list.join(" and "))
-    }
-
-    fn word(&self, problem: &Problem, piece: usize, motion: &[f64]) -> String {
-        let d = problem.space.mesh.dimension;
-        let (centre, size) = &self.frames[piece];
-        let number = |x: f64| {
-            let rounded = if x.abs() < 1e-9 * size { 0.0 } else { x };
-            format!("{rounded:.4}")
-        };
-        let direction = |v: &[f64]| {
-            let axis = v.iter().position(|a| (a.abs() - 1.0).abs() < 1e-6);
-            axis.map_or_else(
-                || format!("({})", v.iter().map(|x| format!("{x:.3}")).collect::<Vec<_>>().join(", ")),
-                |axis| ["x", "y", "z"][axis].to_string(),
-            )
-        };
-        let unit = |v: &[f64]| {
-            let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-            v.iter().map(|x| x / length).collect::<Vec<f64>>()
-        };
-        if problem.space.axisymmetric {
-            return "move along the axis".into();
-        }
-        let (shift, turn) = motion.split_at(d);
-        if turn.iter().all(|w| w.abs() < 1e-6) {
-            return format!("move along {}", direction(&unit(shift)));
-        }
-        if d == 2 {
-            // Where shift and turn cancel.
-            let (x, y) = (-shift[1] / turn[0] * size + centre[0], shift[0] / turn[0] * size + centre[1]);
-            return format!("turn about ({}, {})", number(x), number(y));
-        }
-        // Turns in the planes xy, yz, zx are about z, x, y; the axis passes where the shift is along it.
-        let w = [turn[1], turn[2], turn[0]];
-        let square: f64 = w.iter().map(|w| w * w).sum();
-        let cross = |i: usize| {
-            let (j, k) = ((i + 1) % 3, (i + 2) % 3);
-            (w[j] * shift[k] - w[k] * shift[j]) / square * size + centre[i]
-        };
-        let through: Vec<String> = (0..3).map(|i| number(cross(i))).collect();
-        format!("turn about the axis through ({}) along {}", through.join(", "), direction(&unit(&w)))
-    }
-
     /// Motions as fields, with unknowns that take them out. Collective.
     fn motions(&self, problem: &Problem, motions: &[Motion]) -> Result<FreeMotions> {
         let (space, modes) = (&problem.space, Modes::of(problem));
@@ -417,38 +291,6 @@ impl Pieces {
     }
 }
 
-/// The coefficient of an integral that holds the level of the field, or the body along the normal.
-fn holding(problem: &Problem, place: Place) -> Option<usize> {
-    let d = problem.space.mesh.dimension;
-    match (problem.model, place) {
-        (Model::Diffusion { anisotropic }, Place::Volume) => Some(if anisotropic { d * d } else { 1 }),
-        (Model::Equation(Equation::TransientDiffusion { anisotropic }), Place::Volume) => {
-            Some(if anisotropic { d * d } else { 1 })
-        }
-        (Model::Equation(Equation::AdvectionDiffusion), Place::Volume) => Some(d + 1),
-        (Model::Equation(Equation::Helmholtz), _) => Some(0),
-        (Model::Equation(Equation::NavierStokes), _) | (_, Place::Volume) => None,
-        (Model::Equation(Equation::Burgers), Place::Boundary) if d > 1 => None,
-        (_, Place::Boundary) => Some(1),
-    }
-}
-
-impl Problem {
-    /// Whether each integral has a coefficient anywhere that holds the field: what a change of decides whether supports
-    /// are to be checked again. Local.
-    pub fn holds(&self, context: &Context) -> Vec<bool> {
-        let any = |integral: &Integral| {
-            let Some(output) = holding(self, integral.place) else { return false };
-            let (space, entities) = (&self.space, integral.entities);
-            integral.groups.iter().any(|group| {
-                let (one, domain) = (output..output + 1, group.domain());
-                !integral.coefficients.evaluate_some(one, context, space, &domain, entities)[0].is_zero()
-            })
-        };
-        self.integrals.iter().map(any).collect()
-    }
-}
-
 /// Local nodes that cells connect: a number for each.
 fn connected(space: &Space) -> Vec<u32> {
     let mut parent: Vec<u32> = (0..space.local_nodes() as u32).collect();
@@ -476,30 +318,4 @@ fn connected(space: &Space) -> Vec<u32> {
             *number
         })
         .collect()
-}
-
-/// The same space by vectors with as many zeros as elimination gives, the last entries (turns) first.
-fn simplest(mut vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    let n = vectors.first().map_or(0, Vec::len);
-    let mut done = 0;
-    for column in (0..n).rev() {
-        let rest = done..vectors.len();
-        let Some(pivot) = rest.max_by(|&a, &b| vectors[a][column].abs().total_cmp(&vectors[b][column].abs()))
-        else {
-            break;
-        };
-        if vectors[pivot][column].abs() < 1e-6 {
-            continue;
-        }
-        vectors.swap(done, pivot);
-        let scale = vectors[done][column];
-        vectors[done].iter_mut().for_each(|x| *x /= scale);
-        let row = vectors[done].clone();
-        for (_, other) in vectors.iter_mut().enumerate().filter(|(i, _)| *i != done) {
-            let factor = other[column];
-            other.iter_mut().zip(&row).for_each(|(x, y)| *x -= factor * y);
-        }
-        done += 1;
-    }
-    vectors
 }

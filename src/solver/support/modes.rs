@@ -1,0 +1,112 @@
+//! Motions that a material does not resist, and what holds them.
+use crate::physics::{Context, Equation, Integral, Model, Place, Problem};
+
+/// Which motions cost no energy.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Modes {
+    /// A constant for each of so many components.
+    Constants(usize),
+    /// Rigid motions in so many dimensions.
+    Rigid(usize),
+    /// The shift along the axis.
+    Axial,
+}
+
+impl Modes {
+    pub(super) fn of(problem: &Problem) -> Self {
+        let dimension = problem.space.mesh.dimension;
+        match problem.model {
+            Model::Elasticity { .. } | Model::Equation(Equation::Viscoplasticity) => {
+                if problem.space.axisymmetric { Self::Axial } else { Self::Rigid(dimension) }
+            }
+            Model::Equation(Equation::NavierStokes) => Self::Constants(dimension),
+            _ => Self::Constants(problem.space.components),
+        }
+    }
+
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::Constants(n) => n,
+            Self::Rigid(d) => d * (d + 1) / 2,
+            Self::Axial => 1,
+        }
+    }
+
+    /// Component `i` of mode `k` at `x`, a place relative to the centre of the piece in units of its size.
+    pub(super) fn value(self, k: usize, i: usize, x: &[f64; 3]) -> f64 {
+        let shift = |k: usize| f64::from(u8::from(k == i));
+        match self {
+            Self::Constants(_) => shift(k),
+            Self::Axial => shift(1),
+            Self::Rigid(d) if k < d => shift(k),
+            Self::Rigid(d) => {
+                let (a, b) = [(0, 1), (1, 2), (2, 0)][k - d];
+                if i == a {
+                    -x[b]
+                } else if i == b {
+                    x[a]
+                } else {
+                    0.0
+                }
+            }
+        }
+    }
+}
+
+/// The coefficient of an integral that holds the level of the field, or the body along the normal.
+pub(super) fn holding(problem: &Problem, place: Place) -> Option<usize> {
+    let d = problem.space.mesh.dimension;
+    match (problem.model, place) {
+        (Model::Diffusion { anisotropic }, Place::Volume) => Some(if anisotropic { d * d } else { 1 }),
+        (Model::Equation(Equation::TransientDiffusion { anisotropic }), Place::Volume) => {
+            Some(if anisotropic { d * d } else { 1 })
+        }
+        (Model::Equation(Equation::AdvectionDiffusion), Place::Volume) => Some(d + 1),
+        (Model::Equation(Equation::Helmholtz), _) => Some(0),
+        (Model::Equation(Equation::NavierStokes), _) | (_, Place::Volume) => None,
+        (Model::Equation(Equation::Burgers), Place::Boundary) if d > 1 => None,
+        (_, Place::Boundary) => Some(1),
+    }
+}
+
+impl Problem {
+    /// Whether each integral has a coefficient anywhere that holds the field: what a change of decides whether supports
+    /// are to be checked again. Local.
+    pub fn holds(&self, context: &Context) -> Vec<bool> {
+        let any = |integral: &Integral| {
+            let Some(output) = holding(self, integral.place) else { return false };
+            let (space, entities) = (&self.space, integral.entities);
+            integral.groups.iter().any(|group| {
+                let (one, domain) = (output..output + 1, group.domain());
+                !integral.coefficients.evaluate_some(one, context, space, &domain, entities)[0].is_zero()
+            })
+        };
+        self.integrals.iter().map(any).collect()
+    }
+}
+
+/// The same space by vectors with as many zeros as elimination gives, the last entries (turns) first.
+pub(super) fn simplest(mut vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let n = vectors.first().map_or(0, Vec::len);
+    let mut done = 0;
+    for column in (0..n).rev() {
+        let rest = done..vectors.len();
+        let Some(pivot) = rest.max_by(|&a, &b| vectors[a][column].abs().total_cmp(&vectors[b][column].abs()))
+        else {
+            break;
+        };
+        if vectors[pivot][column].abs() < 1e-6 {
+            continue;
+        }
+        vectors.swap(done, pivot);
+        let scale = vectors[done][column];
+        vectors[done].iter_mut().for_each(|x| *x /= scale);
+        let row = vectors[done].clone();
+        for (_, other) in vectors.iter_mut().enumerate().filter(|(i, _)| *i != done) {
+            let factor = other[column];
+            other.iter_mut().zip(&row).for_each(|(x, y)| *x -= factor * y);
+        }
+        done += 1;
+    }
+    vectors
+}
