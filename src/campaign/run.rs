@@ -104,14 +104,13 @@ impl<'a> Campaign<'a> {
                 })
                 .chain(derived.iter().map(|f| describe(simulation, f, &plans[f.stage])))
                 .collect();
-            let units: Vec<String> =
-                simulation.deck.quantity.iter().map(|q| simulation.quantity_unit(q)).collect();
-            let quantities: Vec<_> = simulation
-                .deck
-                .quantity
+            let asked = &simulation.deck.quantity;
+            let told: Vec<[String; 2]> =
+                asked.iter().map(|q| [simulation.quantity_unit(q), simulation.quantity_meaning(q)]).collect();
+            let quantities: Vec<_> = asked
                 .iter()
-                .zip(&units)
-                .map(|(q, unit)| (q.name.as_str(), unit.as_str(), "quantity of interest"))
+                .zip(&told)
+                .map(|(q, [unit, meaning])| (q.name.as_str(), unit.as_str(), meaning.as_str()))
                 .collect();
             let samples = (&selection.named, times.as_deref());
             DatasetFile::create(&comm, path, provenance, samples, &fields, &quantities, first, |file| {

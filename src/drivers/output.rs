@@ -57,7 +57,7 @@ pub fn write_quantities(file: &File, simulation: &Simulation, values: &[Vec<f64>
     for (q, quantity) in simulation.deck.quantity.iter().enumerate() {
         let column: Vec<f64> = values.iter().map(|row| row[q]).collect();
         let unit = simulation.quantity_unit(quantity);
-        file.write_quantity(&quantity.name, &unit, &format!("{:?}", quantity.kind), &column)?;
+        file.write_quantity(&quantity.name, &unit, &simulation.quantity_meaning(quantity), &column)?;
     }
     Ok(())
 }

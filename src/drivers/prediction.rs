@@ -102,7 +102,12 @@ pub fn write_results(file: &File, simulation: &Simulation, results: &[Prediction
     for (i, quantity) in simulation.deck.quantity.iter().enumerate() {
         let unit = simulation.quantity_unit(quantity);
         let values: Vec<f64> = results.iter().map(|r| r.quantities[i]).collect();
-        file.write_quantity(&quantity.name, &unit, &format!("{:?}, predicted", quantity.kind), &values)?;
+        file.write_quantity(
+            &quantity.name,
+            &unit,
+            &format!("predicted {}", simulation.quantity_meaning(quantity)),
+            &values,
+        )?;
         let bounds: Vec<f64> = results.iter().filter_map(|r| r.bounds[i]).collect();
         if !bounds.is_empty() {
             let path = format!("/estimate/quantities/{}", quantity.name);

@@ -67,6 +67,38 @@ impl Simulation {
         }
     }
 
+    /// What a quantity of interest is, in words.
+    pub fn quantity_meaning(&self, quantity: &Quantity) -> String {
+        let Ok((field, stage)) = self.measured(quantity) else { return String::new() };
+        let model = stage.problem.model;
+        let flow = model.equation() == Some(Equation::NavierStokes);
+        let what = match quantity.kind {
+            QuantityKind::Average => "mean",
+            QuantityKind::Integral => "integral",
+            QuantityKind::Minimum => "smallest nodal value",
+            QuantityKind::Maximum => "largest nodal value",
+            QuantityKind::Point => "value at a point",
+            QuantityKind::Flux if model.is_solid() => {
+                "force that acts on the body, from the discrete equations,"
+            }
+            QuantityKind::Flux if flow => "volume that leaves",
+            QuantityKind::Flux => "what leaves, from the discrete equations,",
+            QuantityKind::Reaction if model.is_solid() || flow => "force that the essential conditions exert",
+            QuantityKind::Reaction => "what the essential conditions let in",
+            QuantityKind::Energy if model.is_solid() => "elastic energy, thermal strain taken off",
+            QuantityKind::Energy => "half of the bilinear form at the solution",
+            QuantityKind::L2Error => "L2 norm of the error",
+            QuantityKind::H1Error => "H1 seminorm of the error",
+        };
+        let component = quantity.component.map_or_else(
+            || if field.components > 1 { ", magnitude".into() } else { String::new() },
+            |component| format!(", component {component}"),
+        );
+        let names = quantity.marker.as_ref().map(|names| names.iter().collect::<Vec<_>>().join(", "));
+        let place = names.map_or(String::new(), |names| format!(", on {names}"));
+        format!("{what} of {}{component}{place}", field.name)
+    }
+
     /// The unit of what a problem exchanges with its surroundings, where it is known: N for solids and flows, W for a
     /// temperature in K, in two dimensions for each metre of depth.
     pub fn exchange_unit(&self, stage: usize) -> String {

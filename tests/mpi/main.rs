@@ -41,6 +41,7 @@ capabilities! {
     rom_campaign
     scales
     storage
+    supports
     storage_xdmf
     tangents
     tuning
