@@ -50,6 +50,15 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         comm.agree(simulation.reset(&context))?;
     }
     comm.agree(simulation.quantities(&context))?;
+    for stage in &mut simulation.stages {
+        // What fails is said of each sample.
+        if let Ok(Some(what)) = stage.free_motions(&context) {
+            let name = &stage.problem.name;
+            report.warn(format!(
+                "{name}: {what}; where no load pushes it that way its mean motion is set to zero"
+            ));
+        }
+    }
     let provenance = output::provenance(&simulation, &options.petsc);
     let mut campaign =
         report.phase("dataset", || open(&groups, &mut simulation, &path, &provenance, &selection))?;

@@ -27,7 +27,15 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     report.banner(&deck.title);
     output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
     deck.validate_reduced()?;
-    let simulation = super::run::set_up(comm, deck, &report)?;
+    let mut simulation = super::run::set_up(comm, deck, &report)?;
+    let context = simulation.default_context();
+    for stage in &mut simulation.stages {
+        if let Some(what) = stage.free_motions(&context)? {
+            let name = &stage.problem.name;
+            let message = "a reduced model needs it held by a `value` (displacement) or a `foundation`";
+            return Err(crate::Error::Failed(format!("physics `{name}`: {what}; {message}")));
+        }
+    }
     let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
         given => given.to_vec(),

@@ -5,6 +5,7 @@ use super::experts::{Graph, to_ghosts};
 use super::facets::{FacetMark, dual_graph, local_neighbours};
 use super::order::{breadth_first, first_use};
 use super::partition::{experts, join_pieces, ranks_of_cells};
+use super::pieces::pieces;
 use super::raw::{RawMesh, topology};
 use super::{Facets, Mesh};
 use super::{gmsh, hdf5};
@@ -145,6 +146,7 @@ impl Mesh {
             .collect();
         drop(inside);
         let facets = local_facets(&local, &around, nf, &place, facet_names);
+        let (pieces, global_pieces) = pieces(comm, &around, (&local.ids, &local.owners), owned);
         drop(around);
         order.extend(owned as u32..local.ids.len() as u32);
 
@@ -172,6 +174,7 @@ impl Mesh {
         }
         let cell_ids: Vec<u64> = order.iter().map(|&old| local.ids[old as usize]).collect();
         let cell_regions = order.iter().map(|&old| local.regions[old as usize]).collect();
+        let cell_pieces = order.iter().map(|&old| pieces[old as usize]).collect();
         let cell_owners: Vec<u32> = order.iter().map(|&old| local.owners[old as usize]).collect();
         drop(local);
 
@@ -198,6 +201,8 @@ impl Mesh {
             global_vertices,
             cell_experts,
             global_experts,
+            cell_pieces,
+            global_pieces,
             notes,
             cut_facets: cut as u64,
         })

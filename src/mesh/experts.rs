@@ -1,5 +1,6 @@
 //! Experts: the subdomains of each rank, connected and balanced.
 use crate::parallel::Comm;
+use mpi::traits::Equivalence;
 
 /// How many of `total` experts each rank gets: in proportion to its cells (largest remainders), at
 /// least one each.
@@ -232,18 +233,26 @@ impl Graph<'_> {
 
 /// Values of the ghosts from their owners. `ids` and `owners` of all local cells, the first `owned` of
 /// which belong to this rank; `values` of the owned cells. Returns values of all local cells. Collective.
-pub(super) fn to_ghosts(comm: &Comm, ids: &[u64], owners: &[u32], owned: usize, values: &[u32]) -> Vec<u32> {
+pub(super) fn to_ghosts<T: Equivalence + Copy + Default>(
+    comm: &Comm,
+    ids: &[u64],
+    owners: &[u32],
+    owned: usize,
+    values: &[T],
+) -> Vec<T> {
     let mut questions = vec![Vec::new(); comm.size()];
     for (&id, &owner) in ids[owned..].iter().zip(&owners[owned..]) {
         questions[owner as usize].push(id);
     }
-    let mut sorted: Vec<(u64, u32)> = ids[..owned].iter().copied().zip(values.iter().copied()).collect();
-    sorted.sort_unstable();
-    let answers: Vec<Vec<u32>> = comm
+    let mut sorted: Vec<(u64, T)> = ids[..owned].iter().copied().zip(values.iter().copied()).collect();
+    sorted.sort_unstable_by_key(|pair| pair.0);
+    let answers: Vec<Vec<T>> = comm
         .exchange(&questions)
         .iter()
         .map(|part| {
-            let find = |id: &u64| sorted.binary_search_by_key(id, |pair| pair.0).map_or(0, |i| sorted[i].1);
+            let find = |id: &u64| {
+                sorted.binary_search_by_key(id, |pair| pair.0).map_or(T::default(), |i| sorted[i].1)
+            };
             part.iter().map(find).collect()
         })
         .collect();

@@ -15,6 +15,7 @@ mod hdf5;
 mod order;
 mod overlap;
 mod partition;
+mod pieces;
 mod raw;
 mod report;
 mod vertices;
@@ -71,6 +72,10 @@ pub struct Mesh {
     pub cell_experts: Vec<u32>,
     /// Number of experts over all ranks.
     pub global_experts: u32,
+    /// Piece of each local cell: cells that hang together by facets, numbered over all ranks by their first cells.
+    pub cell_pieces: Vec<u32>,
+    /// Number of pieces over all ranks.
+    pub global_pieces: u32,
     /// What the user should know about the source (the same on every rank), such as nodes left out.
     pub notes: Vec<String>,
     /// Facets between owned cells and cells of other ranks.

@@ -147,7 +147,8 @@ impl Reduced {
             let block = system.submatrix(lifts, lifts, n, n);
             let factor = block.llt(Side::Lower).map_err(|_| {
                 Error::Failed(format!(
-                    "{}: the reduced system is not positive definite at the parameters {:?}",
+                    "{}: the reduced system is not positive definite at the parameters {:?}: does anything hold the field or \
+                     body there (a coefficient, reaction or foundation of zero does not)?",
                     d.name, context.parameters
                 ))
             })?;

@@ -91,10 +91,6 @@ impl Evolution {
                 let integrator = TimeIntegrator::new(scheme, newton, &context, &s.solution)
                     .map_err(|error| deck.locate(error))?;
                 s.essential = newton.essential().clone();
-                if history {
-                    // A solid without inertia rests on its supports at all times.
-                    s.check_support(&context).map_err(|error| deck.locate(error))?;
-                }
                 s.restore(&integrator)?;
                 problems.push(Evolving { stage, integrator });
             }
@@ -162,6 +158,13 @@ impl Evolution {
         let mut step = Step { length: dt, ..Step::default() };
         for problem in &self.problems {
             let stage = &mut simulation.stages[problem.stage];
+            if stage.problem.model.equation().is_some_and(Equation::has_history) {
+                // A solid without inertia rests on its supports at all times.
+                let end = Context { time: self.context.time + dt, ..self.context.clone() };
+                if let Err(error) = stage.check_support(&end) {
+                    return Ok(Attempt::Failed(error.to_string()));
+                }
+            }
             let StageSolver::Newton(newton) = &mut stage.solver else { continue };
             let trial = problem.integrator.attempt(newton, &self.context, dt)?;
             let NewtonOutcome { iterations, linear_iterations, failure, .. } = &trial.newton;

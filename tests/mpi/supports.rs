@@ -76,11 +76,98 @@ fn loads_that_do_not_push_are_carried(comm: &Comm) {
     assert!(solved(comm, &block("quadrilateral", "[4, 4]", "", &rollers)).is_err());
 }
 
+/// Two squares that share the vertex (1, 1), or lie apart, as Gmsh writes them in version 2.2.
+fn two_squares(comm: &Comm, joined: bool, physics: &str, check: impl Fn(&str)) {
+    crate::common::with_folder(comm, |folder| {
+        let path = folder.join("two.msh");
+        if comm.rank() == 0 {
+            let (o, last) = if joined { (1.0, "") } else { (1.5, "8 1.5 1.5 0\n") };
+            let first = if joined { 3 } else { 8 };
+            let nodes = if joined { 7 } else { 8 };
+            let text = format!(
+                "$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$PhysicalNames\n3\n1 1 \"left\"\n2 2 \"a\"\n2 3 \"b\"\n$EndPhysicalNames\n\
+                 $Nodes\n{nodes}\n1 0 0 0\n2 1 0 0\n3 1 1 0\n4 0 1 0\n5 {} {o} 0\n6 {} {} 0\n7 {o} {} 0\n{last}$EndNodes\n\
+                 $Elements\n3\n1 1 2 1 1 4 1\n2 3 2 2 2 1 2 3 4\n3 3 2 3 3 {first} 5 6 7\n$EndElements\n",
+                o + 1.0,
+                o + 1.0,
+                o + 1.0,
+                o + 1.0
+            );
+            std::fs::write(&path, text).unwrap();
+        }
+        comm.barrier();
+        check(&format!("[mesh]\nfile = \"{}\"\n{physics}", path.display()));
+    });
+}
+
+/// Squares that touch in a vertex are a hinge: the second may turn about it.
+fn pieces_that_touch_in_a_vertex_are_a_hinge(comm: &Comm) {
+    if comm.size() > 2 {
+        return;
+    }
+    let physics = |value: &str, load: &str| {
+        format!("[[physics]]\nmodel = \"elasticity\"\nyoung = 1e9\npoisson = 0.3\n{load}[[physics.boundary]]\nmarker = \"left\"\nvalue = {value}\n\
+                 [[quantity]]\nname = \"most\"\nkind = \"maximum\"\nfield = \"displacement\"\n")
+    };
+    two_squares(comm, true, &physics("0.0", "body_force = [0.0, 1e3]\n"), |text| {
+        let message = solved(comm, text).expect_err("the second square turns");
+        assert!(message.contains("turn about (1.0000, 1.0000)") && message.contains("cells 1 to 1"), "{message}");
+    });
+    // A shift of the support shifts both.
+    two_squares(comm, true, &physics("[0.001, 0.002]", ""), |text| {
+        let mut simulation = simulation(comm, text);
+        let context = simulation.default_context();
+        simulation.solve(&context).unwrap();
+        assert!(simulation.stages[0].outcome.note.contains("may still turn"));
+        let most = simulation.quantities(&context).unwrap()[0];
+        assert!((most - 5e-6f64.sqrt()).abs() < 1e-9, "{most}");
+    });
+    two_squares(comm, false, &physics("0.0", ""), |text| {
+        assert!(solved(comm, text).expect_err("it lies apart").contains("connected to nothing that is held"));
+    });
+}
+
+/// A coefficient that holds one piece and then no longer does.
+fn supports_follow_the_parameters(comm: &Comm) {
+    if comm.size() > 2 {
+        return;
+    }
+    let physics = "[parameters]\nk = { default = 1.0, range = [0.0, 2.0] }\n[[physics]]\nmodel = \"diffusion\"\n\
+                   reaction = { a = 1.0, b = \"k\" }\nsource = { a = 1.0, b = \"k\" }\n";
+    two_squares(comm, false, physics, |text| {
+        let mut simulation = simulation(comm, text);
+        let context = |k: f64| tessera::physics::Context::steady(vec![k]);
+        simulation.solve(&context(1.0)).unwrap();
+        let message = simulation.solve(&context(0.0)).expect_err("nothing holds b").to_string();
+        assert!(message.contains("nothing fixes the level") && message.contains("cells 1 to 1"), "{message}");
+        simulation.solve(&context(2.0)).unwrap();
+    });
+}
+
+/// A body of a periodic box cannot turn.
+fn periodic_bodies_do_not_turn(comm: &Comm) {
+    for (cell, cells, periodic, held) in [
+        ("quadrilateral", "[4, 4]", "[\"x\", \"y\"]", point("[0.0, 0.0]", "0.0")),
+        ("hexahedron", "[4, 4, 4]", "[\"x\", \"y\", \"z\"]", point("[0.0, 0.0, 0.0]", "0.0")),
+        ("quadrilateral", "[4, 4]", "[\"x\"]", point("[0.0, 0.0]", "0.0")),
+    ] {
+        let text = block(cell, cells, &format!(", periodic = {periodic}"), &held)
+            .replace("[1e3, 2e3", "[\"1e6*sin(2*pi*y)\", 0.0")
+            .replace(", 3e3]", ", 0.0]");
+        assert_eq!(solved(comm, &text), Ok(String::new()), "{text}");
+    }
+    let free = block("hexahedron", "[4, 4, 4]", ", periodic = [\"x\"]", &point("[0.0, 0.0, 0.0]", "0.0"));
+    assert!(solved(comm, &free).expect_err("it turns about x").contains("along x"));
+}
+
 pub const SUITES: &[Suite] = &[Suite {
     ranks: &[1, 2, 3],
     tests: &[
         ("bodies_that_are_held_are_solved", bodies_that_are_held_are_solved),
         ("what_is_free_is_named", what_is_free_is_named),
         ("loads_that_do_not_push_are_carried", loads_that_do_not_push_are_carried),
+        ("pieces_that_touch_in_a_vertex_are_a_hinge", pieces_that_touch_in_a_vertex_are_a_hinge),
+        ("supports_follow_the_parameters", supports_follow_the_parameters),
+        ("periodic_bodies_do_not_turn", periodic_bodies_do_not_turn),
     ],
 }];

@@ -261,6 +261,9 @@ impl StageMemory {
         let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
         stage.essential = problem.essential(context)?;
         stage.check_support(context)?;
+        if stage.is_partly_free() {
+            return self.solve_assembled(stage, context);
+        }
         problem.check_stiffness(context)?;
         let factors = operator.factors(&problem, context);
         let residual = room(&mut self.residual, &problem.space)?;

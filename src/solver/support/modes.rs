@@ -24,6 +24,11 @@ impl Modes {
         }
     }
 
+    /// Whether they are motions of a solid.
+    pub(super) fn is_rigid(self) -> bool {
+        !matches!(self, Self::Constants(_))
+    }
+
     pub(super) fn count(self) -> usize {
         match self {
             Self::Constants(n) => n,

@@ -12,24 +12,27 @@ impl Stage {
     /// # Errors
     /// [`Error::Failed`] that says what is missing.
     pub fn check_support(&mut self, context: &Context) -> Result<()> {
-        let holds = self.problem.holds(context);
         let comm = &self.problem.space.mesh.comm;
-        let known =
-            self.support.as_ref().is_some_and(|s| s.fixed == self.essential.fixed && s.holds == holds);
+        let known = self.support.as_ref().is_some_and(|support| support.fixed == self.essential.fixed);
         if comm.min(u8::from(known)) == 0 {
             let pieces = match self.support.take() {
                 Some(support) => support.pieces,
-                None => Pieces::new(&self.problem.space)?,
+                None => Pieces::new(&self.problem.space),
             };
-            let free = pieces.check(&self.problem, &self.essential, context)?;
-            let fixed = self.essential.fixed.clone();
-            self.support = Some(Support { pieces, fixed, holds, free });
+            let always = pieces.are_fixed(&self.problem, &self.essential);
+            self.support = Some(Support { pieces, fixed: self.essential.fixed.clone(), always, free: None });
         }
-        let Some(Support { free: Some(free), .. }) = &self.support else { return Ok(()) };
+        let Some(support) = &mut self.support else { return Ok(()) };
+        if support.always {
+            return Ok(());
+        }
+        // What coefficients hold may change with them.
+        support.free = support.pieces.check(&self.problem, &self.essential, context)?;
+        let Some(free) = &support.free else { return Ok(()) };
         // Where a motion is free the loads do no work on it.
-        let StageSolver::Linear(_) = &self.solver else {
-            return Err(self.unheld(&free.what));
-        };
+        if let StageSolver::Newton(_) = &self.solver {
+            return Err(unheld(&self.problem.name, &free.what));
+        }
         self.problem.assemble_load(context, &self.essential, &mut self.load)?;
         for mode in &free.modes {
             let (load, mode) = (self.load.read()?, mode.read()?);
@@ -37,8 +40,10 @@ impl Stage {
                 || load.iter().zip(mode.iter()).zip(&self.essential.fixed).filter(|(_, fixed)| !**fixed);
             let sum = comm.sum(work().map(|((f, v), _)| f * v).sum::<f64>());
             let gross = comm.sum(work().map(|((f, v), _)| (f * v).abs()).sum::<f64>());
-            if sum.abs() > PUSHED * gross {
-                return Err(self.unheld(&free.what));
+            // Where the motion is nothing but rounding it meets loads as well.
+            let all = comm.sum(work().map(|((f, _), _)| f * f).sum::<f64>()).sqrt();
+            if sum.abs() > PUSHED * gross.max(1e-5 * all) {
+                return Err(unheld(&self.problem.name, &free.what));
             }
         }
         for &pin in &free.pins {
@@ -51,10 +56,23 @@ impl Stage {
         Ok(())
     }
 
-    fn unheld(&self, what: &str) -> Error {
-        let name = &self.problem.name;
-        let message = "and the loads push it that way: hold it by a `value` (displacement) or a `foundation`";
-        Error::Failed(format!("physics `{name}`: {what}, {message}"))
+    /// Motions of a linear problem that conditions leave free at these parameters, in words; `None` where everything is
+    /// held. Collective.
+    ///
+    /// # Errors
+    /// As [`Stage::check_support`], and [`Error::Input`] when a prescribed value is not finite.
+    pub fn free_motions(&mut self, context: &Context) -> Result<Option<String>> {
+        if let StageSolver::Newton(_) = &self.solver {
+            return Ok(None);
+        }
+        self.essential = self.problem.essential(context)?;
+        self.check_support(context)?;
+        Ok(self.support.as_ref().and_then(|support| Some(support.free.as_ref()?.what.clone())))
+    }
+
+    /// Whether a motion is free that loads leave alone.
+    pub fn is_partly_free(&self) -> bool {
+        self.support.as_ref().is_some_and(|support| support.free.is_some())
     }
 
     /// Takes out of the solution what nothing holds: its mean. Collective.
@@ -74,11 +92,17 @@ impl Stage {
 /// What is known of the supports of a problem.
 pub(in crate::solver) struct Support {
     pieces: Pieces,
-    /// For which essential unknowns and [holding conditions](Problem::holds).
+    /// For which essential unknowns.
     fixed: Vec<bool>,
-    holds: Vec<bool>,
+    /// Whether they hold everything.
+    always: bool,
     free: Option<FreeMotions>,
 }
 
 /// Work of a load on a motion, relative to that of its parts, that is more than rounding.
 const PUSHED: f64 = 1e-9;
+
+fn unheld(name: &str, what: &str) -> Error {
+    let message = "and the loads push it that way: hold it by a `value` (displacement) or a `foundation`";
+    Error::Failed(format!("physics `{name}`: {what}, {message}"))
+}

@@ -1,4 +1,5 @@
 //! Pieces and their motions in words.
+use super::modes::Modes;
 use super::{Motion, Pieces};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
@@ -6,8 +7,8 @@ use crate::physics::Problem;
 use crate::physics::quantity::{Where, groups};
 
 impl Pieces {
-    /// The cells of a piece and their share of the volume. Collective.
-    pub(super) fn describe(&self, problem: &Problem, piece: usize) -> String {
+    /// The cells of some pieces and their share of the volume. Collective.
+    pub(super) fn describe(&self, problem: &Problem, pieces: &[u32]) -> String {
         let (space, mesh) = (&problem.space, &problem.space.mesh);
         let (mut first, mut last, mut count) = (u64::MAX, 0, 0u64);
         let (mut own, mut all) = (0.0, 0.0);
@@ -15,7 +16,7 @@ impl Pieces {
         for (rule, entities) in groups(space, &Where::Everywhere, 1) {
             visit(space, &nothing, &Domain { rule: &rule, entities: &entities }, |sample| {
                 all += sample.weight;
-                if self.of_node[space.nodes_of(sample.cell)[0] as usize] as usize == piece {
+                if pieces.contains(&mesh.cell_pieces[sample.cell]) {
                     own += sample.weight;
                     if sample.point == 0 {
                         let id = mesh.cell_ids[sample.cell];
@@ -29,19 +30,38 @@ impl Pieces {
         let share = 100.0 * comm.sum(own) / comm.sum(all);
         let share = if share < 1.0 { format!("{share:.2}") } else { format!("{share:.0}") };
         if last - first + 1 == count {
-            format!("cells {first} to {last}, {share} % of the volume,")
+            format!("cells {first} to {last}, {share} % of the volume")
         } else {
-            format!("{count} cells between {first} and {last}, {share} % of the volume,")
+            format!("{count} cells between {first} and {last}, {share} % of the volume")
         }
     }
 
-    /// What may still move, in words.
+    /// What may still move, in words. Collective.
     pub(super) fn words(&self, problem: &Problem, motions: &[Motion]) -> String {
-        let one = |(piece, motion): &Motion| self.word(problem, *piece, motion);
-        let mut list: Vec<String> = motions.iter().take(3).map(one).collect();
-        list.dedup();
-        let more = if motions.len() > 3 { " and more" } else { "" };
-        format!("the body may still {}{more}", list.join(" and "))
+        let n = Modes::of(problem).count();
+        let one = |Motion { group, coefficients }: &Motion| {
+            let moving = coefficients.chunks_exact(n).zip(&self.groups[*group]);
+            let moving: Vec<_> = moving.filter(|(own, _)| own.iter().any(|a| a.abs() > 1e-6)).collect();
+            let what = moving
+                .first()
+                .map_or(String::new(), |(own, piece)| self.word(problem, **piece as usize, own));
+            let pieces: Vec<u32> = moving.iter().map(|(_, piece)| **piece).collect();
+            let who = match pieces.len() < self.frames.len() {
+                true => self.describe(problem, &pieces),
+                false => "the body".into(),
+            };
+            (who, what)
+        };
+        let list: Vec<_> = motions.iter().take(3).map(one).collect();
+        let mut text = String::new();
+        for (i, (who, what)) in list.iter().enumerate() {
+            text += &match i {
+                0 => format!("{who} may still {what}"),
+                _ if *who == list[i - 1].0 => format!(" and {what}"),
+                _ => format!(", {who} {what}"),
+            };
+        }
+        text + if motions.len() > 3 { " and more" } else { "" }
     }
 
     fn word(&self, problem: &Problem, piece: usize, motion: &[f64]) -> String {
