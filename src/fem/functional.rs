@@ -24,6 +24,12 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// Values of the cell's basis functions.
+    pub fn shapes(&self, space: &Space) -> &[f64] {
+        let functions = space.element.functions();
+        &self.place.1.basis.values[self.point * functions..][..functions]
+    }
+
     /// Position in metres, unused coordinates zero.
     pub fn position(&self) -> [f64; 3] {
         position(self.place.0, self.cell, self.place.1, self.point)

@@ -1,7 +1,7 @@
 //! Which cell holds a point.
 use super::functional::inverse_jacobian;
 use super::{Element, Space};
-use crate::mesh::{CellType, Mesh};
+use crate::mesh::{CellType, Mesh, by_name};
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};
 
@@ -50,7 +50,7 @@ impl<'a> Locator<'a> {
 
 /// The value at one point as a sum over nodes: the region of the cell that holds the point, and local nodes and weights on
 /// the rank that owns that cell, none on the others; `None` on all when no cell is near. Between cells the first region
-/// counts, and in it the first cell. Collective.
+/// counts, in the alphabet of their names, and in it the first cell. Collective.
 pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<(u16, Vec<(usize, f64)>)> {
     // Points on a curved boundary lie a little outside the straight cells.
     const OUTSIDE: f64 = 0.05;
@@ -65,7 +65,9 @@ pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<(u16, Vec<(usize
     if least.is_infinite() {
         return None;
     }
-    let place = |found: Found| u64::from(mesh.cell_regions[found.cell]) << 48 | mesh.cell_ids[found.cell];
+    let ranks = by_name(&mesh.region_names);
+    let region = |found: &Found| ranks[mesh.cell_regions[found.cell] as usize];
+    let place = |found: Found| u64::from(region(&found)) << 48 | mesh.cell_ids[found.cell];
     let mine = found.filter(|_| outside == least).map_or(u64::MAX, place);
     let first = comm.min(mine);
     let found = found.filter(|_| mine == first);
@@ -73,7 +75,8 @@ pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<(u16, Vec<(usize
         let weights = space.element.tabulate(&[found.reference]).values;
         space.nodes_of(found.cell).iter().map(|&node| node as usize).zip(weights).collect()
     });
-    Some(((first >> 48) as u16, terms))
+    let region = ranks.iter().position(|&rank| u64::from(rank) == first >> 48).unwrap_or(0);
+    Some((region as u16, terms))
 }
 
 /// Points outside a cell by no more than this, in reference coordinates, lie in it.
@@ -85,10 +88,11 @@ fn nearest(
     point: &[f64; 3],
     tolerance: f64,
 ) -> Option<Found> {
-    let linear = Element::new(mesh.cell_type, 1);
+    let (linear, ranks) = (Element::new(mesh.cell_type, 1), by_name(&mesh.region_names));
     cells.map(|cell| reference(mesh, &linear, cell, point)).filter(|found| found.outside <= tolerance).min_by(
         |a, b| {
-            let number = |found: &Found| (mesh.cell_regions[found.cell], mesh.cell_ids[found.cell]);
+            let number =
+                |found: &Found| (ranks[mesh.cell_regions[found.cell] as usize], mesh.cell_ids[found.cell]);
             let outside = |found: &Found| found.outside.max(INSIDE);
             outside(a).total_cmp(&outside(b)).then(number(a).cmp(&number(b)))
         },

@@ -7,7 +7,7 @@ use super::order::{breadth_first, first_use};
 use super::partition::{experts, join_pieces, ranks_of_cells};
 use super::pieces::pieces;
 use super::raw::{RawMesh, topology};
-use super::{Facets, Mesh};
+use super::{Facets, Mesh, by_name};
 use super::{gmsh, hdf5};
 use crate::error::{Error, Result};
 use crate::parallel::{Comm, block};
@@ -145,7 +145,8 @@ impl Mesh {
             .map(|&n| if n == u32::MAX { n } else { place[n as usize] })
             .collect();
         drop(inside);
-        let facets = local_facets(&local, &around, nf, &place, facet_names);
+        let ranks = by_name(&region_names);
+        let facets = local_facets(&local, &around, (nf, &ranks), &place, facet_names);
         let (pieces, global_pieces) = pieces(comm, &around, (&local.ids, &local.owners), owned);
         drop(around);
         order.extend(owned as u32..local.ids.len() as u32);
@@ -209,9 +210,15 @@ impl Mesh {
     }
 }
 
-/// Boundary and marked facets with local cell numbers; `around` are the neighbours of local cells, `[cell, facet]`, and
+/// Boundary and marked facets with local cell numbers; `ranks` gives the order of regions, `around` are the neighbours of local cells, `[cell, facet]`, and
 /// `place` gives the new number of owned cells.
-fn local_facets(local: &LocalCells, around: &[u32], nf: usize, place: &[u32], names: Vec<String>) -> Facets {
+fn local_facets(
+    local: &LocalCells,
+    around: &[u32],
+    (nf, ranks): (usize, &[u16]),
+    place: &[u32],
+    names: Vec<String>,
+) -> Facets {
     let (own, ghost) = local.ids.split_at(local.owned);
     let find = |id: u64| match own.binary_search(&id) {
         Ok(i) => Some(i),
@@ -223,7 +230,7 @@ fn local_facets(local: &LocalCells, around: &[u32], nf: usize, place: &[u32], na
         let other = around[cell * nf + mark.local as usize];
         let (region, beyond) = (local.regions[cell], local.regions.get(other as usize).copied());
         let outward = match beyond {
-            Some(beyond) if beyond != region => region < beyond,
+            Some(beyond) if beyond != region => ranks[region as usize] < ranks[beyond as usize],
             Some(_) => mark.outward,
             None => true,
         };

@@ -97,7 +97,7 @@ pub struct Facets {
     /// Local cell on the other side; `u32::MAX` on the boundary (and where neither cell is owned).
     pub behind: Vec<u32>,
     /// Whether the facet's normal points out of `cell`, as on the boundary it does. Inside the domain it points from
-    /// the region that stands first in [`Mesh::region_names`] to the other one, and within a region as the facet's
+    /// the region whose name comes first in the alphabet to the other one, and within a region as the facet's
     /// vertices in the source say: to the right of an edge, by the right-hand rule for a face.
     pub outward: Vec<bool>,
     /// Names of the facet markers (physical groups).
@@ -150,6 +150,11 @@ impl Mesh {
         point[..self.dimension].copy_from_slice(self.vertex(vertex));
         point
     }
+}
+
+/// The place of each name in the alphabet: an order of regions that the order of cells does not change.
+pub(crate) fn by_name(names: &[String]) -> Vec<u16> {
+    names.iter().map(|name| names.iter().filter(|other| *other < name).count() as u16).collect()
 }
 
 impl Facets {

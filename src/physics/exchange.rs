@@ -8,6 +8,7 @@
 //! says, and of the difference between these and the residual a share by its part of the node's weight `int phi_i^2 ds`.
 use super::coefficient::Context;
 use super::equation::{Equation, FormState};
+use super::internal::InternalStress;
 use super::problem::{Model, Place, Problem};
 use super::quantity::facet_groups;
 use crate::Result;
@@ -21,6 +22,8 @@ pub struct At<'a> {
     pub context: &'a Context,
     /// All local unknowns, ghosts updated.
     pub state: &'a [f64],
+    /// Internal variables there, for models that have them.
+    pub history: Option<&'a History>,
 }
 
 /// What a problem exchanges at some state, or on average over a step.
@@ -33,6 +36,8 @@ pub struct Exchange<'a> {
     supports: Vec<(u32, u8, f64)>,
     /// Sums of the complete residual over all unknowns and over the free ones, by component, of this rank.
     sums: [Vec<f64>; 2],
+    /// Whether no time derivative is in the balance of a cell.
+    is_steady: bool,
 }
 
 /// No facet.
@@ -40,13 +45,24 @@ const NOWHERE: u32 = u32::MAX;
 
 impl Problem {
     /// The exchange at `states` (one, or the start and end of a step for averages over it), with the complete `residual`
-    /// there: that of [`Problem::residual`] negated, with what a time derivative adds. Collective.
+    /// there: that of [`Problem::residual`] negated, with what a time derivative adds. Without one, before the first step,
+    /// supports give what the gradients in cells say. `steady`: no time derivative is in it. Collective.
     pub fn exchange<'a>(
         &'a self,
         states: &[At<'a>],
         essential: &Essential,
-        residual: &[f64],
+        residual: Option<&[f64]>,
+        steady: bool,
     ) -> Exchange<'a> {
+        let nothing;
+        let known = residual.is_some();
+        let residual = match residual {
+            Some(residual) => residual,
+            None => {
+                nothing = vec![0.0; self.space.owned_dofs()];
+                &nothing
+            }
+        };
         let c = self.space.components;
         let mut sums = [vec![0.0; c], vec![0.0; c]];
         for (dof, value) in residual.iter().enumerate() {
@@ -55,14 +71,19 @@ impl Problem {
                 sums[1][dof % c] += value;
             }
         }
-        let last = states[states.len() - 1];
-        let supports = self.shares(&last, essential, residual);
-        Exchange { problem: self, states: states.to_vec(), supports, sums }
+        let supports = self.shares(states, essential, residual, known);
+        Exchange { problem: self, states: states.to_vec(), supports, sums, is_steady: steady }
     }
 
     /// The residuals of essential unknowns, shared among the facets with the conditions; those of conditions at points
     /// among all facets around.
-    fn shares(&self, at: &At, essential: &Essential, residual: &[f64]) -> Vec<(u32, u8, f64)> {
+    fn shares(
+        &self,
+        states: &[At],
+        essential: &Essential,
+        residual: &[f64],
+        known: bool,
+    ) -> Vec<(u32, u8, f64)> {
         let (space, c) = (&self.space, self.space.components);
         let facets = &space.mesh.facets;
         // Whether a component has a value on a facet: on entries of `facets` that stand first for theirs.
@@ -78,7 +99,18 @@ impl Problem {
         let all = facets.distinct(|_| true);
         let of_conditions: Vec<u32> =
             all.iter().copied().filter(|&f| (0..c).any(|i| is_held(f, i))).collect();
-        let mut shares = self.weigh(at, essential, &of_conditions, is_held);
+        let mut shares = self.weigh(&states[0], essential, &of_conditions, is_held);
+        for at in &states[1..] {
+            // The mean over a step goes with the mean of the gradients.
+            let more = self.weigh(at, essential, &of_conditions, is_held);
+            shares
+                .iter_mut()
+                .zip(more)
+                .for_each(|(share, more)| share.guess = 0.5 * (share.guess + more.guess));
+        }
+        if !known {
+            return shares.iter().map(|s| (s.facet, (s.dof % c) as u8, s.guess)).collect();
+        }
         let mut totals = vec![[0.0; 2]; residual.len()];
         for share in &shares {
             let total = &mut totals[share.dof];
@@ -88,7 +120,7 @@ impl Problem {
         let lone = |dof: usize| essential.fixed[dof] && totals[dof][0] == 0.0 && residual[dof] != 0.0;
         if space.mesh.comm.max(u8::from((0..residual.len()).any(lone))) == 1 {
             let boundary: Vec<u32> = all.iter().copied().filter(|&f| !facets.is_inner(f as usize)).collect();
-            let around = self.weigh(at, essential, &boundary, |_, _| true);
+            let around = self.weigh(&states[0], essential, &boundary, |_, _| true);
             let mut around: Vec<_> = around.into_iter().filter(|share| lone(share.dof)).collect();
             let mut found = totals.clone();
             for share in &mut around {
@@ -124,6 +156,7 @@ impl Problem {
             let domain = Domain { rule: &rule, entities: &entities };
             let coefficients = self.on_facets(at.context, &domain);
             let points = rule.weights.len();
+            let stress = self.stress_of(at);
             let mut own: Vec<(usize, Share)> = Vec::new();
             visit(space, at.state, &domain, |sample| {
                 if sample.point == 0 {
@@ -139,7 +172,7 @@ impl Problem {
                         }
                     }
                 }
-                self.conormal(&coefficients, sample, points, &mut conormal);
+                self.conormal((&coefficients, &stress), sample, points, &mut conormal);
                 for (a, share) in &mut own {
                     let value = rule.basis.values[sample.point * functions + *a];
                     share.weight += sample.weight * value * value;
@@ -156,29 +189,39 @@ impl Problem {
     }
 
     /// The coefficients of the volume on facets, see [`Problem::local`].
-    fn on_facets(&self, context: &Context, domain: &Domain) -> Vec<Values> {
+    pub(super) fn on_facets(&self, context: &Context, domain: &Domain) -> Vec<Values> {
         let count = domain.entities.iter().map(|e| e.1 as usize + 1).max().unwrap_or(0);
         self.integrals[0].coefficients.evaluate_some(self.local(), context, &self.space, domain, count)
     }
 
     /// What the form's flux gives through the facet of a sample into its cell, by component, as the weak form has it:
-    /// `K grad u . n`, or `sigma n`; zero for models with internal variables, whose stress is not known here.
-    fn conormal(&self, coefficients: &[Values], sample: &Sample, points: usize, result: &mut [f64]) {
+    /// `K grad u . n`, or `sigma n`. Internal variables have the stress, see [`Problem::stress_of`].
+    pub(super) fn conormal(
+        &self,
+        (coefficients, internal): (&[Values], &InternalStress),
+        sample: &Sample,
+        points: usize,
+        result: &mut [f64],
+    ) {
         let dimension = self.space.mesh.dimension;
         let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
         let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
         let (n, g) = (&sample.normal, sample.gradient);
         let along = |i: usize| (0..dimension).map(|d| g[i][d] * n[d]).sum::<f64>();
         match self.model {
-            Model::Elasticity { .. } => {
+            Model::Elasticity { .. } | Model::Equation(Equation::Viscoplasticity) => {
                 let mut stress = [0.0; 6];
-                self.at_point("stress", coefficients, sample, points, &mut stress);
+                match self.model {
+                    Model::Elasticity { .. } => {
+                        self.at_point("stress", coefficients, sample, points, &mut stress);
+                    }
+                    _ => internal.at(sample, &mut stress),
+                }
                 const ROW: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
                 for (value, row) in result.iter_mut().zip(ROW) {
                     *value = (0..3).map(|j| stress[row[j]] * n[j]).sum();
                 }
             }
-            Model::Equation(Equation::Viscoplasticity) => result.fill(0.0),
             Model::Equation(Equation::Burgers) => {
                 (0..dimension).for_each(|i| result[i] = k(0) * along(i));
             }
@@ -346,10 +389,13 @@ impl Exchange<'_> {
         })[0]
     }
 
-    /// What the form's flux carries through facets inside the domain against their normals, by component: the mean of
-    /// both sides' gradients. Collective.
+    /// What the form's flux carries through facets inside the domain against their normals, by component: from the
+    /// equations of the cells on both sides, in time the mean of both sides' gradients. Collective.
     pub fn through(&self, facets: &[u32]) -> Vec<f64> {
         let c = self.problem.space.components;
+        if self.is_steady {
+            return self.mean(|at| self.problem.through(at, facets));
+        }
         self.mean(|at| {
             let one = |i: usize| self.problem.over_facets(at, facets, |_, _, conormal| conormal[i]);
             (0..c).map(one).collect()
@@ -380,7 +426,7 @@ impl Exchange<'_> {
 impl Problem {
     /// This rank's part of the integral over facets of `of(coefficients, sample, conormal)`, which is odd in the normal:
     /// on facets inside the domain the mean of both sides, with the facet's own normal. Local.
-    fn over_facets(
+    pub(super) fn over_facets(
         &self,
         at: &At,
         facets: &[u32],
@@ -400,10 +446,11 @@ impl Problem {
             let domain = Domain { rule: &rule, entities: &entities };
             let coefficients = self.on_facets(at.context, &domain);
             let points = rule.weights.len();
+            let stress = self.stress_of(at);
             visit(space, at.state, &domain, |sample| {
                 let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
                 let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
-                self.conormal(&coefficients, sample, points, &mut conormal);
+                self.conormal((&coefficients, &stress), sample, points, &mut conormal);
                 let value = sample.weight * of(&k, sample, &conormal);
                 sum += match (all.is_inner(index), all.outward[index]) {
                     (false, _) => value,

@@ -1,9 +1,11 @@
 //! Fields from internal variables: from quadrature points to nodes.
 use super::derived::{Derived, TENSOR};
+use super::exchange::At;
 use super::problem::Problem;
 use super::viscoplasticity::{ACCUMULATED, PLASTIC, STRESS};
 use crate::Result;
-use crate::fem::{History, Rule};
+use crate::fem::functional::Sample;
+use crate::fem::{History, Rule, Space};
 use faer::{Mat, linalg::solvers::SolveLstsq};
 use petsc_rs::Vector;
 
@@ -53,6 +55,38 @@ impl Problem {
             }
         }
         self.nodal_means(field, &sums, &counts)
+    }
+}
+
+/// The stress of a model with internal variables: in every cell a linear function fitted to that at the quadrature points.
+pub struct InternalStress<'a> {
+    /// `[node, quadrature point]`, see [`to_nodes`], and the variables.
+    fitted: Option<(Mat<f64>, &'a History)>,
+    space: &'a Space,
+}
+
+impl InternalStress<'_> {
+    /// The stress at a sample `[xx, xy, xz, yy, yz, zz]`; zero where there are no internal variables.
+    pub fn at(&self, sample: &Sample, stress: &mut [f64; 6]) {
+        stress.fill(0.0);
+        let Some((fit, history)) = &self.fitted else { return };
+        let values = &history.values[sample.cell * history.points * history.width..];
+        for (a, shape) in sample.shapes(self.space).iter().enumerate() {
+            for (i, sum) in stress.iter_mut().enumerate() {
+                let at_node: f64 =
+                    (0..history.points).map(|q| fit[(a, q)] * values[q * history.width + STRESS + i]).sum();
+                *sum += shape * at_node;
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// The stress of internal variables at a state; nothing for other models.
+    pub(super) fn stress_of<'a>(&'a self, at: &At<'a>) -> InternalStress<'a> {
+        let (space, rule) = (&*self.space, &self.integrals[0].groups[0].rule);
+        let fit = |history| (to_nodes(rule, &space.element.nodes, space.mesh.dimension), history);
+        InternalStress { fitted: at.history.map(fit), space }
     }
 }
 

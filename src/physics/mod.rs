@@ -7,6 +7,7 @@ pub mod derived;
 pub mod equation;
 pub mod exchange;
 mod file_field;
+mod inner;
 mod internal;
 pub mod mass;
 mod problem;

@@ -221,7 +221,8 @@ impl Problem {
 
     /// What stands on the diagonal of matrices at essential unknowns, whose rows and columns hold nothing else, and what
     /// their values have as a factor in loads: a power of two like the other entries of the diagonal, whatever the units,
-    /// so that no preconditioner takes one for zero beside the other. The same for all matrices of the problem.
+    /// so that no preconditioner takes one for zero beside the other. The same for all matrices of a linear problem; 1 in
+    /// tangents of others.
     pub fn essential_diagonal(&self) -> f64 {
         let known = self.essential_diagonal.get();
         if known > 0.0 { known } else { 1.0 }
@@ -231,7 +232,8 @@ impl Problem {
     pub(super) fn set_essential_diagonal(&self, diagonal: &mut [f64], essential: &Essential) -> f64 {
         let space = &self.space;
         let entry = |dof: usize| self.pattern.diagonal_entry(space, dof);
-        if self.essential_diagonal.get() == 0.0 {
+        // Not for tangents: with GMRES and aggregation a viscoplastic body's Newton steps came to a halt.
+        if self.essential_diagonal.get() == 0.0 && self.model.equation().is_none() {
             let free = (0..space.owned_dofs()).filter(|&dof| !essential.fixed[dof]);
             let sizes = free.map(|dof| diagonal[entry(dof)].abs()).filter(|size| *size > 0.0);
             let mut sums = [0.0, 0.0, essential.owned(space).count() as f64];

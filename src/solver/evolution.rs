@@ -91,6 +91,7 @@ impl Evolution {
                 let integrator = TimeIntegrator::new(scheme, newton, &context, &s.solution)
                     .map_err(|error| deck.locate(error))?;
                 s.essential = newton.essential().clone();
+                s.starts = s.residual.is_none();
                 s.restore(&integrator)?;
                 problems.push(Evolving { stage, integrator });
             }
@@ -211,6 +212,7 @@ impl Evolution {
                 step.imbalance = step.conserved - before - dt * trial.flow.total();
             }
             stage.residual = Some(trial.residual);
+            stage.starts = false;
         }
         Ok(Attempt::Good(step))
     }

@@ -92,7 +92,10 @@ impl Simulation {
                     components: derived.components,
                     first: 0,
                     random: None,
-                    unit: derived.unit.into(),
+                    unit: match derived.name {
+                        "flux" if problem.unit == "K" => "W/m2".into(),
+                        _ => derived.unit.into(),
+                    },
                     derived: Some(derived.clone()),
                 });
             }

@@ -61,6 +61,17 @@ impl Simulation {
             QuantityKind::Flux if flow => ["m/s", "m2/s", "m3/s"][2 - missing.min(2)].into(),
             QuantityKind::Flux | QuantityKind::Reaction => self.exchange_unit(field.stage),
             QuantityKind::Energy if stage.problem.model.is_solid() => per("J", missing),
+            // Roots of integrals of squares, of values and of slopes.
+            QuantityKind::L2Error | QuantityKind::H1Error => {
+                let order = if quantity.kind == QuantityKind::L2Error { 0 } else { 2 };
+                let halves = 3 - missing as i32 - order;
+                let metres = match halves {
+                    0 => String::new(),
+                    2 => "m".into(),
+                    _ => format!("m^({halves}/2)"),
+                };
+                [field.unit.as_str(), &metres].join(" ").trim().to_string()
+            }
             QuantityKind::Energy if field.unit == "K" => per("W K", missing),
             QuantityKind::Energy => String::new(),
             _ => field.unit.clone(),
@@ -180,6 +191,8 @@ impl Simulation {
         };
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut sum, mut measure) = (0.0, 0.0);
+        // On the axis a circle has no length: the mean there is that along the axis.
+        let (mut plane_sum, mut plane_measure) = (0.0, 0.0);
         let (space, width) = (&problem.space, field.components);
         for region in regions {
             let values = self.field_values_in(&field, context, region)?;
@@ -198,8 +211,10 @@ impl Simulation {
             for (rule, mut entities) in groups(space, &place, 2 * space.element.degree) {
                 entities.retain(|entity| region.is_none_or(|region| entity.2 == region));
                 visit(space, &values, &Domain { rule: &rule, entities: &entities }, |sample| {
-                    measure += sample.weight;
-                    sum += sample.weight * scalar(&sample.value[..width], quantity.component);
+                    let value = scalar(&sample.value[..width], quantity.component);
+                    (sum, measure) = (sum + sample.weight * value, measure + sample.weight);
+                    plane_sum += sample.plane_weight * value;
+                    plane_measure += sample.plane_weight;
                 });
             }
         }
@@ -208,7 +223,11 @@ impl Simulation {
             QuantityKind::Minimum => low,
             QuantityKind::Maximum => high,
             QuantityKind::Integral => comm.sum(sum),
-            _ => comm.sum(sum) / comm.sum(measure),
+            _ => {
+                let [sum, measure, plane_sum, plane_measure] =
+                    [sum, measure, plane_sum, plane_measure].map(|value| comm.sum(value));
+                if measure > 0.0 { sum / measure } else { plane_sum / plane_measure }
+            }
         })
     }
 
@@ -283,16 +302,20 @@ impl Stage {
     /// When PETSc fails.
     pub fn with_exchange<T>(&self, context: &Context, read: impl FnOnce(&Exchange) -> T) -> Result<T> {
         let state = self.solution.local_read()?;
-        let now = At { context, state: &state };
-        let exchange =
-            |states: &[At], residual: &[f64]| read(&self.problem.exchange(states, &self.essential, residual));
+        let history = self.solver.history();
+        let now = At { context, state: &state, history: history.as_deref() };
+        let linear = self.problem.model.equation().is_none();
+        let exchange = |states: &[At], residual: Option<&[f64]>, steady: bool| {
+            read(&self.problem.exchange(states, &self.essential, residual, steady))
+        };
         Ok(match (&self.residual, &self.before) {
             (Some(residual), Some((context, before))) => {
                 let state = before.local_read()?;
-                exchange(&[At { context, state: &state }, now], &residual.read()?)
+                exchange(&[At { state: &state, context, ..now }, now], Some(&residual.read()?), false)
             }
-            (Some(residual), None) => exchange(&[now], &residual.read()?),
-            (None, _) => exchange(&[now], &self.problem.steady_residual(&now)?),
+            (Some(residual), None) => exchange(&[now], Some(&residual.read()?), linear),
+            (None, _) if self.starts => exchange(&[now], None, false),
+            (None, _) => exchange(&[now], Some(&self.problem.steady_residual(&now)?), true),
         })
     }
 }

@@ -114,6 +114,8 @@ pub struct Stage {
     pub residual: Option<Vector>,
     /// Where the last step began, if `residual` is a mean over it.
     pub before: Option<(Context, Vector)>,
+    /// Whether it is at the start of a run in time, before any step.
+    pub starts: bool,
     /// The solver.
     pub solver: StageSolver,
     /// The solution as input of later problems (scalar fields only).
@@ -185,6 +187,7 @@ impl Simulation {
                 solution,
                 residual: None,
                 before: None,
+                starts: false,
                 solver,
                 input,
                 outcome: Outcome::default(),

@@ -181,6 +181,106 @@ fn quantities_of_all_sides_add_up(comm: &Comm) {
     assert_eq!(&values[4..6], &[0.0, 0.0]);
 }
 
+/// What leaves a core through its sides is the source in it, whatever the order of the cells; a line within a region counts
+/// along its own normal.
+fn what_leaves_a_core_is_its_source(comm: &Comm) {
+    let n = 6;
+    for reversed in [false, true] {
+        crate::common::with_folder(comm, |folder| {
+            let path = folder.join("core.msh");
+            if comm.rank() == 0 {
+                std::fs::write(&path, core_mesh(n, reversed)).unwrap();
+            }
+            comm.barrier();
+            for degree in [1, 2] {
+                let text = format!(
+                    "[solver]\nmethod = \"direct\"\n[mesh]\nfile = \"{}\"\n[[physics]]\nmodel = \"diffusion\"\ndegree = {degree}\n\
+                     conductivity = {{ core = 3.0, around = 1.0 }}\nsource = {{ core = \"9 + 9*x\", around = 0.0 }}\n\
+                     [[physics.boundary]]\nmarker = \"side\"\nvalue = 0.0\n\
+                     [[quantity]]\nname = \"ring\"\nkind = \"flux\"\nmarker = \"ring\"\n",
+                    path.display()
+                );
+                let mut simulation = simulation(comm, &text);
+                let context = simulation.default_context();
+                simulation.solve(&context).unwrap();
+                let value = simulation.quantities(&context).unwrap()[0];
+                // int 9 + 9 x over the core [1/3, 2/3]^2; its normals point from "around" to "core".
+                assert!((value + 1.5).abs() < 1e-10, "degree {degree}, reversed {reversed}: {value}");
+            }
+        });
+    }
+}
+
+/// A square of n x n quadrilaterals with a core in its middle third, in Gmsh's version 2.2.
+fn core_mesh(n: usize, reversed: bool) -> String {
+    let id = |i: usize, j: usize| j * (n + 1) + i + 1;
+    let mut text = String::from(
+        "$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$PhysicalNames\n4\n1 1 \"side\"\n1 2 \"ring\"\n2 3 \"around\"\n2 4 \"core\"\n$EndPhysicalNames\n",
+    );
+    text += &format!("$Nodes\n{}\n", (n + 1) * (n + 1));
+    for j in 0..=n {
+        for i in 0..=n {
+            text += &format!("{} {} {} 0\n", id(i, j), i as f64 / n as f64, j as f64 / n as f64);
+        }
+    }
+    let (low, high) = (n / 3, 2 * n / 3);
+    let mut elements = Vec::new();
+    for k in 0..n {
+        for (a, b) in [((k, 0), (k + 1, 0)), ((k, n), (k + 1, n)), ((0, k), (0, k + 1)), ((n, k), (n, k + 1))] {
+            elements.push(format!("1 2 1 1 {} {}", id(a.0, a.1), id(b.0, b.1)));
+        }
+    }
+    for k in low..high {
+        // Lines of no common direction.
+        for (a, b) in [((k, low), (k + 1, low)), ((k, high), (k + 1, high)), ((low, k), (low, k + 1)), ((high, k), (high, k + 1))] {
+            elements.push(format!("1 2 2 2 {} {}", id(a.0, a.1), id(b.0, b.1)));
+        }
+    }
+    let mut cells = Vec::new();
+    for j in 0..n {
+        for i in 0..n {
+            let inside = (low..high).contains(&i) && (low..high).contains(&j);
+            let tag = if inside { 4 } else { 3 };
+            cells.push(format!("3 2 {tag} {tag} {} {} {} {}", id(i, j), id(i + 1, j), id(i + 1, j + 1), id(i, j + 1)));
+        }
+    }
+    if reversed {
+        // The core's cells come first.
+        cells.sort_by_key(|cell| !cell.starts_with("3 2 4"));
+    }
+    elements.extend(cells);
+    text += &format!("$EndNodes\n$Elements\n{}\n", elements.len());
+    for (number, element) in elements.iter().enumerate() {
+        text += &format!("{} {element}\n", number + 1);
+    }
+    text + "$EndElements\n"
+}
+
+/// A metal that stays elastic has elasticity's reactions on every side, from its first step on.
+fn a_metal_below_yield_has_the_reactions_of_an_elastic_body(comm: &Comm) {
+    let sides: String = ["left", "right", "bottom", "top"]
+        .map(|side| format!("[[physics.boundary]]\nmarker = \"{side}\"\nvalue = [\"1e-4*x\", \"-2e-4*y\"]\n[[quantity]]\nname = \"{side}\"\nkind = \"reaction\"\nmarker = \"{side}\"\ncomponent = {}\n", usize::from(side == "bottom" || side == "top")))
+        .concat();
+    let text = |model: &str| format!("{}[[physics]]\n{model}{sides}", mesh("quadrilateral", "[4, 4]"));
+    let mut elastic = simulation(comm, &text("model = \"elasticity\"\nyoung = 2e11\npoisson = 0.3\n"));
+    let context = elastic.default_context();
+    elastic.solve(&context).unwrap();
+    let expected = elastic.quantities(&context).unwrap();
+    // Uniform stress: plane strain.
+    let (lambda, mu) = (2e11 * 0.3 / (1.3 * 0.4), 2e11 / 2.6);
+    let exact = lambda * (1e-4 - 2e-4) + 2.0 * mu * 1e-4;
+    assert!((expected[1] - exact).abs() < 1e-6 * exact.abs(), "{expected:?} {exact}");
+    let metal = text("model = \"viscoplasticity\"\nyoung = 2e11\npoisson = 0.3\nyield_stress = 1e12\ndrag_stress = 1e9\nrate_exponent = 2.0\n");
+    let deck = deck(&format!("[time]\nend = 0.2\nstep = 0.1\n{metal}"), &[]);
+    let mut simulation = Simulation::new(comm, &deck).unwrap();
+    let mut evolution = Evolution::start(&mut simulation, deck.time.as_ref().unwrap(), context).unwrap();
+    assert!(matches!(evolution.advance(&mut simulation).unwrap(), Progress::Accepted(..)));
+    let found = simulation.quantities(&evolution.context).unwrap();
+    for (a, b) in found.iter().zip(&expected) {
+        assert!((a - b).abs() < 1e-6 * b.abs(), "{found:?}, elastic {expected:?}");
+    }
+}
+
 /// A fluid that turns rigidly exerts no shear: neither force nor torque on the walls that turn with it.
 fn a_rigidly_turning_fluid_exerts_no_shear(comm: &Comm) {
     let sides = "[[physics.boundary]]\nmarker = [\"left\", \"right\", \"bottom\", \"top\"]\nvalue = [\"0.5 - y\", \"x - 0.5\"]\n\
@@ -205,6 +305,8 @@ pub const SUITES: &[Suite] = &[Suite {
         ("flows_and_waves_balance", flows_and_waves_balance),
         ("models_in_time_balance", models_in_time_balance),
         ("quantities_of_all_sides_add_up", quantities_of_all_sides_add_up),
+        ("what_leaves_a_core_is_its_source", what_leaves_a_core_is_its_source),
+        ("a_metal_below_yield_has_the_reactions_of_an_elastic_body", a_metal_below_yield_has_the_reactions_of_an_elastic_body),
         ("a_rigidly_turning_fluid_exerts_no_shear", a_rigidly_turning_fluid_exerts_no_shear),
     ],
 }];

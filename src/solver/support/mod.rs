@@ -269,7 +269,9 @@ impl Pieces {
         }
         let solid = Modes::of(problem).is_rigid();
         let loose = motions.iter().find(|motion| !held[motion.group]);
-        if let (None, true) = (loose, matches!(problem.model, Model::Elasticity { .. })) {
+        // Pieces that touch in a vertex or an edge are hardly meant to turn about it.
+        let hinge = motions.iter().find(|motion| self.groups[motion.group].len() > 1);
+        if let (None, None, true) = (loose, hinge, matches!(problem.model, Model::Elasticity { .. })) {
             return Ok(Some(self.motions(problem, &motions)?));
         }
         let group = loose.unwrap_or(&motions[0]).group;
@@ -295,8 +297,13 @@ impl Pieces {
                  piece a `value` (displacement) or a `foundation`, or join the pieces in the mesh"
             ),
             (true, _, false) => format!(
-                "{}: hold it by a `value` (displacement) or a `foundation`",
-                self.words(problem, &motions)
+                "{}: hold it by a `value` (displacement) or a `foundation`{}",
+                self.words(problem, &motions),
+                if hinge.is_some() {
+                    ", or join the pieces, which touch in a vertex or edge, by facets"
+                } else {
+                    ""
+                }
             ),
             (false, None, _) => {
                 format!("nothing fixes the level of the field {field}: give a boundary {advice}")
