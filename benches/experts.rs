@@ -66,11 +66,11 @@ fn row(comm: &Comm, physics: &str, cells: usize, experts: u32) -> tessera::Resul
     simulation.stages[0].assemble(&context)?;
     let stage = &mut simulation.stages[0];
     let space = stage.problem.space.clone();
-    let modes = CoarseModes::of(&stage.problem.model);
+    let modes = CoarseModes::of(&stage.problem);
     let gating = Rc::new(Gating::new(&space, deck.partition.overlap)?);
     let mut line = format!("{:7} {:9}", gating.global_experts, space.global_dofs());
     if modes == CoarseModes::RigidBody {
-        stage.matrix.set_near_null_space(rigid_body_modes(&space, false)?)?;
+        stage.matrix.set_near_null_space(rigid_body_modes(&space)?)?;
     }
     for (kind, coarse) in
         [(SolverMethod::Schwarz, None), (SolverMethod::Schwarz, Some(modes)), (SolverMethod::Amg, None)]

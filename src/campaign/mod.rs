@@ -23,6 +23,7 @@ pub use groups::Groups;
 pub use hand_out::HandOut;
 pub use part::{Part, Selection, datasets};
 pub use run::{Campaign, SampleReport};
+pub use same::same_for_training;
 pub use samples::{campaign_samples, design_samples, named, read_table, variables};
 pub use transient::solve_once;
 pub use work::{Done, Work};

@@ -16,13 +16,31 @@ const NAMED: usize = 8;
 /// # Errors
 /// [`Error::Input`] that names each key that differs.
 pub(super) fn same_problem(deck: &Deck, file: &File) -> Result<()> {
+    same(deck, file, problem)
+}
+
+/// As `same_problem` for a dataset to train on: its samples hold the values of all parameters, and quantities are
+/// computed anew. Collective.
+///
+/// # Errors
+/// As there.
+pub fn same_for_training(deck: &Deck, file: &File) -> Result<()> {
+    same(deck, file, |deck| {
+        let mut deck = problem(deck);
+        deck.quantity.clear();
+        deck.parameters.clear();
+        deck
+    })
+}
+
+fn same(deck: &Deck, file: &File, part: impl Fn(&Deck) -> Deck) -> Result<()> {
     let stored = file.text("/", "deck")?;
     let Ok(stored) = Deck::parse(&stored, file.label(), &[]) else {
         // Written by another version; the names and values of its parameters agree at least.
         return Ok(());
     };
     let mut list = Vec::new();
-    let differences = differences(&problem_text(&stored), &problem_text(deck));
+    let differences = differences(&part(&stored).to_toml(), &part(deck).to_toml());
     for (key, there, here) in differences.iter().take(NAMED) {
         let text = format!("{here}, but {} was made with {there}", file.label());
         if let Error::Input(faults) = deck.fault(key, text) {
@@ -76,7 +94,7 @@ pub(super) fn continued(deck: &Deck, dataset: &DatasetFile, error: Error) -> Err
 }
 
 /// Mesh, physics and quantities of a deck.
-fn problem_text(deck: &Deck) -> String {
+fn problem(deck: &Deck) -> Deck {
     let mut deck = deck.clone();
     deck.title.clear();
     deck.partition = PartitionSection::default();
@@ -87,5 +105,5 @@ fn problem_text(deck: &Deck) -> String {
     deck.campaign = CampaignSection::default();
     deck.rom = RomSection::default();
     deck.exact.clear();
-    deck.to_toml()
+    deck
 }

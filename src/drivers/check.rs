@@ -41,7 +41,10 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     let mesh = Rc::new(report.phase("mesh", || Mesh::build(comm, &source.0, &source.1))?);
     memory::refuse_large_mesh(comm, deck, &mesh)?;
     report.line(mesh.report().to_string());
-    let simulation = report.phase("set-up", || Simulation::on_mesh(deck, mesh.clone()))?;
+    let mut simulation = report.phase("set-up", || Simulation::on_mesh(deck, mesh.clone()))?;
+    if deck.asks_for_reduced_model() {
+        report.phase("reduced model", || super::train::expect_reducible(&mut simulation))?;
+    }
 
     let mut table = Table::new(&["physics", "model", "field", "degree", "nodes", "unknowns"]);
     for (stage, physics) in simulation.stages.iter().zip(&deck.physics) {

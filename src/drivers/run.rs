@@ -37,7 +37,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let path = deck.output.directory.join(&deck.output.file);
     output::expect_writable(comm, deck, &path)?;
     if deck.constraint.level != ConstraintLevel::None {
-        report.warn("[constraint] repairs the predictions of reduced models; it has no effect on a run");
+        report.line(
+            "note       [constraint] repairs the predictions of reduced models; it has no effect on a run",
+        );
     }
     if let Some(time) = &deck.time {
         let signals = options.signals.clone();

@@ -28,21 +28,38 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
     deck.validate_reduced()?;
     let mut simulation = super::run::set_up(comm, deck, &report)?;
+    expect_held(&mut simulation)?;
+    let paths = match datasets {
+        [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
+        given => given.to_vec(),
+    };
+    let offline = report
+        .phase("training", || Offline::new(&simulation, &training(deck)?))
+        .map_err(|error| deck.locate(error))?;
+    let path = write(&simulation, &offline, &paths, options, &report)?;
+    report.finish(&[path]);
+    Ok(())
+}
+
+/// Whether a reduced model can be made of the problems: everything is held, and dependences can be split. Collective.
+///
+/// # Errors
+/// With the reason why not.
+pub(super) fn expect_reducible(simulation: &mut Simulation) -> Result<()> {
+    expect_held(simulation)?;
+    let deck = simulation.deck.clone();
+    Offline::check(simulation, &training(&deck)?).map_err(|error| deck.locate(error))
+}
+
+fn expect_held(simulation: &mut Simulation) -> Result<()> {
     let context = simulation.default_context();
     for stage in &mut simulation.stages {
         if let Some(what) = stage.free_motions(&context)? {
             let name = &stage.problem.name;
             let message = "a reduced model needs it held by a `value` (displacement) or a `foundation`";
-            return Err(crate::Error::Failed(format!("physics `{name}`: {what}; {message}")));
+            return Err(Error::Failed(format!("physics `{name}`: {what}; {message}")));
         }
     }
-    let paths = match datasets {
-        [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
-        given => given.to_vec(),
-    };
-    let offline = report.phase("training", || Offline::new(&simulation, &training(deck)?))?;
-    let path = write(&simulation, &offline, &paths, options, &report)?;
-    report.finish(&[path]);
     Ok(())
 }
 
@@ -145,6 +162,7 @@ impl Snapshots {
                 let message = "its samples evolve in time; reduced models are for steady problems";
                 return Err(Error::input(&label, message));
             }
+            comm.agree(campaign::same_for_training(deck, file.file()))?;
             let columns: Vec<usize> = deck
                 .parameters
                 .keys()
@@ -162,6 +180,11 @@ impl Snapshots {
             if pending > 0 {
                 let total = status.len();
                 report.warn(format!("{label}: {pending} of {total} samples are not solved and are left out"));
+            }
+            let failed = status.iter().filter(|&&status| status == Status::Failed).count();
+            if failed > 0 {
+                let total = status.len();
+                report.warn(format!("{label}: {failed} of {total} samples have failed and are left out"));
             }
             let width = samples.names.len();
             for sample in file.done()? {

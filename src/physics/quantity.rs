@@ -49,8 +49,8 @@ pub(super) fn facet_groups(space: &Space, degree: usize, facets: &[u32]) -> Vec<
     by_number(space, degree, facets.iter().map(side))
 }
 
-/// As [`facet_groups`] for the cells behind those of the facets that lie inside the domain.
-pub(super) fn far_sides(space: &Space, degree: usize, facets: &[u32]) -> Vec<RuleAndEntities> {
+/// Rules and entities as of [`groups`] for the cells behind those of the facets that lie inside the domain.
+pub fn far_sides(space: &Space, degree: usize, facets: &[u32]) -> Vec<RuleAndEntities> {
     let mesh = &space.mesh;
     let side = |&f: &u32| {
         let (cell, local, behind) = (

@@ -60,6 +60,19 @@ impl Offline {
         Ok(Self { stages, reference })
     }
 
+    /// Whether the deck's dependence on its parameters can be split, without the costly rest. Collective.
+    ///
+    /// # Errors
+    /// As [`Offline::new`].
+    pub fn check(simulation: &Simulation, training: &Training) -> Result<()> {
+        for (index, stage) in simulation.stages.iter().enumerate() {
+            let above = upstream_of(&simulation.stages, index)?;
+            let field = above.and_then(|a| simulation.stages[a].input.clone());
+            Expansion::new(&stage.problem, training, field.as_ref())?;
+        }
+        Ok(())
+    }
+
     /// The problem whose field problem `index` reads.
     pub fn upstream(&self, index: usize) -> Option<Upstream<'_>> {
         let (above, field) = self.stages[index].above.as_ref()?;

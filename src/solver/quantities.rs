@@ -5,7 +5,7 @@ use crate::deck::{Quantity, QuantityKind};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
 use crate::physics::exchange::{At, Exchange};
-use crate::physics::quantity::{Where, extrema, groups, nodes, point_value, region_at};
+use crate::physics::quantity::{Where, extrema, far_sides, groups, nodes, point_value, region_at};
 use crate::physics::{Context, Equation, Model};
 use crate::{Error, Result};
 
@@ -208,13 +208,27 @@ impl Simulation {
                 (low, high) = (low.min(least), high.max(most));
                 continue;
             }
-            for (rule, mut entities) in groups(space, &place, 2 * space.element.degree) {
+            let degree = 2 * space.element.degree;
+            let mut sides = groups(space, &place, degree);
+            let facets = &self.mesh.facets;
+            let mut two_sided = false;
+            if let (Where::Facets(list), Some(_)) = (&place, region) {
+                // Inside the body both sides count by half.
+                let owned = |&f: &u32| (facets.cell[f as usize] as usize) < self.mesh.owned_cells;
+                let owned: Vec<u32> = list.iter().copied().filter(owned).collect();
+                sides.extend(far_sides(space, degree, &owned));
+                two_sided = true;
+            }
+            for (rule, mut entities) in sides {
                 entities.retain(|entity| region.is_none_or(|region| entity.2 == region));
                 visit(space, &values, &Domain { rule: &rule, entities: &entities }, |sample| {
                     let value = scalar(&sample.value[..width], quantity.component);
-                    (sum, measure) = (sum + sample.weight * value, measure + sample.weight);
-                    plane_sum += sample.plane_weight * value;
-                    plane_measure += sample.plane_weight;
+                    let share =
+                        if two_sided && facets.is_inner(sample.entity.0 as usize) { 0.5 } else { 1.0 };
+                    let [weight, plane] = [sample.weight, sample.plane_weight].map(|weight| share * weight);
+                    (sum, measure) = (sum + weight * value, measure + weight);
+                    plane_sum += plane * value;
+                    plane_measure += plane;
                 });
             }
         }
