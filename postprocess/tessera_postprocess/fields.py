@@ -97,7 +97,7 @@ class Picture:
         if f"/fields/{name}" in result.h5 or name not in PARTS:
             parts.append(result.when(name, self.step, self.sample))
         if self.warp and self.warp[1] != 1:
-            parts.append(f"{style.words(self.warp[0])} × {self.warp[1]:g}")
+            parts.append(f"{style.words(self.warp[0])} ×\u00a0{self.warp[1]:g}")
         if self.cut and "/mesh" in result.h5 and result.attribute("/mesh", "dimension") == 3:
             parts.append(f"cut at {_plane(*self.cut)}")
         return ", ".join(part for part in parts if part)

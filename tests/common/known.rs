@@ -120,6 +120,13 @@ pub const CASES: &[Known] = &[
     known("input/nafems/le10/le10.toml", "stress_yy_at_D", -5.38e6, 2e-2, "NAFEMS LE10"),
     known("input/nafems/le11/le11.toml", "stress_zz_at_A", -105e6, 2e-2, "NAFEMS LE11"),
     known(
+        "input/blade/blade.toml",
+        "cooling_heat",
+        2457.5,
+        1e-4,
+        "h times the integral of T - T_ambient, computed apart",
+    ),
+    known(
         "input/porous_medium/stefan.toml",
         "stored",
         0.40734,

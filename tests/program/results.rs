@@ -267,6 +267,19 @@ fn refused(place: &Place, arguments: &[&str], text: &str) {
     assert!(!outcome.out.contains("unknowns") && !outcome.out.contains("mesh "), "{outcome:?}");
 }
 
+/// Before a campaign, not after it.
+#[test]
+fn check_refuses_what_training_would() {
+    let front = PLATE.replace("[8, 8]", "[48, 48]").replace(
+        "source = \"power\"",
+        "source = 1.0\nconductivity = \"1 + 100*step(x - 0.01*power)*step(y - 0.01*power)\"",
+    );
+    assert_ne!(front, PLATE);
+    let place = Place::new(&format!("{front}\n[rom]\nmodes = 4\n"));
+    let message = run(&place, 2, &["check", "deck.toml"]).expect(2).err;
+    assert!(message.contains("cannot be split"), "{message}");
+}
+
 #[test]
 fn the_log_says_what_matters() {
     let place = Place::new(PLATE);
