@@ -23,7 +23,7 @@ def test_titles_name_field_sample_and_time(tmp_path):
     run = write_run(tmp_path / "run.h5", "triangle")
     assert heading(drawn(run, "linear")) == "Box: linear"
     assert heading(drawn(run, "stress", component="yy")) == "Box: stress yy"
-    assert heading(drawn(run, "displacement", warp=("displacement", 50))) == "Box: displacement magnitude, displacement × 50"
+    assert heading(drawn(run, "displacement", warp=("displacement", 50))) == "Box: displacement magnitude, displacement ×\u00a050"
     assert heading(drawn(run, "expert")) == "Box: expert"
     time = write_evolution(tmp_path / "time.h5")
     assert heading(drawn(time, "linear")) == "Box: linear, t = 1 s"
