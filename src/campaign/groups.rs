@@ -9,7 +9,6 @@ use crate::mesh::MeshSource;
 use crate::parallel::{Comm, block_owner};
 use crate::report::{Report, Table, duration};
 use crate::solver::Simulation;
-use mpi::traits::Communicator;
 use std::time::Instant;
 
 /// Up to so many unknowns a sample stays on one rank: there a solve is about a second, and more ranks would wait for one
@@ -126,12 +125,8 @@ fn unknowns(world: &Comm, deck: &Deck) -> u64 {
 
 /// The fewest ranks whose share of the memory holds a sample of that size. Collective.
 fn least(world: &Comm, unknowns: u64) -> usize {
-    let ranks = world.mpi().split_shared(world.mpi().rank()).size() as u64;
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes: Option<u64> = line.and_then(|l| l.split_whitespace().next()).and_then(|n| n.parse().ok());
-    let share = kilobytes.map_or(u64::MAX, |kilobytes| kilobytes * 1024 / ranks);
-    unknowns.saturating_mul(BYTES).div_ceil(world.min(share).max(1)) as usize
+    let share = world.share_of_memory().unwrap_or(u64::MAX);
+    unknowns.saturating_mul(BYTES).div_ceil(share.max(1)) as usize
 }
 
 /// The group size for which the whole campaign is expected to be quickest, from the time of a sample on groups of

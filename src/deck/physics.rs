@@ -241,6 +241,21 @@ pub enum Condition<'a> {
 }
 
 impl Boundary {
+    /// The keys of conditions that are given, of which one entry has one.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("value", self.value.is_some()),
+            ("flux", self.flux.is_some()),
+            ("coefficient", self.coefficient.is_some()),
+            ("traction", self.traction.is_some()),
+            ("pressure", self.pressure.is_some()),
+            ("foundation", self.foundation.is_some()),
+            ("absorbing", self.absorbing.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+    }
+
     /// What this entry imposes; `None` only for a deck that was not validated.
     pub fn condition(&self) -> Option<Condition<'_>> {
         Some(if let Some(value) = &self.value {

@@ -8,7 +8,6 @@ use crate::mesh::{CellType, MeshSource};
 use crate::parallel::Comm;
 use crate::report::bytes;
 use crate::solver::Simulation;
-use mpi::traits::Communicator;
 
 /// Bytes of a matrix entry: the number and its column.
 const ENTRY: f64 = 12.0;
@@ -63,7 +62,7 @@ fn refuse(comm: &Comm, deck: &Deck, sizes: Sizes, key: &str) -> Result<()> {
     let need = sizes.mesh() + spaces.iter().map(|space| sizes.matrix(space)).sum::<f64>();
     let ranks = comm.size() as f64;
     let cells = format!("{:.4e} {} cells", sizes.cells, sizes.cell.name());
-    let message = match share_of_memory(comm) {
+    let message = match comm.share_of_memory().map(|share| share as f64) {
         Some(share) if need / ranks > share => format!(
             "a mesh of {cells} and its matrices take at least {}, {} a rank, but a rank's share of the free memory is {}: \
              take fewer cells, or more machines",
@@ -107,7 +106,10 @@ pub fn expected(simulation: &Simulation) -> Result<String> {
     }
     let ranks = comm.size() as f64;
     let whole = sizes.mesh() + matrices + vectors + solvers + PROCESS * ranks;
-    let free = share_of_memory(comm).map(|share| format!("; free for a rank: {}", bytes(share)));
+    let free = comm
+        .share_of_memory()
+        .map(|bytes| bytes as f64)
+        .map(|share| format!("; free for a rank: {}", bytes(share)));
     Ok(format!(
         "about {} a rank, {} in all: mesh {}, matrices {} ({entries:.3e} entries), vectors {}, solvers {}, programs {}{}",
         bytes(whole / ranks),
@@ -169,17 +171,6 @@ fn solver(options: &str, space: &Space, dimension: usize, ranks: usize) -> f64 {
         _ if has("mg") => 0.2 * ENTRY * space.entries,
         _ => 1.5 * ENTRY * space.entries,
     }
-}
-
-/// This rank's share of the memory that is free on its node, the least of all ranks; `None` where the system does not say.
-/// Collective.
-fn share_of_memory(comm: &Comm) -> Option<f64> {
-    let ranks = comm.mpi().split_shared(comm.mpi().rank()).size() as f64;
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse::<f64>().ok());
-    let least = comm.min(kilobytes.map_or(f64::INFINITY, |kilobytes| kilobytes * 1024.0 / ranks));
-    least.is_finite().then_some(least)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct Locator<'a> {
     mesh: &'a Mesh,
     tree: RTree<GeomWithData<Rectangle<[f64; 3]>, usize>>,
     tolerance: f64,
+    /// The order of regions, see [`by_name`].
+    ranks: Vec<u16>,
 }
 
 impl<'a> Locator<'a> {
@@ -32,13 +34,13 @@ impl<'a> Locator<'a> {
                 GeomWithData::new(Rectangle::from_corners(low, high), cell)
             })
             .collect();
-        Self { mesh, tree: RTree::bulk_load(boxes), tolerance }
+        Self { mesh, tree: RTree::bulk_load(boxes), tolerance, ranks: by_name(&mesh.region_names) }
     }
 
     /// The cell that holds a point, or comes nearest to it; `None` when none is near. Local.
     pub fn find(&self, point: &[f64; 3]) -> Option<Found> {
         let near = self.tree.locate_in_envelope_intersecting(AABB::from_point(*point));
-        nearest(self.mesh, near.map(|entry| entry.data), point, self.tolerance)
+        nearest(self.mesh, &self.ranks, near.map(|entry| entry.data), point, self.tolerance)
     }
 
     /// The box around all owned cells, as `[lowest, highest]`; `None` without cells.
@@ -59,13 +61,13 @@ pub fn interpolation(space: &Space, point: &[f64; 3]) -> Option<(u16, Vec<(usize
         let [low, high] = bounds(mesh, cell, OUTSIDE);
         (0..3).all(|i| point[i] >= low[i] && point[i] <= high[i])
     });
-    let found = nearest(mesh, near, point, OUTSIDE);
+    let ranks = by_name(&mesh.region_names);
+    let found = nearest(mesh, &ranks, near, point, OUTSIDE);
     let outside = found.map_or(f64::INFINITY, |found| found.outside.max(INSIDE));
     let least = comm.min(outside);
     if least.is_infinite() {
         return None;
     }
-    let ranks = by_name(&mesh.region_names);
     let region = |found: &Found| ranks[mesh.cell_regions[found.cell] as usize];
     let place = |found: Found| u64::from(region(&found)) << 48 | mesh.cell_ids[found.cell];
     let mine = found.filter(|_| outside == least).map_or(u64::MAX, place);
@@ -84,11 +86,12 @@ const INSIDE: f64 = 1e-9;
 
 fn nearest(
     mesh: &Mesh,
+    ranks: &[u16],
     cells: impl Iterator<Item = usize>,
     point: &[f64; 3],
     tolerance: f64,
 ) -> Option<Found> {
-    let (linear, ranks) = (Element::new(mesh.cell_type, 1), by_name(&mesh.region_names));
+    let linear = Element::new(mesh.cell_type, 1);
     cells.map(|cell| reference(mesh, &linear, cell, point)).filter(|found| found.outside <= tolerance).min_by(
         |a, b| {
             let number =

@@ -189,6 +189,11 @@ impl Facets {
         list
     }
 
+    /// The facets of the boundary, each once, as [`Facets::distinct`].
+    pub fn boundary(&self) -> Vec<u32> {
+        self.distinct(|_| true).into_iter().filter(|&f| !self.is_inner(f as usize)).collect()
+    }
+
     /// Index of a marker's name.
     pub fn marker(&self, name: &str) -> Option<u16> {
         self.names.iter().position(|n| n == name).map(|i| i as u16)

@@ -62,6 +62,18 @@ impl Comm {
         self.0.rank() as usize
     }
 
+    /// A rank's share of the memory that is free on its node, bytes, the least of all ranks; `None` where the system does
+    /// not say. Collective.
+    pub fn share_of_memory(&self) -> Option<u64> {
+        let ranks = self.0.split_shared(self.0.rank()).size() as u64;
+        let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+        let kilobytes =
+            line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse::<u64>().ok());
+        let least = self.min(kilobytes.map_or(u64::MAX, |kilobytes| kilobytes * 1024 / ranks));
+        (least != u64::MAX).then_some(least)
+    }
+
     /// The number of processes. Local.
     pub fn size(&self) -> usize {
         self.0.size() as usize

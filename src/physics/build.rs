@@ -159,11 +159,7 @@ impl Builder<'_> {
                 }
                 _ => continue,
             }
-            let facets = match boundary.condition() {
-                Some(deck::Condition::Pressure(_)) => self.outer_facets(boundary, number, "pressure")?,
-                Some(deck::Condition::Foundation(_)) => self.outer_facets(boundary, number, "foundation")?,
-                _ => self.facets(boundary),
-            };
+            let facets = self.natural_facets(boundary, number)?;
             let reaction = !matches!(foundation, Source::Constant(0.0));
             let inputs: Vec<_> =
                 [pressure, foundation].into_iter().chain(traction).map(|s| vec![s]).collect();
@@ -299,9 +295,14 @@ impl Builder<'_> {
         facets.distinct(|marker| markers.contains(&marker))
     }
 
-    /// As [`Builder::facets`] for a condition that acts along the outer normal, which a facet inside the body has not.
-    /// Collective.
-    pub(super) fn outer_facets(&self, boundary: &Boundary, number: usize, kind: &str) -> Result<Vec<u32>> {
+    /// As [`Builder::facets`] for a natural condition; those that act along the outer normal are refused on facets inside
+    /// the body, which have none. Collective.
+    pub(super) fn natural_facets(&self, boundary: &Boundary, number: usize) -> Result<Vec<u32>> {
+        let kind = match boundary.condition() {
+            Some(deck::Condition::Pressure(_)) => "pressure",
+            Some(deck::Condition::Foundation(_)) => "foundation",
+            _ => return Ok(self.facets(boundary)),
+        };
         let (facets, comm) = (self.facets(boundary), &self.mesh.comm);
         let inner = facets.iter().filter(|&&f| self.mesh.facets.is_inner(f as usize)).count() as u64;
         if comm.sum(inner) > 0 {

@@ -157,11 +157,7 @@ impl Builder<'_> {
         let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
         for (number, boundary) in self.physics.boundary().iter().enumerate() {
             let Some(coefficients) = self.natural(equation, boundary)? else { continue };
-            let facets = match boundary.condition() {
-                Some(deck::Condition::Pressure(_)) => self.outer_facets(boundary, number, "pressure")?,
-                Some(deck::Condition::Foundation(_)) => self.outer_facets(boundary, number, "foundation")?,
-                _ => self.facets(boundary),
-            };
+            let facets = self.natural_facets(boundary, number)?;
             parts.push((Place::Boundary, self.boundary_key(number), coefficients, facets));
         }
         if let Physics::NavierStokes(model) = self.physics {
@@ -180,9 +176,7 @@ impl Builder<'_> {
         };
         let closed: std::collections::HashSet<u32> =
             self.physics.boundary().iter().filter(|b| closes(b)).flat_map(|b| self.facets(b)).collect();
-        let all = &self.mesh.facets;
-        let open = |f: &u32| !all.is_inner(*f as usize) && !closed.contains(f);
-        let facets = all.distinct(|_| true).into_iter().filter(open).collect();
+        let facets = self.mesh.facets.boundary().into_iter().filter(|f| !closed.contains(f)).collect();
         let mut inputs = vec![vec![ZERO; self.mesh.region_names.len()]; dimension + 1];
         inputs.push(self.regions("viscosity", &model.viscosity)?);
         let outputs = (0..inputs.len()).map(Output::input).collect();

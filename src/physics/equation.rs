@@ -6,7 +6,9 @@ use super::{
 };
 use crate::Result;
 use crate::fem::functional::nodal_rule;
-use crate::fem::{Essential, FormKernel, History, Parts, Target, Values, assemble_form, update_history};
+use crate::fem::{
+    Domain, Essential, FormKernel, History, Parts, Target, Values, assemble_form, update_history,
+};
 use petsc_rs::{Matrix, Vector};
 use tessera_kernels::Forms;
 
@@ -220,25 +222,37 @@ impl Problem {
     }
 
     fn add_forms(&self, at: FormState, essential: Option<&Essential>, target: &mut Target) {
-        let (volume, boundary) = self.own_forms();
         for (integral, groups) in self.integrals.iter().zip(at.coefficients) {
-            let form = match integral.place {
-                Place::Volume => volume,
-                Place::Boundary => boundary,
-            };
             for (group, coefficients) in integral.groups.iter().zip(groups) {
-                assemble_form(
-                    form,
-                    &self.space,
-                    self.pattern(),
-                    &group.domain(),
+                let domain = group.domain();
+                self.add_form(
+                    integral.place,
+                    &domain,
                     coefficients,
                     essential,
-                    at.history,
-                    at.parts,
+                    (at.history, at.parts),
                     target,
                 );
             }
         }
+    }
+
+    /// Adds the volume or boundary form on a domain.
+    pub(super) fn add_form(
+        &self,
+        place: Place,
+        domain: &Domain,
+        coefficients: &[Values],
+        essential: Option<&Essential>,
+        (history, parts): (Option<&History>, Parts),
+        target: &mut Target,
+    ) {
+        let (volume, boundary) = self.own_forms();
+        let form = match place {
+            Place::Volume => volume,
+            Place::Boundary => boundary,
+        };
+        let (space, pattern) = (&self.space, self.pattern());
+        assemble_form(form, space, pattern, domain, coefficients, essential, history, parts, target);
     }
 }

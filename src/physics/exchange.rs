@@ -13,7 +13,7 @@ use super::problem::{Model, Place, Problem};
 use super::quantity::facet_groups;
 use crate::Result;
 use crate::fem::functional::{Sample, visit};
-use crate::fem::{Domain, Essential, History, Parts, Target, Values, assemble_form};
+use crate::fem::{Domain, Essential, History, Parts, Target, Values};
 
 /// The state of a problem whose exchange is asked for: values at owned and ghost unknowns, and where its coefficients hold.
 #[derive(Clone, Copy)]
@@ -34,8 +34,8 @@ pub struct Exchange<'a> {
     /// `(facet, component, amount)`: what supports give through each facet; the facet is [`NOWHERE`] where a
     /// support lies on none.
     supports: Vec<(u32, u8, f64)>,
-    /// Sums of the complete residual over all unknowns and over the free ones, by component, of this rank.
-    sums: [Vec<f64>; 2],
+    /// Sum of the complete residual, by component, of this rank.
+    residual: Vec<f64>,
     /// Whether no time derivative is in the balance of a cell.
     is_steady: bool,
 }
@@ -64,15 +64,10 @@ impl Problem {
             }
         };
         let c = self.space.components;
-        let mut sums = [vec![0.0; c], vec![0.0; c]];
-        for (dof, value) in residual.iter().enumerate() {
-            sums[0][dof % c] += value;
-            if !essential.fixed[dof] {
-                sums[1][dof % c] += value;
-            }
-        }
+        let mut sums = vec![0.0; c];
+        residual.iter().enumerate().for_each(|(dof, value)| sums[dof % c] += value);
         let supports = self.shares(states, essential, residual, known);
-        Exchange { problem: self, states: states.to_vec(), supports, sums, is_steady: steady }
+        Exchange { problem: self, states: states.to_vec(), supports, residual: sums, is_steady: steady }
     }
 
     /// The residuals of essential unknowns, shared among the facets with the conditions; those of conditions at points
@@ -119,8 +114,7 @@ impl Problem {
         // What no such facet holds is a support at a point.
         let lone = |dof: usize| essential.fixed[dof] && totals[dof][0] == 0.0 && residual[dof] != 0.0;
         if space.mesh.comm.max(u8::from((0..residual.len()).any(lone))) == 1 {
-            let boundary: Vec<u32> = all.iter().copied().filter(|&f| !facets.is_inner(f as usize)).collect();
-            let around = self.weigh(&states[0], essential, &boundary, |_, _| true);
+            let around = self.weigh(&states[0], essential, &facets.boundary(), |_, _| true);
             let mut around: Vec<_> = around.into_iter().filter(|share| lone(share.dof)).collect();
             let mut found = totals.clone();
             for share in &mut around {
@@ -257,34 +251,42 @@ impl Problem {
             };
             let domain = Domain { rule: &group.rule, entities: &entities };
             let coefficients = part.coefficients.evaluate(at.context, &self.space, &domain, part.entities);
-            let mut target = Target { matrix: None, load: &mut load, state: Some(at.state) };
-            match self.model {
-                Model::Equation(_) => {
-                    let (volume, boundary) = self.own_forms();
-                    let form = if part.place == Place::Volume { volume } else { boundary };
-                    let history = self.new_history().filter(|_| part.place == Place::Volume);
-                    let history: Option<&History> = history.as_ref();
-                    let pattern = self.pattern();
-                    assemble_form(
-                        form,
-                        &self.space,
-                        pattern,
-                        &domain,
-                        &coefficients,
-                        None,
-                        history,
-                        Parts::REST,
-                        &mut target,
-                    );
-                }
-                _ => self.add(part.place, &domain, &coefficients, None, &mut target),
-            }
+            // Stresses have no sum: any internal variables will do.
+            let history = match (self.model, part.place) {
+                (Model::Equation(_), Place::Volume) => self.new_history(),
+                _ => None,
+            };
+            self.add_rest(part.place, &domain, &coefficients, history.as_ref(), at.state, &mut load);
         }
-        // A form is the residual, of which this is the negative; the image of a linear one is subtracted already.
-        let sign = if self.model.equation().is_some() { -1.0 } else { 1.0 };
         let mut sums = vec![0.0; c];
-        load.iter().enumerate().for_each(|(dof, value)| sums[dof % c] += sign * value);
+        load.iter().enumerate().for_each(|(dof, value)| sums[dof % c] += self.given_sign() * value);
         sums
+    }
+
+    /// Adds what a volume or boundary term leaves at a state, tested with every owned function; see
+    /// [`Problem::given_sign`].
+    pub(super) fn add_rest(
+        &self,
+        place: Place,
+        domain: &Domain,
+        coefficients: &[Values],
+        history: Option<&History>,
+        state: &[f64],
+        load: &mut [f64],
+    ) {
+        let mut target = Target { matrix: None, load, state: Some(state) };
+        match self.model {
+            Model::Equation(_) => {
+                self.add_form(place, domain, coefficients, None, (history, Parts::REST), &mut target);
+            }
+            _ => self.add(place, domain, coefficients, None, &mut target),
+        }
+    }
+
+    /// The factor that makes [`Problem::add_rest`] what is given: a form is the residual, from the load of a linear model the
+    /// image of the state is subtracted.
+    pub(super) fn given_sign(&self) -> f64 {
+        if self.model.equation().is_some() { -1.0 } else { 1.0 }
     }
 
     /// The complete residual of a steady state, `K u - f`: what supports give on essential unknowns. Collective.
@@ -357,10 +359,9 @@ impl Exchange<'_> {
         self.mean(|at| self.problem.given(at, 0, |_| true))
     }
 
-    /// Sums of the complete residual over all unknowns, and over those without a condition, where it should vanish.
-    /// Collective.
-    pub fn residual_sums(&self) -> [Vec<f64>; 2] {
-        self.sums.clone().map(|sums| self.finished(sums))
+    /// Sum of the complete residual over all unknowns, by component. Collective.
+    pub fn residual_sum(&self) -> Vec<f64> {
+        self.finished(self.residual.clone())
     }
 
     /// What a given or computed velocity carries out through facets: `int u b . n ds`. Zero for models without one.

@@ -5,10 +5,10 @@
 //! [`exchange`](super::exchange) on essential ones. The mean of both sides is taken; where the facets end inside the body a
 //! node has no sides, and the gradients of the cells at the facets stand for it.
 use super::exchange::At;
-use super::problem::{Model, Place, Problem};
+use super::problem::{Place, Problem};
 use super::quantity::{facet_groups, far_sides};
+use crate::fem::Domain;
 use crate::fem::functional::visit;
-use crate::fem::{Domain, Parts, Target, assemble_form};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// By facet, side (the cell that the facet names, or the one behind) and node: the integral of the form's flux out of the
@@ -173,8 +173,7 @@ impl Problem {
         let cells: BTreeSet<u32> = sides.values().flatten().map(|side| side.0).collect();
         let mut result: HashMap<(u32, u32), Vec<f64>> = HashMap::new();
         let mut load = vec![0.0; space.owned_dofs()];
-        // A form is the residual, and the image of a linear one is subtracted from its load.
-        let sign = if self.model.equation().is_some() { 1.0 } else { -1.0 };
+        let sign = -self.given_sign();
         for integral in &self.integrals {
             for group in &integral.groups {
                 let domain = Domain { rule: &group.rule, entities: &group.entities };
@@ -191,26 +190,7 @@ impl Problem {
                         }
                     }
                     let domain = Domain { rule: &group.rule, entities: std::slice::from_ref(entity) };
-                    let mut target = Target { matrix: None, load: &mut load, state: Some(at.state) };
-                    match self.model {
-                        Model::Equation(_) => {
-                            let (volume, boundary) = self.own_forms();
-                            let form = if integral.place == Place::Volume { volume } else { boundary };
-                            let (parts, pattern) = (Parts::REST, self.pattern());
-                            assemble_form(
-                                form,
-                                space,
-                                pattern,
-                                &domain,
-                                &coefficients,
-                                None,
-                                None,
-                                parts,
-                                &mut target,
-                            );
-                        }
-                        _ => self.add(integral.place, &domain, &coefficients, None, &mut target),
-                    }
+                    self.add_rest(integral.place, &domain, &coefficients, None, at.state, &mut load);
                     for &node in space.nodes_of(entity.0 as usize) {
                         if (node as usize) < space.owned_nodes {
                             let own = &mut load[node as usize * c..][..c];
@@ -241,8 +221,7 @@ impl Problem {
                 if !sides.contains_key(&node) {
                     continue;
                 }
-                for (i, value) in condition.values.iter().enumerate().filter(|(_, value)| value.is_some()) {
-                    let _ = value;
+                for i in (0..condition.values.len()).filter(|&i| condition.values[i].is_some()) {
                     result.entry((cell, node, i as u8)).or_default().push((flux[i], weight));
                 }
             }

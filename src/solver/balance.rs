@@ -62,7 +62,7 @@ impl Stage {
         if elsewhere.iter().any(|&value| value != 0.0) {
             parts.push(("supports inside".into(), elsewhere));
         }
-        let [all, _] = exchange.residual_sums();
+        let all = exchange.residual_sum();
         let mut sources = exchange.sources();
         // The complete residual is what is stored less what comes in.
         let everything = mesh.facets.distinct(|_| true);

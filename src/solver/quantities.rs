@@ -142,10 +142,7 @@ impl Simulation {
         let facets = match self.place(quantity)? {
             Where::Facets(facets) => facets,
             // All of the boundary.
-            _ => {
-                let all = self.mesh.facets.distinct(|_| true);
-                all.into_iter().filter(|&f| !self.mesh.facets.is_inner(f as usize)).collect()
-            }
+            _ => self.mesh.facets.boundary(),
         };
         let mut values = match (quantity.kind, &quantity.marker) {
             (QuantityKind::Flux, _) => stage.problem.flux(exchange, &facets),

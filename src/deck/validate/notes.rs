@@ -131,15 +131,7 @@ impl Checker<'_> {
 
 /// The natural condition of an entry.
 fn natural(boundary: &Boundary) -> Option<&'static str> {
-    let given = [
-        ("flux", boundary.flux.is_some()),
-        ("coefficient", boundary.coefficient.is_some()),
-        ("traction", boundary.traction.is_some()),
-        ("pressure", boundary.pressure.is_some()),
-        ("foundation", boundary.foundation.is_some()),
-        ("absorbing", boundary.absorbing.is_some()),
-    ];
-    given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    boundary.given().find(|key| *key != "value")
 }
 
 #[cfg(test)]

@@ -372,19 +372,7 @@ impl Checker<'_> {
     }
 
     fn one_condition(&mut self, key: &str, physics: &Physics, boundary: &Boundary) {
-        let given: Vec<&str> = [
-            ("value", boundary.value.is_some()),
-            ("flux", boundary.flux.is_some()),
-            ("coefficient", boundary.coefficient.is_some()),
-            ("traction", boundary.traction.is_some()),
-            ("pressure", boundary.pressure.is_some()),
-            ("foundation", boundary.foundation.is_some()),
-            ("absorbing", boundary.absorbing.is_some()),
-        ]
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(name, _)| *name)
-        .collect();
+        let given: Vec<&str> = boundary.given().collect();
         let known: &[&str] = match physics {
             Physics::Diffusion(_) => &["value", "flux", "coefficient"],
             Physics::Elasticity(_) => &["value", "traction", "pressure", "foundation"],

@@ -40,7 +40,7 @@ impl Operator {
     /// # Errors
     /// When PETSc fails.
     pub fn new(space: &Rc<Space>, name: &str, kappa: f64, solves: usize, theta: f64) -> Result<Self> {
-        let side = (kappa / 1.42, boundary(space));
+        let side = (kappa / 1.42, space.mesh.facets.boundary());
         let problem = reaction_diffusion("random", space, [1.0, kappa * kappa, 1.0], Some(side))?;
         let (mut matrix, mut load) = (problem.new_matrix()?, space.field()?);
         let essential = Essential::new(space, []);
@@ -131,10 +131,4 @@ fn largest_eigenvalue(comm: &Comm, matrix: &Matrix, mass: &[f64]) -> Result<f64>
         largest = largest.max(sum / mass);
     }
     Ok(comm.max(largest))
-}
-
-/// The facets on the boundary, without marked ones inside.
-fn boundary(space: &Space) -> Vec<u32> {
-    let facets = &space.mesh.facets;
-    facets.distinct(|_| true).into_iter().filter(|&f| !facets.is_inner(f as usize)).collect()
 }
