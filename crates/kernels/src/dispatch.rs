@@ -7,7 +7,7 @@ use multiversion::multiversion;
 use multiversion::target::match_target;
 
 /// A loop over cells, of any number of basis functions.
-pub(super) trait Kernel {
+pub(super) trait Loop {
     /// Whether it is one over facets: of so little work that one copy serves all elements.
     const SURFACE: bool;
     /// Degrees of the elements that get copies of their own.
@@ -18,7 +18,7 @@ pub(super) trait Kernel {
 }
 
 /// Runs the copy for the job's element in `D` dimensions.
-pub(super) fn dispatch<const D: usize, K: Kernel>(kernel: &K, job: &Job, part: Part) {
+pub(super) fn dispatch<const D: usize, K: Loop>(kernel: &K, job: &Job, part: Part) {
     // The compiler leaves out what a constant condition excludes: only copies for the kernel's own dimension and degrees
     // are built.
     if K::SURFACE {
@@ -45,7 +45,7 @@ pub(super) fn dispatch<const D: usize, K: Kernel>(kernel: &K, job: &Job, part: P
 }
 
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn known<const N: usize, K: Kernel>(kernel: &K, job: &Job, part: Part) {
+fn known<const N: usize, K: Loop>(kernel: &K, job: &Job, part: Part) {
     match_target! {
         "x86_64+avx2+fma" => kernel.run(Known::<N>, job, part),
         _ => match cfg!(target_arch = "x86_64") {
@@ -57,7 +57,7 @@ fn known<const N: usize, K: Kernel>(kernel: &K, job: &Job, part: Part) {
 }
 
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn any<K: Kernel>(kernel: &K, job: &Job, part: Part) {
+fn any<K: Loop>(kernel: &K, job: &Job, part: Part) {
     match_target! {
         "x86_64+avx2+fma" => kernel.run(Any(job.cells.functions), job, part),
         _ => portable(kernel, job, part),
@@ -66,6 +66,6 @@ fn any<K: Kernel>(kernel: &K, job: &Job, part: Part) {
 
 /// The copy for every element, without vector instructions beyond the baseline's.
 #[inline(never)]
-pub(super) fn portable<K: Kernel>(kernel: &K, job: &Job, part: Part) {
+pub(super) fn portable<K: Loop>(kernel: &K, job: &Job, part: Part) {
     kernel.run(Any(job.cells.functions), job, part);
 }

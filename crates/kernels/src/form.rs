@@ -1,5 +1,4 @@
 //! What a nonlinear or time-dependent model says at a quadrature point, eight cells at a time.
-use super::job::{Job, Part};
 use super::lanes::Lanes;
 use super::weak_form::{Point, Shape};
 
@@ -43,6 +42,8 @@ impl<const D: usize, const C: usize> Density<D, C> {
 pub trait Form<const D: usize, const C: usize>: Sync {
     /// Number of coefficients at a point.
     const COEFFICIENTS: usize;
+    /// Whether storage and residual are linear in the coefficients taken together.
+    const LINEAR_IN_COEFFICIENTS: bool = true;
     /// Components that are interpolated with degree 1 on the vertices of cells of degree 2 (the pressure
     /// of the Taylor-Hood element).
     const LINEAR: [bool; C] = [false; C];
@@ -105,37 +106,4 @@ pub trait Form<const D: usize, const C: usize>: Sync {
 
     /// Derivative of the residual in the direction `trial e_j`.
     fn slope(&self, point: &Point<D>, state: &State<D, C>, trial: &Shape<D>, j: usize) -> Density<D, C>;
-}
-
-/// The kernels of a [`Form`] in some dimension, for every element.
-pub trait FormKernel: Sync {
-    /// Unknowns at a node.
-    fn components(&self) -> usize;
-
-    /// Coefficients at a point.
-    fn coefficients(&self) -> usize;
-
-    /// What [`FormKernel::add`] does on a machine without the vector instructions that it is compiled for: the same to
-    /// rounding.
-    ///
-    /// # Panics
-    /// As [`FormKernel::add`].
-    fn add_portably(&self, job: &Job, part: Part);
-
-    /// Internal variables at a quadrature point, see [`Form::HISTORY`].
-    fn history(&self) -> usize;
-
-    /// Adds `parts.storage * storage + parts.residual * residual` at the job's state to the load, and the derivative to
-    /// the matrix without rows and columns of prescribed unknowns.
-    ///
-    /// # Panics
-    /// When the job has no state, or its arrays do not fit together.
-    fn add(&self, job: &Job, part: Part);
-
-    /// The internal variables of the job's entities at the end of the step, `next[entity, point, variable]`, as
-    /// [`Form::update`] gives them at the job's state. Forms without any do nothing.
-    ///
-    /// # Panics
-    /// As [`FormKernel::add`].
-    fn update(&self, job: &Job, next: &mut [f64]);
 }

@@ -134,11 +134,10 @@ pub struct Job<'a> {
     pub rows: Range<usize>,
     /// Whether matrix entries are wanted, or the load alone.
     pub wants_matrix: bool,
-    /// All local unknowns, `[node, component]`: forms are evaluated there; of a linear form the image of it is
-    /// subtracted from the load.
+    /// All local unknowns, `[node, component]`; see [`Kernel::is_linear`](super::Kernel::is_linear) for jobs without.
     pub state: Option<&'a [f64]>,
     /// Internal variables at the start of the step, for forms that have them.
     pub history: Option<&'a History>,
-    /// Factors of a form's parts; linear forms have no storage and read none.
+    /// Factors of a form's parts.
     pub parts: Parts,
 }

@@ -3,7 +3,7 @@
 //! Pure arithmetic on slices: nothing here knows MPI, PETSc, meshes or decks. A model is its equation in one file of
 //! [`models`], written for eight cells at a time ([`lanes`]) as a [`WeakForm`](weak_form::WeakForm) or a
 //! [`Form`](form::Form); each file ends with the kernels of its forms, as [`Forms`] by dimension. Those are behind
-//! [`LinearKernel`] and [`FormKernel`], which are not generic, so that their code is generated here and nowhere else
+//! [`Kernel`], which is not generic, so that their code is generated here and nowhere else
 //! (`make sizes` shows it): a change above this crate compiles none of it again.
 //!
 //! How large that code gets is decided in [`functions`]: which kernels know how many basis functions a cell has.
@@ -15,6 +15,7 @@ mod evaluated;
 pub mod form;
 pub mod functions;
 mod job;
+mod kernel;
 pub mod lanes;
 mod linear;
 pub mod models;
@@ -24,10 +25,9 @@ mod scatter;
 mod values;
 pub mod weak_form;
 
-pub use form::FormKernel;
 pub use job::{
     Cells, Entity, History, Job, OFF_DIAGONAL, Part, Parts, Prescribed, Sparsity, Tables, Tabulation,
 };
+pub use kernel::Kernel;
 pub use models::Forms;
 pub use values::Values;
-pub use weak_form::LinearKernel;

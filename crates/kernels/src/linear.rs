@@ -1,23 +1,32 @@
 //! The assembly kernel of linear forms: element blocks and their scatter for eight cells at a time.
 use super::batch::{Batch, fill, fill_inlined};
-use super::dispatch::{Kernel, dispatch, portable};
+use super::dispatch::{Loop, dispatch, portable};
 use super::functions::{Any, Functions};
 use super::job::{Job, Part};
+use super::kernel::Kernel;
 use super::lanes::{LANES, Lanes, vector};
 use super::scatter::{Element, find, find_inlined, gather, none, scatter, scatter_inlined};
-use super::weak_form::{LinearKernel, WeakForm};
+use super::weak_form::WeakForm;
 use multiversion::multiversion;
 
 /// The kernels of a form in `D` dimensions with `C` unknowns at a node.
 pub(super) struct Linear<const D: usize, const C: usize, F>(pub F);
 
-impl<const D: usize, const C: usize, F: WeakForm<D, C>> LinearKernel for Linear<D, C, F> {
+impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, F> {
     fn components(&self) -> usize {
         C
     }
 
     fn coefficients(&self) -> usize {
         F::COEFFICIENTS
+    }
+
+    fn is_linear(&self) -> bool {
+        true
+    }
+
+    fn is_linear_in_coefficients(&self) -> bool {
+        true
     }
 
     fn add_portably(&self, job: &Job, part: Part) {
@@ -31,7 +40,7 @@ impl<const D: usize, const C: usize, F: WeakForm<D, C>> LinearKernel for Linear<
     }
 }
 
-impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, F> {
+impl<const D: usize, const C: usize, F: WeakForm<D, C>> Loop for Linear<D, C, F> {
     const SURFACE: bool = F::SURFACE;
     const DEGREES: [bool; 2] = [true; 2];
 
@@ -48,6 +57,10 @@ fn kernel<const D: usize, const C: usize, N: Functions, F: WeakForm<D, C>>(
     job: &Job,
     mut part: Part,
 ) {
+    // There is no storage.
+    if job.parts.residual == 0.0 {
+        return;
+    }
     let (n, points) = (functions.count(), job.rule.weights.len());
     let mut at = Batch::<D>::new(job, F::AXISYMMETRIC, true, true);
     let mut blocks = vec![[[Lanes::ZERO; C]; C]; n * n];
@@ -76,8 +89,8 @@ fn kernel<const D: usize, const C: usize, N: Functions, F: WeakForm<D, C>>(
         } else {
             loads.fill([Lanes::ZERO; C]);
         }
-        let constrained =
-            job.prescribed.is_some_and(|e| batch.iter().any(|entity| e.cells[entity.0 as usize]));
+        let constrained = job.state.is_none()
+            && job.prescribed.is_some_and(|e| batch.iter().any(|entity| e.cells[entity.0 as usize]));
         if job.wants_matrix || job.state.is_some() || constrained {
             let test = |q: usize| functions.row(&at.test, q);
             let trial = |q: usize| functions.row(&at.trial, q);
@@ -106,10 +119,14 @@ fn kernel<const D: usize, const C: usize, N: Functions, F: WeakForm<D, C>>(
         }
         if let Some(state) = job.state {
             gather(job, batch, state, &mut values);
-            subtract_product(&blocks, &values, &mut loads);
+            add_product(&blocks, &values, &mut loads);
+        }
+        if job.parts.residual != 1.0 {
+            let all = loads.as_flattened_mut().iter_mut().chain(blocks.as_flattened_mut().as_flattened_mut());
+            all.for_each(|value| *value = *value * job.parts.residual);
         }
         let loads = (has_load || job.state.is_some()).then_some(&loads[..]);
-        let element = Element { loads, blocks: &blocks, lifts: true };
+        let element = Element { loads, blocks: &blocks, lifts: job.state.is_none() };
         match N::KNOWN {
             true => scatter_inlined(&places, job, batch, &element, &mut part),
             false => scatter(&places, job, batch, &element, &mut part),
@@ -117,7 +134,7 @@ fn kernel<const D: usize, const C: usize, N: Functions, F: WeakForm<D, C>>(
     }
 }
 
-/// Element vectors of the load.
+/// Element vectors of minus the load.
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn load<const D: usize, const C: usize, F: WeakForm<D, C>>(
     form: &F,
@@ -131,24 +148,20 @@ fn load<const D: usize, const C: usize, F: WeakForm<D, C>>(
         for (load, test) in loads.iter_mut().zip(functions.row(&at.test, q)) {
             let value = form.load(&point, test);
             for i in 0..C {
-                load[i] += value[i];
+                load[i] += -value[i];
             }
         }
     }
 }
 
-/// Subtracts the product of element matrices and nodal values.
+/// Adds the product of element matrices and nodal values.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn subtract_product<const C: usize>(
-    blocks: &[[[Lanes; C]; C]],
-    values: &[[Lanes; C]],
-    loads: &mut [[Lanes; C]],
-) {
+fn add_product<const C: usize>(blocks: &[[[Lanes; C]; C]], values: &[[Lanes; C]], loads: &mut [[Lanes; C]]) {
     for (load, row) in loads.iter_mut().zip(blocks.chunks_exact(values.len())) {
         for (block, value) in row.iter().zip(values) {
             for i in 0..C {
                 for j in 0..C {
-                    load[i] += -block[i][j] * value[j];
+                    load[i] += block[i][j] * value[j];
                 }
             }
         }

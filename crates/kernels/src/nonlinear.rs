@@ -1,9 +1,10 @@
 //! Assembly of nonlinear forms: residual and exact tangent of eight cells at a time.
-use super::dispatch::{Kernel, dispatch, portable};
+use super::dispatch::{Loop, dispatch, portable};
 use super::evaluated::{Evaluated, MOST_LOCAL, evaluate, tables};
-use super::form::{Density, Form, FormKernel};
+use super::form::{Density, Form};
 use super::functions::{Any, Functions};
 use super::job::{Job, Part};
+use super::kernel::Kernel;
 use super::lanes::{LANES, Lanes, dot, vector};
 use super::scatter::{Element, find, none, scatter};
 use multiversion::multiversion;
@@ -11,7 +12,7 @@ use multiversion::multiversion;
 /// The kernels of a form in `D` dimensions with `C` unknowns at a node.
 pub(super) struct Nonlinear<const D: usize, const C: usize, F>(pub F);
 
-impl<const D: usize, const C: usize, F: Form<D, C>> FormKernel for Nonlinear<D, C, F> {
+impl<const D: usize, const C: usize, F: Form<D, C>> Kernel for Nonlinear<D, C, F> {
     fn history(&self) -> usize {
         F::HISTORY
     }
@@ -22,6 +23,10 @@ impl<const D: usize, const C: usize, F: Form<D, C>> FormKernel for Nonlinear<D, 
 
     fn coefficients(&self) -> usize {
         F::COEFFICIENTS
+    }
+
+    fn is_linear_in_coefficients(&self) -> bool {
+        F::LINEAR_IN_COEFFICIENTS
     }
 
     fn add_portably(&self, job: &Job, part: Part) {
@@ -41,7 +46,7 @@ impl<const D: usize, const C: usize, F: Form<D, C>> FormKernel for Nonlinear<D, 
     }
 }
 
-impl<const D: usize, const C: usize, F: Form<D, C>> Kernel for Nonlinear<D, C, F> {
+impl<const D: usize, const C: usize, F: Form<D, C>> Loop for Nonlinear<D, C, F> {
     const SURFACE: bool = F::SURFACE;
     const DEGREES: [bool; 2] = F::DEGREES;
 

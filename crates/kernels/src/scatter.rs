@@ -109,7 +109,7 @@ pub(super) struct Element<'a, const C: usize> {
     pub loads: Option<&'a [[Lanes; C]]>,
     /// Blocks of the element matrices, `[test function, trial function][row][column]`.
     pub blocks: &'a [[[Lanes; C]; C]],
-    /// Whether prescribed values times their columns are taken from the load.
+    /// Whether prescribed values times their columns are added to the load.
     pub lifts: bool,
 }
 
@@ -166,7 +166,7 @@ pub(super) fn scatter_inlined<const C: usize, N: Functions>(
                 if element.lifts {
                     for i in (0..C).filter(|i| !prescribed.fixed[node * C + i]) {
                         for j in (0..C).filter(|j| prescribed.fixed[column + j]) {
-                            part.load[row + i] -= block[i][j].0[l] * prescribed.values[column + j];
+                            part.load[row + i] += block[i][j].0[l] * prescribed.values[column + j];
                         }
                     }
                 }

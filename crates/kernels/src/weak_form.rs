@@ -1,6 +1,5 @@
 //! What a model says at a quadrature point, eight cells at a time.
 use super::Values;
-use super::job::{Job, Part};
 use super::lanes::Lanes;
 
 /// A basis function at a quadrature point.
@@ -58,28 +57,4 @@ pub trait WeakForm<const D: usize, const C: usize>: Sync {
 
     /// The linear form for `test e_i`, at `[i]`.
     fn load(&self, point: &Point<D>, test: &Shape<D>) -> [Lanes; C];
-}
-
-/// The kernels of a [`WeakForm`] in some dimension, for every element.
-pub trait LinearKernel: Sync {
-    /// Unknowns at a node.
-    fn components(&self) -> usize;
-
-    /// Coefficients at a point.
-    fn coefficients(&self) -> usize;
-
-    /// What [`LinearKernel::add`] does on a machine without the vector instructions that it is compiled for: the same to
-    /// rounding.
-    ///
-    /// # Panics
-    /// As [`LinearKernel::add`].
-    fn add_portably(&self, job: &Job, part: Part);
-
-    /// Adds the integral of the job to load and matrix. Prescribed unknowns are eliminated symmetrically: their rows
-    /// and columns are left out and their values moved to the load. From the load the image of the job's state under
-    /// the bilinear form is subtracted.
-    ///
-    /// # Panics
-    /// When the job's arrays do not fit together.
-    fn add(&self, job: &Job, part: Part);
 }

@@ -2,8 +2,7 @@
 //! machine and any number, give the same: all forms, dimensions and elements, on cells that share no node.
 use tessera_kernels::models::*;
 use tessera_kernels::{
-    Cells, FormKernel, Forms, History, Job, LinearKernel, Part, Parts, Prescribed, Sparsity, Tables,
-    Tabulation, Values,
+    Cells, Forms, History, Job, Part, Parts, Prescribed, Sparsity, Tables, Tabulation, Values,
 };
 
 /// Two full batches and a short one.
@@ -205,29 +204,12 @@ fn compare(name: &str, dimension: usize, facets: bool, sizes: [usize; 3], adds: 
 }
 
 #[test]
-fn linear_forms_do_not_depend_on_the_machine() {
-    let all: [(&str, &Forms<dyn LinearKernel>); 4] = [
+fn forms_do_not_depend_on_the_machine() {
+    let all: [(&str, &Forms); 15] = [
         ("diffusion", &diffusion::ISOTROPIC),
         ("diffusion with a tensor", &diffusion::ANISOTROPIC),
         ("elasticity", &elasticity::SOLID),
         ("axisymmetric elasticity", &elasticity::AXISYMMETRIC),
-    ];
-    for (name, forms) in all {
-        for dimension in forms.dimensions() {
-            let (volume, boundary) = forms.of(dimension);
-            for (form, facets) in [(volume, false), (boundary, true)] {
-                let sizes = [form.components(), form.coefficients(), 0];
-                let adds: [&Add; 2] =
-                    [&|job, part| form.add(job, part), &|job, part| form.add_portably(job, part)];
-                compare(name, dimension, facets, sizes, adds);
-            }
-        }
-    }
-}
-
-#[test]
-fn nonlinear_forms_do_not_depend_on_the_machine() {
-    let all: [(&str, &Forms<dyn FormKernel>); 11] = [
         ("diffusion in time", &transient_diffusion::ISOTROPIC),
         ("diffusion in time with a tensor", &transient_diffusion::ANISOTROPIC),
         ("advection and diffusion", &advection_diffusion::FORMS),

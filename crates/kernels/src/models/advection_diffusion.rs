@@ -10,7 +10,7 @@
 //! along b comes from the metric `G = 4 J^-T J^-1` of the cell: `2 |b|/h = (b . G b)^(1/2)`.
 use super::Forms;
 use super::transient_diffusion::ScalarSurface;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -44,6 +44,7 @@ impl AdvectionDiffusion {
 
 impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
     const COEFFICIENTS: usize = D + 3;
+    const LINEAR_IN_COEFFICIENTS: bool = false;
 
     #[inline(always)]
     fn storage(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
@@ -85,7 +86,7 @@ impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
 }
 
 /// Kernels by dimension.
-pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+pub static FORMS: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<3, 1, _>(AdvectionDiffusion), &Nonlinear(ScalarSurface::<false>));

@@ -1,7 +1,7 @@
 //! `burgers`: `du/dt + u . grad u - div(nu grad u) = f` for a velocity u with one component a dimension.
 use super::Forms;
 use super::transient_diffusion::ScalarSurface;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -75,7 +75,7 @@ impl<const D: usize> Form<D, D> for Natural {
 }
 
 /// Kernels by dimension.
-pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+pub static FORMS: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(Burgers), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 2, _>(Burgers), &Nonlinear(Natural))
     .form(&Nonlinear::<3, 3, _>(Burgers), &Nonlinear(Natural));

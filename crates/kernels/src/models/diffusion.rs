@@ -10,7 +10,7 @@ use super::Forms;
 use crate::Values;
 use crate::lanes::{Lanes, dot};
 use crate::linear::Linear;
-use crate::weak_form::{LinearKernel, Point, Shape, WeakForm};
+use crate::weak_form::{Point, Shape, WeakForm};
 
 /// Volume form with a scalar conductivity. Coefficients: `k` (W/(m K) for heat), reaction `c`
 /// (W/(m3 K)), source `f` (W/m3).
@@ -89,21 +89,21 @@ impl<const D: usize, const AXISYMMETRIC: bool> WeakForm<D, 1> for Surface<AXISYM
 }
 
 /// Kernels for a scalar conductivity.
-pub static ISOTROPIC: Forms<dyn LinearKernel> = Forms::NONE
+pub static ISOTROPIC: Forms = Forms::NONE
     .linear(&Linear::<1, 1, _>(Isotropic::<false>), &Linear(Surface::<false>))
     .linear(&Linear::<2, 1, _>(Isotropic::<false>), &Linear(Surface::<false>))
     .linear(&Linear::<3, 1, _>(Isotropic::<false>), &Linear(Surface::<false>));
 
 /// Kernels for a conductivity tensor.
-pub static ANISOTROPIC: Forms<dyn LinearKernel> = Forms::NONE
+pub static ANISOTROPIC: Forms = Forms::NONE
     .linear(&Linear::<1, 1, _>(Anisotropic::<false>), &Linear(Surface::<false>))
     .linear(&Linear::<2, 1, _>(Anisotropic::<false>), &Linear(Surface::<false>))
     .linear(&Linear::<3, 1, _>(Anisotropic::<false>), &Linear(Surface::<false>));
 
 /// Kernels for a scalar conductivity and bodies of revolution.
-pub static ISOTROPIC_AXISYMMETRIC: Forms<dyn LinearKernel> =
+pub static ISOTROPIC_AXISYMMETRIC: Forms =
     Forms::NONE.linear(&Linear::<2, 1, _>(Isotropic::<true>), &Linear(Surface::<true>));
 
 /// Kernels for a conductivity tensor and bodies of revolution.
-pub static ANISOTROPIC_AXISYMMETRIC: Forms<dyn LinearKernel> =
+pub static ANISOTROPIC_AXISYMMETRIC: Forms =
     Forms::NONE.linear(&Linear::<2, 1, _>(Anisotropic::<true>), &Linear(Surface::<true>));

@@ -6,7 +6,7 @@
 //! exactly. As there, `u` is shifted by 1e-6 inside the power, which keeps the slope finite at zero.
 use super::Forms;
 use super::transient_diffusion::ScalarSurface;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -38,6 +38,7 @@ fn lanes<const D: usize>(point: &Point<D>, u: Lanes) -> (Lanes, Lanes) {
 
 impl<const D: usize> Form<D, 1> for DiffusionSorption {
     const COEFFICIENTS: usize = 3;
+    const LINEAR_IN_COEFFICIENTS: bool = false;
     const DEGREES: [bool; 2] = [true, false];
 
     #[inline(always)]
@@ -68,7 +69,7 @@ impl<const D: usize> Form<D, 1> for DiffusionSorption {
 }
 
 /// Kernels by dimension.
-pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+pub static FORMS: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<3, 1, _>(DiffusionSorption), &Nonlinear(ScalarSurface::<false>));

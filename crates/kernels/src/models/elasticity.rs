@@ -14,7 +14,7 @@ use super::Forms;
 use crate::Values;
 use crate::lanes::{Lanes, dot};
 use crate::linear::Linear;
-use crate::weak_form::{LinearKernel, Point, Shape, WeakForm};
+use crate::weak_form::{Point, Shape, WeakForm};
 
 /// Volume form. Coefficients: `lambda`, `mu`, `s` (Pa) and the body force (N/m3, one a dimension).
 /// With `AXISYMMETRIC` the first coordinate is the radius and integrals go around the axis.
@@ -134,11 +134,11 @@ pub fn thermal_modulus(reduction: Reduction, young: f64, poisson: f64) -> f64 {
 }
 
 /// Kernels in one, two (plane) and three dimensions.
-pub static SOLID: Forms<dyn LinearKernel> = Forms::NONE
+pub static SOLID: Forms = Forms::NONE
     .linear(&Linear::<1, 1, _>(Solid::<false>), &Linear(Surface::<false>))
     .linear(&Linear::<2, 2, _>(Solid::<false>), &Linear(Surface::<false>))
     .linear(&Linear::<3, 3, _>(Solid::<false>), &Linear(Surface::<false>));
 
 /// Kernels for bodies of revolution.
-pub static AXISYMMETRIC: Forms<dyn LinearKernel> =
+pub static AXISYMMETRIC: Forms =
     Forms::NONE.linear(&Linear::<2, 2, _>(Solid::<true>), &Linear(Surface::<true>));

@@ -6,7 +6,7 @@
 //! The imaginary part's equation is taken with the opposite sign. So the matrix is symmetric, as the complex one is, and
 //! a factorisation takes two thirds of the time and half of the memory.
 use super::Forms;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::vector;
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -20,6 +20,7 @@ pub struct Absorbing;
 
 impl<const D: usize> Form<D, 2> for Helmholtz {
     const COEFFICIENTS: usize = 3;
+    const LINEAR_IN_COEFFICIENTS: bool = false;
 
     #[inline(always)]
     fn residual(&self, point: &Point<D>, state: &State<D, 2>) -> Density<D, 2> {
@@ -61,7 +62,7 @@ impl<const D: usize> Form<D, 2> for Absorbing {
 }
 
 /// Kernels by dimension.
-pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+pub static FORMS: Forms = Forms::NONE
     .form(&Nonlinear::<1, 2, _>(Helmholtz), &Nonlinear(Absorbing))
     .form(&Nonlinear::<2, 2, _>(Helmholtz), &Nonlinear(Absorbing))
     .form(&Nonlinear::<3, 2, _>(Helmholtz), &Nonlinear(Absorbing));

@@ -13,25 +13,30 @@ pub mod porous_medium;
 pub mod transient_diffusion;
 pub mod viscoplasticity;
 
-use crate::form::{Form, FormKernel};
+use crate::form::Form;
+use crate::kernel::Kernel;
 use crate::linear::Linear;
 use crate::nonlinear::Nonlinear;
-use crate::weak_form::{LinearKernel, WeakForm};
+use crate::weak_form::WeakForm;
 
-/// The kernels of a model's forms in volume and on the boundary, by dimension; `K` is [`LinearKernel`] or
-/// [`FormKernel`].
+/// The kernels of a model's forms in volume and on the boundary, by dimension.
 ///
 /// These stand in statics: the code of a kernel is generated where its vtable is made, which for a static is this crate.
-pub struct Forms<K: ?Sized + 'static> {
-    by_dimension: [Option<(&'static K, &'static K)>; 3],
+pub struct Forms {
+    by_dimension: [Option<(&'static dyn Kernel, &'static dyn Kernel)>; 3],
 }
 
-impl<K: ?Sized> Forms<K> {
+impl Forms {
     /// Of no dimension.
     const NONE: Self = Self { by_dimension: [None; 3] };
 
     /// These and those of one more dimension.
-    const fn and(mut self, dimension: usize, volume: &'static K, boundary: &'static K) -> Self {
+    const fn and(
+        mut self,
+        dimension: usize,
+        volume: &'static dyn Kernel,
+        boundary: &'static dyn Kernel,
+    ) -> Self {
         self.by_dimension[dimension - 1] = Some((volume, boundary));
         self
     }
@@ -45,12 +50,10 @@ impl<K: ?Sized> Forms<K> {
     ///
     /// # Panics
     /// When the model does not exist in that dimension, which decks are checked for.
-    pub fn of(&self, dimension: usize) -> (&'static K, &'static K) {
+    pub fn of(&self, dimension: usize) -> (&'static dyn Kernel, &'static dyn Kernel) {
         self.by_dimension[dimension - 1].expect("a model that exists in this dimension")
     }
-}
 
-impl Forms<dyn LinearKernel> {
     /// These and linear forms in `D` dimensions for `C` unknowns at a node.
     const fn linear<const D: usize, const C: usize, V: WeakForm<D, C>, B: WeakForm<D, C>>(
         self,
@@ -59,9 +62,7 @@ impl Forms<dyn LinearKernel> {
     ) -> Self {
         self.and(D, volume, boundary)
     }
-}
 
-impl Forms<dyn FormKernel> {
     /// These and forms in `D` dimensions for `C` unknowns at a node.
     const fn form<const D: usize, const C: usize, V: Form<D, C>, B: Form<D, C>>(
         self,

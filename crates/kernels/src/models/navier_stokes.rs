@@ -7,7 +7,7 @@
 //! Turek, IJNMF 22 (1996)), which lets a fully developed flow pass. The components are the velocities and then the
 //! pressure; the continuity equation is negated, which makes Stokes' problem symmetric.
 use super::Forms;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -165,6 +165,6 @@ in_dimension!(2, 3);
 in_dimension!(3, 4);
 
 /// Kernels by dimension.
-pub static FORMS: Forms<dyn FormKernel> = Forms::NONE
+pub static FORMS: Forms = Forms::NONE
     .form(&Nonlinear::<2, 3, _>(NavierStokes), &Nonlinear(Traction))
     .form(&Nonlinear::<3, 4, _>(NavierStokes), &Nonlinear(Traction));

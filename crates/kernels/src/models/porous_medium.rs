@@ -6,7 +6,7 @@
 //! Euler, so that u keeps its sign (Eymard, Gallouet, Herbin, Handbook of Numerical Analysis VII (2000)).
 use super::Forms;
 use super::transient_diffusion::ScalarSurface;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::Lanes;
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -21,6 +21,7 @@ macro_rules! degenerate {
     ($form:ident, $coefficients:literal, $potential:item) => {
         impl<const D: usize> Form<D, 1> for $form {
             const COEFFICIENTS: usize = $coefficients;
+            const LINEAR_IN_COEFFICIENTS: bool = false;
             const POTENTIAL: bool = true;
             const DEGREES: [bool; 2] = [true, false];
 
@@ -78,13 +79,13 @@ degenerate!(
 );
 
 /// Kernels of the power law.
-pub static POWER_LAW: Forms<dyn FormKernel> = Forms::NONE
+pub static POWER_LAW: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(PowerLaw), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 1, _>(PowerLaw), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<3, 1, _>(PowerLaw), &Nonlinear(ScalarSurface::<false>));
 
 /// Kernels of Stefan's problem.
-pub static STEFAN: Forms<dyn FormKernel> = Forms::NONE
+pub static STEFAN: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(Stefan), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 1, _>(Stefan), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<3, 1, _>(Stefan), &Nonlinear(ScalarSurface::<false>));

@@ -1,7 +1,7 @@
 //! `diffusion` in time: `capacity du/dt - div(K grad u) + c u = f`, and the boundary form that all scalar
 //! models share.
 use super::Forms;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -91,21 +91,21 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, 1> for ScalarSurface<AXIS
 }
 
 /// Kernels for a scalar conductivity.
-pub static ISOTROPIC: Forms<dyn FormKernel> = Forms::NONE
+pub static ISOTROPIC: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<false, false>), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<false, false>), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<false, false>), &Nonlinear(ScalarSurface::<false>));
 
 /// Kernels for a conductivity tensor.
-pub static ANISOTROPIC: Forms<dyn FormKernel> = Forms::NONE
+pub static ANISOTROPIC: Forms = Forms::NONE
     .form(&Nonlinear::<1, 1, _>(TransientDiffusion::<true, false>), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<true, false>), &Nonlinear(ScalarSurface::<false>))
     .form(&Nonlinear::<3, 1, _>(TransientDiffusion::<true, false>), &Nonlinear(ScalarSurface::<false>));
 
 /// Kernels for a scalar conductivity and bodies of revolution.
-pub static ISOTROPIC_AXISYMMETRIC: Forms<dyn FormKernel> = Forms::NONE
+pub static ISOTROPIC_AXISYMMETRIC: Forms = Forms::NONE
     .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<false, true>), &Nonlinear(ScalarSurface::<true>));
 
 /// Kernels for a conductivity tensor and bodies of revolution.
-pub static ANISOTROPIC_AXISYMMETRIC: Forms<dyn FormKernel> = Forms::NONE
+pub static ANISOTROPIC_AXISYMMETRIC: Forms = Forms::NONE
     .form(&Nonlinear::<2, 1, _>(TransientDiffusion::<true, true>), &Nonlinear(ScalarSurface::<true>));

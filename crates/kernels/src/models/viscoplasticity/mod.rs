@@ -12,7 +12,7 @@
 mod flow;
 
 use super::Forms;
-use crate::form::{Density, Form, FormKernel, State};
+use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -112,6 +112,7 @@ impl<const AXISYMMETRIC: bool> Viscoplasticity<AXISYMMETRIC> {
 
 impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Viscoplasticity<AXISYMMETRIC> {
     const COEFFICIENTS: usize = 10 + D;
+    const LINEAR_IN_COEFFICIENTS: bool = false;
     const AXISYMMETRIC: bool = AXISYMMETRIC;
     const HISTORY: usize = WIDTH;
     const LOCAL: usize = FACTORS + 4;
@@ -245,10 +246,10 @@ impl<const D: usize, const AXISYMMETRIC: bool> Form<D, D> for Surface<AXISYMMETR
 }
 
 /// Kernels in two (plane strain) and three dimensions.
-pub static SOLID: Forms<dyn FormKernel> = Forms::NONE
+pub static SOLID: Forms = Forms::NONE
     .form(&Nonlinear::<2, 2, _>(Viscoplasticity::<false>), &Nonlinear(Surface::<false>))
     .form(&Nonlinear::<3, 3, _>(Viscoplasticity::<false>), &Nonlinear(Surface::<false>));
 
 /// Kernels for bodies of revolution.
-pub static AXISYMMETRIC: Forms<dyn FormKernel> =
+pub static AXISYMMETRIC: Forms =
     Forms::NONE.form(&Nonlinear::<2, 2, _>(Viscoplasticity::<true>), &Nonlinear(Surface::<true>));
