@@ -18,6 +18,7 @@ mod job;
 mod kernel;
 pub mod lanes;
 mod linear;
+pub mod model;
 pub mod models;
 mod nonlinear;
 mod prefetch;
@@ -29,5 +30,5 @@ pub use job::{
     Cells, Entity, History, Job, OFF_DIAGONAL, Part, Parts, Prescribed, Sparsity, Tables, Tabulation,
 };
 pub use kernel::Kernel;
-pub use models::Forms;
+pub use models::{Forms, MODELS};
 pub use values::Values;

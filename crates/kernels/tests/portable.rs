@@ -1,8 +1,8 @@
 //! The kernels that are compiled for vector instructions and for a known number of basis functions, and those for any
 //! machine and any number, give the same: all forms, dimensions and elements, on cells that share no node.
-use tessera_kernels::models::*;
+use tessera_kernels::model::{Choice, Law};
 use tessera_kernels::{
-    Cells, Forms, History, Job, Part, Parts, Prescribed, Sparsity, Tables, Tabulation, Values,
+    Cells, History, Job, MODELS, Part, Parts, Prescribed, Sparsity, Tables, Tabulation, Values,
 };
 
 /// Two full batches and a short one.
@@ -203,34 +203,48 @@ fn compare(name: &str, dimension: usize, facets: bool, sizes: [usize; 3], adds: 
     }
 }
 
+/// Every law that a deck can choose in the table of models.
+fn laws() -> Vec<(String, usize, Law)> {
+    let mut all = Vec::new();
+    for model in MODELS {
+        for dimension in model.least_dimension..=3 {
+            for choice in 0..32 {
+                let [tensor, of_solution, in_time, second, radiates] =
+                    [0, 1, 2, 3, 4].map(|bit| choice >> bit & 1 == 1);
+                let plane = (dimension == 2 && second && model.planes.is_some()).then_some("axisymmetric");
+                let given = |key: &str| second && key != "exponent" || !second && key == "exponent";
+                let choice =
+                    Choice { dimension, plane, in_time, tensor, of_solution, radiates, given: &given };
+                let name = format!(
+                    "{}, {plane:?}, {tensor}, {of_solution}, {radiates}, {in_time}, {second}",
+                    model.name
+                );
+                all.push((name, dimension, (model.law)(&choice)));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn laws_give_their_forms_all_coefficients() {
+    for (name, dimension, law) in laws() {
+        let (volume, boundary) = law.forms.of(dimension);
+        assert_eq!(law.coefficients.len(), volume.coefficients(), "{name} in {dimension}D");
+        assert_eq!(law.surface.len(), boundary.coefficients(), "{name} in {dimension}D");
+        assert!(law.local <= law.coefficients.len());
+    }
+}
+
 #[test]
 fn forms_do_not_depend_on_the_machine() {
-    let all: [(&str, &Forms); 15] = [
-        ("diffusion", &diffusion::ISOTROPIC),
-        ("diffusion with a tensor", &diffusion::ANISOTROPIC),
-        ("elasticity", &elasticity::SOLID),
-        ("axisymmetric elasticity", &elasticity::AXISYMMETRIC),
-        ("diffusion in time", &transient_diffusion::ISOTROPIC),
-        ("diffusion in time with a tensor", &transient_diffusion::ANISOTROPIC),
-        ("advection and diffusion", &advection_diffusion::FORMS),
-        ("Burgers", &burgers::FORMS),
-        ("sorption", &diffusion_sorption::FORMS),
-        ("porous medium", &porous_medium::POWER_LAW),
-        ("Stefan", &porous_medium::STEFAN),
-        ("Helmholtz", &helmholtz::FORMS),
-        ("flow", &navier_stokes::FORMS),
-        ("viscoplasticity", &viscoplasticity::SOLID),
-        ("axisymmetric viscoplasticity", &viscoplasticity::AXISYMMETRIC),
-    ];
-    for (name, forms) in all {
-        for dimension in forms.dimensions() {
-            let (volume, boundary) = forms.of(dimension);
-            for (form, facets) in [(volume, false), (boundary, true)] {
-                let sizes = [form.components(), form.coefficients(), form.history()];
-                let adds: [&Add; 2] =
-                    [&|job, part| form.add(job, part), &|job, part| form.add_portably(job, part)];
-                compare(name, dimension, facets, sizes, adds);
-            }
+    for (name, dimension, law) in laws() {
+        let (volume, boundary) = law.forms.of(dimension);
+        for (form, facets) in [(volume, false), (boundary, true)] {
+            let sizes = [form.components(), form.coefficients(), form.history()];
+            let adds: [&Add; 2] =
+                [&|job, part| form.add(job, part), &|job, part| form.add_portably(job, part)];
+            compare(&name, dimension, facets, sizes, adds);
         }
     }
 }

@@ -9,11 +9,48 @@
 //! dimension, and nothing where the mesh resolves the solution, so that P2 keeps its order. The length h
 //! along b comes from the metric `G = 4 J^-T J^-1` of the cell: `2 |b|/h = (b . G b)^(1/2)`.
 use super::Forms;
-use super::transient_diffusion::ScalarSurface;
+use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
+use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
+
+/// What decks, files and solvers know of it.
+pub const MODEL: Model = Model {
+    name: "advection_diffusion",
+    about: "Transport by a given velocity.",
+    field: "u",
+    unit: "",
+    degree: Degree::any(1),
+    least_dimension: 1,
+    components: |_| 1,
+    time: Time::Optional,
+    inputs: &[
+        Input::coefficient("diffusivity", "m2/s", "Diffusivity, not negative.").with(Sign::NotNegative),
+        Input::new("velocity", Kind::Vector, "m/s", "Velocity, one entry a dimension."),
+        Input::coefficient("reaction", "1/s", "Reaction coefficient, not negative.")
+            .or(0.0)
+            .with(Sign::NotNegative),
+        Input::coefficient("source", "1/s", "Source for each volume.").or(0.0),
+    ],
+    one_of: &[],
+    planes: None,
+    conditions: scalar::CONDITIONS,
+    boundary: scalar::CLOSED,
+    derived: &[],
+    law,
+};
+
+fn law(choice: &Choice) -> Law {
+    let mut coefficients = vec![Coefficient::new("diffusivity", Sign::NotNegative, Role::Stiffness)];
+    coefficients.extend(Coefficient::vector("velocity", choice.dimension, Role::Stiffness));
+    coefficients.push(Coefficient::new("reaction", Sign::NotNegative, Role::Holds));
+    coefficients.push(Coefficient::new("source", Sign::Any, Role::Load));
+    let facts = Facts { symmetric: false, ..Facts::ELLIPTIC };
+    let local = coefficients.len();
+    Law { coefficients, local, surface: scalar::surface(), facts, ..Law::new(&FORMS, scalar::conormal) }
+}
 
 /// Coefficients: diffusivity `k` (m2/s), velocity `b` (`D` entries, m/s), reaction `c` (1/s), source `f`.
 pub struct AdvectionDiffusion;

@@ -1,10 +1,49 @@
 //! `burgers`: `du/dt + u . grad u - div(nu grad u) = f` for a velocity u with one component a dimension.
 use super::Forms;
-use super::transient_diffusion::ScalarSurface;
+use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
+use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Local, Model, Role, Sign, Time};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
+
+/// What decks, files and solvers know of it.
+pub const MODEL: Model = Model {
+    name: "burgers",
+    about: "Burgers' equation.",
+    field: "velocity",
+    unit: "m/s",
+    degree: Degree::any(1),
+    least_dimension: 1,
+    components: |dimension| dimension,
+    time: Time::Optional,
+    inputs: &[
+        Input::coefficient("viscosity", "m2/s", "Viscosity.").with(Sign::Positive),
+        Input::new("source", Kind::Vector, "m/s2", "Source, one entry a dimension.").optional(0.0),
+    ],
+    one_of: &[],
+    planes: None,
+    conditions: &["value"],
+    boundary: scalar::CLOSED,
+    derived: &[],
+    law,
+};
+
+fn law(choice: &Choice) -> Law {
+    let mut coefficients = vec![Coefficient::new("viscosity", Sign::Positive, Role::Stiffness)];
+    coefficients.extend(Coefficient::vector("source", choice.dimension, Role::Load));
+    let surface = match choice.dimension {
+        1 => scalar::surface(),
+        d => Coefficient::vector("traction", d, Role::Load).collect(),
+    };
+    let facts = Facts { symmetric: false, linear: false, cubic: true, ..Facts::ELLIPTIC };
+    let local = coefficients.len();
+    Law { coefficients, local, surface, facts, ..Law::new(&FORMS, conormal) }
+}
+
+fn conormal(at: &Local, n: &[f64; 3], result: &mut [f64]) {
+    (0..at.dimension).for_each(|i| result[i] = (at.k)(0) * at.along(i, n));
+}
 
 /// Coefficients: viscosity `nu` (m2/s), source `f` (`D` entries).
 pub struct Burgers;

@@ -5,11 +5,56 @@
 //! `d/dt (u + beta u^n) = div(D grad u)` with `beta = (1 - phi)/phi rho_s k`, whose storage is conserved
 //! exactly. As there, `u` is shifted by 1e-6 inside the power, which keeps the slope finite at zero.
 use super::Forms;
-use super::transient_diffusion::ScalarSurface;
+use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
+use crate::model::{Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
+
+/// What decks, files and solvers know of it. The numbers are PDEBench's (Takamoto et al., NeurIPS 2022), section D.2.
+pub const MODEL: Model = Model {
+    name: "diffusion_sorption",
+    about: "Diffusion retarded by sorption.",
+    field: "concentration",
+    unit: "",
+    degree: Degree::only(1),
+    least_dimension: 1,
+    components: |_| 1,
+    time: Time::Always,
+    inputs: &[
+        Input::coefficient("diffusivity", "m2/s", "Effective diffusivity.").or(5e-4).with(Sign::Positive),
+        Input::new("porosity", Kind::Scalar, "1", "Porosity, between 0 and 1.").or(0.29).with(Sign::Fraction),
+        Input::new("density", Kind::Scalar, "kg/m3", "Density of the grains.")
+            .or(2880.0)
+            .with(Sign::Positive),
+        Input::new("partition", Kind::Scalar, "", "Freundlich's parameter k.")
+            .or(3.5e-4)
+            .with(Sign::NotNegative),
+        Input::coefficient("exponent", "1", "Freundlich's exponent.").or(0.874).with(Sign::Positive),
+    ],
+    one_of: &[],
+    planes: None,
+    conditions: scalar::CONDITIONS,
+    boundary: scalar::CLOSED,
+    derived: &[],
+    law: |_| Law {
+        coefficients: vec![
+            Coefficient::new("diffusivity", Sign::Positive, Role::Stiffness),
+            Coefficient::of(
+                "partition",
+                "(1 - porosity)/porosity*density*partition",
+                Sign::NotNegative,
+                Role::Stiffness,
+            ),
+            Coefficient::new("exponent", Sign::Positive, Role::Stiffness),
+        ],
+        local: 3,
+        surface: scalar::surface(),
+        facts: Facts { linear: false, lumped: true, ..Facts::ELLIPTIC },
+        ..Law::new(&FORMS, scalar::conormal)
+    },
+};
 
 /// Coefficients: diffusivity `D` (m2/s), sorption factor `beta`, Freundlich exponent `n`.
 pub struct DiffusionSorption;

@@ -6,10 +6,49 @@
 //! The imaginary part's equation is taken with the opposite sign. So the matrix is symmetric, as the complex one is, and
 //! a factorisation takes two thirds of the time and half of the memory.
 use super::Forms;
+use super::scalar;
 use crate::form::{Density, Form, State};
 use crate::lanes::vector;
+use crate::model::{Coefficient, Degree, Facts, Input, Law, Model, Role, Sign, Time};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
+
+/// What decks, files and solvers know of it.
+pub const MODEL: Model = Model {
+    name: "helmholtz",
+    about: "Time-harmonic waves.",
+    field: "u",
+    unit: "",
+    degree: Degree::any(2),
+    least_dimension: 1,
+    components: |_| 2,
+    time: Time::Never,
+    inputs: &[
+        Input::coefficient("wave_number", "1/m", "Wave number k.").with(Sign::NotNegative),
+        Input::coefficient("source", "1/m2", "Source, real part.").or(0.0),
+        Input::coefficient("source_imaginary", "1/m2", "Source, imaginary part.").or(0.0),
+    ],
+    one_of: &[],
+    planes: None,
+    conditions: &["value", "absorbing"],
+    boundary: scalar::CLOSED,
+    derived: &[],
+    law: |_| {
+        use Role::{Holds, Load};
+        let mut surface = vec![Coefficient::new("absorbing", Sign::NotNegative, Holds)];
+        surface.extend(Coefficient::vector("incoming", 2, Load));
+        Law {
+            coefficients: vec![
+                Coefficient::new("wave_number", Sign::NotNegative, Holds),
+                Coefficient::new("source", Sign::Any, Load),
+                Coefficient::new("source_imaginary", Sign::Any, Load),
+            ],
+            surface,
+            facts: Facts { symmetric: false, complex: true, ..Facts::ELLIPTIC },
+            ..Law::new(&FORMS, |at, n, result| (result[0], result[1]) = (at.along(0, n), -at.along(1, n)))
+        }
+    },
+};
 
 /// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).
 pub struct Helmholtz;

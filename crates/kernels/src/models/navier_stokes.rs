@@ -7,10 +7,100 @@
 //! Turek, IJNMF 22 (1996)), which lets a fully developed flow pass. The components are the velocities and then the
 //! pressure; the continuity equation is negated, which makes Stokes' problem symmetric.
 use super::Forms;
+use super::scalar;
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
+use crate::model::{
+    Choice, Coefficient, Components, Degree, Derived, Facts, Input, Kind, Law, Local, Model, Motions, Origin,
+    Role, Sign, Time,
+};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
+
+/// What decks, files and solvers know of it.
+pub const MODEL: Model = Model {
+    name: "navier_stokes",
+    about: "Incompressible flow.",
+    field: "velocity",
+    unit: "m/s",
+    degree: Degree {
+        about: "Polynomial degree of the elements of the velocity; that of the pressure is one less.",
+        ..Degree::only(2)
+    },
+    least_dimension: 2,
+    components: |dimension| dimension + 1,
+    time: Time::Optional,
+    inputs: &[
+        Input {
+            doubtful: Some(("1 kg/m3", "the fluid's")),
+            ..Input::coefficient("density", "kg/m3", "Density.").or(1.0).with(Sign::Positive)
+        },
+        Input::coefficient("viscosity", "Pa s", "Dynamic viscosity.").with(Sign::Positive),
+        Input::new("body_force", Kind::Vector, "N/m3", "Force for each volume, one entry a dimension.")
+            .optional(0.0),
+    ],
+    one_of: &[],
+    planes: None,
+    conditions: &["value", "traction", "pressure"],
+    boundary: scalar::CLOSED,
+    derived: &[
+        Derived {
+            name: "pressure",
+            components: Components::Scalar,
+            unit: "Pa",
+            meaning: "pressure",
+            from: Origin::Component,
+        },
+        Derived {
+            name: "vorticity",
+            components: Components::Axial,
+            unit: "1/s",
+            meaning: "curl of the velocity",
+            from: Origin::Point(vorticity),
+        },
+    ],
+    law,
+};
+
+fn law(choice: &Choice) -> Law {
+    use Role::{Load, Stiffness};
+    let d = choice.dimension;
+    let mut coefficients = vec![
+        Coefficient::new("density", Sign::Positive, Stiffness),
+        Coefficient::new("viscosity", Sign::Positive, Stiffness),
+    ];
+    let local = coefficients.len();
+    coefficients.extend(Coefficient::vector("body_force", d, Load));
+    let mut surface = vec![Coefficient::new("pressure", Sign::Any, Load)];
+    surface.extend(Coefficient::vector("traction", d, Load));
+    surface.push(Coefficient::new("viscosity", Sign::NotNegative, Stiffness));
+    let facts = Facts {
+        symmetric: false,
+        linear: false,
+        cubic: true,
+        motions: Motions::Velocity,
+        pressure: true,
+        ..Facts::ELLIPTIC
+    };
+    Law { coefficients, local, surface, open: &["viscosity"], facts, ..Law::new(&FORMS, conormal) }
+}
+
+fn vorticity(at: &Local, result: &mut [f64]) {
+    let curl = |i: usize, j: usize| at.gradient[j][i] - at.gradient[i][j];
+    match at.dimension {
+        2 => result[0] = curl(0, 1),
+        _ => result.copy_from_slice(&[curl(1, 2), curl(2, 0), curl(0, 1)]),
+    }
+}
+
+fn conormal(at: &Local, n: &[f64; 3], result: &mut [f64]) {
+    let dimension = at.dimension;
+    for i in 0..dimension {
+        let turned: f64 = (0..dimension).map(|d| at.gradient[d][i] * n[d]).sum();
+        result[i] = (at.k)(1) * (at.along(i, n) + turned) - at.value[dimension] * n[i];
+    }
+    result[dimension] = 0.0;
+}
 
 /// Volume form. Coefficients: density `rho` (kg/m3), viscosity `mu` (Pa s), body force `f` (`D` entries, N/m3).
 pub struct NavierStokes;

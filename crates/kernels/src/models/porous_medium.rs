@@ -5,11 +5,81 @@
 //! and the storage is lumped: on cells without obtuse angles the scheme is then monotone with implicit
 //! Euler, so that u keeps its sign (Eymard, Gallouet, Herbin, Handbook of Numerical Analysis VII (2000)).
 use super::Forms;
-use super::transient_diffusion::ScalarSurface;
+use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::Lanes;
+use crate::model::{Choice, Coefficient, Conormal, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
+
+/// What decks, files and solvers know of it.
+pub const MODEL: Model = Model {
+    name: "porous_medium",
+    about: "The porous medium equation and Stefan's problem.",
+    field: "u",
+    unit: "",
+    degree: Degree::only(1),
+    least_dimension: 1,
+    components: |_| 1,
+    time: Time::Always,
+    inputs: &[
+        Input::new("exponent", Kind::Scalar, "1", "Exponent m of the power law k = u^m.")
+            .optional(1.0)
+            .with(Sign::NotNegative),
+        Input::new(
+            "stefan",
+            Kind::Table(
+                &[
+                    Input::new(
+                        "below",
+                        Kind::Scalar,
+                        "m2/s",
+                        "Conductivity below the threshold, not negative.",
+                    )
+                    .with(Sign::NotNegative),
+                    Input::new("above", Kind::Scalar, "m2/s", "Conductivity from the threshold on.")
+                        .with(Sign::Positive),
+                    Input::new("threshold", Kind::Scalar, "", "The threshold."),
+                ],
+                "A conductivity that jumps where the solution reaches a threshold.",
+            ),
+            "",
+            "Stefan's law instead of the power law.",
+        )
+        .optional(0.0),
+        Input::coefficient("source", "1/s", "Source for each volume.").or(0.0),
+    ],
+    one_of: &["exponent", "stefan"],
+    planes: None,
+    conditions: scalar::CONDITIONS,
+    boundary: scalar::CLOSED,
+    derived: &[],
+    law,
+};
+
+fn law(choice: &Choice) -> Law {
+    use Role::{Load, Stiffness};
+    let stefan = (choice.given)("stefan");
+    let mut coefficients = match stefan {
+        true => vec![
+            Coefficient::of("stefan.below", "stefan_below", Sign::NotNegative, Stiffness),
+            Coefficient::of("stefan.above", "stefan_above", Sign::Positive, Stiffness),
+            Coefficient::of("stefan.threshold", "stefan_threshold", Sign::Any, Stiffness),
+        ],
+        false => vec![Coefficient::new("exponent", Sign::NotNegative, Stiffness)],
+    };
+    let local = coefficients.len();
+    coefficients.push(Coefficient::new("source", Sign::Any, Load));
+    let facts = Facts { symmetric: false, linear: false, lumped: true, ..Facts::ELLIPTIC };
+    let (forms, conormal): (_, Conormal) = match stefan {
+        true => (&STEFAN, |at, n, result| {
+            let u = at.value[0];
+            result[0] = (at.k)(usize::from(u >= (at.k)(2))) * at.along(0, n);
+        }),
+        false => (&POWER_LAW, |at, n, result| result[0] = at.value[0].abs().powf((at.k)(0)) * at.along(0, n)),
+    };
+    Law { coefficients, local, surface: scalar::surface(), facts, ..Law::new(forms, conormal) }
+}
 
 /// Power law. Coefficients: exponent `m` (uniform), source `f`.
 pub struct PowerLaw;

@@ -11,12 +11,117 @@
 //! update (Simo and Taylor, CMAME 48 (1985)).
 mod flow;
 
-use super::Forms;
+use super::{Forms, solid};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
+use crate::model::{
+    Choice, Coefficient, Components, Conormal, Degree, Derived, Facts, Input, Kind, Law, Model, Motions,
+    Origin, Planes, Role, Sign, Time,
+};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 use flow::{Flow, Increment};
+
+/// What decks, files and solvers know of it.
+pub const MODEL: Model = Model {
+    name: "viscoplasticity",
+    about: "Creep and plasticity of metals.",
+    field: "displacement",
+    unit: "m",
+    degree: Degree::any(2),
+    least_dimension: 2,
+    components: |dimension| dimension,
+    time: Time::Always,
+    inputs: &[
+        property("young", "Pa", "Young's modulus.").with(Sign::Positive),
+        property("poisson", "", "Poisson's ratio, above -1 and below 0.5.").with(Sign::Poisson),
+        property("yield_stress", "Pa", "Stress R0 from which it flows.").with(Sign::NotNegative),
+        property("drag_stress", "Pa s^(1/n)", "Drag stress K of Norton's law.").with(Sign::Positive),
+        property("rate_exponent", "1", "Exponent n of Norton's law, at least 1.").with(Sign::AtLeastOne),
+        property("kinematic_modulus", "Pa", "Modulus C of kinematic hardening.")
+            .or(0.0)
+            .with(Sign::NotNegative),
+        property("dynamic_recovery", "1", "Recall gamma of kinematic hardening (Armstrong and Frederick).")
+            .or(0.0)
+            .with(Sign::NotNegative),
+        property("isotropic_saturation", "Pa", "Saturation Q of isotropic hardening (Voce).").or(0.0),
+        property("isotropic_rate", "1", "Speed b at which isotropic hardening saturates.")
+            .or(0.0)
+            .with(Sign::NotNegative),
+        property("expansion", "1/K", "Secant coefficient of thermal expansion.").or(0.0),
+        Input::coefficient("temperature", "K", "Temperature; zero if left out.").or(0.0),
+        Input::coefficient("reference_temperature", "K", "Temperature without thermal strain.").or(0.0),
+        solid::DENSITY,
+        solid::BODY_FORCE,
+        solid::ROTATION,
+    ],
+    one_of: &[],
+    planes: Some(Planes {
+        about: "What a two-dimensional mesh stands for, \"strain\" (the default) or \"axisymmetric\".",
+        known: &["strain", "axisymmetric"],
+        others: "viscoplasticity knows \"strain\" and \"axisymmetric\"",
+    }),
+    conditions: solid::CONDITIONS,
+    boundary: solid::FREE,
+    derived: &[
+        Derived {
+            name: "stress",
+            components: Components::Tensor,
+            unit: "Pa",
+            meaning: "Cauchy stress (axisymmetric: zz is the hoop component, yy the axial one)",
+            from: Origin::History(STRESS),
+        },
+        Derived {
+            name: "von_mises",
+            components: Components::Scalar,
+            unit: "Pa",
+            meaning: "equivalent stress of von Mises, from the averaged stress",
+            from: Origin::VonMises("stress"),
+        },
+        Derived {
+            name: "plastic_strain",
+            components: Components::Tensor,
+            unit: "1",
+            meaning: "plastic strain",
+            from: Origin::History(PLASTIC),
+        },
+        Derived {
+            name: "accumulated_plastic_strain",
+            components: Components::Scalar,
+            unit: "1",
+            meaning: "accumulated plastic strain p",
+            from: Origin::History(ACCUMULATED),
+        },
+    ],
+    law,
+};
+
+const fn property(key: &'static str, unit: &'static str, about: &'static str) -> Input {
+    Input::new(key, Kind::Property, unit, about)
+}
+
+fn law(choice: &Choice) -> Law {
+    let stiffness = |key, formula: &str, sign| Coefficient::of(key, formula, sign, Role::Stiffness);
+    let expansion = "young/(1 - 2*poisson)*expansion*(temperature - reference_temperature)";
+    let mut coefficients = vec![
+        stiffness("poisson", "young/(3*(1 - 2*poisson))", Sign::Positive),
+        stiffness("young", "young/(2*(1 + poisson))", Sign::Positive),
+        stiffness("temperature", expansion, Sign::Any),
+        stiffness("yield_stress", "yield_stress", Sign::NotNegative),
+        stiffness("drag_stress", "drag_stress", Sign::Positive),
+        stiffness("rate_exponent", "rate_exponent", Sign::Positive),
+        stiffness("kinematic_modulus", "kinematic_modulus", Sign::NotNegative),
+        stiffness("dynamic_recovery", "dynamic_recovery", Sign::NotNegative),
+        stiffness("isotropic_saturation", "isotropic_saturation", Sign::Any),
+        stiffness("isotropic_rate", "isotropic_rate", Sign::NotNegative),
+    ];
+    coefficients.extend(solid::body_force(choice));
+    let forms = if choice.is_axisymmetric() { &AXISYMMETRIC } else { &SOLID };
+    let facts = Facts { symmetric: false, linear: false, motions: Motions::Rigid, ..Facts::ELLIPTIC };
+    let surface = solid::surface(choice.dimension);
+    let conormal: Conormal = |at, n, result| solid::traction(at.stress, n, result);
+    Law { coefficients, surface, facts, ..Law::new(forms, conormal) }
+}
 
 /// Volume form. Coefficients: bulk modulus, shear modulus, thermal stress `3 kappa alpha (T - T0)` (Pa);
 /// `R0`, `K` (Pa s^(1/n)), `n`, `C` (Pa), `gamma`, `Q` (Pa), `b`; body force (`D` entries). Internal
