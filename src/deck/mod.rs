@@ -5,9 +5,9 @@
 //! remembers positions, the tree is checked against the JSON schema of [`Deck`] (unknown keys,
 //! missing ones, types, ranges), and what the schema cannot say is checked on the typed deck
 //! (expressions, references, physical signs). The markers are checked once the mesh is there.
+mod boundary;
 mod document;
 mod expression;
-mod models;
 mod parameter;
 mod physics;
 mod random;
@@ -19,13 +19,10 @@ mod spelling;
 mod validate;
 mod value;
 
+pub use boundary::Boundary;
 pub use expression::{COORDINATES, Expression, ExpressionError};
-pub use models::{
-    AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, StefanLaw,
-    Viscoplasticity,
-};
 pub use parameter::{Choices, Parameter};
-pub use physics::{Boundary, Condition, Diffusion, Elasticity, Physics, Plane, Rotation};
+pub use physics::{Physics, Plane, Rotation, Value};
 pub use random::{Correlation, Matern, RandomField, Spectral, correlation_factor};
 pub use recycle::{RecycleKind, RecycleOptions};
 pub use reference::reference;
@@ -33,7 +30,7 @@ pub use schema::schema;
 pub use sections::*;
 pub use spelling::{did_you_mean, either, nearest};
 pub use value::{
-    Coefficient, Essential, FREE, FileField, Names, PhysicsField, Property, PropertyTable, Scalar,
+    Coefficient, Essential, FREE, FileField, Names, PhysicsField, Property, PropertyTable, Reading, Scalar,
     ScalarOrVector, Tensor,
 };
 

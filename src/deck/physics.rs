@@ -1,135 +1,46 @@
-//! `[[physics]]`: the models a deck solves and their boundary conditions.
-use super::models::{
-    AdvectionDiffusion, Burgers, DiffusionSorption, Helmholtz, NavierStokes, PorousMedium, Viscoplasticity,
-};
+//! `[[physics]]`: what a deck says of a model, by the table of models.
+use super::boundary::Boundary;
 use super::sections::SolverOptions;
-use super::value::{Coefficient, Essential, Names, Property, Scalar};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use super::value::{Coefficient, Property, Scalar, Tensor};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use tessera_kernels::MODELS;
+use tessera_kernels::model::{Choice, Input, Kind, Law, Missing, Model};
 
 /// One model, solved in the deck's order.
-#[allow(clippy::large_enum_variant)] // A deck has a handful of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "model", rename_all = "snake_case")]
-pub enum Physics {
-    /// -div(K grad u) + c u = f: heat conduction, Darcy flow, Poisson's equation.
-    Diffusion(Diffusion),
-    /// Small-strain linear elasticity with thermal strain.
-    Elasticity(Elasticity),
-    /// Transport by a given velocity.
-    AdvectionDiffusion(AdvectionDiffusion),
-    /// Burgers' equation.
-    Burgers(Burgers),
-    /// Diffusion retarded by sorption.
-    DiffusionSorption(DiffusionSorption),
-    /// The porous medium equation and Stefan's problem.
-    PorousMedium(PorousMedium),
-    /// Incompressible flow.
-    NavierStokes(NavierStokes),
-    /// Time-harmonic waves.
-    Helmholtz(Helmholtz),
-    /// Creep and plasticity of metals.
-    Viscoplasticity(Viscoplasticity),
+#[derive(Clone)]
+pub struct Physics {
+    /// The model.
+    pub model: &'static Model,
+    name: String,
+    field: String,
+    unit: String,
+    degree: usize,
+    plane: Option<Plane>,
+    boundary: Vec<Boundary>,
+    solver: Option<SolverOptions>,
+    /// By [`Model::inputs`]; `None` where the deck leaves out what may be left out.
+    values: Vec<Option<Value>>,
 }
 
-/// -div(conductivity grad u) + reaction u = source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Diffusion {
-    /// Name by which the deck refers to this physics.
-    #[serde(default = "diffusion")]
-    pub name: String,
-    /// Name of the solution.
-    #[serde(default = "u")]
-    pub field: String,
-    /// Unit of the solution.
-    #[serde(default)]
-    pub unit: String,
-    /// Polynomial degree of the elements.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 2))]
-    pub degree: usize,
-    /// Conductivity, positive: a scalar or a symmetric, positive definite tensor.
-    #[serde(default = "unit_coefficient")]
-    #[schemars(extend("x-unit" = "W/(m K), or as fits the field"))]
-    pub conductivity: Coefficient,
-    /// Source for each volume.
-    #[serde(default = "no_coefficient")]
-    #[schemars(extend("x-unit" = "W/m3"))]
-    pub source: Coefficient,
-    /// Reaction coefficient, not negative.
-    #[serde(default = "no_coefficient")]
-    #[schemars(extend("x-unit" = "W/(m3 K)"))]
-    pub reaction: Coefficient,
-    /// Capacity of runs with `[time]`: density times specific heat; 1 if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "J/(m3 K)"))]
-    pub capacity: Option<Coefficient>,
-    /// What a two-dimensional mesh stands for: "axisymmetric", or a plane section if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plane: Option<Plane>,
-    /// Boundary conditions; a facet without one has no flux.
-    #[serde(default)]
-    pub boundary: Vec<Boundary>,
-    /// Overrides of `[solver]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solver: Option<SolverOptions>,
-}
-
-/// -div(stress) = body force, stress = C (strain - expansion (temperature - reference_temperature)).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Elasticity {
-    /// Name by which the deck refers to this physics.
-    #[serde(default = "elasticity")]
-    pub name: String,
-    /// Name of the solution.
-    #[serde(default = "displacement")]
-    pub field: String,
-    /// Unit of the solution.
-    #[serde(default = "metre")]
-    pub unit: String,
-    /// Polynomial degree of the elements.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 2))]
-    pub degree: usize,
-    /// Young's modulus.
-    #[schemars(extend("x-unit" = "Pa"))]
-    pub young: Coefficient,
-    /// Poisson's ratio, above -1 and below 0.5.
-    pub poisson: Coefficient,
-    /// Density, for rotation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "kg/m3"))]
-    pub density: Option<Coefficient>,
-    /// Coefficient of thermal expansion.
-    #[serde(default = "no_coefficient")]
-    #[schemars(extend("x-unit" = "1/K"))]
-    pub expansion: Coefficient,
-    /// Temperature without thermal strain.
-    #[serde(default = "no_coefficient")]
-    #[schemars(extend("x-unit" = "K"))]
-    pub reference_temperature: Coefficient,
-    /// Temperature; without one there is no thermal strain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "K"))]
-    pub temperature: Option<Coefficient>,
-    /// Force for each volume, one entry a dimension.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3), extend("x-unit" = "N/m3"))]
-    pub body_force: Option<Vec<Scalar>>,
-    /// Centrifugal load.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotation: Option<Rotation>,
-    /// What a two-dimensional mesh stands for; plane strain if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plane: Option<Plane>,
-    /// Boundary conditions; a facet without one is free of traction.
-    #[serde(default)]
-    pub boundary: Vec<Boundary>,
-    /// Overrides of `[solver]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solver: Option<SolverOptions>,
+/// The value of an [`Input`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Of [`Kind::Coefficient`] and [`Kind::Tensor`].
+    Coefficient(Coefficient),
+    /// Of [`Kind::Scalar`].
+    Scalar(Scalar),
+    /// Of [`Kind::Vector`].
+    Vector(Vec<Scalar>),
+    /// Of [`Kind::Property`].
+    Property(Property),
+    /// Of [`Kind::Table`], in the order of its inputs.
+    Table(Vec<Scalar>),
+    /// Of [`Kind::Rotation`].
+    Rotation(Rotation),
 }
 
 /// Rotation at constant speed.
@@ -149,6 +60,14 @@ pub struct Rotation {
     pub speed: Scalar,
 }
 
+fn z_axis() -> Vec<f64> {
+    vec![0.0, 0.0, 1.0]
+}
+
+fn origin() -> Vec<f64> {
+    vec![0.0; 3]
+}
+
 /// What a two-dimensional mesh stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -161,353 +80,358 @@ pub enum Plane {
     Axisymmetric,
 }
 
-/// A condition on part of the boundary: exactly one of `value`, `flux`, `coefficient` (with
-/// `ambient`), `traction`, `pressure` and `foundation`. Natural conditions of several entries on the
-/// same marker add up.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Boundary {
-    /// Facet marker, or a list of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub marker: Option<Names>,
-    /// A point instead of a marker, for `value` only: the mesh vertex there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3), extend("x-unit" = "m"))]
-    pub point: Option<Vec<f64>>,
-    /// Essential condition: the field's value. Elasticity: one entry a component, "free" for none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Essential>,
-    /// Diffusion: flux into the domain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "W/m2"))]
-    pub flux: Option<Scalar>,
-    /// Diffusion: transfer coefficient h of the flux h (ambient - u) into the domain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "W/(m2 K)"))]
-    pub coefficient: Option<Scalar>,
-    /// Diffusion: the surroundings' value, with `coefficient`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "K"))]
-    pub ambient: Option<Scalar>,
-    /// Elasticity: force for each area, one entry a dimension.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 3), extend("x-unit" = "Pa"))]
-    pub traction: Option<Vec<Scalar>>,
-    /// Elasticity: pressure against the outer normal (compression is positive).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "Pa"))]
-    pub pressure: Option<Scalar>,
-    /// Elasticity: stiffness of an elastic foundation along the normal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "Pa/m"))]
-    pub foundation: Option<Scalar>,
-    /// Helmholtz: wave number of an absorbing boundary, du/dn - i k u = incoming.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-unit" = "1/m"))]
-    pub absorbing: Option<Scalar>,
-    /// Helmholtz: real and imaginary part of what an absorbing boundary sends in, with `absorbing`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 2), extend("x-unit" = "1/m"))]
-    pub incoming: Option<Vec<Scalar>>,
-}
-
-/// What a boundary entry imposes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Condition<'a> {
-    /// The field's value.
-    Essential(&'a Essential),
-    /// Flux into the domain.
-    Flux(&'a Scalar),
-    /// Flux into the domain h (ambient - u).
-    Robin {
-        /// h.
-        coefficient: &'a Scalar,
-        /// Value of the surroundings.
-        ambient: &'a Scalar,
-    },
-    /// Force for each area.
-    Traction(&'a [Scalar]),
-    /// Pressure against the outer normal.
-    Pressure(&'a Scalar),
-    /// Stiffness along the normal.
-    Foundation(&'a Scalar),
-    /// Absorbing boundary.
-    Absorbing {
-        /// Wave number.
-        wave_number: &'a Scalar,
-        /// Real and imaginary part of what comes in.
-        incoming: Option<&'a [Scalar]>,
-    },
-}
-
-impl Boundary {
-    /// The keys of conditions that are given, of which one entry has one.
-    pub fn given(&self) -> impl Iterator<Item = &'static str> {
-        [
-            ("value", self.value.is_some()),
-            ("flux", self.flux.is_some()),
-            ("coefficient", self.coefficient.is_some()),
-            ("traction", self.traction.is_some()),
-            ("pressure", self.pressure.is_some()),
-            ("foundation", self.foundation.is_some()),
-            ("absorbing", self.absorbing.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(key, given)| given.then_some(key))
-    }
-
-    /// What this entry imposes; `None` only for a deck that was not validated.
-    pub fn condition(&self) -> Option<Condition<'_>> {
-        Some(if let Some(value) = &self.value {
-            Condition::Essential(value)
-        } else if let Some(flux) = &self.flux {
-            Condition::Flux(flux)
-        } else if let (Some(coefficient), Some(ambient)) = (&self.coefficient, &self.ambient) {
-            Condition::Robin { coefficient, ambient }
-        } else if let Some(traction) = &self.traction {
-            Condition::Traction(traction)
-        } else if let Some(pressure) = &self.pressure {
-            Condition::Pressure(pressure)
-        } else if let Some(wave_number) = &self.absorbing {
-            Condition::Absorbing { wave_number, incoming: self.incoming.as_deref() }
-        } else {
-            Condition::Foundation(self.foundation.as_ref()?)
-        })
-    }
-}
-
-/// Reads what every model has.
-macro_rules! common {
-    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
-        impl Physics {
-            $($(#[$doc])* pub fn $name(&self) -> &$type {
-                match self {
-                    Self::Diffusion(model) => &model.$name,
-                    Self::Elasticity(model) => &model.$name,
-                    Self::AdvectionDiffusion(model) => &model.$name,
-                    Self::Burgers(model) => &model.$name,
-                    Self::DiffusionSorption(model) => &model.$name,
-                    Self::PorousMedium(model) => &model.$name,
-                    Self::NavierStokes(model) => &model.$name,
-                    Self::Helmholtz(model) => &model.$name,
-                    Self::Viscoplasticity(model) => &model.$name,
-                }
-            })*
+impl Plane {
+    /// As decks write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Strain => "strain",
+            Self::Stress => "stress",
+            Self::Axisymmetric => "axisymmetric",
         }
-    };
-}
-
-common! {
-    /// Name by which the deck refers to it.
-    name: str,
-    /// Name of the solution.
-    field: str,
-    /// Unit of the solution.
-    unit: str,
-    /// Boundary conditions.
-    boundary: [Boundary],
-    /// Its own solver, if it has one.
-    solver: Option<SolverOptions>,
+    }
 }
 
 impl Physics {
+    /// Name by which the deck refers to it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Name of the solution.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// Unit of the solution.
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
     /// Polynomial degree of the elements.
     pub fn degree(&self) -> usize {
-        match self {
-            Self::Diffusion(model) => model.degree,
-            Self::Elasticity(model) => model.degree,
-            Self::AdvectionDiffusion(model) => model.degree,
-            Self::Burgers(model) => model.degree,
-            Self::DiffusionSorption(model) => model.degree,
-            Self::PorousMedium(model) => model.degree,
-            Self::NavierStokes(model) => model.degree,
-            Self::Helmholtz(model) => model.degree,
-            Self::Viscoplasticity(model) => model.degree,
-        }
+        self.degree
     }
 
-    /// What a two-dimensional mesh stands for, where the model can tell.
+    /// What a two-dimensional mesh stands for, where the deck says so.
     pub fn plane(&self) -> Option<Plane> {
-        match self {
-            Self::Diffusion(model) => model.plane,
-            Self::Elasticity(model) => model.plane,
-            Self::Viscoplasticity(model) => model.plane,
+        self.plane
+    }
+
+    /// Boundary conditions.
+    pub fn boundary(&self) -> &[Boundary] {
+        &self.boundary
+    }
+
+    /// Its own solver, if it has one.
+    pub fn solver(&self) -> &Option<SolverOptions> {
+        &self.solver
+    }
+
+    /// Every input that has a value, given or by default.
+    pub fn values(&self) -> impl Iterator<Item = (&'static Input, &Value)> {
+        self.model.inputs.iter().zip(&self.values).filter_map(|(input, value)| Some((input, value.as_ref()?)))
+    }
+
+    /// The value of an input, if it has one.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.values().find(|(input, _)| input.key == key).map(|(_, value)| value)
+    }
+
+    /// The inputs that are coefficients.
+    pub fn coefficients(&self) -> impl Iterator<Item = (&'static str, &Coefficient)> {
+        self.values().filter_map(|(input, value)| match value {
+            Value::Coefficient(coefficient) => Some((input.key, coefficient)),
             _ => None,
-        }
+        })
     }
 
-    /// Name of the model as decks write it.
-    pub fn model(&self) -> &'static str {
-        match self {
-            Self::Diffusion(_) => "diffusion",
-            Self::Elasticity(_) => "elasticity",
-            Self::AdvectionDiffusion(_) => "advection_diffusion",
-            Self::Burgers(_) => "burgers",
-            Self::DiffusionSorption(_) => "diffusion_sorption",
-            Self::PorousMedium(_) => "porous_medium",
-            Self::NavierStokes(_) => "navier_stokes",
-            Self::Helmholtz(_) => "helmholtz",
-            Self::Viscoplasticity(_) => "viscoplasticity",
-        }
-    }
-
-    /// Expressions and vectors of the model that are no [`Coefficient`], with their keys.
-    pub fn scalars(&self) -> Vec<(String, &Scalar)> {
-        fn entries<'a>(key: &str, values: &'a [Scalar]) -> Vec<(String, &'a Scalar)> {
-            values.iter().enumerate().map(|(i, value)| (format!("{key}[{i}]"), value)).collect()
-        }
-        match self {
-            Self::AdvectionDiffusion(m) => entries("velocity", &m.velocity),
-            Self::Burgers(m) => entries("source", m.source.as_deref().unwrap_or_default()),
-            Self::NavierStokes(m) => entries("body_force", m.body_force.as_deref().unwrap_or_default()),
-            Self::Viscoplasticity(m) => {
-                let mut list = entries("body_force", m.body_force.as_deref().unwrap_or_default());
-                for (key, property) in m.properties() {
-                    if let Property::Scalar(scalar) = property {
-                        list.push((key.into(), scalar));
-                    }
+    /// Numbers and formulas of the inputs that are no [`Coefficient`], with their keys and what they may be.
+    pub fn scalars(&self) -> Vec<(String, &Scalar, &'static Input)> {
+        let mut list = Vec::new();
+        for (input, value) in self.values() {
+            let key = input.key;
+            match (value, &input.kind) {
+                (Value::Coefficient(_), _) | (Value::Property(Property::Table(_)), _) => {}
+                (Value::Scalar(scalar) | Value::Property(Property::Scalar(scalar)), _) => {
+                    list.push((key.to_string(), scalar, input));
                 }
-                list.extend(m.rotation.iter().map(|r| ("rotation.speed".into(), &r.speed)));
-                list
+                (Value::Vector(entries), _) => {
+                    let entries = entries.iter().enumerate();
+                    list.extend(entries.map(|(i, scalar)| (format!("{key}[{i}]"), scalar, input)));
+                }
+                (Value::Table(entries), Kind::Table(inputs, _)) => {
+                    let entries = entries.iter().zip(inputs.iter());
+                    list.extend(entries.map(|(scalar, own)| (format!("{key}.{}", own.key), scalar, own)));
+                }
+                (Value::Table(_), _) => {}
+                (Value::Rotation(rotation), _) => list.push((format!("{key}.speed"), &rotation.speed, input)),
             }
-            Self::DiffusionSorption(m) => {
-                vec![
-                    ("porosity".into(), &m.porosity),
-                    ("density".into(), &m.density),
-                    ("partition".into(), &m.partition),
-                ]
-            }
-            Self::PorousMedium(m) => {
-                let law = m.stefan.iter().flat_map(|s| {
-                    [("below", &s.below), ("above", &s.above), ("threshold", &s.threshold)]
-                        .map(|(key, value)| (format!("stefan.{key}"), value))
-                });
-                m.exponent.iter().map(|e| ("exponent".into(), e)).chain(law).collect()
-            }
-            _ => Vec::new(),
         }
+        list
     }
 
     /// Names of the fields that follow from the solution.
-    pub fn derived(&self) -> &'static [&'static str] {
-        match self {
-            Self::Diffusion(_) => &["flux"],
-            Self::Elasticity(_) => &["stress", "strain", "von_mises"],
-            Self::NavierStokes(_) => &["pressure", "vorticity"],
-            Self::Viscoplasticity(_) => {
-                &["stress", "von_mises", "plastic_strain", "accumulated_plastic_strain"]
-            }
-            _ => &[],
-        }
-    }
-
-    /// Number of components of a primary or derived field on a mesh of the given dimension; stress and
-    /// strain have the six entries of a symmetric tensor.
-    pub fn field_components(&self, field: &str, dimension: usize) -> usize {
-        // A derived field may carry the solution's name before its own.
-        match field.rsplit('_').next() {
-            _ if field == self.field() && self.model() == "navier_stokes" => dimension,
-            _ if field == self.field() => self.components(dimension),
-            Some("flux") => dimension,
-            Some("vorticity") if dimension == 3 => 3,
-            Some("stress") => 6,
-            Some("strain") if !field.ends_with("accumulated_plastic_strain") => 6,
-            _ => 1,
-        }
-    }
-
-    /// The material coefficients with their keys.
-    pub fn coefficients(&self) -> Vec<(&'static str, &Coefficient)> {
-        match self {
-            Self::Diffusion(m) => {
-                let mut list =
-                    vec![("conductivity", &m.conductivity), ("source", &m.source), ("reaction", &m.reaction)];
-                list.extend(m.capacity.as_ref().map(|capacity| ("capacity", capacity)));
-                list
-            }
-            Self::AdvectionDiffusion(m) => {
-                vec![("diffusivity", &m.diffusivity), ("reaction", &m.reaction), ("source", &m.source)]
-            }
-            Self::Burgers(m) => vec![("viscosity", &m.viscosity)],
-            Self::DiffusionSorption(m) => {
-                vec![("diffusivity", &m.diffusivity), ("exponent", &m.exponent)]
-            }
-            Self::PorousMedium(m) => vec![("source", &m.source)],
-            Self::Viscoplasticity(m) => {
-                let mut list = vec![
-                    ("temperature", &m.temperature),
-                    ("reference_temperature", &m.reference_temperature),
-                ];
-                list.extend(m.density.as_ref().map(|density| ("density", density)));
-                list
-            }
-            Self::NavierStokes(m) => vec![("density", &m.density), ("viscosity", &m.viscosity)],
-            Self::Helmholtz(m) => vec![
-                ("wave_number", &m.wave_number),
-                ("source", &m.source),
-                ("source_imaginary", &m.source_imaginary),
-            ],
-            Self::Elasticity(m) => [
-                ("young", Some(&m.young)),
-                ("poisson", Some(&m.poisson)),
-                ("density", m.density.as_ref()),
-                ("expansion", Some(&m.expansion)),
-                ("reference_temperature", Some(&m.reference_temperature)),
-                ("temperature", m.temperature.as_ref()),
-            ]
-            .into_iter()
-            .filter_map(|(key, coefficient)| Some((key, coefficient?)))
-            .collect(),
-        }
+    pub fn derived(&self) -> impl Iterator<Item = &'static str> {
+        self.model.derived.iter().map(|derived| derived.name)
     }
 
     /// Number of components of the solution on a mesh of the given dimension.
     pub fn components(&self, dimension: usize) -> usize {
-        match self {
-            Self::Elasticity(_) | Self::Burgers(_) | Self::Viscoplasticity(_) => dimension,
-            Self::NavierStokes(_) => dimension + 1,
-            Self::Helmholtz(_) => 2,
-            _ => 1,
+        (self.model.components)(dimension)
+    }
+
+    /// Whether the last component of the solution is a pressure, a field of its own.
+    pub fn has_pressure(&self) -> bool {
+        self.law(self.model.least_dimension, false).facts.pressure
+    }
+
+    /// Number of components of the solution's field, of which a pressure is none.
+    pub fn own_components(&self, dimension: usize) -> usize {
+        self.components(dimension) - usize::from(self.has_pressure())
+    }
+
+    /// Number of components of a primary or derived field on a mesh of the given dimension.
+    pub fn field_components(&self, field: &str, dimension: usize) -> usize {
+        // A derived field may carry the solution's name before its own.
+        let is = |name: &str| field == name || field == format!("{}_{name}", self.field);
+        match self.model.derived.iter().find(|derived| is(derived.name)) {
+            _ if field == self.field => self.own_components(dimension),
+            Some(derived) => derived.components.count(dimension),
+            None => 1,
+        }
+    }
+
+    /// Whether an input is a tensor.
+    pub fn has_tensor(&self) -> bool {
+        let tensor = |tensor: &Tensor| matches!(tensor, Tensor::Diagonal(_) | Tensor::Full(_));
+        self.coefficients().any(|(_, coefficient)| coefficient.tensors().any(tensor))
+    }
+
+    /// Whether an input depends on the solution: a table over it, or a formula with its name, which is none of the deck's
+    /// own names.
+    pub fn depends_on_itself(&self) -> bool {
+        self.values().any(|(input, value)| match value {
+            Value::Coefficient(coefficient) if input.of_solution => {
+                coefficient.tensors().any(|tensor| self.is_of_solution(tensor))
+            }
+            _ => false,
+        })
+    }
+
+    fn is_of_solution(&self, tensor: &Tensor) -> bool {
+        match tensor {
+            Tensor::Table(_) => true,
+            Tensor::Isotropic(Scalar::Expression(text)) => names(text).any(|name| name == self.field),
+            _ => false,
+        }
+    }
+
+    /// Whether a boundary radiates.
+    pub fn radiates(&self) -> bool {
+        self.boundary.iter().any(|boundary| boundary.emissivity.is_some())
+    }
+
+    /// The forms that it stands for on a mesh of some dimension, in a run in time or not.
+    pub fn law(&self, dimension: usize, in_time: bool) -> Law {
+        (self.model.law)(&Choice {
+            dimension,
+            plane: self.plane.map(Plane::word),
+            in_time,
+            tensor: self.has_tensor(),
+            of_solution: self.depends_on_itself(),
+            radiates: self.radiates(),
+            given: &|key| self.value(key).is_some(),
+        })
+    }
+}
+
+/// The names in a formula.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let separates = |c: char| !(c.is_alphanumeric() || c == '_');
+    text.split(separates).filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+}
+
+impl std::fmt::Debug for Physics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Physics({}, {})", self.model.name, self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Physics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let word: String = take(&mut table, "model")?.ok_or_else(|| D::Error::missing_field("model"))?;
+        let model = MODELS.iter().find(|model| model.name == word);
+        let model = *model.ok_or_else(|| D::Error::custom(format!("unknown model \"{word}\"")))?;
+        let text = |value: &str| value.to_string();
+        let physics = Self {
+            model,
+            name: take(&mut table, "name")?.unwrap_or_else(|| text(model.name)),
+            field: take(&mut table, "field")?.unwrap_or_else(|| text(model.field)),
+            unit: take(&mut table, "unit")?.unwrap_or_else(|| text(model.unit)),
+            degree: take(&mut table, "degree")?.unwrap_or(model.degree.default),
+            plane: take(&mut table, "plane")?,
+            boundary: take(&mut table, "boundary")?.unwrap_or_default(),
+            solver: take(&mut table, "solver")?,
+            values: model.inputs.iter().map(|input| value(&mut table, input)).collect::<Result<_, _>>()?,
+        };
+        match table.keys().next() {
+            Some(key) => Err(D::Error::custom(format!("unknown key \"{key}\""))),
+            None => Ok(physics),
         }
     }
 }
 
-fn diffusion() -> String {
-    "diffusion".into()
+fn take<T: DeserializeOwned, E: serde::de::Error>(table: &mut toml::Table, key: &str) -> Result<Option<T>, E> {
+    let value = table.remove(key).map(T::deserialize);
+    value.transpose().map_err(|error| E::custom(format!("{key}: {error}")))
 }
 
-fn elasticity() -> String {
-    "elasticity".into()
+fn value<E: serde::de::Error>(table: &mut toml::Table, input: &Input) -> Result<Option<Value>, E> {
+    let key = input.key;
+    let found = match &input.kind {
+        Kind::Coefficient | Kind::Tensor => take(table, key)?.map(Value::Coefficient),
+        Kind::Scalar => take(table, key)?.map(Value::Scalar),
+        Kind::Vector => take(table, key)?.map(Value::Vector),
+        Kind::Property => take(table, key)?.map(Value::Property),
+        Kind::Rotation => take(table, key)?.map(Value::Rotation),
+        Kind::Table(inputs, _) => match take::<toml::Table, E>(table, key)? {
+            None => None,
+            Some(mut own) => {
+                let one = |input: &Input| {
+                    take(&mut own, input.key)?.ok_or_else(|| E::custom(format!("{key}: missing `{}`", input.key)))
+                };
+                Some(Value::Table(inputs.iter().map(one).collect::<Result<_, _>>()?))
+            }
+        },
+    };
+    Ok(match (found, input.default) {
+        (Some(value), _) => Some(value),
+        (None, Missing::Required) => return Err(E::custom(format!("missing key `{key}`"))),
+        (None, Missing::Absent(_)) => None,
+        (None, Missing::Value(number)) => Some(match input.kind {
+            Kind::Scalar => Value::Scalar(number.into()),
+            Kind::Property => Value::Property(number.into()),
+            _ => Value::Coefficient(number.into()),
+        }),
+    })
 }
 
-fn u() -> String {
-    "u".into()
+impl Serialize for Physics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("model", self.model.name)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("field", &self.field)?;
+        map.serialize_entry("unit", &self.unit)?;
+        map.serialize_entry("degree", &self.degree)?;
+        for (input, value) in self.values() {
+            match (value, &input.kind) {
+                (Value::Coefficient(value), _) => map.serialize_entry(input.key, value)?,
+                (Value::Scalar(value), _) => map.serialize_entry(input.key, value)?,
+                (Value::Vector(value), _) => map.serialize_entry(input.key, value)?,
+                (Value::Property(value), _) => map.serialize_entry(input.key, value)?,
+                (Value::Rotation(value), _) => map.serialize_entry(input.key, value)?,
+                (Value::Table(values), Kind::Table(inputs, _)) => {
+                    let entries = inputs.iter().map(|input| input.key).zip(values);
+                    map.serialize_entry(input.key, &entries.collect::<indexmap::IndexMap<_, _>>())?;
+                }
+                (Value::Table(_), _) => {}
+            }
+        }
+        if let Some(plane) = &self.plane {
+            map.serialize_entry("plane", plane)?;
+        }
+        map.serialize_entry("boundary", &self.boundary)?;
+        if let Some(solver) = &self.solver {
+            map.serialize_entry("solver", solver)?;
+        }
+        map.end()
+    }
 }
 
-fn displacement() -> String {
-    "displacement".into()
+impl JsonSchema for Physics {
+    fn schema_name() -> Cow<'static, str> {
+        "Physics".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let variants: Vec<Schema> = MODELS.iter().map(|model| of_model(model, generator)).collect();
+        json_schema!({ "description": "One model, solved in the deck's order.", "oneOf": variants })
+    }
 }
 
-fn metre() -> String {
-    "m".into()
+/// The schema of one model's table.
+fn of_model(model: &Model, generator: &mut SchemaGenerator) -> Schema {
+    let mut keys = serde_json::Map::new();
+    let text = |about: &str, default: &str| json_schema!({ "description": about, "type": "string", "default": default });
+    let mut add = |key: &str, schema: Schema| drop(keys.insert(key.into(), schema.into()));
+    add("model", json_schema!({ "type": "string", "const": model.name }));
+    add("name", text("Name by which the deck refers to this physics.", model.name));
+    add("field", text("Name of the solution.", model.field));
+    add("unit", text("Unit of the solution.", model.unit));
+    let degree = &model.degree;
+    add(
+        "degree",
+        json_schema!({
+            "description": degree.about, "type": "integer", "format": "uint", "default": degree.default,
+            "minimum": degree.least, "maximum": degree.most
+        }),
+    );
+    for input in model.inputs {
+        add(input.key, of_input(input, generator));
+    }
+    if let Some(planes) = &model.planes {
+        let mut schema = generator.subschema_for::<Option<Plane>>();
+        schema.insert("description".into(), planes.about.into());
+        add("plane", schema);
+    }
+    let mut boundary = generator.subschema_for::<Vec<Boundary>>();
+    boundary.insert("description".into(), model.boundary.into());
+    boundary.insert("default".into(), serde_json::json!([]));
+    add("boundary", boundary);
+    let mut solver = generator.subschema_for::<Option<SolverOptions>>();
+    solver.insert("description".into(), "Overrides of `[solver]`.".into());
+    add("solver", solver);
+    let required = model.inputs.iter().filter(|input| input.default == Missing::Required).map(|input| input.key);
+    let required: Vec<&str> = std::iter::once("model").chain(required).collect();
+    json_schema!({
+        "description": model.about, "type": "object", "properties": keys, "required": required,
+        "additionalProperties": false
+    })
 }
 
-fn one() -> usize {
-    1
-}
-
-fn unit_coefficient() -> Coefficient {
-    1.0.into()
-}
-
-fn no_coefficient() -> Coefficient {
-    0.0.into()
-}
-
-fn z_axis() -> Vec<f64> {
-    vec![0.0, 0.0, 1.0]
-}
-
-fn origin() -> Vec<f64> {
-    vec![0.0; 3]
+fn of_input(input: &Input, generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = match &input.kind {
+        Kind::Coefficient | Kind::Tensor => generator.subschema_for::<Coefficient>(),
+        Kind::Scalar => generator.subschema_for::<Scalar>(),
+        Kind::Property => generator.subschema_for::<Property>(),
+        Kind::Rotation => generator.subschema_for::<Rotation>(),
+        Kind::Vector => {
+            let mut list = generator.subschema_for::<Vec<Scalar>>();
+            list.insert("minItems".into(), 1.into());
+            list.insert("maxItems".into(), 3.into());
+            list
+        }
+        Kind::Table(inputs, about) => {
+            let keys: serde_json::Map<String, serde_json::Value> =
+                inputs.iter().map(|own| (own.key.into(), of_input(own, generator).into())).collect();
+            let required: Vec<&str> = inputs.iter().map(|own| own.key).collect();
+            let table = json_schema!({
+                "description": about, "type": "object", "properties": keys, "required": required,
+                "additionalProperties": false
+            });
+            let name = format!("Table of {}", input.key).replace(' ', "_");
+            generator.definitions_mut().insert(name.clone(), table.into());
+            Schema::new_ref(format!("#/$defs/{name}"))
+        }
+    };
+    schema.insert("description".into(), input.about.into());
+    if let Missing::Value(number) = input.default {
+        schema.insert("default".into(), number.into());
+    }
+    if !input.unit.is_empty() {
+        schema.insert("x-unit".into(), input.unit.into());
+    }
+    schema
 }

@@ -37,7 +37,7 @@ impl Scalar {
     }
 }
 
-/// A scalar or a tensor: one entry (isotropic), a list (the diagonal) or a list of rows.
+/// A scalar or a tensor: one entry (isotropic), a list (the diagonal) or a list of rows; or a table over the solution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Tensor {
@@ -47,6 +47,8 @@ pub enum Tensor {
     Diagonal(Vec<Scalar>),
     /// Rows; symmetric.
     Full(Vec<Vec<Scalar>>),
+    /// Over the solution itself, where the model allows it; constant beyond the ends.
+    Table(PropertyTable),
 }
 
 /// A material coefficient: a number, an expression, a tensor (where the model allows one), a table
@@ -63,6 +65,18 @@ pub enum Coefficient {
     Physics(PhysicsField),
     /// By cell marker; `default` stands for every region that is not named.
     Regions(IndexMap<String, Tensor>),
+}
+
+impl Coefficient {
+    /// What is given in the deck itself, for all regions or one by one.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let (one, table) = match self {
+            Self::Uniform(tensor) => (Some(tensor), None),
+            Self::Regions(table) => (None, Some(table.values())),
+            Self::File(_) | Self::Physics(_) => (None, None),
+        };
+        one.into_iter().chain(table.into_iter().flatten())
+    }
 }
 
 impl From<f64> for Coefficient {
@@ -110,6 +124,47 @@ impl PropertyTable {
             i if i == t.len() => f64::NAN,
             i => v[i - 1] + (v[i] - v[i - 1]) * (temperature - t[i - 1]) / (t[i] - t[i - 1]),
         }
+    }
+}
+
+/// What is read from a table over the solution, which is constant beyond its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The value.
+    Value,
+    /// Its derivative.
+    Slope,
+    /// Its integral from zero.
+    Integral,
+}
+
+impl PropertyTable {
+    /// The value at `u`, its derivative or its integral from zero, with constant values beyond the ends.
+    pub fn read(&self, reading: Reading, u: f64) -> f64 {
+        let (t, v) = (&self.temperature, &self.value);
+        let last = t.len() - 1;
+        let next = t.partition_point(|&entry| entry <= u);
+        let slope = |i: usize| (v[i] - v[i - 1]) / (t[i] - t[i - 1]);
+        match (reading, next) {
+            (Reading::Value, 0) => v[0],
+            (Reading::Value, i) if i > last => v[last],
+            (Reading::Value, i) => v[i - 1] + slope(i) * (u - t[i - 1]),
+            (Reading::Slope, i) if i == 0 || i > last => 0.0,
+            (Reading::Slope, i) => slope(i),
+            (Reading::Integral, _) => self.from_first(u) - self.from_first(0.0),
+        }
+    }
+
+    /// The integral from the first entry.
+    fn from_first(&self, u: f64) -> f64 {
+        let (t, v) = (&self.temperature, &self.value);
+        let piece = |i: usize| {
+            let end = t[i].min(u.max(t[i - 1]));
+            0.5 * (end - t[i - 1]) * (v[i - 1] + self.read(Reading::Value, end))
+        };
+        let last = t.len() - 1;
+        let beyond = v[0] * (u - t[0]).min(0.0) + v[last] * (u - t[last]).max(0.0);
+        (1..=last).map(piece).sum::<f64>() + beyond
     }
 }
 
@@ -211,5 +266,24 @@ impl Names {
         }
         .iter()
         .map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_have_slopes_and_integrals() {
+        let table = PropertyTable { temperature: vec![-1.0, 1.0, 4.0], value: vec![2.0, 6.0, 3.0] };
+        let read = |reading, u| table.read(reading, u);
+        assert_eq!([-3.0, 0.0, 1.0, 2.0, 9.0].map(|u| read(Reading::Value, u)), [2.0, 4.0, 6.0, 5.0, 3.0]);
+        assert_eq!([-3.0, 0.0, 2.0, 9.0].map(|u| read(Reading::Slope, u)), [0.0, 2.0, -1.0, 0.0]);
+        for u in [-3.0, -1.0, -0.3, 0.0, 0.7, 1.0, 2.5, 4.0, 9.0] {
+            let (h, at) = (1e-6, |u| read(Reading::Integral, u));
+            let difference = (at(u + h) - at(u - h)) / (2.0 * h);
+            assert!((difference - read(Reading::Value, u)).abs() < 1e-5, "{u}: {difference}");
+        }
+        assert_eq!((read(Reading::Integral, 0.0), read(Reading::Integral, 1.0)), (0.0, 5.0));
     }
 }

@@ -11,7 +11,7 @@ use super::{Essential, Space};
 use rayon::prelude::*;
 use tessera_kernels::lanes::LANES;
 use tessera_kernels::{
-    Cells, Entity, FormKernel, History, Job, LinearKernel, Part, Parts, Sparsity, Tables, Values,
+    Cells, Entity, History, Job, Kernel, Part, Parts, Sparsity, Tables, Values,
 };
 
 /// Basis functions and geometry at the quadrature points of a reference cell or one of its facets.
@@ -81,59 +81,45 @@ pub struct Target<'a> {
     pub matrix: Option<(&'a mut [f64], &'a mut [f64])>,
     /// The owned unknowns' part of the load vector.
     pub load: &'a mut [f64],
-    /// A state on the local unknowns (ghosts included): its image under the bilinear form is
-    /// subtracted from the load, which becomes the residual `f - K u`, without a matrix.
+    /// A state on the local unknowns, ghosts included.
     pub state: Option<&'a [f64]>,
 }
 
-/// Adds the integral of a linear form with `components` unknowns at a node to the target. Unknowns in `essential` are
-/// eliminated symmetrically: their rows and columns are left out and their values moved to the load. `coefficients` are
-/// the form's, in its order. Local (no communication).
-pub fn assemble(
-    form: &dyn LinearKernel,
-    space: &Space,
-    pattern: &Pattern,
-    domain: &Domain,
-    coefficients: &[Values],
-    essential: Option<&Essential>,
-    target: &mut Target,
-) {
-    let job = Job {
-        coefficients,
-        sparsity: pattern.sparsity(),
-        prescribed: essential.map(Essential::prescribed),
-        wants_matrix: target.matrix.is_some(),
-        state: target.state,
-        ..job(space, domain)
-    };
-    by_share(space.components, pattern, &job, target, |job, part| form.add(job, part));
+/// What a form is evaluated with, beside the place.
+#[derive(Clone, Copy)]
+pub struct Data<'a> {
+    /// The form's coefficients, in its order.
+    pub coefficients: &'a [Values],
+    /// Unknowns whose rows and columns are left out of matrices.
+    pub essential: Option<&'a Essential>,
+    /// Internal variables at the start of the step, for forms that have them.
+    pub history: Option<&'a History>,
+    /// Factors of the form's parts.
+    pub parts: Parts,
 }
 
-/// Adds `parts.storage * storage + parts.residual * residual` at `target.state` to the load of the target,
-/// and the derivative to its matrix, leaving out rows and columns of unknowns in `essential`. Local.
+/// Adds `parts.storage * storage + parts.residual * residual` of a form at `target.state` to the load of the target, and
+/// the derivative to its matrix. A linear form needs no state: it then is at that of the essential values. Local (no
+/// communication).
 ///
 /// # Panics
-/// When the target has no state.
-#[allow(clippy::too_many_arguments)] // A call is one line in each model.
-pub fn assemble_form(
-    form: &dyn FormKernel,
+/// When a nonlinear form has no state.
+pub fn assemble(
+    form: &dyn Kernel,
     space: &Space,
     pattern: &Pattern,
     domain: &Domain,
-    coefficients: &[Values],
-    essential: Option<&Essential>,
-    history: Option<&History>,
-    parts: Parts,
+    data: Data,
     target: &mut Target,
 ) {
     let job = Job {
-        coefficients,
+        coefficients: data.coefficients,
         sparsity: pattern.sparsity(),
-        prescribed: essential.map(Essential::prescribed),
+        prescribed: data.essential.map(Essential::prescribed),
         wants_matrix: target.matrix.is_some(),
         state: target.state,
-        history,
-        parts,
+        history: data.history,
+        parts: data.parts,
         ..job(space, domain)
     };
     by_share(space.components, pattern, &job, target, |job, part| form.add(job, part));
@@ -144,7 +130,7 @@ pub fn assemble_form(
 /// # Panics
 /// When the history is not that of the form.
 pub fn update_history(
-    form: &dyn FormKernel,
+    form: &dyn Kernel,
     space: &Space,
     domain: &Domain,
     coefficients: &[Values],

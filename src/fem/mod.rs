@@ -12,10 +12,10 @@ pub mod quadrature;
 mod space;
 pub mod transfer;
 
-pub use assembly::{Domain, Rule, Target, assemble, assemble_form, update_history};
+pub use assembly::{Domain, Rule, Target, Data, assemble, update_history};
 pub use element::Element;
 pub use essential::Essential;
 pub use pattern::Pattern;
 pub use quadrature::Quadrature;
 pub use space::Space;
-pub use tessera_kernels::{FormKernel, History, LinearKernel, Parts, Values};
+pub use tessera_kernels::{History, Kernel, Parts, Values};

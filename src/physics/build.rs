@@ -1,18 +1,19 @@
-//! From the deck's `[[physics]]` to a [`Problem`].
-use super::coefficient::{Coefficients, Combine, FieldExpression, NodalField, Output, Source};
-use super::elasticity::{Reduction, lame, thermal_modulus};
+//! From the deck's `[[physics]]` to a [`Problem`], by the table of models.
+use super::coefficient::{Coefficients, FieldExpression, Given, NodalField, Source};
 use super::file_field::FileSource;
-use super::problem::{Condition, Model, Place, Problem};
+use super::problem::{Condition, Equation, Names, Place, Problem, Term};
 use super::quantity::facet_nodes;
 use crate::deck::{
-    self, Boundary, COORDINATES, Coefficient, Deck, Diffusion, Elasticity, Expression, Physics, Plane,
-    Rotation, Scalar, Tensor,
+    Boundary, COORDINATES, Coefficient, Deck, Essential, Expression, Physics, Plane, Property, Reading, Rotation,
+    Scalar, Tensor, Value,
 };
 use crate::fem::Space;
 use crate::mesh::Mesh;
 use crate::{Error, Result};
 use indexmap::IndexMap;
+use std::collections::HashSet;
 use std::rc::Rc;
+use tessera_kernels::model::{self, Kind, Missing, Sign, Time};
 
 /// Random fields and fields of earlier problems, by the name of the field or the problem.
 pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
@@ -23,171 +24,176 @@ pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
 /// [`Error::Input`] when an input does not fit the mesh.
 pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Result<Problem> {
     let physics = &deck.physics[index];
-    let builder = Builder { deck, physics, mesh, inputs, variables: deck.field_variables() };
-    match physics {
-        Physics::Diffusion(model) if deck.time.is_none() => builder.diffusion(model),
-        Physics::Elasticity(model) => builder.elasticity(model),
-        other => builder.equation(other),
+    let (dimension, in_time) = (mesh.dimension, deck.time.is_some());
+    let law = physics.law(dimension, in_time);
+    let space = Space::new(mesh.clone(), physics.degree(), physics.components(dimension))?;
+    let space = Rc::new(space.around_axis(physics.plane() == Some(Plane::Axisymmetric)));
+    let of_solution = |c: &model::Coefficient| c.formula.ends_with("_slope") || c.formula.ends_with("_integral");
+    let own = law.coefficients.iter().any(of_solution).then(|| Rc::new(NodalField::new(space.clone())));
+    let builder = Builder { deck, physics, mesh, inputs, variables: deck.field_variables(), own: own.clone() };
+    let further: Vec<&str> = law.further.clone();
+    let coefficients = Coefficients::new(&law.coefficients, &further, |name| builder.input(name))?;
+    let mut terms =
+        vec![Term { place: Place::Volume, key: builder.key(), coefficients, facets: Vec::new() }];
+    for (number, boundary) in physics.boundary().iter().enumerate().filter(|(_, b)| b.is_natural()) {
+        let coefficients = Coefficients::new(&law.surface, &[], |name| builder.condition(boundary, name))?;
+        let facets = builder.natural_facets(boundary, number)?;
+        terms.push(Term { place: Place::Boundary, key: builder.boundary_key(number), coefficients, facets });
     }
-}
-
-/// Component `d` of a body force and the centrifugal load `rho omega^2 r`, with r the vector from the axis;
-/// `inputs` says which are density, angular speed and body force.
-pub(super) fn centrifugal(
-    rotation: &Rotation,
-    axisymmetric: bool,
-    d: usize,
-    [density, speed, body]: [usize; 3],
-) -> Box<Combine> {
-    let axis = unit(&rotation.axis, axisymmetric);
-    let origin = pad(&rotation.origin);
-    Box::new(move |v, x| {
-        let along: f64 = (0..3).map(|i| (x[i] - origin[i]) * axis[i]).sum();
-        v[body] + v[density] * v[speed] * v[speed] * (x[d] - origin[d] - along * axis[d])
-    })
+    if !law.open.is_empty() {
+        let regions = mesh.region_names.len();
+        let coefficients = Coefficients::new(&law.surface, &[], |name| match law.open.contains(&name) {
+            true => builder.input(name),
+            false => Ok(Given::Sources(vec![ZERO; regions])),
+        })?;
+        terms.push(Term { place: Place::Boundary, key: builder.key(), coefficients, facets: builder.open_facets() });
+    }
+    let conditions = builder.conditions(&space)?;
+    let names = Names {
+        problem: physics.name().into(),
+        field: physics.field().into(),
+        unit: physics.unit().into(),
+    };
+    let equation = Equation {
+        model: physics.model,
+        law,
+        tensor: physics.has_tensor(),
+        plane: physics.plane().map(Plane::word),
+        evolves: in_time && matches!(physics.model.time, Time::Optional | Time::Always),
+    };
+    let mut problem = Problem::new(names, equation, space, terms, conditions)?;
+    problem.own = own;
+    Ok(problem)
 }
 
 /// What building one problem needs.
-pub(super) struct Builder<'a> {
+struct Builder<'a> {
     deck: &'a Deck,
-    pub(super) physics: &'a Physics,
-    pub(super) mesh: &'a Rc<Mesh>,
+    physics: &'a Physics,
+    mesh: &'a Rc<Mesh>,
     inputs: Inputs<'a>,
     /// Names that expressions may use.
     variables: Vec<String>,
+    /// The solution, if coefficients depend on it.
+    own: Option<Rc<NodalField>>,
 }
 
-pub(super) type Parts = Vec<(Place, String, Coefficients, Vec<u32>)>;
-
 impl Builder<'_> {
-    fn diffusion(&self, physics: &Diffusion) -> Result<Problem> {
-        let space = self.space(1)?;
-        let (tensor, inputs) = self.conductive(physics)?;
-        let present = !inputs[inputs.len() - 2].iter().all(|source| matches!(source, Source::Constant(0.0)));
-        let outputs = (0..inputs.len()).map(Output::input).collect();
-        let volume = Coefficients { reaction: present, inputs, outputs };
-        let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
-        for (number, boundary) in physics.boundary.iter().enumerate() {
-            let (mut flux, mut coefficient, mut ambient) = (ZERO, ZERO, ZERO);
-            match boundary.condition() {
-                Some(deck::Condition::Flux(value)) => flux = self.scalar(value)?,
-                Some(deck::Condition::Robin { coefficient: h, ambient: u }) => {
-                    (coefficient, ambient) = (self.scalar(h)?, self.scalar(u)?);
-                }
-                _ => continue,
-            }
-            let coefficients = Coefficients {
-                reaction: !matches!(coefficient, Source::Constant(0.0)),
-                inputs: vec![vec![flux], vec![coefficient], vec![ambient]],
-                outputs: vec![Output::input(0), Output::input(1), Output::of(&[1, 2], |v| v[1] * v[2])],
+    /// What a name in a formula of the volume is: a key, or a key with an ending.
+    fn input(&self, name: &str) -> Result<Given> {
+        let everywhere = |source: Source| Given::Sources(vec![source; self.mesh.region_names.len()]);
+        if let (true, Some(own)) = (name == SOLUTION, &self.own) {
+            return Ok(everywhere(Source::Nodal(own.clone())));
+        }
+        let inputs = self.physics.model.inputs;
+        let found = inputs.iter().find_map(|input| Some((input, name.strip_prefix(input.key)?)));
+        // Of two keys of which one begins with the other, the longer one.
+        let exact = inputs.iter().find(|input| input.key == name).map(|input| (input, ""));
+        let longest = inputs
+            .iter()
+            .filter_map(|input| Some((input, name.strip_prefix(input.key)?.strip_prefix('_')?)))
+            .max_by_key(|(input, _)| input.key.len());
+        let Some((input, ending)) = exact.or(longest) else {
+            let known = found.is_some();
+            return Err(Error::Failed(format!("{}: no input `{name}` ({known})", self.physics.model.name)));
+        };
+        let key = input.key;
+        let number = |ending: &str| ending.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let Some(value) = self.physics.value(key) else {
+            let absent = match input.default {
+                Missing::Absent(number) => number,
+                _ => 0.0,
             };
-            parts.push((Place::Boundary, self.boundary_key(number), coefficients, self.facets(boundary)));
-        }
-        self.finish(Model::Diffusion { anisotropic: tensor }, space, parts)
-    }
-
-    /// Conductivity (by entries of the tensor, if it is one), reaction and source, and whether it is a tensor.
-    pub(super) fn conductive(&self, physics: &Diffusion) -> Result<(bool, Vec<Vec<Source>>)> {
-        let tensor = is_tensor(&physics.conductivity);
-        let mut inputs = match tensor {
-            true => self.tensor("conductivity", &physics.conductivity)?,
-            false => vec![self.regions("conductivity", &physics.conductivity)?],
+            // The integral of a number from zero is that times the solution.
+            return match (ending, &self.own) {
+                ("integral", Some(own)) => Ok(everywhere(self.constant_integral(absent, own))),
+                ("slope", _) => Ok(everywhere(ZERO)),
+                _ => Ok(everywhere(Source::Constant(absent))),
+            };
         };
-        inputs.push(self.regions("reaction", &physics.reaction)?);
-        inputs.push(self.regions("source", &physics.source)?);
-        Ok((tensor, inputs))
-    }
-
-    fn elasticity(&self, physics: &Elasticity) -> Result<Problem> {
-        let dimension = self.mesh.dimension;
-        let axisymmetric = physics.plane == Some(Plane::Axisymmetric);
-        let reduction = match (dimension, physics.plane) {
-            (1, _) => Reduction::Bar,
-            (2, Some(Plane::Stress)) => Reduction::PlaneStress,
-            _ => Reduction::Full,
-        };
-        let space = self.space(dimension)?;
-        let zero = Coefficient::from(0.0);
-        // Inputs: young, poisson, density, expansion, temperature, reference, speed, body force.
-        const BODY: usize = 7;
-        let mut inputs = vec![
-            self.regions("young", &physics.young)?,
-            self.regions("poisson", &physics.poisson)?,
-            self.regions("density", physics.density.as_ref().unwrap_or(&zero))?,
-            self.regions("expansion", &physics.expansion)?,
-            self.regions("temperature", physics.temperature.as_ref().unwrap_or(&zero))?,
-            self.regions("reference_temperature", &physics.reference_temperature)?,
-        ];
-        let regions = self.mesh.region_names.len();
-        let speed = physics.rotation.as_ref().map_or(Ok(ZERO), |rotation| self.scalar(&rotation.speed))?;
-        inputs.push(vec![speed; regions]);
-        for d in 0..dimension {
-            let force = physics.body_force.as_ref().and_then(|list| list.get(d));
-            inputs.push(vec![force.map_or(Ok(ZERO), |value| self.scalar(value))?; regions]);
-        }
-        let mut outputs = vec![
-            Output::of(&[0, 1], move |v| lame(reduction, v[0], v[1]).0),
-            Output::of(&[0, 1], move |v| lame(reduction, v[0], v[1]).1),
-        ];
-        outputs.push(if physics.temperature.is_some() {
-            Output::of(&[0, 1, 3, 4, 5], move |v| {
-                thermal_modulus(reduction, v[0], v[1]) * v[3] * (v[4] - v[5])
-            })
-        } else {
-            Output::of(&[], |_| 0.0)
-        });
-        for d in 0..dimension {
-            outputs.push(match &physics.rotation {
-                None => Output::input(BODY + d),
-                Some(rotation) => {
-                    let force = centrifugal(rotation, axisymmetric, d, [2, 6, BODY + d]);
-                    Output { uses: vec![2, 6, BODY + d], position: true, combine: force }
-                }
-            });
-        }
-        let volume = Coefficients { reaction: false, inputs, outputs };
-        let mut parts: Parts = vec![(Place::Volume, self.key(), volume, Vec::new())];
-        for (number, boundary) in physics.boundary.iter().enumerate() {
-            let (mut pressure, mut foundation, mut traction) = (ZERO, ZERO, vec![ZERO; dimension]);
-            match boundary.condition() {
-                Some(deck::Condition::Pressure(value)) => pressure = self.scalar(value)?,
-                Some(deck::Condition::Foundation(value)) => foundation = self.scalar(value)?,
-                Some(deck::Condition::Traction(list)) => {
-                    for (component, value) in traction.iter_mut().zip(list) {
-                        *component = self.scalar(value)?;
-                    }
-                }
-                _ => continue,
+        match (value, &input.kind) {
+            (Value::Coefficient(coefficient), Kind::Tensor) if ending.len() == 2 => {
+                let axis = |c: char| COORDINATES.iter().position(|&name| name.starts_with(c)).unwrap_or(0);
+                let axes: Vec<usize> = ending.chars().map(axis).collect();
+                Ok(Given::Sources(self.tensor(key, coefficient, [axes[0], axes[1]])?))
             }
-            let facets = self.natural_facets(boundary, number)?;
-            let reaction = !matches!(foundation, Source::Constant(0.0));
-            let inputs: Vec<_> =
-                [pressure, foundation].into_iter().chain(traction).map(|s| vec![s]).collect();
-            let outputs = (0..inputs.len()).map(Output::input).collect();
-            let coefficients = Coefficients { reaction, inputs, outputs };
-            parts.push((Place::Boundary, self.boundary_key(number), coefficients, facets));
+            (Value::Coefficient(coefficient), _) => {
+                let reading = match ending {
+                    "slope" => Reading::Slope,
+                    "integral" => Reading::Integral,
+                    _ => Reading::Value,
+                };
+                self.regions(key, coefficient, reading)
+            }
+            (Value::Scalar(scalar), _) => Ok(everywhere(self.scalar(scalar)?)),
+            (Value::Vector(list), _) => {
+                let entry = number(ending).and_then(|i| list.get(i));
+                Ok(everywhere(entry.map_or(Ok(ZERO), |scalar| self.scalar(scalar))?))
+            }
+            (Value::Property(Property::Scalar(scalar)), _) => Ok(everywhere(self.scalar(scalar)?)),
+            (Value::Property(Property::Table(table)), _) => {
+                let regions = self.mesh.region_names.len();
+                Ok(Given::Table {
+                    of: "temperature".into(),
+                    reading: None,
+                    by_region: vec![Some(Rc::new(table.clone())); regions],
+                    otherwise: vec![ZERO; regions],
+                })
+            }
+            (Value::Table(list), Kind::Table(inputs, _)) => {
+                let entry = inputs.iter().position(|input| input.key == ending).and_then(|i| list.get(i));
+                Ok(everywhere(entry.map_or(Ok(ZERO), |scalar| self.scalar(scalar))?))
+            }
+            (Value::Table(_), _) => Ok(everywhere(ZERO)),
+            (Value::Rotation(rotation), _) => {
+                Ok(everywhere(self.rotation(rotation, number(ending).unwrap_or(0))?))
+            }
         }
-        self.finish(Model::Elasticity { reduction }, space, parts)
     }
 
-    /// The space of the physics.
-    pub(super) fn space(&self, components: usize) -> Result<Rc<Space>> {
-        let axisymmetric = self.physics.plane() == Some(Plane::Axisymmetric);
-        let space = Space::new(self.mesh.clone(), self.physics.degree(), components)?;
-        Ok(Rc::new(space.around_axis(axisymmetric)))
+    /// What a name in a formula of the boundary is, for the condition of one entry.
+    fn condition(&self, boundary: &Boundary, name: &str) -> Result<Given> {
+        let scalar = boundary.scalars().find(|(key, _)| *key == name).map(|(_, scalar)| scalar);
+        let entry = || {
+            let (key, number) = name.rsplit_once('_')?;
+            let (_, list) = boundary.lists().find(|(known, _)| *known == key)?;
+            list.get(number.parse::<usize>().ok()?.checked_sub(1)?)
+        };
+        let source = scalar.or_else(entry).map_or(Ok(ZERO), |scalar| self.scalar(scalar));
+        Ok(Given::Sources(vec![source?]))
     }
 
-    pub(super) fn finish(&self, model: Model, space: Rc<Space>, parts: Parts) -> Result<Problem> {
-        let conditions = self.conditions(&space)?;
-        let names = (self.physics.name().into(), self.physics.field().into(), self.physics.unit().into());
-        Problem::new(names, model, space, parts, conditions)
+    /// Component `d` of the acceleration away from the axis, `omega^2 r`, with r the vector from the axis.
+    fn rotation(&self, rotation: &Rotation, d: usize) -> Result<Source> {
+        let axis = unit(&rotation.axis, self.physics.plane() == Some(Plane::Axisymmetric));
+        let origin = pad(&rotation.origin);
+        let from: Vec<String> = (0..3).map(|i| format!("({} - ({:e}))", COORDINATES[i], origin[i])).collect();
+        let along: Vec<String> = (0..3).map(|i| format!("{}*({:e})", from[i], axis[i])).collect();
+        let speed = match &rotation.speed {
+            Scalar::Number(value) => format!("{value:e}"),
+            Scalar::Expression(text) => text.clone(),
+        };
+        let text = format!("({speed})^2*({} - ({})*({:e}))", from[d], along.join(" + "), axis[d]);
+        self.scalar(&Scalar::Expression(text))
     }
 
-    pub(super) fn key(&self) -> String {
+    /// The facets of a flow's boundary on which not all of the velocity is given and no traction.
+    fn open_facets(&self) -> Vec<u32> {
+        let dimension = self.mesh.dimension;
+        let closes = |boundary: &&Boundary| match &boundary.value {
+            Some(value) => (0..dimension).any(|i| value.component(i).is_some()),
+            None => boundary.traction.is_some(),
+        };
+        let closing = self.physics.boundary().iter().filter(closes);
+        let closed: HashSet<u32> = closing.flat_map(|b| self.facets(b)).collect();
+        self.mesh.facets.boundary().into_iter().filter(|f| !closed.contains(f)).collect()
+    }
+
+    fn key(&self) -> String {
         format!("physics.{}", self.physics.name())
     }
 
-    pub(super) fn boundary_key(&self, number: usize) -> String {
+    fn boundary_key(&self, number: usize) -> String {
         format!("physics.{}.boundary[{number}]", self.physics.name())
     }
 
@@ -195,14 +201,19 @@ impl Builder<'_> {
         self.deck.fault(&format!("{}.{key}", self.key()), message)
     }
 
-    /// One source for each region of the mesh.
-    pub(super) fn regions(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Source>> {
+    /// The values of a coefficient, or what follows from them by way of the solution.
+    fn regions(&self, key: &str, coefficient: &Coefficient, reading: Reading) -> Result<Given> {
         let names = &self.mesh.region_names;
+        let one = |source: Source| -> Result<Given> {
+            let source = match (reading, &self.own) {
+                (Reading::Value, _) => source,
+                (Reading::Slope, _) => ZERO,
+                (Reading::Integral, Some(own)) => self.product(source, own)?,
+                (Reading::Integral, None) => ZERO,
+            };
+            Ok(Given::Sources(vec![source; names.len()]))
+        };
         match coefficient {
-            Coefficient::Uniform(tensor) => Ok(vec![self.isotropic(key, tensor)?; names.len()]),
-            Coefficient::Regions(table) => {
-                names.iter().map(|name| self.isotropic(key, self.of_region(key, table, name)?)).collect()
-            }
             Coefficient::Physics(source) => {
                 let field =
                     self.inputs.iter().find(|(name, _)| *name == source.physics).ok_or_else(|| {
@@ -211,25 +222,103 @@ impl Builder<'_> {
                             format!("\"{}\" is no earlier physics with a scalar field", source.physics),
                         )
                     })?;
-                Ok(vec![Source::Nodal(field.1.clone()); names.len()])
+                one(Source::Nodal(field.1.clone()))
             }
             Coefficient::File(source) => {
-                let positive = ["conductivity", "young"].contains(&key);
+                let input = self.physics.model.inputs.iter().find(|input| input.key == key);
+                let positive = input.is_some_and(|input| input.sign == Sign::Positive);
                 let path = self.deck.resolve(&source.file);
                 let interval = self.deck.time.as_ref().map(|time| (time.start, time.end));
                 let source = FileSource { path: &path, dataset: &source.dataset, positive, interval }
                     .read(self.mesh)
                     .map_err(|error| self.fault(key, error.to_string()))?;
-                Ok(vec![source; names.len()])
+                one(source)
+            }
+            Coefficient::Uniform(_) | Coefficient::Regions(_) => {
+                let tensors: Vec<&Tensor> = names
+                    .iter()
+                    .map(|name| match coefficient {
+                        Coefficient::Regions(table) => self.of_region(key, table, name),
+                        other => Ok(other.tensors().next().expect("one for all regions")),
+                    })
+                    .collect::<Result<_>>()?;
+                let table = |tensor: &&Tensor| match tensor {
+                    Tensor::Table(table) => Some(Rc::new(table.clone())),
+                    _ => None,
+                };
+                let by_region: Vec<_> = tensors.iter().map(table).collect();
+                let source = |tensor: &&Tensor| match tensor {
+                    Tensor::Table(_) => Ok(ZERO),
+                    tensor => self.isotropic(key, tensor, reading),
+                };
+                let otherwise = tensors.iter().map(source).collect::<Result<Vec<_>>>()?;
+                if by_region.iter().all(Option::is_none) {
+                    return Ok(Given::Sources(otherwise));
+                }
+                Ok(Given::Table { of: SOLUTION.into(), reading: Some(reading), by_region, otherwise })
             }
         }
     }
 
-    fn isotropic(&self, key: &str, tensor: &Tensor) -> Result<Source> {
-        match tensor {
-            Tensor::Isotropic(scalar) => self.scalar(scalar),
-            _ => Err(self.fault(key, "a scalar is needed here, not a tensor".into())),
+    /// A number or formula, in which the solution may stand.
+    fn isotropic(&self, key: &str, tensor: &Tensor, reading: Reading) -> Result<Source> {
+        let Tensor::Isotropic(scalar) = tensor else {
+            return Err(self.fault(key, "a scalar is needed here, not a tensor".into()));
+        };
+        let Some(own) = &self.own else { return self.scalar(scalar) };
+        let mut names = self.variables.clone();
+        names.push(self.physics.field().to_string());
+        let variable = names.len() - 1;
+        let expression =
+            scalar.parse(&names).map_err(|error| self.fault(key, format!("{scalar:?}: {error}")))?;
+        if !expression.used().contains(&variable) || self.variables.contains(&names[variable]) {
+            let source = source(self.deck, expression, self.inputs);
+            return match reading {
+                Reading::Value => Ok(source),
+                Reading::Slope => Ok(ZERO),
+                Reading::Integral => self.product(source, own),
+            };
         }
+        let expression = if reading == Reading::Slope { expression.derivative(variable) } else { expression };
+        // First the solution, over which it is integrated.
+        let mut fields = vec![(variable, own.clone())];
+        fields.extend(self.random_fields(&expression));
+        let formula = Rc::new(FieldExpression { expression, fields, variables: names.len() });
+        Ok(if reading == Reading::Integral { Source::Integral(formula) } else { Source::Fields(formula) })
+    }
+
+    /// The product of a source and the solution.
+    fn product(&self, source: Source, own: &Rc<NodalField>) -> Result<Source> {
+        match source {
+            Source::Constant(value) => Ok(self.constant_integral(value, own)),
+            Source::Expression(formula) => {
+                let variables = self.variables.len() + 1;
+                let fields = vec![(variables - 1, own.clone())];
+                let expression = (*formula).clone();
+                Ok(Source::Integral(Rc::new(FieldExpression { expression, fields, variables })))
+            }
+            Source::Fields(formula) => {
+                let mut fields = vec![(formula.variables, own.clone())];
+                fields.extend(formula.fields.iter().cloned());
+                let (expression, variables) = (formula.expression.clone(), formula.variables + 1);
+                Ok(Source::Integral(Rc::new(FieldExpression { expression, fields, variables })))
+            }
+            _ => Err(self.fault(
+                "capacity",
+                "a capacity from a file or another physics does not go with data that depend on the solution".into(),
+            )),
+        }
+    }
+
+    fn constant_integral(&self, value: f64, own: &Rc<NodalField>) -> Source {
+        let (expression, variables) = (Expression::constant(value), self.variables.len() + 1);
+        let fields = vec![(variables - 1, own.clone())];
+        Source::Integral(Rc::new(FieldExpression { expression, fields, variables }))
+    }
+
+    /// The random fields that an expression uses, with the numbers of their variables.
+    fn random_fields(&self, expression: &Expression) -> Vec<(usize, Rc<NodalField>)> {
+        random_fields(self.deck, expression, self.inputs)
     }
 
     /// A table's entry for a region of the mesh.
@@ -244,12 +333,10 @@ impl Builder<'_> {
         })
     }
 
-    /// The entries of a tensor, row by row, each with one source for each region.
-    pub(super) fn tensor(&self, key: &str, coefficient: &Coefficient) -> Result<Vec<Vec<Source>>> {
+    /// An entry of a tensor, one source for each region.
+    fn tensor(&self, key: &str, coefficient: &Coefficient, [i, j]: [usize; 2]) -> Result<Vec<Source>> {
         let d = self.mesh.dimension;
-        let names = &self.mesh.region_names;
-        let mut entries = vec![Vec::with_capacity(names.len()); d * d];
-        for name in names {
+        let entry = |name: &String| {
             let tensor = match coefficient {
                 Coefficient::Uniform(tensor) => tensor,
                 Coefficient::Regions(table) => self.of_region(key, table, name)?,
@@ -257,24 +344,20 @@ impl Builder<'_> {
             };
             let wrong =
                 || self.fault(key, format!("a tensor in {d} dimensions has {d} entries or {d} rows of {d}"));
-            for i in 0..d {
-                for j in 0..d {
-                    entries[i * d + j].push(match tensor {
-                        Tensor::Isotropic(scalar) if i == j => self.scalar(scalar)?,
-                        Tensor::Diagonal(list) if list.len() != d => return Err(wrong()),
-                        Tensor::Diagonal(list) if i == j => self.scalar(&list[i])?,
-                        Tensor::Full(rows) => {
-                            self.scalar(rows.get(i).and_then(|row| row.get(j)).ok_or_else(wrong)?)?
-                        }
-                        _ => ZERO,
-                    });
+            match tensor {
+                Tensor::Isotropic(scalar) if i == j => self.scalar(scalar),
+                Tensor::Diagonal(list) if list.len() != d => Err(wrong()),
+                Tensor::Diagonal(list) if i == j => self.scalar(&list[i]),
+                Tensor::Full(rows) => {
+                    self.scalar(rows.get(i).and_then(|row| row.get(j)).ok_or_else(wrong)?)
                 }
+                _ => Ok(ZERO),
             }
-        }
-        Ok(entries)
+        };
+        self.mesh.region_names.iter().map(entry).collect()
     }
 
-    pub(super) fn scalar(&self, scalar: &Scalar) -> Result<Source> {
+    fn scalar(&self, scalar: &Scalar) -> Result<Source> {
         Ok(match scalar {
             Scalar::Number(value) => Source::Constant(*value),
             Scalar::Expression(text) => {
@@ -288,7 +371,7 @@ impl Builder<'_> {
 
     /// The mesh's facets that carry a boundary's markers, each once, as from
     /// [`Facets::distinct`](crate::mesh::Facets::distinct).
-    pub(super) fn facets(&self, boundary: &Boundary) -> Vec<u32> {
+    fn facets(&self, boundary: &Boundary) -> Vec<u32> {
         let facets = &self.mesh.facets;
         let names = boundary.marker.iter().flat_map(|names| names.iter());
         let markers: Vec<u16> = names.filter_map(|name| facets.marker(name)).collect();
@@ -297,10 +380,10 @@ impl Builder<'_> {
 
     /// As [`Builder::facets`] for a natural condition; those that act along the outer normal are refused on facets inside
     /// the body, which have none. Collective.
-    pub(super) fn natural_facets(&self, boundary: &Boundary, number: usize) -> Result<Vec<u32>> {
-        let kind = match boundary.condition() {
-            Some(deck::Condition::Pressure(_)) => "pressure",
-            Some(deck::Condition::Foundation(_)) => "foundation",
+    fn natural_facets(&self, boundary: &Boundary, number: usize) -> Result<Vec<u32>> {
+        let kind = match (&boundary.pressure, &boundary.foundation) {
+            (Some(_), _) => "pressure",
+            (_, Some(_)) => "foundation",
             _ => return Ok(self.facets(boundary)),
         };
         let (facets, comm) = (self.facets(boundary), &self.mesh.comm);
@@ -318,9 +401,7 @@ impl Builder<'_> {
     fn conditions(&self, space: &Space) -> Result<Vec<Condition>> {
         let mut conditions = Vec::new();
         for (number, boundary) in self.physics.boundary().iter().enumerate() {
-            let Some(deck::Condition::Essential(value)) = boundary.condition() else {
-                continue;
-            };
+            let Some(value) = &boundary.value else { continue };
             let values = (0..space.components)
                 .map(|component| value.component(component).map(|scalar| self.scalar(scalar)).transpose())
                 .collect::<Result<_>>()?;
@@ -377,30 +458,29 @@ pub fn source(deck: &Deck, expression: Expression, inputs: Inputs) -> Source {
     if let Some(value) = expression.as_constant() {
         return Source::Constant(value);
     }
+    let fields = random_fields(deck, &expression, inputs);
+    if fields.is_empty() {
+        return Source::Expression(Rc::new(expression));
+    }
+    let variables = COORDINATES.len() + deck.parameters.len() + deck.random.len();
+    Source::Fields(Rc::new(FieldExpression { expression, fields, variables }))
+}
+
+/// The random fields that an expression uses, with the numbers of their variables.
+fn random_fields(deck: &Deck, expression: &Expression, inputs: Inputs) -> Vec<(usize, Rc<NodalField>)> {
     let known = deck.parameters.len();
     let field = |parameter: usize| {
         let (name, _) = deck.random.get_index(parameter.checked_sub(known)?)?;
         let (_, field) = inputs.iter().find(|(other, _)| other == name)?;
         Some((COORDINATES.len() + parameter, field.clone()))
     };
-    let fields: Vec<_> = expression.parameters().filter_map(field).collect();
-    if fields.is_empty() {
-        return Source::Expression(Rc::new(expression));
-    }
-    let variables = COORDINATES.len() + known + deck.random.len();
-    Source::Fields(Rc::new(FieldExpression { expression, fields, variables }))
+    expression.parameters().filter_map(field).collect()
 }
 
-pub(super) const ZERO: Source = Source::Constant(0.0);
+const ZERO: Source = Source::Constant(0.0);
 
-fn is_tensor(coefficient: &Coefficient) -> bool {
-    let tensor = |t: &Tensor| !matches!(t, Tensor::Isotropic(_));
-    match coefficient {
-        Coefficient::Uniform(value) => tensor(value),
-        Coefficient::Regions(table) => table.values().any(tensor),
-        _ => false,
-    }
-}
+/// The name of the solution itself in formulas, which no input has.
+const SOLUTION: &str = "solution";
 
 fn pad(point: &[f64]) -> [f64; 3] {
     std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0))

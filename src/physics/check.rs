@@ -1,37 +1,10 @@
 //! Coefficients that no material can have: not finite, or of the wrong sign.
-use super::Equation;
-use super::coefficient::Context;
-use super::problem::{Group, Integral, Model, Place, Problem};
+use super::coefficient::{Context, Meaning};
+use super::problem::{Group, Integral, Place, Problem};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::Values;
 use crate::fem::functional::position;
-
-/// What the values of a coefficient may be.
-#[derive(Clone, Copy)]
-enum Allowed {
-    Finite,
-    NotNegative,
-    Positive,
-}
-
-impl Allowed {
-    fn holds(self, value: f64) -> bool {
-        value.is_finite()
-            && match self {
-                Self::Finite => true,
-                Self::NotNegative => value >= 0.0,
-                Self::Positive => value > 0.0,
-            }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Finite => "a finite number",
-            Self::NotNegative => "no negative number",
-            Self::Positive => "a positive number",
-        }
-    }
-}
+use tessera_kernels::model::Sign;
 
 impl Problem {
     /// Refuses coefficients (from [`Problem::evaluate`]) that are not finite or have the wrong sign. The
@@ -44,12 +17,12 @@ impl Problem {
         'all: for (integral, groups) in self.integrals.iter().zip(coefficients) {
             for (group, values) in integral.groups.iter().zip(groups) {
                 for (output, values) in values.iter().enumerate() {
-                    let (name, allowed) = self.meaning(integral.place, output);
-                    if let Some((value, place)) = self.first_bad(group, values, allowed) {
-                        // Where properties are tables, the temperature is to blame.
-                        let tables = self.model.equation().is_some_and(Equation::has_history);
-                        let name = if tables && value.is_nan() { "temperature" } else { name };
-                        fault = Err(refused(integral, name, allowed, value, &place));
+                    let Meaning { key, sign, .. } = integral.coefficients.meanings[output];
+                    if let Some((value, place)) = self.first_bad(group, values, sign) {
+                        // Where properties are tables, what they are read at is to blame.
+                        let tables = integral.coefficients.tables.iter().any(|table| table.reading.is_none());
+                        let key = if tables && value.is_nan() { "temperature" } else { key };
+                        fault = Err(refused(integral, key, sign, value, &place));
                         break 'all;
                     }
                 }
@@ -88,102 +61,8 @@ impl Problem {
         self.check(&all)
     }
 
-    /// The deck's key of a coefficient, and what it may be.
-    fn meaning(&self, place: Place, output: usize) -> (&'static str, Allowed) {
-        use Allowed::*;
-        let d = self.space.mesh.dimension;
-        match (self.model, place) {
-            (Model::Diffusion { anisotropic }, Place::Volume) => {
-                let entries = if anisotropic { d * d } else { 1 };
-                match output.checked_sub(entries) {
-                    None if output.is_multiple_of(d + 1) => ("conductivity", Positive),
-                    None => ("conductivity", Finite),
-                    Some(0) => ("reaction", NotNegative),
-                    Some(_) => ("source", Finite),
-                }
-            }
-            (Model::Diffusion { .. }, Place::Boundary) => match output {
-                0 => ("flux", Finite),
-                1 => ("coefficient", NotNegative),
-                _ => ("ambient", Finite),
-            },
-            (Model::Elasticity { .. }, Place::Volume) => match output {
-                // Lame's constants; the second is positive with Young's modulus.
-                0 => ("poisson", Finite),
-                1 => ("young", Positive),
-                2 => ("temperature", Finite),
-                _ => ("body_force", Finite),
-            },
-            (Model::Elasticity { .. }, Place::Boundary) => match output {
-                0 => ("pressure", Finite),
-                1 => ("foundation", NotNegative),
-                _ => ("traction", Finite),
-            },
-            (Model::Equation(equation), Place::Volume) => match (equation, output) {
-                (Equation::TransientDiffusion { anisotropic }, _) => {
-                    let entries = if anisotropic { d * d } else { 1 };
-                    match output.checked_sub(entries) {
-                        None if output.is_multiple_of(d + 1) => ("conductivity", Positive),
-                        None => ("conductivity", Finite),
-                        Some(0) => ("reaction", NotNegative),
-                        Some(1) => ("source", Finite),
-                        Some(_) => ("capacity", Positive),
-                    }
-                }
-                (Equation::AdvectionDiffusion, 0) => ("diffusivity", NotNegative),
-                (Equation::AdvectionDiffusion, i) if i <= d => ("velocity", Finite),
-                (Equation::AdvectionDiffusion, i) if i == d + 1 => ("reaction", NotNegative),
-                (Equation::Burgers, 0) => ("viscosity", Positive),
-                (Equation::DiffusionSorption, 0) => ("diffusivity", Positive),
-                (Equation::DiffusionSorption, 1) => ("sorption", NotNegative),
-                (Equation::DiffusionSorption, _) => ("exponent", Positive),
-                (Equation::PorousMedium, 0) => ("exponent", NotNegative),
-                (Equation::Stefan, 0) => ("conductivity_below", NotNegative),
-                (Equation::Stefan, 1) => ("conductivity_above", Positive),
-                (Equation::Stefan, 2) => ("threshold", Finite),
-                (Equation::NavierStokes, 0) => ("density", Positive),
-                (Equation::NavierStokes, 1) => ("viscosity", Positive),
-                (Equation::NavierStokes, _) => ("body_force", Finite),
-                (Equation::Viscoplasticity, i) => match i {
-                    0 => ("poisson", Positive),
-                    1 => ("young", Positive),
-                    2 => ("temperature", Finite),
-                    3 => ("yield_stress", NotNegative),
-                    4 => ("drag_stress", Positive),
-                    5 => ("rate_exponent", Positive),
-                    6 => ("kinematic_modulus", NotNegative),
-                    7 => ("dynamic_recovery", NotNegative),
-                    8 => ("isotropic_saturation", Finite),
-                    9 => ("isotropic_rate", NotNegative),
-                    _ => ("body_force", Finite),
-                },
-                (Equation::Helmholtz, 0) => ("wave_number", NotNegative),
-                _ => ("source", Finite),
-            },
-            (Model::Equation(Equation::Viscoplasticity), Place::Boundary) => match output {
-                0 => ("pressure", Finite),
-                1 => ("foundation", NotNegative),
-                _ => ("traction", Finite),
-            },
-            (Model::Equation(Equation::NavierStokes), Place::Boundary) => match output {
-                0 => ("pressure", Finite),
-                i if i > d => ("viscosity", NotNegative),
-                _ => ("traction", Finite),
-            },
-            (Model::Equation(Equation::Helmholtz), Place::Boundary) => match output {
-                0 => ("absorbing", NotNegative),
-                _ => ("flux", Finite),
-            },
-            (Model::Equation(_), Place::Boundary) => match output {
-                0 => ("flux", Finite),
-                1 => ("coefficient", NotNegative),
-                _ => ("ambient", Finite),
-            },
-        }
-    }
-
     /// The first value that is not allowed, and where it is.
-    fn first_bad(&self, group: &Group, values: &Values, allowed: Allowed) -> Option<(f64, String)> {
+    fn first_bad(&self, group: &Group, values: &Values, allowed: Sign) -> Option<(f64, String)> {
         let uniform =
             |list: &[f64]| list.iter().copied().find(|&v| !allowed.holds(v)).map(|v| (v, String::new()));
         let list = match values {
@@ -216,13 +95,8 @@ impl Problem {
         group: &Group,
         values: &[Values],
     ) -> Option<(String, &'static str, String)> {
-        let anisotropic = matches!(
-            self.model,
-            Model::Diffusion { anisotropic: true }
-                | Model::Equation(Equation::TransientDiffusion { anisotropic: true })
-        );
         let d = self.space.mesh.dimension;
-        if integral.place != Place::Volume || !anisotropic || d == 1 {
+        if integral.place != Place::Volume || !self.equation.tensor || d == 1 {
             return None;
         }
         let entries = &values[..d * d];
@@ -280,7 +154,7 @@ fn fault_of(tensor: &[[f64; 3]; 3], d: usize) -> Option<&'static str> {
     None
 }
 
-fn refused(integral: &Integral, name: &str, allowed: Allowed, value: f64, place: &str) -> Error {
+fn refused(integral: &Integral, name: &str, allowed: Sign, value: f64, place: &str) -> Error {
     Error::Input(vec![Diagnostic {
         key: format!("{}.{name}", integral.key),
         message: match value.is_nan() {

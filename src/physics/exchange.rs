@@ -7,13 +7,12 @@
 //! zero, whatever the mesh. A node between several facets has one residual: each facet gets what the gradient in its cell
 //! says, and of the difference between these and the residual a share by its part of the node's weight `int phi_i^2 ds`.
 use super::coefficient::Context;
-use super::equation::{Equation, FormState};
 use super::internal::InternalStress;
-use super::problem::{Model, Place, Problem};
+use super::problem::{Place, Problem};
 use super::quantity::facet_groups;
 use crate::Result;
 use crate::fem::functional::{Sample, visit};
-use crate::fem::{Domain, Essential, History, Parts, Target, Values};
+use crate::fem::{Data, Domain, Essential, History, Parts, Target, Values};
 
 /// The state of a problem whose exchange is asked for: values at owned and ghost unknowns, and where its coefficients hold.
 #[derive(Clone, Copy)]
@@ -182,10 +181,10 @@ impl Problem {
         shares
     }
 
-    /// The coefficients of the volume on facets, see [`Problem::local`].
+    /// The coefficients of the volume on facets that derived fields read.
     pub(super) fn on_facets(&self, context: &Context, domain: &Domain) -> Vec<Values> {
         let count = domain.entities.iter().map(|e| e.1 as usize + 1).max().unwrap_or(0);
-        self.integrals[0].coefficients.evaluate_some(self.local(), context, &self.space, domain, count)
+        self.local_values(context, domain, count)
     }
 
     /// What the form's flux gives through the facet of a sample into its cell, by component, as the weak form has it:
@@ -197,42 +196,11 @@ impl Problem {
         points: usize,
         result: &mut [f64],
     ) {
-        let dimension = self.space.mesh.dimension;
         let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
         let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
-        let (n, g) = (&sample.normal, sample.gradient);
-        let along = |i: usize| (0..dimension).map(|d| g[i][d] * n[d]).sum::<f64>();
-        match self.model {
-            Model::Elasticity { .. } | Model::Equation(Equation::Viscoplasticity) => {
-                let mut stress = [0.0; 6];
-                match self.model {
-                    Model::Elasticity { .. } => {
-                        self.at_point("stress", coefficients, sample, points, &mut stress);
-                    }
-                    _ => internal.at(sample, &mut stress),
-                }
-                const ROW: [[usize; 3]; 3] = [[0, 1, 2], [1, 3, 4], [2, 4, 5]];
-                for (value, row) in result.iter_mut().zip(ROW) {
-                    *value = (0..3).map(|j| stress[row[j]] * n[j]).sum();
-                }
-            }
-            Model::Equation(Equation::Burgers) => {
-                (0..dimension).for_each(|i| result[i] = k(0) * along(i));
-            }
-            Model::Equation(Equation::Helmholtz) => (result[0], result[1]) = (along(0), -along(1)),
-            Model::Equation(Equation::NavierStokes) => {
-                for i in 0..dimension {
-                    let turned: f64 = (0..dimension).map(|d| g[d][i] * n[d]).sum();
-                    result[i] = k(1) * (along(i) + turned) - sample.value[dimension] * n[i];
-                }
-                result[dimension] = 0.0;
-            }
-            Model::Diffusion { .. } | Model::Equation(_) => {
-                let mut flux = [0.0; 3];
-                self.at_point("flux", coefficients, sample, points, &mut flux);
-                result[0] = -(0..dimension).map(|d| flux[d] * n[d]).sum::<f64>();
-            }
-        }
+        let mut stress = [0.0; 6];
+        internal.at(sample, &mut stress);
+        (self.equation.law.conormal)(&self.local(&k, sample, &stress), &sample.normal, result);
     }
 
     /// Minus the volume or boundary part of the residual, summed by component over this rank's rows: all of an integral,
@@ -252,19 +220,15 @@ impl Problem {
             let domain = Domain { rule: &group.rule, entities: &entities };
             let coefficients = part.coefficients.evaluate(at.context, &self.space, &domain, part.entities);
             // Stresses have no sum: any internal variables will do.
-            let history = match (self.model, part.place) {
-                (Model::Equation(_), Place::Volume) => self.new_history(),
-                _ => None,
-            };
+            let history = if part.place == Place::Volume { self.new_history() } else { None };
             self.add_rest(part.place, &domain, &coefficients, history.as_ref(), at.state, &mut load);
         }
         let mut sums = vec![0.0; c];
-        load.iter().enumerate().for_each(|(dof, value)| sums[dof % c] += self.given_sign() * value);
+        load.iter().enumerate().for_each(|(dof, value)| sums[dof % c] -= value);
         sums
     }
 
-    /// Adds what a volume or boundary term leaves at a state, tested with every owned function; see
-    /// [`Problem::given_sign`].
+    /// Adds the residual of a volume or boundary term at a state, tested with every owned function.
     pub(super) fn add_rest(
         &self,
         place: Place,
@@ -275,18 +239,8 @@ impl Problem {
         load: &mut [f64],
     ) {
         let mut target = Target { matrix: None, load, state: Some(state) };
-        match self.model {
-            Model::Equation(_) => {
-                self.add_form(place, domain, coefficients, None, (history, Parts::REST), &mut target);
-            }
-            _ => self.add(place, domain, coefficients, None, &mut target),
-        }
-    }
-
-    /// The factor that makes [`Problem::add_rest`] what is given: a form is the residual, from the load of a linear model the
-    /// image of the state is subtracted.
-    pub(super) fn given_sign(&self) -> f64 {
-        if self.model.equation().is_some() { -1.0 } else { 1.0 }
+        let data = Data { coefficients, essential: None, history, parts: Parts::REST };
+        self.add(place, domain, data, &mut target);
     }
 
     /// The complete residual of a steady state, `K u - f`: what supports give on essential unknowns. Collective.
@@ -295,18 +249,8 @@ impl Problem {
     /// When PETSc fails.
     pub fn steady_residual(&self, at: &At) -> Result<Vec<f64>> {
         let mut residual = self.space.field()?;
-        match self.model.equation() {
-            Some(_) => {
-                let (history, coefficients) = (self.new_history(), &self.evaluate(at.context));
-                let history = history.as_ref();
-                let at = FormState { coefficients, state: at.state, history, parts: Parts::REST };
-                self.form(at, &mut residual)?;
-            }
-            None => {
-                self.residual(at.context, at.state, &mut residual)?;
-                residual.scale(-1.0)?;
-            }
-        }
+        self.residual(at.context, at.state, &mut residual)?;
+        residual.scale(-1.0)?;
         Ok(residual.read()?.to_vec())
     }
 }
@@ -367,13 +311,12 @@ impl Exchange<'_> {
     /// What a given or computed velocity carries out through facets: `int u b . n ds`. Zero for models without one.
     /// Collective.
     pub fn carried(&self, facets: &[u32]) -> f64 {
-        if self.problem.model.equation() != Some(Equation::AdvectionDiffusion) {
-            return 0.0;
-        }
+        let meanings = &self.problem.integrals[0].coefficients.meanings;
+        let Some(first) = meanings.iter().position(|meaning| meaning.key == "velocity") else { return 0.0 };
         let dimension = self.problem.space.mesh.dimension;
         let mean = self.mean(|at| {
             vec![self.problem.over_facets(at, facets, |k, sample, _| {
-                let normal = (0..dimension).map(|d| k(1 + d) * sample.normal[d]).sum::<f64>();
+                let normal = (0..dimension).map(|d| k(first + d) * sample.normal[d]).sum::<f64>();
                 normal * sample.value[0]
             })]
         });
@@ -417,7 +360,7 @@ impl Exchange<'_> {
     fn finished(&self, mut sums: Vec<f64>) -> Vec<f64> {
         self.problem.space.mesh.comm.sum_into(&mut sums);
         // See `helmholtz`.
-        if self.problem.model.equation() == Some(Equation::Helmholtz) && sums.len() > 1 {
+        if self.problem.facts().complex && sums.len() > 1 {
             sums[1] = -sums[1];
         }
         sums

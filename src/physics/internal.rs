@@ -1,36 +1,22 @@
 //! Fields from internal variables: from quadrature points to nodes.
-use super::derived::{Derived, TENSOR};
+use super::derived::Derived;
 use super::exchange::At;
 use super::problem::Problem;
-use super::viscoplasticity::{ACCUMULATED, PLASTIC, STRESS};
-use crate::Result;
+use super::viscoplasticity::STRESS;
 use crate::fem::functional::Sample;
 use crate::fem::{History, Rule, Space};
+use crate::{Error, Result};
 use faer::{Mat, linalg::solvers::SolveLstsq};
 use petsc_rs::Vector;
-
-/// The fields that a model with internal variables shows.
-pub fn available() -> Vec<Derived> {
-    let tensor =
-        |name, unit, meaning| Derived { name, components: 6, component_names: TENSOR, unit, meaning };
-    let scalar = |name, unit, meaning| Derived { name, components: 1, component_names: &[], unit, meaning };
-    vec![
-        tensor("stress", "Pa", "Cauchy stress (axisymmetric: zz is the hoop component, yy the axial one)"),
-        scalar("von_mises", "Pa", "equivalent stress of von Mises, from the averaged stress"),
-        tensor("plastic_strain", "1", "plastic strain"),
-        scalar("accumulated_plastic_strain", "1", "accumulated plastic strain p"),
-    ]
-}
+use tessera_kernels::model::Origin;
 
 impl Problem {
     /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to
     /// the values at the quadrature points, averaged over the cells of a node, those of one region alone if one is given.
     /// Collective.
     pub fn derive_internal(&self, field: &Derived, history: &History, region: Option<u16>) -> Result<Vector> {
-        let (first, width) = match field.name {
-            "stress" | "von_mises" => (STRESS, 6),
-            "plastic_strain" => (PLASTIC, 6),
-            _ => (ACCUMULATED, 1),
+        let (Origin::History(first), width) = self.source_of(field) else {
+            return Err(Error::Failed(format!("{} does not follow from internal variables", field.name)));
         };
         let space = &self.space;
         let fit = to_nodes(&self.integrals[0].groups[0].rule, &space.element.nodes, space.mesh.dimension);

@@ -1,10 +1,12 @@
 //! Mass matrices, the L2 product of fields, and the operator of reaction and diffusion that they are a case of.
-use super::coefficient::{Coefficients, Context, Output, Source};
-use super::{Model, Place, Problem};
+use super::coefficient::{Coefficients, Context, Given, Source};
+use super::diffusion;
+use super::problem::{Equation, Names, Place, Problem, Term};
 use crate::Result;
 use crate::fem::{Essential, Space};
 use petsc_rs::Matrix;
 use std::rc::Rc;
+use tessera_kernels::model::Choice;
 
 /// `-div(conductivity grad u) + reaction u = source` with constants (given in this order) and, on some facets of the
 /// mesh, `conductivity du/dn + coefficient u = 0`; no essential conditions.
@@ -17,19 +19,31 @@ pub fn reaction_diffusion(
     constants: [f64; 3],
     side: Option<(f64, Vec<u32>)>,
 ) -> Result<Problem> {
-    let coefficients = |constants: [f64; 3], regions: usize| Coefficients {
-        reaction: true,
-        inputs: constants.map(|value| vec![Source::Constant(value); regions]).to_vec(),
-        outputs: (0..3).map(Output::input).collect(),
-    };
-    let volume = coefficients(constants, space.mesh.region_names.len());
-    let mut parts = vec![(Place::Volume, String::new(), volume, Vec::new())];
+    let dimension = space.mesh.dimension;
+    let choice = Choice { dimension, ..Choice::PLAIN };
+    let law = (diffusion::MODEL.law)(&choice);
+    let regions = space.mesh.region_names.len();
+    let [conductivity, reaction, source] = constants;
+    let coefficients = Coefficients::new(&law.coefficients, &[], |name| {
+        let value = match name {
+            "conductivity" => conductivity,
+            "reaction" => reaction,
+            _ => source,
+        };
+        Ok(Given::Sources(vec![Source::Constant(value); regions]))
+    })?;
+    let term = |place, coefficients, facets| Term { place, key: String::new(), coefficients, facets };
+    let mut terms = vec![term(Place::Volume, coefficients, Vec::new())];
     if let Some((coefficient, facets)) = side {
-        // Flux, coefficient, coefficient times ambient.
-        parts.push((Place::Boundary, String::new(), coefficients([0.0, coefficient, 0.0], 1), facets));
+        let coefficients = Coefficients::new(&law.surface, &[], |name| {
+            let value = if name == "coefficient" { coefficient } else { 0.0 };
+            Ok(Given::Sources(vec![Source::Constant(value)]))
+        })?;
+        terms.push(term(Place::Boundary, coefficients, facets));
     }
-    let names = (name.into(), name.into(), String::new());
-    Problem::new(names, Model::Diffusion { anisotropic: false }, space.clone(), parts, Vec::new())
+    let equation = Equation { model: &diffusion::MODEL, law, tensor: false, plane: None, evolves: false };
+    let names = Names { problem: name.into(), field: name.into(), unit: String::new() };
+    Problem::new(names, equation, space.clone(), terms, Vec::new())
 }
 
 /// The consistent mass matrix of one component on the nodes of `space`, `[i, j] = int phi_i phi_j dx`

@@ -1,59 +1,12 @@
-//! One model on one space: assembles its matrix, load, residual and essential conditions.
-use super::coefficient::{Coefficients, Context, Source};
-use super::equation::{Equation, FormState};
-use super::{diffusion, elasticity};
+//! One model on one space: its forms with their coefficients, conditions, and the sparsity of its matrix.
+use super::coefficient::{Coefficients, Context, NodalField, Source};
 use crate::error::{Diagnostic, Error, Result};
-use crate::fem::functional::cell_entities;
-use crate::fem::{Domain, Essential, LinearKernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
+use crate::fem::functional::{cell_entities, nodal_rule};
+use crate::fem::{Data, Domain, Essential, History, Kernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
 use petsc_rs::{Matrix, Vector};
 use std::cell::Cell;
 use std::rc::Rc;
-use tessera_kernels::Forms;
-
-/// The weak forms that a problem is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Model {
-    /// [`diffusion`] with a scalar or tensor conductivity.
-    Diffusion {
-        /// Whether the conductivity is a tensor.
-        anisotropic: bool,
-    },
-    /// [`elasticity`].
-    Elasticity {
-        /// How Lame's constants follow from Young's modulus.
-        reduction: elasticity::Reduction,
-    },
-    /// A nonlinear or time-dependent model.
-    Equation(Equation),
-}
-
-impl Model {
-    /// The equation of a nonlinear or time-dependent model.
-    pub fn equation(self) -> Option<Equation> {
-        match self {
-            Self::Equation(equation) => Some(equation),
-            _ => None,
-        }
-    }
-
-    /// Whether it is that of a solid, whose field is a displacement.
-    pub fn is_solid(self) -> bool {
-        matches!(self, Self::Elasticity { .. } | Self::Equation(Equation::Viscoplasticity))
-    }
-
-    /// The kernels of a linear model; the others' are their equation's.
-    fn linear_forms(self, axisymmetric: bool) -> Option<&'static Forms<dyn LinearKernel>> {
-        Some(match (self, axisymmetric) {
-            (Self::Diffusion { anisotropic: false }, false) => &diffusion::ISOTROPIC,
-            (Self::Diffusion { anisotropic: true }, false) => &diffusion::ANISOTROPIC,
-            (Self::Diffusion { anisotropic: false }, true) => &diffusion::ISOTROPIC_AXISYMMETRIC,
-            (Self::Diffusion { anisotropic: true }, true) => &diffusion::ANISOTROPIC_AXISYMMETRIC,
-            (Self::Elasticity { .. }, false) => &elasticity::SOLID,
-            (Self::Elasticity { .. }, true) => &elasticity::AXISYMMETRIC,
-            (Self::Equation(_), _) => return None,
-        })
-    }
-}
+use tessera_kernels::model::{Facts, Law, Local, Model, Role};
 
 /// Which form an integral evaluates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +62,43 @@ pub struct Condition {
     pub values: Vec<Option<Source>>,
 }
 
+/// What a problem and its solution are called.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Of the problem, in the deck.
+    pub problem: String,
+    /// Of the field that is solved for.
+    pub field: String,
+    /// The field's unit.
+    pub unit: String,
+}
+
+/// A law of a model, as a deck chose it.
+pub struct Equation {
+    /// The model.
+    pub model: &'static Model,
+    /// Its forms, and what is to be known of them.
+    pub law: Law,
+    /// Whether its material has a tensor.
+    pub tensor: bool,
+    /// What a two-dimensional mesh stands for, if the deck says so.
+    pub plane: Option<&'static str>,
+    /// Whether it has a time derivative in this run.
+    pub evolves: bool,
+}
+
+/// An integral to be.
+pub struct Term {
+    /// Volume or boundary.
+    pub place: Place,
+    /// The deck's key, for messages.
+    pub key: String,
+    /// Inputs and coefficients.
+    pub coefficients: Coefficients,
+    /// Entries of the mesh's facets; none for cells.
+    pub facets: Vec<u32>,
+}
+
 /// A model bound to a space, its coefficients and conditions, with the PETSc objects it fills.
 pub struct Problem {
     /// Name in the deck.
@@ -118,37 +108,62 @@ pub struct Problem {
     /// Unit of the field.
     pub unit: String,
     /// Which forms.
-    pub model: Model,
+    pub equation: Equation,
     /// Where the unknowns live.
     pub space: Rc<Space>,
     /// The volume integral first, then one for each natural or Robin condition.
     pub integrals: Vec<Integral>,
     /// Essential conditions; later ones win where they overlap.
     pub conditions: Vec<Condition>,
+    /// The solution as what coefficients depend on, if they do.
+    pub(super) own: Option<Rc<NodalField>>,
     pattern: Pattern,
     /// See [`Problem::essential_diagonal`]; 0 before there is a matrix.
     essential_diagonal: Cell<f64>,
 }
 
 impl Problem {
-    /// Binds a model to its space: finds the sparsity and the tables of every integral. The
-    /// integrals come as `(place, key, coefficients, facets)`; `facets` are indices into the mesh's.
+    /// Binds a model to its space: finds the sparsity and the tables of every integral. The volume's term stands first.
+    ///
+    /// # Errors
+    /// See [`Pattern::new`].
     pub fn new(
-        (name, field, unit): (String, String, String),
-        model: Model,
+        names: Names,
+        equation: Equation,
         space: Rc<Space>,
-        parts: Vec<(Place, String, Coefficients, Vec<u32>)>,
+        terms: Vec<Term>,
         conditions: Vec<Condition>,
     ) -> Result<Self> {
         let pattern = Pattern::new(&space, rayon::current_num_threads())?;
-        let integrals = parts
-            .into_iter()
-            .map(|(place, key, coefficients, facets)| {
-                Integral::new(&space, model, place, key, coefficients, &facets)
-            })
-            .collect();
+        let integrals = terms.into_iter().map(|term| Integral::new(&space, &equation, term)).collect();
+        let Names { problem: name, field, unit } = names;
         let essential_diagonal = Cell::new(0.0);
-        Ok(Self { name, field, unit, model, space, integrals, conditions, pattern, essential_diagonal })
+        Ok(Self { name, field, unit, equation, space, integrals, conditions, own: None, pattern, essential_diagonal })
+    }
+
+    /// Facts of its law.
+    pub fn facts(&self) -> &Facts {
+        &self.equation.law.facts
+    }
+
+    /// The form of the volume or of the boundary.
+    pub fn form(&self, place: Place) -> &'static dyn Kernel {
+        let (volume, boundary) = self.equation.law.forms.of(self.space.mesh.dimension);
+        match place {
+            Place::Volume => volume,
+            Place::Boundary => boundary,
+        }
+    }
+
+    /// Whether it is one linear system for each set of parameters: its form is linear, has no time derivative and blocks
+    /// for pairs of functions.
+    pub fn is_linear_system(&self) -> bool {
+        self.form(Place::Volume).is_linear()
+    }
+
+    /// Whether the solution is a displacement.
+    pub fn is_solid(&self) -> bool {
+        self.facts().motions == tessera_kernels::model::Motions::Rigid
     }
 
     /// A zero matrix with the sparsity of the space. Collective.
@@ -207,10 +222,8 @@ impl Problem {
 
     /// Components of degree 1 have no unknowns at the inner nodes of cells of degree 2: those are fixed.
     fn fix_unused(&self, fixed: &mut Vector, values: &mut Vector) -> Result<()> {
-        let (Some(equation), space) = (self.model.equation(), &self.space) else { return Ok(()) };
-        let c = space.components;
-        let linear = (0..c).filter(|&i| equation.is_linear(i, space.mesh.dimension));
-        for i in linear {
+        let (space, c) = (&self.space, self.space.components);
+        for i in self.linear_components() {
             let (mut fixed, mut values) = (fixed.write()?, values.write()?);
             for node in (0..space.owned_nodes).filter(|&n| !space.is_vertex(n)) {
                 (fixed[node * c + i], values[node * c + i]) = (1.0, 0.0);
@@ -233,7 +246,7 @@ impl Problem {
         let space = &self.space;
         let entry = |dof: usize| self.pattern.diagonal_entry(space, dof);
         // Not for tangents: with GMRES and aggregation a viscoplastic body's Newton steps came to a halt.
-        if self.essential_diagonal.get() == 0.0 && self.model.equation().is_none() {
+        if self.essential_diagonal.get() == 0.0 && self.is_linear_system() {
             let free = (0..space.owned_dofs()).filter(|&dof| !essential.fixed[dof]);
             let sizes = free.map(|dof| diagonal[entry(dof)].abs()).filter(|size| *size > 0.0);
             let mut sums = [0.0, 0.0, essential.owned(space).count() as f64];
@@ -248,100 +261,61 @@ impl Problem {
         unit
     }
 
-    /// Matrix and load at these parameters. Essential unknowns are eliminated symmetrically: a
-    /// [diagonal](Problem::essential_diagonal) alone, with the prescribed value on the right-hand side. Collective.
+    /// The components of degree 1 on elements of degree 2.
+    fn linear_components(&self) -> impl Iterator<Item = usize> {
+        let (facts, dimension) = (*self.facts(), self.space.mesh.dimension);
+        (0..self.space.components).filter(move |&i| facts.is_linear_component(i, dimension))
+    }
+
+    /// Whether an unknown is one: components of degree 1 have none at the inner nodes of cells of degree 2.
+    pub fn is_used(&self, dof: usize) -> bool {
+        let (space, c) = (&self.space, self.space.components);
+        space.is_vertex(dof / c) || !self.facts().is_linear_component(dof % c, space.mesh.dimension)
+    }
+
+    /// Gives components of degree 1 their interpolated values at the inner nodes of cells of degree 2, where
+    /// they have no unknowns: whoever reads the state finds the same field. Collective.
     ///
     /// # Errors
-    /// [`Error::Input`] when a coefficient is not finite or has the wrong sign, see [`Problem::check`].
-    pub fn assemble(
-        &self,
-        context: &Context,
-        essential: &Essential,
-        matrix: &mut Matrix,
-        load: &mut Vector,
-    ) -> Result<()> {
-        let coefficients = self.evaluate(context);
-        self.check(&coefficients)?;
-        matrix.zero()?;
+    /// When PETSc fails.
+    pub fn fill_unused(&self, state: &mut Vector) -> Result<()> {
+        let (space, c) = (&self.space, self.space.components);
+        let linear: Vec<usize> = self.linear_components().collect();
+        if linear.is_empty() || space.element.degree == 1 {
+            return Ok(());
+        }
         {
-            let arrays = matrix.arrays_mut()?;
-            let mut values = load.write()?;
-            values.fill(0.0);
-            let mut target = Target {
-                matrix: Some((arrays.diagonal, arrays.off_diagonal)),
-                load: &mut values,
-                state: None,
-            };
-            for (integral, groups) in self.integrals.iter().zip(&coefficients) {
-                for (group, coefficients) in integral.groups.iter().zip(groups) {
-                    self.add(integral.place, &group.domain(), coefficients, Some(essential), &mut target);
+            let vertices = nodal_rule(&space.element).geometry;
+            let corners = space.mesh.cell_type.vertices();
+            let mut values = state.local_write()?;
+            for cell in 0..space.mesh.local_cells() {
+                let nodes = space.nodes_of(cell);
+                for (a, &node) in nodes.iter().enumerate().skip(corners) {
+                    for &i in &linear {
+                        values[node as usize * c + i] = (0..corners)
+                            .map(|v| vertices.values[a * corners + v] * values[nodes[v] as usize * c + i])
+                            .sum();
+                    }
                 }
             }
-            let (diagonal, _) = target.matrix.expect("set above");
-            let unit = self.set_essential_diagonal(diagonal, essential);
-            essential.owned(&self.space).for_each(|dof| target.load[dof] = unit * essential.values[dof]);
         }
-        matrix.assemble()?;
-        Ok(())
+        Ok(state.ghost_update()?)
     }
 
-    /// The load alone, with the lifting of essential values; the matrix must not depend on what
-    /// changed. Collective only through its inputs.
-    pub fn assemble_load(&self, context: &Context, essential: &Essential, load: &mut Vector) -> Result<()> {
-        self.assemble_load_with(&self.evaluate(context), essential, load)
-    }
-
-    /// As [`Problem::assemble_load`] with coefficients from [`Problem::evaluate`]. Local.
-    pub fn assemble_load_with(
-        &self,
-        coefficients: &[Vec<Vec<Values>>],
-        essential: &Essential,
-        load: &mut Vector,
-    ) -> Result<()> {
-        let mut values = load.write()?;
-        values.fill(0.0);
-        let mut target = Target { matrix: None, load: &mut values, state: None };
-        for (integral, groups) in self.integrals.iter().zip(coefficients) {
-            for (group, coefficients) in integral.groups.iter().zip(groups) {
-                self.add(integral.place, &group.domain(), coefficients, Some(essential), &mut target);
-            }
+    /// Has coefficients that depend on the solution read this state from now on. Local.
+    pub fn set_own(&self, state: &[f64]) {
+        if let Some(own) = &self.own {
+            own.values.borrow_mut().copy_from_slice(state);
         }
-        let unit = self.essential_diagonal();
-        essential.owned(&self.space).for_each(|dof| target.load[dof] = unit * essential.values[dof]);
-        Ok(())
     }
 
-    /// The residual `f - K u` of a state, without elimination and without a matrix: on essential
-    /// unknowns it is minus the reaction. `state` holds all local unknowns, ghosts updated. Local.
-    pub fn residual(&self, context: &Context, state: &[f64], residual: &mut Vector) -> Result<()> {
-        if self.model.equation().is_some() {
-            let coefficients = &self.evaluate(context);
-            self.form(FormState { coefficients, state, history: None, parts: Parts::REST }, residual)?;
-            return Ok(residual.scale(-1.0)?);
-        }
-        self.apply(&self.evaluate(context), state, residual)
+    /// Whether coefficients depend on the solution.
+    pub fn depends_on_itself(&self) -> bool {
+        self.own.is_some()
     }
 
-    /// As [`Problem::residual`] with coefficients of the caller's choice, as from
-    /// [`Problem::evaluate`]. Local.
-    pub fn apply(
-        &self,
-        coefficients: &[Vec<Vec<Values>>],
-        state: &[f64],
-        residual: &mut Vector,
-    ) -> Result<()> {
-        let mut values = residual.write()?;
-        values.fill(0.0);
-        let mut target = Target { matrix: None, load: &mut values, state: Some(state) };
-        for (integral, groups) in self.integrals.iter().zip(coefficients) {
-            for (group, coefficients) in integral.groups.iter().zip(groups) {
-                self.add(integral.place, &group.domain(), coefficients, None, &mut target);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn pattern(&self) -> &Pattern {
+    /// The sparsity of the space.
+    pub fn pattern(&self) -> &Pattern {
         &self.pattern
     }
 
@@ -357,6 +331,8 @@ impl Problem {
     ) -> Result<()> {
         let integral = &self.integrals[integral];
         let mut values = load.write()?;
+        // What kernels add is the residual.
+        values.iter_mut().for_each(|value| *value = -*value);
         let mut arrays = matrix.as_mut().map(|matrix| matrix.arrays_mut()).transpose()?;
         let mut target = Target {
             matrix: arrays.as_mut().map(|arrays| (&mut *arrays.diagonal, &mut *arrays.off_diagonal)),
@@ -364,30 +340,20 @@ impl Problem {
             state: None,
         };
         for (group, coefficients) in integral.groups.iter().zip(coefficients) {
-            self.add(integral.place, &group.domain(), coefficients, None, &mut target);
+            let data = Data { coefficients, essential: None, history: None, parts: Parts::REST };
+            self.add(integral.place, &group.domain(), data, &mut target);
         }
+        values.iter_mut().for_each(|value| *value = -*value);
         Ok(())
     }
 
-    /// Number of coefficients of the bilinear form of an integral, which stand first; the others
-    /// belong to the load.
+    /// Whether a coefficient belongs to the bilinear form of a linear system, and not to its load.
     pub fn bilinear(&self, output: usize, place: Place) -> bool {
-        match (self.model, place) {
-            (Model::Diffusion { anisotropic: false }, Place::Volume) => output < 2,
-            (Model::Diffusion { anisotropic: true }, Place::Volume) => {
-                output <= self.space.mesh.dimension * self.space.mesh.dimension
-            }
-            (Model::Diffusion { .. }, Place::Boundary) => output == 1,
-            (Model::Elasticity { .. }, Place::Volume) => output < 2,
-            (Model::Elasticity { .. }, Place::Boundary) => output == 1,
-            (Model::Equation(_), _) => false,
-        }
-    }
-
-    /// Whether an integral of the given place has a term that holds the level of the field: a
-    /// reaction, a Robin condition or an elastic foundation.
-    pub fn has_reaction(&self, place: Place) -> bool {
-        self.integrals.iter().any(|integral| integral.place == place && integral.coefficients.reaction)
+        let meanings = match place {
+            Place::Volume => &self.equation.law.coefficients,
+            Place::Boundary => &self.equation.law.surface,
+        };
+        self.is_linear_system() && meanings[output].role != Role::Load
     }
 
     /// Whether coefficients and prescribed values may change while the parameters stay.
@@ -413,47 +379,49 @@ impl Problem {
             .collect()
     }
 
-    pub(super) fn add(
-        &self,
-        place: Place,
-        domain: &Domain,
-        coefficients: &[Values],
-        essential: Option<&Essential>,
-        target: &mut Target,
-    ) {
-        // Those of an equation are assembled by `Problem::form`.
-        let Some(forms) = self.model.linear_forms(self.space.axisymmetric) else { return };
-        let (volume, boundary) = forms.of(self.space.mesh.dimension);
-        let form = match place {
-            Place::Volume => volume,
-            Place::Boundary => boundary,
-        };
-        assemble(form, &self.space, &self.pattern, domain, coefficients, essential, target);
+    /// Adds the form of the volume or the boundary on a domain.
+    pub(super) fn add(&self, place: Place, domain: &Domain, data: Data, target: &mut Target) {
+        assemble(self.form(place), &self.space, &self.pattern, domain, data, target);
+    }
+
+    /// What derived fields and fluxes see at a sample; `k` reads the coefficients there.
+    pub(super) fn local<'a>(
+        &'a self,
+        k: &'a dyn Fn(usize) -> f64,
+        sample: &'a crate::fem::functional::Sample,
+        stress: &'a [f64; 6],
+    ) -> Local<'a> {
+        Local {
+            dimension: self.space.mesh.dimension,
+            k,
+            value: sample.value,
+            gradient: sample.gradient,
+            tensor: self.equation.tensor,
+            plane: self.equation.plane,
+            radius: self.space.axisymmetric.then(|| sample.position()[0]),
+            stress,
+        }
     }
 }
 
 impl Integral {
     fn new(
-        space: &Space,
-        model: Model,
-        place: Place,
-        key: String,
-        coefficients: Coefficients,
-        facets: &[u32],
-    ) -> Self {
+        space: &Space, equation: &Equation, term: Term) -> Self {
+        let Term { place, key, coefficients, facets } = term;
         let p = space.element.degree;
-        let equation = model.equation();
+        let facts = &equation.law.facts;
+        let linear = equation.law.forms.of(space.mesh.dimension).0.is_linear();
         let varies = coefficients.any_varies_in_space();
-        let lumped = equation.is_some_and(Equation::is_lumped) && p == 1;
+        let lumped = facts.lumped && p == 1;
         match place {
             Place::Volume => {
                 // Constant coefficients: the stiffness of P1 needs degree 0, its load degree 1; a
                 // reaction or a varying coefficient needs 2p to keep the order of the element.
                 let tensor = !space.mesh.cell_type.is_simplex();
-                let degree = match equation {
-                    Some(equation) => equation.quadrature_degree(p) + usize::from(varies),
-                    None if varies || coefficients.reaction || tensor => 2 * p,
-                    None => p.max(2 * (p - 1)),
+                let degree = match linear {
+                    false => facts.quadrature_degree(p) + usize::from(varies),
+                    true if varies || coefficients.holds() || tensor => 2 * p,
+                    true => p.max(2 * (p - 1)),
                 };
                 let rule = match lumped {
                     true => Rule::vertices(&space.element),
@@ -492,7 +460,7 @@ impl Integral {
                     })
                     .collect();
                 let entities = facets.len();
-                Self { place, key, groups, entities, facets: facets.to_vec(), coefficients, degree }
+                Self { place, key, groups, entities, facets, coefficients, degree }
             }
         }
     }

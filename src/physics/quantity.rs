@@ -1,9 +1,7 @@
 //! Quantities of interest: numbers computed from a solution.
 use super::coefficient::Context;
-use super::elasticity::Reduction;
-use super::equation::Equation;
 use super::exchange::Exchange;
-use super::problem::{Model, Place, Problem};
+use super::problem::{Place, Problem};
 use crate::fem::functional::{Sample, cell_entities, visit};
 use crate::fem::locate::interpolation;
 use crate::fem::{Domain, Rule, Space, Values};
@@ -177,7 +175,7 @@ impl Problem {
     pub fn flux(&self, exchange: &Exchange, facets: &[u32]) -> Vec<f64> {
         let is_inner = |f: &u32| self.space.mesh.facets.is_inner(*f as usize);
         let (inner, outer): (Vec<u32>, Vec<u32>) = facets.iter().partition(|f| is_inner(f));
-        if self.model.equation() == Some(Equation::NavierStokes) {
+        if self.facts().pressure {
             return vec![exchange.outflow(facets)];
         }
         let parts = [exchange.supports(&outer), exchange.natural(&outer), exchange.through(&inner)];
@@ -185,7 +183,7 @@ impl Problem {
         for part in parts {
             sums.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
         }
-        if self.space.components == 1 && !matches!(self.model, Model::Elasticity { .. }) {
+        if self.space.components == 1 && !self.is_solid() {
             sums[0] = exchange.carried(facets) - sums[0];
         }
         sums
@@ -197,29 +195,17 @@ impl Problem {
     /// # Errors
     /// When PETSc fails.
     pub fn strain_energy(&self, context: &Context, state: &[f64]) -> Result<f64> {
-        let Model::Elasticity { reduction } = self.model else { return self.energy(context, state) };
-        // Directions that thermal strain has in the plane of the law.
-        let directions = match reduction {
-            Reduction::Full => 3.0,
-            Reduction::PlaneStress => 2.0,
-            Reduction::Bar => 1.0,
-        };
+        let Some(density) = self.equation.law.energy else { return self.energy(context, state) };
         let (space, integral) = (&self.space, &self.integrals[0]);
         let mut sum = 0.0;
         for (rule, entities) in groups(space, &Where::Everywhere, integral.degree) {
             let domain = Domain { rule: &rule, entities: &entities };
             let coefficients = self.local_values(context, &domain, space.mesh.local_cells());
             let points = rule.weights.len();
-            let (mut stress, mut strain) = ([0.0; 6], [0.0; 6]);
             visit(space, state, &domain, |sample| {
-                self.at_point("stress", &coefficients, sample, points, &mut stress);
-                self.at_point("strain", &coefficients, sample, points, &mut strain);
                 let (index, region) = (sample.entity.0 as usize, sample.entity.1 as usize);
                 let k = |output: usize| coefficients[output].at(index, region, sample.point, points);
-                let thermal = k(2) / (directions * k(0) + 2.0 * k(1));
-                let normal: f64 = [0, 3, 5].iter().map(|&i| stress[i] * (strain[i] - thermal)).sum();
-                let shear: f64 = [1, 2, 4].iter().map(|&i| 2.0 * stress[i] * strain[i]).sum();
-                sum += 0.5 * sample.weight * (normal + shear);
+                sum += sample.weight * density(&self.local(&k, sample, &[0.0; 6]));
             });
         }
         Ok(space.mesh.comm.sum(sum) + self.energy_of(context, state, |place| place == Place::Boundary)?)

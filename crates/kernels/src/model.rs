@@ -96,6 +96,8 @@ pub enum Sign {
     Fraction,
     /// One or more.
     AtLeastOne,
+    /// Zero or more and at most one.
+    Emissivity,
     /// Above -1 and below 1/2.
     Poisson,
 }
@@ -110,6 +112,7 @@ impl Sign {
                 Self::Positive => value > 0.0,
                 Self::Fraction => value > 0.0 && value < 1.0,
                 Self::AtLeastOne => value >= 1.0,
+                Self::Emissivity => (0.0..=1.0).contains(&value),
                 Self::Poisson => value > -1.0 && value < 0.5,
             }
     }
@@ -122,6 +125,7 @@ impl Sign {
             Self::Positive => "a positive number",
             Self::Fraction => "a number between 0 and 1",
             Self::AtLeastOne => "a number from 1 on",
+            Self::Emissivity => "a number from 0 to 1",
             Self::Poisson => "a Poisson's ratio above -1 and below 0.5",
         }
     }
@@ -332,6 +336,17 @@ pub struct Choice<'a> {
 }
 
 impl Choice<'_> {
+    /// A steady problem in three dimensions with numbers for all that it has.
+    pub const PLAIN: Choice<'static> = Choice {
+        dimension: 3,
+        plane: None,
+        in_time: false,
+        tensor: false,
+        of_solution: false,
+        radiates: false,
+        given: &|_| true,
+    };
+
     /// Whether the mesh is the section of a body of revolution.
     pub fn is_axisymmetric(&self) -> bool {
         self.dimension == 2 && self.plane == Some("axisymmetric")
@@ -398,13 +413,15 @@ pub struct Law {
     pub facts: Facts,
     /// What flows through a surface.
     pub conormal: Conormal,
+    /// Density of the stored energy of a linear system, where that is not half of what its bilinear form gives.
+    pub energy: Option<fn(&Local) -> f64>,
 }
 
 impl Law {
     /// Of forms without coefficients, of an [elliptic](Facts::ELLIPTIC) equation.
     pub fn new(forms: &'static Forms, conormal: Conormal) -> Self {
         let (coefficients, surface, facts) = (Vec::new(), Vec::new(), Facts::ELLIPTIC);
-        Self { forms, coefficients, local: 0, further: Vec::new(), surface, open: &[], facts, conormal }
+        Self { forms, coefficients, local: 0, further: Vec::new(), surface, open: &[], facts, conormal, energy: None }
     }
 }
 

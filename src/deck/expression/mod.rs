@@ -109,6 +109,16 @@ impl Expression {
         self.program.run::<1>(|variable| [values.get(variable).copied().unwrap_or(0.0)])[0]
     }
 
+    /// The values in several lanes at once; `load` gives those of a variable.
+    pub fn eval_lanes<const L: usize>(&self, load: impl Fn(usize) -> [f64; L]) -> [f64; L] {
+        self.program.run(load)
+    }
+
+    /// The variables it uses, by their numbers.
+    pub fn used(&self) -> &[usize] {
+        &self.used
+    }
+
     /// Values at many points: `points` is `[point, dimension]` (metres, 1 to 3 coordinates a point),
     /// `result` has one entry a point.
     pub fn eval_points(

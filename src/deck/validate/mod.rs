@@ -70,8 +70,8 @@ impl Deck {
         let mut list = Vec::new();
         for (i, physics) in self.physics.iter().enumerate() {
             list.push((i, physics.field().to_string()));
-            for &derived in physics.derived() {
-                let owners = self.physics.iter().filter(|other| other.derived().contains(&derived)).count();
+            for derived in physics.derived() {
+                let owners = self.physics.iter().filter(|other| other.derived().any(|name| name == derived)).count();
                 let name = match owners {
                     1 => derived.to_string(),
                     _ => format!("{}_{derived}", physics.field()),
@@ -313,7 +313,7 @@ impl<'a> Checker<'a> {
         for (i, exact) in deck.exact.iter().enumerate() {
             let key = format!("exact[{i}]");
             let Some((physics, field)) = self.field(&key, exact.field.as_deref(), None) else { continue };
-            let part = deck.physics[physics].model() == "navier_stokes";
+            let part = deck.physics[physics].has_pressure();
             if deck.physics[physics].field() != field && !part {
                 self.add(
                     &format!("{key}.field"),
@@ -395,9 +395,9 @@ impl<'a> Checker<'a> {
             };
             let physics = &deck.physics[physics];
             // Of a flow, an entry for a field lists that field's own components.
-            let expected = match (&exact.field, physics.model()) {
-                (Some(name), "navier_stokes") if name == physics.field() => dimension,
-                (Some(_), "navier_stokes") => 1,
+            let expected = match &exact.field {
+                Some(name) if name == physics.field() => physics.own_components(dimension),
+                Some(_) if physics.components(dimension) > physics.own_components(dimension) => 1,
                 _ => physics.components(dimension),
             };
             self.length(&format!("exact[{i}].value"), found, expected);

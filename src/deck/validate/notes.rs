@@ -33,31 +33,22 @@ impl Checker<'_> {
             format!("left out, so {value}, though the solution has the unit \"{unit}\": give {what}")
         };
         let mut notes: Vec<(&str, String)> = Vec::new();
-        match physics {
-            Physics::Diffusion(model) if !unit.is_empty() => {
-                if self.deck.time.is_some() && model.capacity.is_none() {
-                    notes.push(("capacity", default("1 J/(m3 K)", "density times specific heat")));
-                }
-                if !self.given(&key("conductivity")) {
-                    notes.push(("conductivity", default("1 W/(m K)", "the material's")));
-                }
+        // Who gives no unit may have none.
+        let has_unit = !unit.is_empty() && self.given(&key("unit"));
+        for input in physics.model.inputs.iter().filter(|input| has_unit && !self.given(&key(input.key))) {
+            if let Some((value, what)) = input.doubtful
+                && (!input.in_time || self.deck.time.is_some())
+            {
+                notes.push((input.key, default(value, what)));
             }
-            // The unit of a velocity has a default of its own.
-            Physics::NavierStokes(_) if self.given(&key("unit")) && !self.given(&key("density")) => {
-                notes.push(("density", default("1 kg/m3", "the fluid's")));
+        }
+        if physics.model.inputs.iter().any(|input| input.key == "expansion") {
+            let given = self.given(&key("temperature"));
+            let temperature = physics.coefficients().find(|(name, _)| given && *name == "temperature");
+            notes.extend(self.thermal_strain(p, temperature.map(|(_, coefficient)| coefficient)));
+            if given && !self.given(&key("expansion")) {
+                notes.push(("temperature", "without `expansion` there is no thermal strain".into()));
             }
-            Physics::Elasticity(model) => {
-                let temperature = model.temperature.as_ref();
-                notes.extend(self.thermal_strain(p, temperature));
-                if temperature.is_some() && !self.given(&key("expansion")) {
-                    notes.push(("temperature", "without `expansion` there is no thermal strain".into()));
-                }
-            }
-            Physics::Viscoplasticity(model) => {
-                let given = self.given(&key("temperature"));
-                notes.extend(self.thermal_strain(p, given.then_some(&model.temperature)));
-            }
-            _ => {}
         }
         for (name, message) in notes {
             self.note(&key(name), message);

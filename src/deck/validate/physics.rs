@@ -1,47 +1,19 @@
 //! `[[physics]]`: conditions, references to earlier models, signs of material data.
 use super::super::spelling::{did_you_mean, either};
 use super::super::{
-    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Property, Scalar, Tensor,
-    Viscoplasticity,
+    Boundary, Coefficient, Essential, FREE, Physics, Plane, Property, PropertyTable, Rotation, Scalar, Tensor, Value,
 };
 use super::{Checker, each_name};
 use std::collections::{HashMap, HashSet};
-
-/// What a constant must be; gives the wanted range where it is not.
-type Sign = fn(f64) -> Option<&'static str>;
-
-fn any(_: f64) -> Option<&'static str> {
-    None
-}
-
-fn positive(value: f64) -> Option<&'static str> {
-    (value <= 0.0).then_some("a positive number")
-}
-
-fn not_negative(value: f64) -> Option<&'static str> {
-    (value < 0.0).then_some("no negative number")
-}
-
-fn poisson(value: f64) -> Option<&'static str> {
-    (value <= -1.0 || value >= 0.5).then_some("a Poisson's ratio above -1 and below 0.5")
-}
-
-fn at_least_one(value: f64) -> Option<&'static str> {
-    (value < 1.0).then_some("a number from 1 on")
-}
-
-fn fraction(value: f64) -> Option<&'static str> {
-    (value <= 0.0 || value >= 1.0).then_some("a number between 0 and 1")
-}
+use tessera_kernels::model::{Input, Kind, Motions, Role, Sign, Time};
 
 impl Checker<'_> {
     /// The field of a plane section means nothing on the section of a body of revolution.
     fn same_section(&mut self, p: usize, physics: &Physics) {
-        if let (Physics::Diffusion(_), Some(Plane::Stress)) = (physics, physics.plane()) {
-            self.add(
-                &format!("physics[{p}].plane"),
-                "diffusion knows \"axisymmetric\" and \"strain\" (a plane section)",
-            );
+        if let (Some(planes), Some(plane)) = (&physics.model.planes, physics.plane())
+            && !planes.known.contains(&plane.word())
+        {
+            self.add(&format!("physics[{p}].plane"), planes.others);
         }
         let around = |physics: &Physics| physics.plane() == Some(Plane::Axisymmetric);
         for (name, coefficient) in physics.coefficients() {
@@ -67,25 +39,55 @@ impl Checker<'_> {
         }
     }
 
-    /// Tables and loads of viscoplasticity.
-    fn viscoplasticity(&mut self, p: usize, model: &Viscoplasticity) {
-        let key = format!("physics[{p}]");
-        for (name, property) in model.properties() {
-            let Property::Table(table) = property else { continue };
-            let key = format!("{key}.{name}");
-            if table.temperature.len() != table.value.len() {
-                let (t, v) = (table.temperature.len(), table.value.len());
-                self.add(&key, format!("{t} temperatures but {v} values"));
+    /// Entries of a table over a temperature or another field.
+    fn table(&mut self, key: &str, table: &PropertyTable) {
+        if table.temperature.len() != table.value.len() {
+            let (t, v) = (table.temperature.len(), table.value.len());
+            self.add(key, format!("{t} temperatures but {v} values"));
+        }
+        if table.temperature.windows(2).any(|w| w[1] <= w[0]) {
+            self.add(&format!("{key}.temperature"), "the temperatures are not ascending");
+        }
+    }
+
+    /// The inputs of a model.
+    fn inputs(&mut self, p: usize, physics: &Physics) {
+        let key = |name: &str| format!("physics[{p}].{name}");
+        for (input, value) in physics.values() {
+            let name = input.key;
+            match value {
+                Value::Coefficient(coefficient) => self.coefficient(p, &key(name), coefficient, input),
+                Value::Property(Property::Table(table)) => self.table(&key(name), table),
+                Value::Rotation(rotation) => self.rotation(&key(name), rotation),
+                _ => {}
             }
-            if table.temperature.windows(2).any(|w| w[1] <= w[0]) {
-                self.add(&format!("{key}.temperature"), "the temperatures are not ascending");
+            if let Some((other, message)) = input.needs
+                && physics.value(other).is_none()
+            {
+                self.add(&key(name), message);
+            }
+            if input.in_time && self.deck.time.is_none() {
+                self.add(&key(name), format!("only a run with [time] has a {name}"));
             }
         }
-        if model.rotation.is_some() && model.density.is_none() {
-            self.add(&format!("{key}.rotation"), "a centrifugal load needs the `density`");
+        for (name, scalar, input) in physics.scalars() {
+            self.signed(&key(&name), scalar, input.sign);
         }
-        if model.plane == Some(Plane::Stress) {
-            self.add(&format!("{key}.plane"), "viscoplasticity knows \"strain\" and \"axisymmetric\"");
+        let list = physics.model.one_of;
+        let words: Vec<String> = list.iter().map(|name| format!("`{name}`")).collect();
+        let given = list.iter().filter(|name| physics.value(name).is_some()).count();
+        if given > 1 {
+            self.add(&format!("physics[{p}]"), format!("{} exclude each other", words.join(" and ")));
+        } else if given == 0 && !list.is_empty() {
+            self.add(&format!("physics[{p}]"), format!("{} needs {}", physics.model.name, words.join(" or ")));
+        }
+        if physics.has_tensor() && physics.depends_on_itself() {
+            let message = "a tensor that depends on the solution is not supported: give a number for each region";
+            self.add(&key("conductivity"), message);
+        }
+        if physics.radiates() && physics.unit() != "K" {
+            let message = "radiation goes with the absolute temperature: give this physics unit = \"K\"";
+            self.add(&key("unit"), message);
         }
     }
 
@@ -102,41 +104,10 @@ impl Checker<'_> {
             if !fields.insert(physics.field()) {
                 self.add(&key("field"), format!("a second physics with the field \"{}\"", physics.field()));
             }
-            if deck.physics.iter().any(|other| other.derived().contains(&physics.field())) {
+            if deck.physics.iter().any(|other| other.derived().any(|name| name == physics.field())) {
                 self.add(&key("field"), format!("\"{}\" is the name of a derived field", physics.field()));
             }
-            for (name, coefficient) in physics.coefficients() {
-                let sign: Sign = match name {
-                    "conductivity" | "young" | "viscosity" | "capacity" | "exponent" => positive,
-                    "diffusivity" if physics.model() == "diffusion_sorption" => positive,
-                    "density" if physics.model() == "navier_stokes" => positive,
-                    "reaction" | "density" | "diffusivity" | "wave_number" => not_negative,
-                    "poisson" => poisson,
-                    _ => any,
-                };
-                self.coefficient(p, &key(name), coefficient, name == "conductivity", sign);
-            }
-            if let Physics::Elasticity(model) = physics {
-                self.elasticity(p, model);
-            }
-            if let Physics::Viscoplasticity(model) = physics {
-                self.viscoplasticity(p, model);
-            }
-            for (name, scalar) in physics.scalars() {
-                let sign: Sign = match name.as_str() {
-                    "poisson" => poisson,
-                    "young" | "drag_stress" => positive,
-                    "rate_exponent" => at_least_one,
-                    "yield_stress" | "kinematic_modulus" | "dynamic_recovery" | "isotropic_rate" => {
-                        not_negative
-                    }
-                    "density" | "stefan.above" => positive,
-                    "porosity" => fraction,
-                    "partition" | "exponent" | "stefan.below" => not_negative,
-                    _ => any,
-                };
-                self.signed(&key(&name), scalar, sign);
-            }
+            self.inputs(p, physics);
             self.needs_time(p, physics);
             self.same_section(p, physics);
             if let Some(solver) = physics.solver() {
@@ -180,31 +151,25 @@ impl Checker<'_> {
         }
     }
 
-    fn elasticity(&mut self, p: usize, model: &Elasticity) {
-        for (i, force) in model.body_force.iter().flatten().enumerate() {
-            self.scalar(&format!("physics[{p}].body_force[{i}]"), force);
-        }
-        if let Some(rotation) = &model.rotation {
-            let key = format!("physics[{p}].rotation");
-            self.scalar(&format!("{key}.speed"), &rotation.speed);
-            if rotation.axis.iter().all(|&a| a == 0.0) {
-                self.add(&format!("{key}.axis"), "the axis has no direction");
-            }
-            if model.density.is_none() {
-                self.add(&key, "a centrifugal load needs the `density`");
-            }
+    fn rotation(&mut self, key: &str, rotation: &Rotation) {
+        if rotation.axis.iter().all(|&a| a == 0.0) {
+            self.add(&format!("{key}.axis"), "the axis has no direction");
         }
     }
 
-    fn coefficient(&mut self, p: usize, key: &str, coefficient: &Coefficient, tensors: bool, sign: Sign) {
+    fn coefficient(&mut self, p: usize, key: &str, coefficient: &Coefficient, input: &Input) {
+        let known = self.variables.len();
+        if input.of_solution {
+            self.variables.push(self.deck.physics[p].field().to_string());
+        }
         match coefficient {
-            Coefficient::Uniform(tensor) => self.tensor(key, tensor, tensors, sign),
+            Coefficient::Uniform(tensor) => self.tensor(key, tensor, input),
             Coefficient::Regions(table) => {
                 if table.is_empty() {
                     self.add(key, "an empty table: name the regions, or give a `default`");
                 }
                 for (region, tensor) in table {
-                    self.tensor(&format!("{key}.{region}"), tensor, tensors, sign);
+                    self.tensor(&format!("{key}.{region}"), tensor, input);
                 }
             }
             Coefficient::Physics(source) => {
@@ -226,12 +191,21 @@ impl Checker<'_> {
                 }
             }
         }
+        self.variables.truncate(known);
     }
 
-    fn tensor(&mut self, key: &str, tensor: &Tensor, allowed: bool, sign: Sign) {
+    fn tensor(&mut self, key: &str, tensor: &Tensor, input: &Input) {
+        let sign = input.sign;
         match tensor {
             Tensor::Isotropic(scalar) => self.signed(key, scalar, sign),
-            _ if !allowed => self.add(key, "a scalar is needed here, not a list"),
+            Tensor::Table(table) if input.of_solution => {
+                self.table(key, table);
+                if let Some(value) = table.value.iter().find(|&&value| !sign.holds(value)) {
+                    self.add(&format!("{key}.value"), format!("expected {}, found {value}", sign.words()));
+                }
+            }
+            Tensor::Table(_) => self.add(key, "a table over the solution is not possible here"),
+            _ if !matches!(input.kind, Kind::Tensor) => self.add(key, "a scalar is needed here, not a list"),
             Tensor::Diagonal(list) => {
                 if list.is_empty() {
                     self.add(key, "an empty list");
@@ -259,8 +233,8 @@ impl Checker<'_> {
 
     fn signed(&mut self, key: &str, scalar: &Scalar, sign: Sign) {
         let Some(value) = self.scalar(key, scalar) else { return };
-        if let Some(wanted) = sign(value) {
-            self.add(key, format!("expected {wanted}, found {value}"));
+        if sign != Sign::Any && !sign.holds(value) {
+            self.add(key, format!("expected {}, found {value}", sign.words()));
         }
     }
 
@@ -303,23 +277,18 @@ impl Checker<'_> {
                 }
                 _ => {}
             }
-            for (name, scalar, sign) in [
-                ("flux", &boundary.flux, any as Sign),
-                ("coefficient", &boundary.coefficient, not_negative),
-                ("ambient", &boundary.ambient, any),
-                ("pressure", &boundary.pressure, any),
-                ("foundation", &boundary.foundation, not_negative),
-                ("absorbing", &boundary.absorbing, not_negative),
-            ] {
-                if let Some(scalar) = scalar {
-                    self.signed(&format!("{key}.{name}"), scalar, sign);
+            for (name, scalar) in boundary.scalars() {
+                let sign = match name {
+                    "coefficient" | "foundation" | "absorbing" => Sign::NotNegative,
+                    "emissivity" => Sign::Emissivity,
+                    _ => Sign::Any,
+                };
+                self.signed(&format!("{key}.{name}"), scalar, sign);
+            }
+            for (name, list) in boundary.lists() {
+                for (i, scalar) in list.iter().enumerate() {
+                    self.scalar(&format!("{key}.{name}[{i}]"), scalar);
                 }
-            }
-            for (i, scalar) in boundary.traction.iter().flatten().enumerate() {
-                self.scalar(&format!("{key}.traction[{i}]"), scalar);
-            }
-            for (i, scalar) in boundary.incoming.iter().flatten().enumerate() {
-                self.scalar(&format!("{key}.incoming[{i}]"), scalar);
             }
             let components = match &boundary.value {
                 Some(value) => self.essential(&format!("{key}.value"), physics, value),
@@ -347,22 +316,21 @@ impl Checker<'_> {
 
     /// A problem with nothing that fixes its level (or its rigid-body motion) has no unique solution.
     fn support(&mut self, p: usize, physics: &Physics) {
-        let held = |b: &Boundary| b.value.is_some() || b.coefficient.is_some() || b.foundation.is_some();
-        if physics.boundary().iter().any(held) {
+        let held = |b: &Boundary| {
+            b.value.is_some() || b.coefficient.is_some() || b.foundation.is_some() || b.emissivity.is_some()
+        };
+        let evolves = self.deck.time.is_some() && physics.model.time != Time::Equilibrium;
+        if physics.boundary().iter().any(held) || evolves {
             return;
         }
-        if self.deck.time.is_some() && physics.model() != "elasticity" {
-            return;
-        }
-        let message = match physics {
-            Physics::Diffusion(model) if model.reaction == Coefficient::from(0.0) => {
-                "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and \
-                 `ambient`, or the material a `reaction`"
-            }
-            Physics::Elasticity(_) => {
+        let law = physics.law(physics.model.least_dimension, false);
+        let zero = |key: &str| physics.value(key) == Some(&Value::Coefficient(0.0.into()));
+        let held_by_nothing = |role: Role, key: &str| role == Role::Holds && zero(key);
+        let message = match law.facts.motions {
+            Motions::Rigid if physics.model.time == Time::Equilibrium => {
                 "nothing holds the body: give a boundary a `value` (displacement) or a `foundation`"
             }
-            Physics::AdvectionDiffusion(model) if model.reaction == Coefficient::from(0.0) => {
+            Motions::Constants if law.coefficients.iter().any(|c| held_by_nothing(c.role, c.key)) => {
                 "nothing fixes the level of the field: give a boundary a `value`, or a `coefficient` and \
                  `ambient`, or the material a `reaction`"
             }
@@ -373,24 +341,20 @@ impl Checker<'_> {
 
     fn one_condition(&mut self, key: &str, physics: &Physics, boundary: &Boundary) {
         let given: Vec<&str> = boundary.given().collect();
-        let known: &[&str] = match physics {
-            Physics::Diffusion(_) => &["value", "flux", "coefficient"],
-            Physics::Elasticity(_) => &["value", "traction", "pressure", "foundation"],
-            Physics::Viscoplasticity(_) => &["value", "traction", "pressure", "foundation"],
-            Physics::NavierStokes(_) => &["value", "traction", "pressure"],
-            Physics::Burgers(_) => &["value"],
-            Physics::Helmholtz(_) => &["value", "absorbing"],
-            _ => &["value", "flux", "coefficient"],
-        };
+        let known = physics.model.conditions;
         for name in given.iter().filter(|name| !known.contains(name)) {
-            let message = format!("no condition of {}; it knows {}", physics.model(), either(known));
+            let message = format!("no condition of {}; it knows {}", physics.model.name, either(known));
             self.add(&format!("{key}.{name}"), message);
         }
         if boundary.incoming.is_some() && boundary.absorbing.is_none() {
             self.add(key, "missing key `absorbing`: the wave number of the boundary, with `incoming`");
         }
-        match (boundary.coefficient.is_some(), boundary.ambient.is_some()) {
-            (true, false) => self.add(key, "missing key `ambient`: the value around, with `coefficient`"),
+        let exchanges = boundary.coefficient.is_some() || boundary.emissivity.is_some();
+        match (exchanges, boundary.ambient.is_some()) {
+            (true, false) => {
+                let name = if boundary.coefficient.is_some() { "coefficient" } else { "emissivity" };
+                self.add(key, format!("missing key `ambient`: the value around, with `{name}`"));
+            }
             (false, true) => self.add(key, "missing key `coefficient`: that of the transfer to `ambient`"),
             _ if given.is_empty() => self.add(key, format!("missing condition: {}", either(known))),
             _ => {}
@@ -436,17 +400,15 @@ impl Checker<'_> {
         for (p, physics) in deck.physics.iter().enumerate() {
             let key = format!("physics[{p}]");
             for (name, coefficient) in physics.coefficients() {
-                let tensors: Vec<(String, &Tensor)> = match coefficient {
-                    Coefficient::Uniform(tensor) => vec![(format!("{key}.{name}"), tensor)],
-                    Coefficient::Regions(table) => table
-                        .iter()
-                        .map(|(region, tensor)| (format!("{key}.{name}.{region}"), tensor))
-                        .collect(),
-                    _ => Vec::new(),
+                let regions: Vec<(String, &Tensor)> = match coefficient {
+                    Coefficient::Regions(table) => {
+                        table.iter().map(|(region, tensor)| (format!("{key}.{name}.{region}"), tensor)).collect()
+                    }
+                    other => other.tensors().map(|tensor| (format!("{key}.{name}"), tensor)).collect(),
                 };
-                for (key, tensor) in tensors {
+                for (key, tensor) in regions {
                     match tensor {
-                        Tensor::Isotropic(_) => {}
+                        Tensor::Isotropic(_) | Tensor::Table(_) => {}
                         Tensor::Diagonal(list) => self.length(&key, list.len(), dimension),
                         Tensor::Full(rows) => self.length(&key, rows.len(), dimension),
                     }
@@ -463,8 +425,7 @@ impl Checker<'_> {
                 if let Some(Essential::Components(list)) = &boundary.value {
                     let components = physics.components(dimension);
                     // The pressure of a flow is rarely prescribed and may be left out.
-                    let flow = physics.model() == "navier_stokes" && list.len() + 1 == components;
-                    if !flow {
+                    if list.len() != physics.own_components(dimension) {
                         self.length(&format!("{key}.value"), list.len(), components);
                     }
                 }
@@ -473,35 +434,23 @@ impl Checker<'_> {
                 let message = format!("only for meshes in 2 dimensions; this one has {dimension}");
                 self.add(&format!("{key}.plane"), message);
             }
-            if let Physics::Elasticity(model) = physics {
-                self.elasticity_dimension(&key, model, dimension);
+            for (input, value) in physics.values() {
+                let key = format!("{key}.{}", input.key);
+                match value {
+                    Value::Vector(list) => self.length(&key, list.len(), dimension),
+                    Value::Rotation(rotation) => {
+                        let tilted = rotation.axis.iter().take(2).any(|&a| a != 0.0);
+                        if dimension == 2 && physics.plane() != Some(Plane::Axisymmetric) && tilted {
+                            self.add(&format!("{key}.axis"), "a plane body turns around [0, 0, 1]");
+                        }
+                    }
+                    _ => {}
+                }
             }
-            let vector = match physics {
-                Physics::AdvectionDiffusion(m) => Some(("velocity", &m.velocity)),
-                Physics::Burgers(m) => m.source.as_ref().map(|list| ("source", list)),
-                Physics::Viscoplasticity(m) => m.body_force.as_ref().map(|list| ("body_force", list)),
-                Physics::NavierStokes(m) => m.body_force.as_ref().map(|list| ("body_force", list)),
-                _ => None,
-            };
-            if let Some((name, list)) = vector {
-                self.length(&format!("{key}.{name}"), list.len(), dimension);
-            }
-            if matches!(physics.model(), "navier_stokes" | "viscoplasticity") && dimension == 1 {
-                let message =
-                    format!("{} needs a mesh in 2 or 3 dimensions; this one has 1", physics.model());
+            let (name, least) = (physics.model.name, physics.model.least_dimension);
+            if dimension < least {
+                let message = format!("{name} needs a mesh in {least} or 3 dimensions; this one has {dimension}");
                 self.add(&key, message);
-            }
-        }
-    }
-
-    fn elasticity_dimension(&mut self, key: &str, model: &Elasticity, dimension: usize) {
-        if let Some(force) = &model.body_force {
-            self.length(&format!("{key}.body_force"), force.len(), dimension);
-        }
-        if let Some(rotation) = &model.rotation {
-            let tilted = rotation.axis.iter().take(2).any(|&a| a != 0.0);
-            if dimension == 2 && model.plane != Some(Plane::Axisymmetric) && tilted {
-                self.add(&format!("{key}.rotation.axis"), "a plane body turns around [0, 0, 1]");
             }
         }
     }

@@ -3,6 +3,7 @@ use super::super::{Coefficient, Deck, Physics};
 use super::Checker;
 use crate::Result;
 use std::collections::HashSet;
+use tessera_kernels::model::Role;
 
 impl Deck {
     /// Whether the deck says what a reduced model is to be.
@@ -29,19 +30,21 @@ impl Deck {
     }
 }
 
+/// Why there is no reduced model of a physics.
+pub(super) fn irreducible(physics: &Physics) -> Option<&'static str> {
+    let facts = physics.law(physics.model.least_dimension, false).facts;
+    match (facts.linear, facts.complex, facts.symmetric) {
+        (false, ..) => Some("it is not linear"),
+        (_, true, _) => Some("its equation is not positive definite"),
+        (.., false) => Some("its equation is not symmetric"),
+        _ => None,
+    }
+}
+
 impl Checker<'_> {
     fn reducible(&mut self, p: usize, physics: &Physics) {
-        let reason = match physics {
-            Physics::Diffusion(_) | Physics::Elasticity(_) => return self.reads(p, physics),
-            Physics::AdvectionDiffusion(_) => "its equation is not symmetric",
-            Physics::Helmholtz(_) => "its equation is not positive definite",
-            Physics::Burgers(_)
-            | Physics::DiffusionSorption(_)
-            | Physics::PorousMedium(_)
-            | Physics::NavierStokes(_)
-            | Physics::Viscoplasticity(_) => "it is not linear",
-        };
-        let (name, model) = (physics.name(), physics.model());
+        let Some(reason) = irreducible(physics) else { return self.reads(p, physics) };
+        let (name, model) = (physics.name(), physics.model.name);
         let message = format!(
             "there is no reduced model of \"{name}\", a physics of the model {model}: {reason}; steady diffusion and \
              elasticity have one"
@@ -52,10 +55,12 @@ impl Checker<'_> {
     /// Another field may enter the load, and only one.
     fn reads(&mut self, p: usize, physics: &Physics) {
         let mut sources = HashSet::new();
+        let law = physics.law(physics.model.least_dimension, false);
+        let stiff: Vec<&str> = law.coefficients.iter().filter(|c| c.role != Role::Load).map(|c| c.key).collect();
         for (name, coefficient) in physics.coefficients() {
             let Coefficient::Physics(source) = coefficient else { continue };
             sources.insert(&source.physics);
-            if ["conductivity", "reaction", "young", "poisson"].contains(&name) {
+            if stiff.contains(&name) {
                 let message =
                     "a reduced model needs a stiffness that does not depend on another physics' field";
                 self.add(&format!("physics[{p}].{name}"), message);

@@ -2,7 +2,9 @@
 use super::super::spelling::did_you_mean;
 use super::super::{Design, QuantityKind};
 use super::Checker;
+use super::reduced::irreducible;
 use std::collections::HashSet;
+use tessera_kernels::model::Motions;
 
 impl Checker<'_> {
     pub(super) fn quantities(&mut self) {
@@ -20,21 +22,21 @@ impl Checker<'_> {
                 self.field(&format!("quantity[{i}]"), quantity.field.as_deref(), quantity.physics.as_deref());
             if let Some((physics, field)) = target {
                 // The pressure of a flow is part of its solution.
-                let part = deck.physics[physics].model() == "navier_stokes"
+                let part = deck.physics[physics].has_pressure()
                     && matches!(kind, K::L2Error | K::H1Error);
                 let primary = deck.physics[physics].field() == field || part;
                 if matches!(kind, K::Flux | K::Reaction | K::Energy | K::L2Error | K::H1Error) && !primary {
                     let message = format!("this kind needs a solution, not the derived field \"{field}\"");
                     self.add(&key("field"), message);
                 }
-                let model = deck.physics[physics].model();
-                if kind == K::Energy
-                    && !(model == "elasticity" || model == "diffusion" && deck.time.is_none())
-                {
+                let (model, in_time) = (deck.physics[physics].model, deck.time.is_some());
+                let law = deck.physics[physics].law(model.least_dimension, in_time);
+                if kind == K::Energy && !law.forms.of(model.least_dimension).0.is_linear() {
                     self.add(&key("kind"), "only steady diffusion and elasticity have an energy");
                 }
-                if kind == K::Flux && ["burgers", "helmholtz"].contains(&model) {
-                    self.add(&key("kind"), format!("{model} has no flux of one scalar"));
+                let several = law.facts.motions == Motions::Constants && (model.components)(2) > 1;
+                if kind == K::Flux && several {
+                    self.add(&key("kind"), format!("{} has no flux of one scalar", model.name));
                 }
                 let known = deck
                     .exact
@@ -156,8 +158,8 @@ impl Checker<'_> {
         if deck.time.is_some() {
             self.add(key, "an adaptive design needs a reduced model, which is steady: leave [time] out");
         }
-        for physics in deck.physics.iter().filter(|p| !["diffusion", "elasticity"].contains(&p.model())) {
-            let model = physics.model();
+        for physics in deck.physics.iter().filter(|physics| irreducible(physics).is_some()) {
+            let model = physics.model.name;
             let message = format!(
                 "an adaptive design needs a reduced model; there is none of \"{model}\" (\"diffusion\" and \"elasticity\" have one)"
             );

@@ -2,37 +2,21 @@
 use super::super::{Physics, Scalar, ScalarOrVector};
 use super::Checker;
 use std::collections::HashSet;
-
-/// Models that have no steady state to solve for.
-const EVOLVING: [&str; 3] = ["diffusion_sorption", "porous_medium", "viscoplasticity"];
+use tessera_kernels::model::Time;
 
 impl Checker<'_> {
     /// Whether t means nothing. Not where [time] is missing: that is said already.
     pub(super) fn is_steady(&self) -> bool {
         let deck = self.deck;
-        deck.time.is_none() && !deck.physics.iter().any(|physics| EVOLVING.contains(&physics.model()))
+        deck.time.is_none() && !deck.physics.iter().any(|physics| physics.model.time == Time::Always)
     }
 
-    /// Models that only evolve, and those that take exactly one law.
+    /// Models that only evolve, and those that never do.
     pub(super) fn needs_time(&mut self, p: usize, physics: &Physics) {
-        let key = format!("physics[{p}]");
-        match (physics.model(), &self.deck.time) {
-            (model, None) if EVOLVING.contains(&model) => {
-                self.add(&key, format!("{model} needs a section [time]"));
-            }
-            ("helmholtz", Some(_)) => self.add(&key, "helmholtz is steady: leave [time] out"),
-            _ => {}
-        }
-        match physics {
-            Physics::PorousMedium(m) if m.exponent.is_some() && m.stefan.is_some() => {
-                self.add(&key, "`exponent` and `stefan` exclude each other");
-            }
-            Physics::PorousMedium(m) if m.exponent.is_none() && m.stefan.is_none() => {
-                self.add(&key, "porous_medium needs `exponent` or `stefan`");
-            }
-            Physics::Diffusion(m) if m.capacity.is_some() && self.deck.time.is_none() => {
-                self.add(&format!("{key}.capacity"), "only a run with [time] has a capacity");
-            }
+        let (key, name) = (format!("physics[{p}]"), physics.model.name);
+        match (physics.model.time, &self.deck.time) {
+            (Time::Always, None) => self.add(&key, format!("{name} needs a section [time]")),
+            (Time::Never, Some(_)) => self.add(&key, format!("{name} is steady: leave [time] out")),
             _ => {}
         }
     }
@@ -66,12 +50,12 @@ impl Checker<'_> {
         for (i, initial) in deck.initial.iter().enumerate() {
             let key = format!("initial[{i}]");
             let Some((physics, field)) = self.field(&key, initial.field.as_deref(), None) else { continue };
-            let model = deck.physics[physics].model();
+            let model = deck.physics[physics].model;
             if deck.physics[physics].field() != field {
                 let message = format!("\"{field}\" is a derived field; give that of the solution");
                 self.add(&format!("{key}.field"), message);
-            } else if ["elasticity", "helmholtz"].contains(&model) {
-                self.add(&key, format!("{model} is steady: it has no initial value"));
+            } else if matches!(model.time, Time::Never | Time::Equilibrium) {
+                self.add(&key, format!("{} is steady: it has no initial value", model.name));
             }
             if !seen.insert(field.clone()) {
                 self.add(&key, format!("a second initial value for \"{field}\""));

@@ -52,7 +52,7 @@ impl Checker<'_> {
             if !options.recycle.is_default() {
                 self.add(&key, "recycling keeps the space of one solver: give either `tune` or `recycle`");
             }
-            if physics.model() == "navier_stokes" {
+            if physics.has_pressure() {
                 self.add(&key, "the preconditioner of a flow is not tuned: leave `tune` out");
             }
             for (i, text) in tune.context.iter().enumerate() {

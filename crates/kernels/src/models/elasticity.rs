@@ -128,7 +128,7 @@ fn law(choice: &Choice) -> Law {
     let further = if reduction == Reduction::Bar { vec!["poisson"] } else { Vec::new() };
     let facts = Facts { motions: Motions::Rigid, ..Facts::ELLIPTIC };
     let surface = solid::surface(choice.dimension);
-    Law { coefficients, local, further, surface, facts, ..Law::new(forms, conormal) }
+    Law { coefficients, local, further, surface, facts, energy: Some(energy), ..Law::new(forms, conormal) }
 }
 
 /// Strain and stress at a point.
@@ -161,6 +161,21 @@ fn strain_and_stress(at: &Local) -> [[f64; 6]; 2] {
         }
     }
     [strain, stress]
+}
+
+/// `1/2 sigma : (strain - thermal strain)`: zero for a body that expands freely.
+fn energy(at: &Local) -> f64 {
+    // Directions that thermal strain has in the plane of the law.
+    let directions = match Reduction::of(at.dimension, at.plane) {
+        Reduction::Full => 3.0,
+        Reduction::PlaneStress => 2.0,
+        Reduction::Bar => 1.0,
+    };
+    let [strain, stress] = strain_and_stress(at);
+    let thermal = (at.k)(2) / (directions * (at.k)(0) + 2.0 * (at.k)(1));
+    let normal: f64 = [0, 3, 5].iter().map(|&i| stress[i] * (strain[i] - thermal)).sum();
+    let shear: f64 = [1, 2, 4].iter().map(|&i| 2.0 * stress[i] * strain[i]).sum();
+    0.5 * (normal + shear)
 }
 
 fn conormal(at: &Local, n: &[f64; 3], result: &mut [f64]) {
