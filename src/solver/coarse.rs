@@ -24,7 +24,9 @@ impl CoarseModes {
             _ => Self::Constants,
         }
     }
+}
 
+impl CoarseModes {
     /// Functions of each expert for fields with `components` components.
     pub fn count(self, components: usize) -> usize {
         match self {

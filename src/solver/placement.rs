@@ -1,6 +1,6 @@
 //! What a deck says about places, against where the mesh lies: points of quantities and the axis of revolution.
-use super::simulation::Simulation;
 use crate::deck::{Deck, Physics, Plane};
+use crate::fem::Space;
 use crate::fem::locate::interpolation;
 use crate::mesh::Mesh;
 use crate::{Error, Result};
@@ -12,8 +12,7 @@ const ROUNDING: f64 = 1e-9;
 ///
 /// # Errors
 /// [`Error::Input`] with the deck's keys.
-pub(super) fn check(simulation: &Simulation) -> Result<()> {
-    let (deck, mesh) = (&simulation.deck, &*simulation.mesh);
+pub(super) fn check(deck: &Deck, mesh: &Mesh, space: &Space) -> Result<()> {
     let [low, high] = bounds(mesh);
     let mut faults = below_axis(deck, [low[0], high[0]]);
     let points = deck.quantity.iter().enumerate().flat_map(|(i, quantity)| {
@@ -23,7 +22,7 @@ pub(super) fn check(simulation: &Simulation) -> Result<()> {
     });
     for (key, point) in points {
         let padded = std::array::from_fn(|d| point.get(d).copied().unwrap_or(0.0));
-        if interpolation(&simulation.stages[0].problem.space, &padded).is_none() {
+        if interpolation(space, &padded).is_none() {
             let (source, d) = (&mesh.source, mesh.dimension);
             let message = format!(
                 "no cell of {source} holds the point {point:?}; the mesh lies between {:?} and {:?}",

@@ -203,7 +203,7 @@ impl Simulation {
             stages.push(stage);
         }
         let simulation = Self { deck: deck.clone(), mesh, random, stages };
-        super::placement::check(&simulation)?;
+        super::placement::check(deck, &simulation.mesh, simulation.stages[0].space())?;
         Ok(simulation)
     }
 
