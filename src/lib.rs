@@ -1,7 +1,4 @@
 //! Tessera: distributed-memory parametric simulation and model reduction.
-//!
-//! Data flows one way: [`deck`] -> [`mesh`] -> [`fem`] -> [`physics`] -> [`solver`] -> [`experts`] ->
-//! [`rom`] -> [`campaign`]; [`storage`] and [`report`] serve all; [`drivers`] strings them together.
 #![deny(unsafe_code)]
 
 pub mod campaign;
@@ -11,11 +8,16 @@ pub mod drivers;
 pub mod error;
 pub mod experts;
 pub mod fem;
+pub mod format;
 pub mod mesh;
+pub mod mixture;
 pub mod parallel;
 pub mod physics;
+pub mod random;
 pub mod report;
+pub mod reuse;
 pub mod rom;
+pub mod simulation;
 pub mod solver;
 pub mod storage;
 

@@ -1,10 +1,9 @@
 //! The fields that go into files.
-use crate::deck;
 use crate::parallel::Redistribution;
 use crate::physics::Equation;
-use crate::solver::{FieldInfo, Simulation};
+use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::Field;
-use crate::{Error, Result};
+use crate::{Error, Result, deck};
 
 /// The fields that a deck's `output.fields` names; all of them when it is left out.
 ///

@@ -1,5 +1,5 @@
 //! The nonlinear and time-dependent models of `[[physics]]`.
-use super::physics::{Boundary, Plane, Rotation};
+use super::boundary::{Boundary, Plane, Rotation};
 use super::sections::SolverOptions;
 use super::value::{Coefficient, Property, Scalar};
 use schemars::JsonSchema;

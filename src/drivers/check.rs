@@ -4,7 +4,7 @@ use crate::deck::{Deck, MeshSection};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 use crate::{Error, Result};
 use std::rc::Rc;
 

@@ -1,6 +1,7 @@
 //! `tessera predict`: fields and quantities of interest from a reduced model, with error estimates.
+use super::output;
 use super::prediction::{Prediction, Truth, print_results, write_results};
-use super::{output, run::RunOptions};
+use super::shared::RunOptions;
 use crate::campaign::{Design, design_samples, named, read_table};
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::experts::{Constraint, Report as Repair, System};
@@ -10,7 +11,7 @@ use crate::physics::Context;
 use crate::report::Report;
 use crate::rom::theta::Inputs;
 use crate::rom::{Model, Solution, energy_error};
-use crate::solver::{FieldInfo, Simulation};
+use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{File, ModelFile, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result, deck};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Finite element spaces on the distributed mesh: nodes, their owners and numbers.
 use super::element::Element;
-use super::periodic::Images;
+use super::images::Images;
 use crate::error::Result;
 use crate::mesh::Mesh;
 use crate::parallel::{Comm, block_owner};

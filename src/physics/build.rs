@@ -1,6 +1,5 @@
 //! From the deck's `[[physics]]` to a [`Problem`].
 use super::coefficient::{Coefficients, Combine, FieldExpression, NodalField, Output, Source};
-use super::elasticity::{Reduction, lame, thermal_modulus};
 use super::file_field::FileSource;
 use super::problem::{Condition, Model, Place, Problem};
 use super::quantity::facet_nodes;
@@ -13,6 +12,7 @@ use crate::mesh::Mesh;
 use crate::{Error, Result};
 use indexmap::IndexMap;
 use std::rc::Rc;
+use tessera_kernels::models::elasticity::{Reduction, lame, thermal_modulus};
 
 /// Random fields and fields of earlier problems, by the name of the field or the problem.
 pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];

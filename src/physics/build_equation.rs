@@ -1,7 +1,7 @@
 //! From the deck's nonlinear and time-dependent models to a [`Problem`].
-use super::Equation;
 use super::build::{Builder, Parts, ZERO, centrifugal};
 use super::coefficient::{Coefficients, Output, Source};
+use super::equation::Equation;
 use super::problem::{Model, Place, Problem};
 use crate::Result;
 use crate::deck::{

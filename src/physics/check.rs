@@ -1,6 +1,6 @@
 //! Coefficients that no material can have: not finite, or of the wrong sign.
-use super::Equation;
 use super::coefficient::Context;
+use super::equation::Equation;
 use super::problem::{Group, Integral, Model, Place, Problem};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::Values;

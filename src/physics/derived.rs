@@ -4,14 +4,14 @@
 //! the node, weighted with the cells' volumes (Zienkiewicz and Taylor, vol. 1, section 13.3: simple
 //! averaging). At the interface of two materials that average has no physical meaning; refine there
 //! or look at the cells of one side.
-use super::Equation;
 use super::coefficient::{Context, Output};
-use super::elasticity::Reduction;
+use super::equation::Equation;
 use super::problem::{Model, Problem};
 use crate::Result;
 use crate::fem::functional::{cell_entities, nodal_rule, visit};
 use crate::fem::{Domain, Values};
 use petsc_rs::Vector;
+use tessera_kernels::models::elasticity::Reduction;
 
 /// Description of a derived field.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,9 +1,5 @@
 //! Models whose form is nonlinear or depends on time: `d/dt storage(u) + residual(u) = 0`.
 use super::problem::{Place, Problem};
-use super::{
-    advection_diffusion, burgers, diffusion_sorption, helmholtz, navier_stokes, porous_medium,
-    transient_diffusion, viscoplasticity,
-};
 use crate::Result;
 use crate::fem::functional::nodal_rule;
 use crate::fem::{
@@ -11,6 +7,10 @@ use crate::fem::{
 };
 use petsc_rs::{Matrix, Vector};
 use tessera_kernels::Forms;
+use tessera_kernels::models::{
+    advection_diffusion, burgers, diffusion_sorption, helmholtz, navier_stokes, porous_medium,
+    transient_diffusion, viscoplasticity,
+};
 
 /// Which forms a problem is made of, see the module of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 use super::derived::{Derived, TENSOR};
 use super::exchange::At;
 use super::problem::Problem;
-use super::viscoplasticity::{ACCUMULATED, PLASTIC, STRESS};
 use crate::Result;
 use crate::fem::functional::Sample;
 use crate::fem::{History, Rule, Space};
 use faer::{Mat, linalg::solvers::SolveLstsq};
 use petsc_rs::Vector;
+use tessera_kernels::models::viscoplasticity::{ACCUMULATED, PLASTIC, STRESS};
 
 /// The fields that a model with internal variables shows.
 pub fn available() -> Vec<Derived> {

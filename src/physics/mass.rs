@@ -1,6 +1,6 @@
 //! Mass matrices, the L2 product of fields, and the operator of reaction and diffusion that they are a case of.
 use super::coefficient::{Coefficients, Context, Output, Source};
-use super::{Model, Place, Problem};
+use super::problem::{Model, Place, Problem};
 use crate::Result;
 use crate::fem::{Essential, Space};
 use petsc_rs::Matrix;

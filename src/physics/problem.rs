@@ -1,7 +1,6 @@
 //! One model on one space: assembles its matrix, load, residual and essential conditions.
 use super::coefficient::{Coefficients, Context, Source};
 use super::equation::{Equation, FormState};
-use super::{diffusion, elasticity};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::cell_entities;
 use crate::fem::{Domain, Essential, LinearKernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
@@ -9,6 +8,7 @@ use petsc_rs::{Matrix, Vector};
 use std::cell::Cell;
 use std::rc::Rc;
 use tessera_kernels::Forms;
+use tessera_kernels::models::{diffusion, elasticity};
 
 /// The weak forms that a problem is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Quantities of interest: numbers computed from a solution.
 use super::coefficient::Context;
-use super::elasticity::Reduction;
 use super::equation::Equation;
 use super::exchange::Exchange;
 use super::problem::{Model, Place, Problem};
@@ -8,6 +7,7 @@ use crate::fem::functional::{Sample, cell_entities, visit};
 use crate::fem::locate::interpolation;
 use crate::fem::{Domain, Rule, Space, Values};
 use crate::{Error, Result};
+use tessera_kernels::models::elasticity::Reduction;
 
 /// Where a quantity is taken.
 #[derive(Debug, Clone, PartialEq)]

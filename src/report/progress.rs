@@ -1,6 +1,6 @@
 //! How far a number of like tasks is.
-use super::Report;
-use super::format::duration;
+use super::reporter::Report;
+use crate::format::duration;
 use std::cell::Cell;
 use std::time::Instant;
 

@@ -7,26 +7,16 @@
 use super::eim::{EXACT, Limits, interpolate};
 use super::split::{Coefficient, MOST_TERMS, Split, TOLERANCE};
 use super::theta::{Factor, Ratio, Theta};
+use super::training::Training;
 use crate::fem::Values;
-use crate::physics::coefficient::{Context, NodalField, Source};
-use crate::physics::{Integral, Model, Place, Problem};
+use crate::physics::coefficient::{NodalField, Source};
+use crate::physics::{Context, Integral, Model, Place, Problem};
 use crate::{Diagnostic, Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::rc::Rc;
 
 /// Factors closer than this over all training parameters are the same factor.
 const SAME_FACTOR: f64 = 1e-12;
-
-/// Parameters that the expansion is found with and checked on.
-#[derive(Debug, Clone)]
-pub struct Training {
-    /// The parameters X is assembled at.
-    pub reference: Vec<f64>,
-    /// Parameters to interpolate over.
-    pub training: Vec<Vec<f64>>,
-    /// Other parameters, to check with.
-    pub test: Vec<Vec<f64>>,
-}
 
 /// A load that is proportional to another physics' field: `theta(mu) * L(field)`.
 pub struct Coupled {

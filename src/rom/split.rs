@@ -1,8 +1,8 @@
 //! One coefficient of a weak form as a sum of products: factors of the parameters times functions of
 //! position, by empirical interpolation over quadrature points (or regions, inside which it is constant).
-use super::affine::Training;
 use super::eim::{EXACT, Interpolation, Limits, interpolate};
 use super::theta::{Factor, Ratio};
+use super::training::Training;
 use crate::fem::Values;
 use crate::fem::functional::position;
 use crate::parallel::Comm;

@@ -6,13 +6,13 @@ use mpi::topology::SimpleCommunicator;
 use std::path::Path;
 use tessera::campaign::{Adaptive, Design, Selection, campaign_samples, design_samples};
 use tessera::deck::Deck;
-use tessera::drivers::run::RunOptions;
+use tessera::drivers::shared::RunOptions;
 use tessera::drivers::{campaign, output, train};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::rom::theta::Inputs;
 use tessera::rom::{Model, Offline, Training, energy_error};
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
 
 /// Flow through four blocks of which three have permeabilities over four orders of magnitude.

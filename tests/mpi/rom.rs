@@ -7,10 +7,9 @@ use tessera::deck::{Deck, Norm};
 use tessera::parallel::Comm;
 use tessera::physics::{Context, Problem};
 use tessera::rom::theta::Inputs;
-use tessera::rom::{
-    Algorithm, BasisOptions, Columns, Expansion, Model, Solution, Training, Truncation, energy_error,
-};
-use tessera::solver::Simulation;
+use tessera::mixture::{Algorithm, Columns, Truncation};
+use tessera::rom::{BasisOptions, energy_error, Expansion, Model, Solution, Training};
+use tessera::simulation::Simulation;
 
 /// Robin, flux and prescribed values that depend on parameters and position.
 const HEAT: &str = r#"
@@ -101,7 +100,7 @@ fn options(modes: usize, algorithm: Algorithm, inner_product: Norm) -> BasisOpti
 /// Solves the full model at all parameters; the solutions by physics.
 fn solve(simulation: &mut Simulation, parameters: &[Vec<f64>]) -> Vec<Columns> {
     let comm = simulation.mesh.comm.clone();
-    let empty = |s: &tessera::solver::Stage| Columns::new(&comm, s.problem.space.owned_dofs());
+    let empty = |s: &tessera::simulation::Stage| Columns::new(&comm, s.problem.space.owned_dofs());
     let mut all: Vec<Columns> = simulation.stages.iter().map(empty).collect();
     for parameters in parameters {
         simulation.solve(&context(parameters)).unwrap();

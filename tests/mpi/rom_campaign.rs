@@ -1,18 +1,18 @@
 //! Campaigns that stop and go on, and the road from a campaign to predictions, on one to four ranks.
 
-use crate::common::Suite;
-use crate::common::decks::{self, quiet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tessera::campaign::{Campaign, Part, SampleReport, Selection, campaign_samples};
 use tessera::deck::{ConstraintLevel, Deck};
 use tessera::drivers::predict::{Points, PredictOptions};
-use tessera::drivers::run::RunOptions;
+use tessera::drivers::shared::RunOptions;
 use tessera::drivers::{campaign, output, predict, train};
 use tessera::parallel::Comm;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
+use crate::common::Suite;
+use crate::common::decks::{self, quiet};
 
 /// Heat with a source that is no number below zero, which fails those samples.
 const DECK: &str = r#"

@@ -8,7 +8,7 @@ use tessera::deck::Deck;
 use tessera::fem::{Essential, Parts, Space};
 use tessera::parallel::Comm;
 use tessera::physics::FormState;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// Models with the keys they need, in how many dimensions, and whether the tangent depends on the state.
 const MODELS: &[(&str, &str, &[usize], bool)] = &[

@@ -6,11 +6,13 @@ use std::path::Path;
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::{Deck, TimeScheme};
 use tessera::drivers::output;
-use tessera::drivers::run::{RunOptions, run};
+use tessera::drivers::shared::RunOptions;
+use tessera::drivers::run::run;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::solver::tuning::Summary;
-use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::TimeIntegrator;
 use tessera::storage::{DatasetFile, Reader};
 
 /// The heat equation of Khodak, Chow, Balcan, Talwalkar (ICLR 2024, section 5 and their code): 25 x 25 points, a

@@ -9,7 +9,8 @@ use tessera::deck::{Deck, TimeScheme};
 use tessera::fem::Parts;
 use tessera::parallel::Comm;
 use tessera::physics::{Context, FormState};
-use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::TimeIntegrator;
 
 /// A material as functions of the temperature.
 struct Material {

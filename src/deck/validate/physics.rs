@@ -1,10 +1,10 @@
 //! `[[physics]]`: conditions, references to earlier models, signs of material data.
 use super::super::spelling::{did_you_mean, either};
-use super::super::{
-    Boundary, Coefficient, Elasticity, Essential, FREE, Physics, Plane, Property, Scalar, Tensor,
-    Viscoplasticity,
-};
-use super::{Checker, each_name};
+use super::checker::{Checker, each_name};
+use crate::deck::boundary::{Boundary, Plane};
+use crate::deck::models::Viscoplasticity;
+use crate::deck::physics::{Elasticity, Physics};
+use crate::deck::value::{Coefficient, Essential, FREE, Property, Scalar, Tensor};
 use std::collections::{HashMap, HashSet};
 
 /// What a constant must be; gives the wanted range where it is not.
@@ -150,9 +150,9 @@ impl Checker<'_> {
         self.recycle("solver.recycle", &deck.solver);
     }
 
-    fn petsc(&mut self, key: &str, solver: &super::super::SolverOptions) {
+    fn petsc(&mut self, key: &str, solver: &crate::deck::sections::SolverOptions) {
         let text = solver.petsc.trim();
-        if solver.method == super::super::SolverMethod::Options && text.is_empty() {
+        if solver.method == crate::deck::sections::SolverMethod::Options && text.is_empty() {
             self.add(key, "method = \"options\" takes everything from `petsc`, which is empty");
         }
         if !text.is_empty() && !text.starts_with('-') {
@@ -160,7 +160,7 @@ impl Checker<'_> {
         }
     }
 
-    fn recycle(&mut self, key: &str, solver: &super::super::SolverOptions) {
+    fn recycle(&mut self, key: &str, solver: &crate::deck::sections::SolverOptions) {
         let recycle = &solver.recycle;
         if !recycle.is_on() {
             return;
@@ -172,7 +172,7 @@ impl Checker<'_> {
             );
             self.add(&format!("{key}.restart"), text);
         }
-        if solver.method == super::super::SolverMethod::Direct {
+        if solver.method == crate::deck::sections::SolverMethod::Direct {
             self.add(
                 &format!("{key}.method"),
                 "a direct solver has nothing to recycle: choose another solver.method",

@@ -1,7 +1,9 @@
 //! Of what a reduced model can be made.
-use super::super::{Coefficient, Deck, Physics};
-use super::Checker;
+use super::checker::Checker;
 use crate::Result;
+use crate::deck::physics::Physics;
+use crate::deck::value::Coefficient;
+use crate::deck::whole::Deck;
 use std::collections::HashSet;
 
 impl Deck {
@@ -71,7 +73,7 @@ impl Checker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Deck;
+    use crate::deck::whole::Deck;
 
     #[test]
     fn what_cannot_be_reduced_is_named() {

@@ -1,7 +1,7 @@
 //! `[[quantity]]` and `[campaign]`.
 use super::super::spelling::did_you_mean;
-use super::super::{Design, QuantityKind};
-use super::Checker;
+use super::checker::Checker;
+use crate::deck::sections::Design;
 use std::collections::HashSet;
 
 impl Checker<'_> {
@@ -14,7 +14,7 @@ impl Checker<'_> {
             if !names.insert(&quantity.name) {
                 self.add(&key("name"), format!("a second quantity with the name \"{}\"", quantity.name));
             }
-            use QuantityKind as K;
+            use crate::deck::sections::QuantityKind as K;
             let kind = quantity.kind;
             let target =
                 self.field(&format!("quantity[{i}]"), quantity.field.as_deref(), quantity.physics.as_deref());

@@ -3,7 +3,8 @@ use super::setup::*;
 use std::rc::Rc;
 use tessera::experts::{CoarseModes, Gating};
 use tessera::parallel::Comm;
-use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions, Simulation};
+use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions};
+use tessera::simulation::Simulation;
 
 fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseModes>) -> usize {
     let stage = &simulation.stages[0];

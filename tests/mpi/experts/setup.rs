@@ -6,7 +6,7 @@ use tessera::experts::{CoarseModes, Constraint, ConstraintOptions, Gating, Repor
 use tessera::fem::Space;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// Heat with a source, two held sides and an exchange with the surroundings.
 pub fn heat(cell: &str, cells: &[usize], degree: usize, experts: u32, solver: &str) -> String {
