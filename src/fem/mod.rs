@@ -2,9 +2,9 @@
 pub mod assembly;
 pub mod element;
 mod essential;
+mod facet_rule;
 pub mod functional;
 pub mod grid;
-mod images;
 pub mod locate;
 mod output;
 pub mod pattern;

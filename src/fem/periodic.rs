@@ -2,8 +2,7 @@
 //!
 //! The sides of a periodic direction share their nodes, so a node may lie in several places. Files show the mesh
 //! cut open: every image is a node there, and all images of a node have its value.
-use super::images::Images;
-use super::space::Space;
+use super::space::{Images, Space};
 use crate::Result;
 use crate::parallel::Redistribution;
 

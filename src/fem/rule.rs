@@ -1,7 +1,7 @@
 //! Over what an integral goes, and with which points.
-use super::element::{Element, FacetRule};
+use super::element::{Element, Tabulation};
+use super::facet_rule::FacetRule;
 use super::quadrature::Quadrature;
-use crate::fem::element::Tabulation;
 use tessera_kernels::{Entity, Tables};
 
 /// Basis functions and geometry at the quadrature points of a reference cell or one of its facets.

@@ -172,19 +172,6 @@ fn inside_rank(graph: &Graph, count: u32) -> Result<Vec<u32>> {
     Ok(parts.into_iter().map(|part| part as u32).collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_partitioner_that_petsc_lacks_is_named() {
-        let error = require("no_such_package").unwrap_err();
-        let text = error.to_string();
-        assert!(text.starts_with("partition.method: ") && text.contains("no_such_package"), "{text}");
-        assert_eq!(error.exit_code(), 2);
-    }
-}
-
 /// How cells are shared out over ranks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PartitionMethod {
@@ -214,4 +201,17 @@ pub enum Experts {
     Size,
     /// So many.
     Number(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partitioner_that_petsc_lacks_is_named() {
+        let error = require("no_such_package").unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("partition.method: ") && text.contains("no_such_package"), "{text}");
+        assert_eq!(error.exit_code(), 2);
+    }
 }

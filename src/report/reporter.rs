@@ -1,7 +1,6 @@
 //! The report of a run: lines, tables, warnings and phases.
 use super::banner;
 use super::phases::{self, Clock, Phase};
-use super::progress::Progress;
 use super::table::Table;
 use crate::Result;
 use crate::format::bytes;
@@ -114,11 +113,6 @@ impl Report {
     /// The warnings so far. Local.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.borrow().clone()
-    }
-
-    /// Shows how far a number of like tasks is: rate and expected end. Local.
-    pub fn progress(&self, what: &str, total: usize) -> Progress<'_> {
-        Progress::new(self, what, total)
     }
 
     /// Prints version, processes, libraries, host and the title of the deck. Collective.
