@@ -1,7 +1,7 @@
 //! Adaptive designs: weak greedy sampling inside a campaign, on one to four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::{deck_in, quiet};
+use crate::common::{Suite, with_folder};
 use mpi::topology::SimpleCommunicator;
 use std::path::Path;
 use tessera::campaign::{Adaptive, Design, Selection, campaign_samples, design_samples};

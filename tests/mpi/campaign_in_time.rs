@@ -1,16 +1,16 @@
 //! Campaigns of problems in time: every sample is what a run of its parameters gives, on one to four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::{deck_in, quiet};
+use crate::common::{Suite, with_folder};
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::Deck;
+use tessera::drivers::grid::{self, GridOptions};
+use tessera::drivers::{campaign, output, run, train};
 use tessera::fem::grid::Placement;
 use tessera::parallel::Comm;
 use tessera::report::Level;
 use tessera::simulation::Simulation;
 use tessera::storage::{Reader, Status};
-use tessera::drivers::{campaign, output, run, train};
-use tessera::drivers::grid::{self, GridOptions};
 
 /// Heat whose source is no number for the smallest parameter, with a random start, and what it stretches.
 const DECK: &str = "title = \"Heat in time\"\n[mesh]\nbox = { cell = \"triangle\", cells = [6, 6] }\n\

@@ -1,14 +1,14 @@
 //! First guesses, summed operators and kept preconditioners give the samples that solves from nothing give, on one to
 //! four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::deck;
+use crate::common::{Suite, with_folder};
 use std::path::Path;
-use tessera::reuse::Effort;
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::output;
 use tessera::parallel::Comm;
+use tessera::reuse::Effort;
 use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, Status};
 

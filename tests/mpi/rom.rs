@@ -4,11 +4,11 @@ use crate::common::Suite;
 use crate::common::decks::deck;
 use tessera::campaign::{Design, design_samples};
 use tessera::deck::{Deck, Norm};
+use tessera::mixture::{Algorithm, Columns, Truncation};
 use tessera::parallel::Comm;
 use tessera::physics::{Context, Problem};
 use tessera::rom::theta::Inputs;
-use tessera::mixture::{Algorithm, Columns, Truncation};
-use tessera::rom::{BasisOptions, energy_error, Expansion, Model, Solution, Training};
+use tessera::rom::{BasisOptions, Expansion, Model, Solution, Training, energy_error};
 use tessera::simulation::Simulation;
 
 /// Robin, flux and prescribed values that depend on parameters and position.

@@ -1,5 +1,7 @@
 //! Campaigns that stop and go on, and the road from a campaign to predictions, on one to four ranks.
 
+use crate::common::Suite;
+use crate::common::decks::{self, quiet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,8 +13,6 @@ use tessera::drivers::{campaign, output, predict, train};
 use tessera::parallel::Comm;
 use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
-use crate::common::Suite;
-use crate::common::decks::{self, quiet};
 
 /// Heat with a source that is no number below zero, which fails those samples.
 const DECK: &str = r#"
