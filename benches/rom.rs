@@ -10,7 +10,7 @@ use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::report::{Level, Report, Table};
 use tessera::rom::theta::Inputs;
-use tessera::rom::{BasisOptions, Model, Training, energy_error};
+use tessera::rom::{BasisOptions, ReducedModel, Training, energy_error};
 use tessera::simulation::Simulation;
 
 /// Temperature that strains a rotating block: four parameters, two physics.
@@ -117,7 +117,7 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let find = |p: &tessera::physics::Problem| {
         Ok(snapshots[names.iter().position(|n| *n == p.name).expect("a physics of the deck")].clone())
     };
-    let (model, _) = Model::train(&simulation, &training, &parameters, find, basis)?;
+    let (model, _) = ReducedModel::train(&simulation, &training, &parameters, find, basis)?;
     let offline = start.elapsed().as_secs_f64();
     let unseen = design_samples(deck, &Design::LatinHypercube { samples: REPETITIONS, seed: 9 })?;
     let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();

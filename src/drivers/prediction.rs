@@ -1,6 +1,6 @@
 //! What predictions leave in files and on the screen.
 use crate::Result;
-use crate::experts::Report as Repair;
+use crate::experts::Repair;
 use crate::format::duration;
 use crate::parallel::Comm;
 use crate::report::{Report, Table};

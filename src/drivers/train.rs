@@ -8,7 +8,7 @@ use crate::parallel::Comm;
 use crate::physics::{Context, Problem};
 use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
-use crate::rom::{BasisOptions, Model, Offline, Training, energy_norm};
+use crate::rom::{BasisOptions, Offline, ReducedModel, Training, energy_norm};
 use crate::simulation::Simulation;
 use crate::storage::{DatasetFile, File, ModelFile, Status};
 use crate::{Error, Result};
@@ -87,7 +87,13 @@ pub(super) fn write(
         truncation: Truncation { modes: deck.rom.modes, tolerance: deck.rom.tolerance },
     };
     let (model, reports) = report.phase("training", || {
-        Model::from_snapshots(simulation, offline, &snapshots.parameters, |p| snapshots.columns(p), basis)
+        ReducedModel::from_snapshots(
+            simulation,
+            offline,
+            &snapshots.parameters,
+            |p| snapshots.columns(p),
+            basis,
+        )
     })?;
     for (reduced, found) in model.stages.iter().zip(&reports) {
         let d = &reduced.description;
@@ -241,7 +247,7 @@ fn errors(
     report: &Report,
     file: &File,
     simulation: &Simulation,
-    model: &Model,
+    model: &ReducedModel,
     snapshots: &Snapshots,
 ) -> Result<()> {
     let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();

@@ -12,4 +12,4 @@ mod constraint;
 mod weight;
 
 pub use crate::mixture::{CoarseModes, Gating};
-pub use constraint::{Constraint, ConstraintOptions, Report, System};
+pub use constraint::{Constraint, ConstraintOptions, Equations, Repair};

@@ -5,7 +5,7 @@
 //! interpolation over its quadrature points (or its regions, where it does not vary inside them).
 //! Terms whose factors turn out proportional over the training parameters are added up.
 use super::eim::{EXACT, Limits, interpolate};
-use super::split::{Coefficient, MOST_TERMS, Split, TOLERANCE};
+use super::split::{MOST_TERMS, Split, Splitting, TOLERANCE};
 use super::theta::{Factor, Ratio, Theta};
 use super::training::Training;
 use crate::fem::Values;
@@ -103,7 +103,7 @@ pub fn operators(problem: &Problem, set: &Training) -> Result<(Vec<(Theta, Matri
     for (index, integral) in problem.integrals.iter().enumerate() {
         let outputs = 0..integral.coefficients.outputs.len();
         for output in outputs.filter(|&output| problem.bilinear(output, integral.place)) {
-            let coefficient = Coefficient { problem, integral: index, output, upstream: None, slope: false };
+            let coefficient = Splitting { problem, integral: index, output, upstream: None, slope: false };
             let (pieces, split, _) = coefficient.split(set)?;
             error = split.map_or(error, |split| error.max(split.error));
             for piece in pieces {
@@ -157,7 +157,7 @@ impl Expansion {
         let mut scrap = problem.space.field()?;
         for (index, integral) in problem.integrals.iter().enumerate() {
             for output in 0..integral.coefficients.outputs.len() {
-                let coefficient = Coefficient { problem, integral: index, output, upstream, slope: false };
+                let coefficient = Splitting { problem, integral: index, output, upstream, slope: false };
                 let reads_field = !coefficient.coupled_inputs().is_empty();
                 let bilinear = problem.bilinear(output, integral.place);
                 if reads_field && bilinear {
@@ -191,7 +191,7 @@ impl Expansion {
                     }
                 }
                 if reads_field {
-                    let slope = Coefficient { slope: true, ..coefficient };
+                    let slope = Splitting { slope: true, ..coefficient };
                     slope.check_linear(set)?;
                     let (pieces, split, _) = slope.split(set)?;
                     splits.extend(split);

@@ -21,7 +21,7 @@ pub use eim::Interpolation;
 pub use energy::{Energy, Mass, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};
 pub use greedy::Greedy;
-pub use model::{Model, TrainingReport};
+pub use model::{ReducedModel, TrainingReport};
 pub use offline::{Basis, BasisOptions, Offline, Prepared};
 pub use projection::Projection;
 pub use split::Split;

@@ -16,7 +16,7 @@ use faer::{Mat, MatRef};
 use std::time::Instant;
 
 /// Reduced models of the problems of a deck, in its order.
-pub struct Model {
+pub struct ReducedModel {
     /// The small systems.
     pub stages: Vec<Reduced>,
     /// The bases, distributed like the fields.
@@ -40,7 +40,7 @@ pub struct TrainingReport {
     pub seconds: [f64; 4],
 }
 
-impl Model {
+impl ReducedModel {
     /// Trains on snapshots: `snapshots(problem)` gives this rank's unknowns, one column for each of
     /// `parameters`. Collective.
     ///
@@ -56,7 +56,7 @@ impl Model {
         Self::from_snapshots(simulation, &Offline::new(simulation, training)?, parameters, snapshots, options)
     }
 
-    /// As [`Model::train`] with what does not depend on the snapshots already there. Collective.
+    /// As [`ReducedModel::train`] with what does not depend on the snapshots already there. Collective.
     ///
     /// # Errors
     /// When the snapshots do not fit or are not finite.
@@ -118,10 +118,10 @@ impl Model {
         self.solve_with(inputs, context, |_| modes)
     }
 
-    /// As [`Model::solve`] with a number of modes for each physics.
+    /// As [`ReducedModel::solve`] with a number of modes for each physics.
     ///
     /// # Errors
-    /// As [`Model::solve`].
+    /// As [`ReducedModel::solve`].
     pub fn solve_with(
         &self,
         inputs: &[&dyn Inputs],
@@ -228,7 +228,7 @@ impl Model {
         Ok(())
     }
 
-    /// Reads what [`Model::write`] wrote, for a simulation on the same mesh. Collective.
+    /// Reads what [`ReducedModel::write`] wrote, for a simulation on the same mesh. Collective.
     ///
     /// # Errors
     /// [`Error::Storage`] when the file does not hold what it should.

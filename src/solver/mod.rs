@@ -9,7 +9,7 @@ mod time;
 pub mod tuning;
 
 pub use linear::{LinearSolver, Outcome};
-pub use nonlinear::{Evaluated, NewtonOutcome, NewtonRecycling, NewtonSolver};
+pub use nonlinear::{FormParts, NewtonOutcome, NewtonRecycling, NewtonSolver};
 pub use precondition::{PMultigrid, Schwarz, SchwarzOptions};
 pub use recycle::{Method as RecycleMethod, Recycler, Solved};
 pub(crate) use support::{Pieces, Support};

@@ -11,7 +11,7 @@ use tessera::drivers::{campaign, output, train};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::rom::theta::Inputs;
-use tessera::rom::{Model, Offline, Training, energy_error};
+use tessera::rom::{Offline, ReducedModel, Training, energy_error};
 use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
 
@@ -63,7 +63,7 @@ fn dataset<T>(comm: &Comm, folder: &Path, read: impl FnOnce(&DatasetFile) -> T) 
 fn worst(comm: &Comm, deck: &Deck) -> (f64, f64) {
     let mut simulation = Simulation::new(comm, deck).unwrap();
     let file = File::open(comm, &deck.output.directory.join("model.h5")).unwrap();
-    let model = Model::read(&file, &simulation).unwrap();
+    let model = ReducedModel::read(&file, &simulation).unwrap();
     file.close().unwrap();
     let (mut error, mut estimate) = (0.0f64, 0.0f64);
     for parameters in design_samples(deck, &Design::LatinHypercube { samples: 40, seed: 77 }).unwrap() {

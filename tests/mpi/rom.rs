@@ -8,7 +8,7 @@ use tessera::mixture::{Algorithm, Columns, Truncation};
 use tessera::parallel::Comm;
 use tessera::physics::{Context, Problem};
 use tessera::rom::theta::Inputs;
-use tessera::rom::{BasisOptions, Expansion, Model, Solution, Training, energy_error};
+use tessera::rom::{BasisOptions, Expansion, ReducedModel, Solution, Training, energy_error};
 use tessera::simulation::Simulation;
 
 /// Robin, flux and prescribed values that depend on parameters and position.
@@ -111,16 +111,16 @@ fn solve(simulation: &mut Simulation, parameters: &[Vec<f64>]) -> Vec<Columns> {
     all
 }
 
-fn train(simulation: &mut Simulation, parameters: &[Vec<f64>], options: BasisOptions) -> Model {
+fn train(simulation: &mut Simulation, parameters: &[Vec<f64>], options: BasisOptions) -> ReducedModel {
     let snapshots = solve(simulation, parameters);
     let names: Vec<String> = simulation.stages.iter().map(|s| s.problem.name.clone()).collect();
     let find =
         |problem: &Problem| Ok(snapshots[names.iter().position(|n| *n == problem.name).unwrap()].clone());
     let training = training(&simulation.deck.clone());
-    Model::train(simulation, &training, parameters, find, options).unwrap_or_else(|e| panic!("{e}")).0
+    ReducedModel::train(simulation, &training, parameters, find, options).unwrap_or_else(|e| panic!("{e}")).0
 }
 
-fn predict(model: &Model, simulation: &Simulation, parameters: &[f64], modes: usize) -> Vec<Solution> {
+fn predict(model: &ReducedModel, simulation: &Simulation, parameters: &[f64], modes: usize) -> Vec<Solution> {
     let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
     model.solve(&inputs, &context(parameters), modes).unwrap()
 }

@@ -4,5 +4,5 @@ mod linear_form;
 mod newton;
 mod recycling;
 
-pub use newton::{Evaluated, NewtonOutcome, NewtonSolver};
+pub use newton::{FormParts, NewtonOutcome, NewtonSolver};
 pub use recycling::NewtonRecycling;

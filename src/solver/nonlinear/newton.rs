@@ -28,7 +28,7 @@ pub struct NewtonOutcome {
 }
 
 /// A form at a state.
-pub struct Evaluated {
+pub struct FormParts {
     /// What is stored.
     pub storage: Vector,
     /// What is not a time derivative.
@@ -482,7 +482,7 @@ impl NewtonSolver {
     }
 
     /// The form at a state, and its parts one by one; see [`NewtonSolver::evaluate`]. Collective.
-    pub fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<Evaluated> {
+    pub fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<FormParts> {
         let storage = self.evaluate(Parts::STORAGE, state)?;
         let rest = self.evaluate(Parts::REST, state)?;
         let full = match self.system.inner.borrow().linear {
@@ -495,7 +495,7 @@ impl NewtonSolver {
             // The stabilisation of others depends on the step.
             None => self.evaluate(parts, state)?,
         };
-        Ok(Evaluated { storage, rest, full })
+        Ok(FormParts { storage, rest, full })
     }
 
     /// Takes the internal variables at the end of the step whose solution is `state`, found with the last

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::deck::TimeScheme;
 use crate::fem::Parts;
 use crate::physics::Context;
-use crate::solver::nonlinear::{Evaluated, NewtonOutcome, NewtonSolver};
+use crate::solver::nonlinear::{FormParts, NewtonOutcome, NewtonSolver};
 use petsc_rs::Vector;
 use std::collections::VecDeque;
 
@@ -224,7 +224,7 @@ impl TimeIntegrator {
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
         let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
-        let Evaluated { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
+        let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
         residual.axpy(1.0, &offset)?;
         let flow = self.multistep_flow(dt, supply(newton, &residual)?, &rest)?;
         // Crank-Nicolson's equation is the sum of those at both ends.
@@ -358,7 +358,7 @@ impl TimeIntegrator {
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
-            let Evaluated { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
+            let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
             residual.axpy(1.0, &offset)?;
             flow.supplied = method.gamma * supply(newton, &residual)?;
             // The stage's equation also holds those of the stages before it.
