@@ -12,7 +12,7 @@ use tessera::campaign::{Campaign, Groups, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::output;
 use tessera::parallel::Comm;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();

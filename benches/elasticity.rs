@@ -10,9 +10,10 @@ use std::time::Instant;
 use tessera::deck::{Deck, SolverOptions};
 use tessera::fem::Space;
 use tessera::mesh::Mesh;
+use tessera::mixture::rigid_body_modes;
 use tessera::parallel::Comm;
 use tessera::physics::{Context, build};
-use tessera::solver::{LinearSolver, rigid_body_modes};
+use tessera::solver::LinearSolver;
 
 fn main() {
     if let Err(error) = run() {

@@ -8,8 +8,10 @@ use std::rc::Rc;
 use std::time::Instant;
 use tessera::deck::{Deck, SolverMethod, SolverOptions};
 use tessera::experts::{CoarseModes, Gating};
+use tessera::mixture::rigid_body_modes;
 use tessera::parallel::Comm;
-use tessera::solver::{LinearSolver, SchwarzOptions, Simulation, rigid_body_modes};
+use tessera::simulation::Simulation;
+use tessera::solver::{LinearSolver, SchwarzOptions};
 
 const EXPERTS: [u32; 4] = [4, 16, 64, 256];
 

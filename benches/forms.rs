@@ -68,7 +68,7 @@ fn measure(model: &str, n: &str, cell: &str) -> tessera::Result<()> {
     );
     let deck = Deck::parse(&text, "benchmark", &[])?;
     let mesh = Rc::new(Mesh::build(&comm, &deck.mesh_source(), &deck.partition_options())?);
-    let problem = build::build(&deck, 0, &mesh, &[])?;
+    let problem = Rc::new(build::build(&deck, 0, &mesh, &[])?);
     let space = &problem.space;
     let mut matrix = problem.new_matrix()?;
     let mut residual = space.field()?;
@@ -85,10 +85,10 @@ fn measure(model: &str, n: &str, cell: &str) -> tessera::Result<()> {
         }
     }
     let essential = Essential::new(space, []);
-    let coefficients = problem.evaluate(&Context::default());
+    let prepared = problem.at(&Context::default())?;
     let history = problem.new_history();
     let parts = if history.is_some() { Parts { storage: 10.0, residual: 1.0 } } else { Parts::REST };
-    let at = FormState { coefficients: &coefficients, state: &state, history: history.as_ref(), parts };
+    let at = FormState { state: &state, history: history.as_ref(), parts };
     let best = |work: &mut dyn FnMut() -> tessera::Result<()>| -> tessera::Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..5 {
@@ -98,8 +98,8 @@ fn measure(model: &str, n: &str, cell: &str) -> tessera::Result<()> {
         }
         Ok(best)
     };
-    println!("residual {}", best(&mut || problem.form(at, &mut residual))?);
-    println!("tangent {}", best(&mut || problem.tangent(at, &essential, &mut matrix))?);
+    println!("residual {}", best(&mut || prepared.residual(at, &mut residual))?);
+    println!("tangent {}", best(&mut || prepared.tangent(at, &essential, &mut matrix))?);
     println!("points {}", mesh.owned_cells * problem.integrals[0].groups[0].rule.weights.len());
     println!("residual_norm {}", residual.norm(petsc_rs::Norm::Two)?);
     println!("tangent_norm {}", matrix.norm(petsc_rs::Norm::Frobenius)?);

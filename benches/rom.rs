@@ -5,12 +5,13 @@ use mpi::traits::*;
 use std::time::Instant;
 use tessera::campaign::{Design, design_samples};
 use tessera::deck::{Deck, Norm};
+use tessera::mixture::{Algorithm, Columns, Truncation};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::report::{Level, Report, Table};
 use tessera::rom::theta::Inputs;
-use tessera::rom::{Algorithm, BasisOptions, Columns, Model, Training, Truncation, energy_error};
-use tessera::solver::Simulation;
+use tessera::rom::{BasisOptions, ReducedModel, Training, energy_error};
+use tessera::simulation::Simulation;
 
 /// Temperature that strains a rotating block: four parameters, two physics.
 const DECK: &str = r#"
@@ -87,7 +88,7 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let mut simulation = Simulation::new(comm, deck)?;
     let parameters = design_samples(deck, &Design::Sobol { samples: SNAPSHOTS, seed: 0 })?;
     let context = |p: &[f64]| Context::steady(p.to_vec());
-    let empty = |s: &tessera::solver::Stage| Columns::new(comm, s.problem.space.owned_dofs());
+    let empty = |s: &tessera::simulation::Stage| Columns::new(comm, s.problem.space.owned_dofs());
     let mut snapshots: Vec<Columns> = simulation.stages.iter().map(empty).collect();
     let mut full = f64::INFINITY;
     for parameters in &parameters {
@@ -116,7 +117,7 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let find = |p: &tessera::physics::Problem| {
         Ok(snapshots[names.iter().position(|n| *n == p.name).expect("a physics of the deck")].clone())
     };
-    let (model, _) = Model::train(&simulation, &training, &parameters, find, basis)?;
+    let (model, _) = ReducedModel::train(&simulation, &training, &parameters, find, basis)?;
     let offline = start.elapsed().as_secs_f64();
     let unseen = design_samples(deck, &Design::LatinHypercube { samples: REPETITIONS, seed: 9 })?;
     let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();

@@ -8,10 +8,11 @@ use std::process::Command;
 use std::time::Instant;
 use tessera::campaign::{Groups, HandOut};
 use tessera::deck::Deck;
-use tessera::drivers::{campaign, run::RunOptions};
+use tessera::drivers::campaign;
+use tessera::drivers::shared::RunOptions;
 use tessera::parallel::Comm;
 use tessera::report::Level;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// Times everything is repeated; the best counts, as all else on the machine only slows it.
 const REPEATS: usize = 4;

@@ -6,8 +6,9 @@ use mpi::traits::*;
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
 use tessera::report::{Level, Report, Table};
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::TimeIntegrator;
 use tessera::solver::tuning::Summary;
-use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
 
 const DECK: &str = include_str!("tuning.toml");
 

@@ -10,13 +10,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tessera::checkpoint::{Restart, Signals};
 use tessera::deck::{ConstraintLevel, Deck, Norm};
+use tessera::drivers::check::CheckOptions;
+use tessera::drivers::export::ExportOptions;
 use tessera::drivers::grid::GridOptions;
 use tessera::drivers::predict::{Points, PredictOptions};
-use tessera::drivers::{self, check::CheckOptions, export::ExportOptions, run::RunOptions};
+use tessera::drivers::shared::RunOptions;
 use tessera::fem::grid::Placement;
 use tessera::parallel::{self, Comm};
 use tessera::report::Level;
-use tessera::{Error, Result};
+use tessera::{Error, Result, drivers};
 
 fn main() -> ExitCode {
     // So a file above the user's limit is an error like that of a full disk.

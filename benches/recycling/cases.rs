@@ -7,7 +7,7 @@ use std::f64::consts::PI;
 use tessera::Result;
 use tessera::deck::Deck;
 use tessera::parallel::{Comm, block};
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// Systems that belong together.
 pub struct Case {

@@ -1,48 +1,16 @@
 //! Adaptive designs: the next sample is taken where the reduced model of those before it has its largest error estimate
 //! (weak greedy, see [`Greedy`]).
+use super::dataset::ESTIMATE;
 use super::design::Design;
 use super::part::Selection;
 use super::run::{Campaign, SampleReport};
-use super::samples::design_samples;
+use super::samples::{design_samples, options};
 use crate::Result;
-use crate::deck::{AdaptiveSection, Deck};
+use crate::deck::AdaptiveSection;
 use crate::rom::{Greedy, Offline};
-use crate::solver::Simulation;
-use crate::storage::{File, Provenance};
+use crate::simulation::Simulation;
+use crate::storage::Provenance;
 use std::path::Path;
-
-const ESTIMATE: &str = "/adaptive/estimate";
-
-/// The samples that are known beforehand, then as many that are not: their parameters are not numbers.
-///
-/// # Errors
-/// As [`design_samples`].
-pub(super) fn initial_samples(deck: &Deck) -> Result<Vec<Vec<f64>>> {
-    let (campaign, options) = (&deck.campaign, options(deck));
-    let mut samples = design_samples(deck, &Design::Sobol { samples: options.initial, seed: campaign.seed })?;
-    samples.resize(campaign.samples, vec![f64::NAN; deck.parameters.len()]);
-    Ok(samples)
-}
-
-fn options(deck: &Deck) -> AdaptiveSection {
-    deck.campaign.adaptive.clone().unwrap_or_default()
-}
-
-/// Makes room for the history in a new dataset. Collective.
-pub(super) fn create(file: &File, deck: &Deck) -> Result<()> {
-    let entries = deck.campaign.samples + 1;
-    file.write_array(ESTIMATE, &[entries as u64], &vec![f64::NAN; entries])?;
-    file.set(ESTIMATE, "unit", "1")?;
-    file.set(
-        ESTIMATE,
-        "meaning",
-        "largest estimated relative error over the candidates that are left, with so many samples",
-    )?;
-    let options = options(deck);
-    file.set("/adaptive", "initial", options.initial)?;
-    file.set("/adaptive", "candidates", options.candidates)?;
-    file.set("/adaptive", "tolerance", options.tolerance)
-}
 
 /// What an adaptive design says of a sample that it has chosen, or of the end.
 #[derive(Debug, Clone, Copy, PartialEq)]

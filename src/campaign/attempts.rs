@@ -1,5 +1,5 @@
 //! Why first attempts at samples failed: what a second one saves does not go unsaid.
-use super::SampleReport;
+use super::run::SampleReport;
 use crate::parallel::Comm;
 use crate::report::Report;
 

@@ -1,10 +1,8 @@
 //! The fields that go into files.
-use crate::deck;
 use crate::parallel::Redistribution;
-use crate::physics::Equation;
-use crate::solver::{FieldInfo, Simulation};
+use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::Field;
-use crate::{Error, Result};
+use crate::{Error, Result, deck};
 
 /// The fields that a deck's `output.fields` names; all of them when it is left out.
 ///
@@ -28,7 +26,7 @@ pub fn wanted(simulation: &Simulation) -> Result<Vec<FieldInfo>> {
 /// A field as files describe it.
 pub fn describe(simulation: &Simulation, field: &FieldInfo, plan: &Redistribution) -> Field {
     let problem = &simulation.stages[field.stage].problem;
-    let complex = problem.model.equation() == Some(Equation::Helmholtz) && field.derived.is_none();
+    let complex = problem.facts().complex && field.derived.is_none();
     let names = if complex { vec!["real", "imaginary"] } else { field.component_names() };
     Field::nodes(&field.name, &field.unit, field.components, problem.space.element.degree, plan)
         .meaning(field.meaning())

@@ -5,10 +5,11 @@
 //! samples to keep all small ones busy.
 use crate::Result;
 use crate::deck::{Deck, GroupRanks, GroupRanksWord};
+use crate::format::duration;
 use crate::mesh::MeshSource;
 use crate::parallel::{Comm, block_owner};
-use crate::report::{Report, Table, duration};
-use crate::solver::Simulation;
+use crate::report::{Report, Table};
+use crate::simulation::Simulation;
 use std::time::Instant;
 
 /// Up to so many unknowns a sample stays on one rank: there a solve is about a second, and more ranks would wait for one

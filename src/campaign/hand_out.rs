@@ -1,5 +1,5 @@
 //! Handing out samples to groups, one by one: a group that is done takes the next, so none waits while samples are left.
-use super::Groups;
+use super::groups::Groups;
 use crate::Result;
 use crate::parallel::Comm;
 use petsc_rs::Counters;

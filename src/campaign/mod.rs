@@ -1,11 +1,12 @@
 //! Campaigns: designs of experiments and the many solves that follow from them.
 mod adaptive;
 mod attempts;
+mod dataset;
 pub mod design;
 mod fields;
 mod groups;
-pub mod guess;
 mod hand_out;
+pub mod memory;
 pub mod order;
 mod part;
 mod run;

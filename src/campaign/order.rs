@@ -116,7 +116,7 @@ pub fn scaled(points: &[Vec<f64>]) -> Vec<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::campaign::Design;
+    use crate::campaign::design::Design;
 
     fn random(samples: usize, dimension: usize) -> Vec<Vec<f64>> {
         Design::Random { samples, seed: 5 }.unit_points(dimension).unwrap()

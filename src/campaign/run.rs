@@ -1,14 +1,15 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::fields::{beside_solutions, describe};
-use super::guess::{Effort, Guesses};
+use super::memory::Guesses;
 use super::part::Selection;
 use super::same::{continued, same_fields, same_problem};
-use super::{adaptive, order, transient, tuning};
+use super::{dataset, order, transient, tuning};
 use crate::deck::{Design, Order, SolverMethod, SolverOptions};
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
-use crate::solver::{FieldInfo, Simulation};
+use crate::reuse::Effort;
+use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{DatasetFile, Field, Provenance, Status};
 use crate::{Error, Result};
 use std::path::Path;
@@ -118,7 +119,7 @@ impl<'a> Campaign<'a> {
                 selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
                 if simulation.deck.campaign.design == Design::Adaptive {
-                    adaptive::create(file, &simulation.deck)?;
+                    dataset::create(file, &simulation.deck)?;
                 }
                 tuning::create(file, simulation, selection.samples.len())?;
                 for (name, _, plan) in &inputs {

@@ -1,10 +1,25 @@
 //! From a deck's `[campaign]` to the parameters of every sample.
 use super::design::{Design, Variable};
-use crate::deck::{self, Deck};
+use crate::deck::{self, AdaptiveSection, Deck};
 use crate::parallel::Comm;
 use crate::storage::Samples;
 use crate::{Diagnostic, Error, Result};
 use std::path::Path;
+
+/// The samples that are known beforehand, then as many that are not: their parameters are not numbers.
+///
+/// # Errors
+/// As [`design_samples`].
+pub(super) fn initial_samples(deck: &Deck) -> Result<Vec<Vec<f64>>> {
+    let (campaign, options) = (&deck.campaign, options(deck));
+    let mut samples = design_samples(deck, &Design::Sobol { samples: options.initial, seed: campaign.seed })?;
+    samples.resize(campaign.samples, vec![f64::NAN; deck.parameters.len()]);
+    Ok(samples)
+}
+
+pub(super) fn options(deck: &Deck) -> AdaptiveSection {
+    deck.campaign.adaptive.clone().unwrap_or_default()
+}
 
 /// The deck's parameters as the variables of a design.
 pub fn variables(deck: &Deck) -> Vec<Variable> {
@@ -56,7 +71,7 @@ pub fn campaign_samples(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
             Design::Grid(varied.map(level).collect())
         }
         deck::Design::List => return list(comm, deck),
-        deck::Design::Adaptive => return super::adaptive::initial_samples(deck),
+        deck::Design::Adaptive => return initial_samples(deck),
     };
     design_samples(deck, &design)
 }

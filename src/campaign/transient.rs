@@ -1,7 +1,7 @@
 //! Samples of problems in time.
 use crate::deck::{Deck, Frames};
 use crate::physics::Context;
-use crate::solver::{Evolution, Progress, Simulation};
+use crate::simulation::{Evolution, Progress, Simulation};
 use crate::{Error, Result};
 
 /// The times at which a campaign stores the fields of a sample; `None` for steady problems.

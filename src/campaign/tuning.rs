@@ -1,7 +1,7 @@
 //! What tuned solvers learn in a campaign stays in its dataset.
 use super::part::Selection;
 use crate::Result;
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 use crate::storage::{DatasetFile, File};
 
 /// Makes room for the choices of tuned solvers in a new dataset. Collective.

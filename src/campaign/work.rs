@@ -1,6 +1,9 @@
 //! What each group has done: samples, failures, and the time that it waited for others.
-use super::{Attempts, Groups, SampleReport};
-use crate::report::{Report, Table, duration};
+use super::attempts::Attempts;
+use super::groups::Groups;
+use super::run::SampleReport;
+use crate::format::duration;
+use crate::report::{Report, Table};
 use std::time::Instant;
 
 /// Up to so many groups are listed one by one.

@@ -145,7 +145,7 @@ fn components(text: ParameterText) -> Result<Vec<(bool, Parameter)>, String> {
         (DefaultText::Vector(values), _) => (true, values),
         (DefaultText::Name(name), Some(Choices::Named(names))) => {
             let known: Vec<&str> = names.keys().map(String::as_str).collect();
-            let hint = || super::did_you_mean(&name, &known, "choices");
+            let hint = || super::spelling::did_you_mean(&name, &known, "choices");
             let value = names.get(&name).ok_or_else(|| format!("no choice \"{name}\"{}", hint()))?;
             (false, vec![*value])
         }
@@ -177,7 +177,7 @@ fn plain(default: DefaultText) -> ParameterTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Deck;
+    use crate::deck::whole::Deck;
 
     fn deck(parameters: &str) -> crate::Result<Deck> {
         let text = format!(

@@ -282,7 +282,10 @@ impl<'de> Deserialize<'de> for Physics {
     }
 }
 
-fn take<T: DeserializeOwned, E: serde::de::Error>(table: &mut toml::Table, key: &str) -> Result<Option<T>, E> {
+fn take<T: DeserializeOwned, E: serde::de::Error>(
+    table: &mut toml::Table,
+    key: &str,
+) -> Result<Option<T>, E> {
     let value = table.remove(key).map(T::deserialize);
     value.transpose().map_err(|error| E::custom(format!("{key}: {error}")))
 }
@@ -299,7 +302,8 @@ fn value<E: serde::de::Error>(table: &mut toml::Table, input: &Input) -> Result<
             None => None,
             Some(mut own) => {
                 let one = |input: &Input| {
-                    take(&mut own, input.key)?.ok_or_else(|| E::custom(format!("{key}: missing `{}`", input.key)))
+                    take(&mut own, input.key)?
+                        .ok_or_else(|| E::custom(format!("{key}: missing `{}`", input.key)))
                 };
                 Some(Value::Table(inputs.iter().map(one).collect::<Result<_, _>>()?))
             }
@@ -393,7 +397,8 @@ fn of_model(model: &Model, generator: &mut SchemaGenerator) -> Schema {
     let mut solver = generator.subschema_for::<Option<SolverOptions>>();
     solver.insert("description".into(), "Overrides of `[solver]`.".into());
     add("solver", solver);
-    let required = model.inputs.iter().filter(|input| input.default == Missing::Required).map(|input| input.key);
+    let required =
+        model.inputs.iter().filter(|input| input.default == Missing::Required).map(|input| input.key);
     let required: Vec<&str> = std::iter::once("model").chain(required).collect();
     json_schema!({
         "description": model.about, "type": "object", "properties": keys, "required": required,

@@ -2,9 +2,9 @@
 //!
 //! serde alone reports one fault, without its position where an untagged choice is involved; the
 //! schema knows every key, type and range, so this walk reports them all.
-use super::Deck;
 use super::document::{Fault, Node, Place, Value, join};
 use super::spelling::{did_you_mean, either};
+use super::whole::Deck;
 use serde_json::Value as Json;
 use std::sync::OnceLock;
 

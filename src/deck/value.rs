@@ -1,5 +1,5 @@
 //! Values in decks that are numbers, formulas, tables of them or fields from elsewhere.
-use super::{Expression, ExpressionError};
+use super::expression::{Expression, ExpressionError};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

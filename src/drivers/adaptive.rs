@@ -1,5 +1,6 @@
 //! `tessera campaign` with an adaptive design: samples where the reduced model errs most, and that model at the end.
-use super::{output, run::RunOptions, train};
+use super::shared::RunOptions;
+use super::{output, train};
 use crate::campaign::{Adaptive, Attempts, Selection, campaign_samples};
 use crate::deck::Deck;
 use crate::parallel::Comm;
@@ -20,7 +21,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
         ));
     }
     let selection = Selection::new(deck, &campaign_samples(comm, deck)?, None)?;
-    let mut simulation = super::run::set_up(comm, deck, report)?;
+    let mut simulation = super::shared::set_up(comm, deck, report)?;
     simulation.quantities(&simulation.default_context())?;
     let offline = report.phase("training", || Offline::new(&simulation, &train::training(deck)?))?;
     let path = deck.output.directory.join(&deck.campaign.file);

@@ -2,7 +2,7 @@
 use crate::Result;
 use crate::physics::Context;
 use crate::report::{Report, Table};
-use crate::solver::{Balance, Simulation};
+use crate::simulation::{Balance, Simulation};
 use crate::storage::File;
 
 /// The balances of all problems at their present solutions. Collective.

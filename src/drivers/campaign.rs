@@ -1,11 +1,12 @@
 //! `tessera campaign`: a design of samples, solved by groups of ranks into one dataset.
-use super::{output, run::RunOptions};
-use crate::campaign::guess::Effort;
+use super::output;
+use super::shared::RunOptions;
 use crate::campaign::{Campaign, Groups, HandOut, Selection, Work, campaign_samples, solve_once};
 use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
 use crate::report::{Report, Table};
-use crate::solver::Simulation;
+use crate::reuse::Effort;
+use crate::simulation::Simulation;
 use crate::storage::{DatasetFile, Lock, Provenance, Status};
 use crate::{Error, Result};
 use std::path::Path;
@@ -43,7 +44,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let probe =
         |simulation: &mut Simulation, i: usize| solve_once(simulation, &at(pending[i % pending.len()]));
     let groups = Groups::choose(comm, deck, pending.len(), probe, &report)?;
-    let mut simulation = comm.agree(super::run::set_up(&groups.comm, deck, &report))?;
+    let mut simulation = comm.agree(super::shared::set_up(&groups.comm, deck, &report))?;
     // A quantity that cannot be computed would fail every sample: better now than after the first solve.
     let context = at(0);
     if deck.time.is_some() {

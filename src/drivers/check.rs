@@ -4,7 +4,7 @@ use crate::deck::{Deck, MeshSection};
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 use crate::{Error, Result};
 use std::rc::Rc;
 
@@ -51,7 +51,7 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
         let (problem, space) = (&stage.problem, stage.space());
         table.row(&[
             problem.name.clone(),
-            physics.model().into(),
+            physics.model.name.into(),
             problem.field.clone(),
             physics.degree().to_string(),
             space.global_nodes.to_string(),

@@ -1,6 +1,7 @@
 //! `tessera info`: what is in a file.
 use crate::error::Result;
-use crate::report::{Table, bytes, count};
+use crate::format::{bytes, count};
+use crate::report::Table;
 use crate::storage::{Field, Location, Reader, Slab, Value};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -138,7 +139,7 @@ fn samples(reader: &Reader, text: &mut String) -> Result<()> {
     if reader.exists("/cost/time") && done > 0 {
         let times = reader.array::<f64>("/cost/time")?.1;
         let sum: f64 = times.iter().zip(&codes).filter(|(_, c)| **c == 1).map(|(t, _)| t).sum();
-        line(text, "cost", &format!("{} a sample", crate::report::duration(sum / done as f64)));
+        line(text, "cost", &format!("{} a sample", crate::format::duration(sum / done as f64)));
     }
     Ok(())
 }

@@ -4,10 +4,10 @@
 //! about one and a half. Only what is needed for sure, the mesh and the matrices, refuses a deck.
 use crate::Result;
 use crate::deck::{Deck, Physics};
+use crate::format::bytes;
 use crate::mesh::{CellType, MeshSource};
 use crate::parallel::Comm;
-use crate::report::bytes;
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 
 /// Bytes of a matrix entry: the number and its column.
 const ENTRY: f64 = 12.0;

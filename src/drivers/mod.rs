@@ -13,5 +13,6 @@ pub mod predict;
 pub mod prediction;
 pub mod run;
 pub mod schema;
+pub mod shared;
 mod solver_words;
 pub mod train;

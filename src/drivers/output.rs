@@ -4,7 +4,7 @@ pub use crate::campaign::{describe, wanted};
 use crate::deck::Deck;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
-use crate::solver::{FieldInfo, Simulation};
+use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{File, Provenance, Samples, Schema, obstacle};
 use std::path::Path;
 

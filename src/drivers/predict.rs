@@ -1,16 +1,17 @@
 //! `tessera predict`: fields and quantities of interest from a reduced model, with error estimates.
+use super::output;
 use super::prediction::{Prediction, Truth, print_results, write_results};
-use super::{output, run::RunOptions};
+use super::shared::RunOptions;
 use crate::campaign::{Design, design_samples, named, read_table};
 use crate::deck::{ConstraintLevel, Deck, Norm};
-use crate::experts::{Constraint, Report as Repair, System};
+use crate::experts::{Constraint, Equations, Repair};
 use crate::mesh::{Mesh, MeshSource};
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
 use crate::rom::theta::Inputs;
-use crate::rom::{Model, Solution, energy_error};
-use crate::solver::{FieldInfo, Simulation};
+use crate::rom::{ReducedModel, Solution, energy_error};
+use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{File, ModelFile, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result, deck};
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         let mesh = Mesh::build(comm, &source, &deck.partition_options())?;
         Simulation::on_mesh(&deck, Rc::new(mesh))
     })?;
-    let model = report.phase("model", || Model::read(&file, &simulation))?;
+    let model = report.phase("model", || ReducedModel::read(&file, &simulation))?;
     file.close()?;
     let fields = output::wanted(&simulation)?;
     let mut written = vec![target.clone()];
@@ -145,7 +146,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
 
 struct Predictor<'a> {
     simulation: &'a mut Simulation,
-    model: &'a Model,
+    model: &'a ReducedModel,
     file: &'a File,
     plans: Vec<Redistribution>,
     constraints: Vec<Constraint>,
@@ -182,7 +183,7 @@ impl Predictor<'_> {
                 Some(constraint) => {
                     stage.assemble(context)?;
                     let mut state = stage.solution.try_clone()?;
-                    repairs.push(constraint.apply(&System::of(stage, context), &mut state)?);
+                    repairs.push(constraint.apply(&Equations::of(stage, context), &mut state)?);
                     stage.solution.copy_from(&state)?;
                 }
             }

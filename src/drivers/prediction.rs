@@ -1,10 +1,11 @@
 //! What predictions leave in files and on the screen.
 use crate::Result;
-use crate::experts::Report as Repair;
+use crate::experts::Repair;
+use crate::format::duration;
 use crate::parallel::Comm;
-use crate::report::{Report, Table, duration};
+use crate::report::{Report, Table};
 use crate::rom::Solution;
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 use crate::storage::File;
 
 /// Predictions that get a line of their own on the screen.

@@ -1,13 +1,15 @@
 //! `tessera train`: from datasets to a reduced model.
-use super::{output, run::RunOptions};
+use super::output;
+use super::shared::RunOptions;
 use crate::campaign::{self, Design, design_samples};
 use crate::deck::{Deck, RomAlgorithm};
+use crate::mixture::{Algorithm, Columns, Truncation};
 use crate::parallel::Comm;
 use crate::physics::{Context, Problem};
 use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
-use crate::rom::{Algorithm, BasisOptions, Columns, Model, Offline, Training, Truncation, energy_norm};
-use crate::solver::Simulation;
+use crate::rom::{BasisOptions, Offline, ReducedModel, Training, energy_norm};
+use crate::simulation::Simulation;
 use crate::storage::{DatasetFile, File, ModelFile, Status};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     report.banner(&deck.title);
     output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
     deck.validate_reduced()?;
-    let mut simulation = super::run::set_up(comm, deck, &report)?;
+    let mut simulation = super::shared::set_up(comm, deck, &report)?;
     expect_held(&mut simulation)?;
     let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
@@ -85,7 +87,13 @@ pub(super) fn write(
         truncation: Truncation { modes: deck.rom.modes, tolerance: deck.rom.tolerance },
     };
     let (model, reports) = report.phase("training", || {
-        Model::from_snapshots(simulation, offline, &snapshots.parameters, |p| snapshots.columns(p), basis)
+        ReducedModel::from_snapshots(
+            simulation,
+            offline,
+            &snapshots.parameters,
+            |p| snapshots.columns(p),
+            basis,
+        )
     })?;
     for (reduced, found) in model.stages.iter().zip(&reports) {
         let d = &reduced.description;
@@ -239,7 +247,7 @@ fn errors(
     report: &Report,
     file: &File,
     simulation: &Simulation,
-    model: &Model,
+    model: &ReducedModel,
     snapshots: &Snapshots,
 ) -> Result<()> {
     let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();

@@ -9,7 +9,7 @@ const LEAST_EXCHANGE: f64 = 1e-3;
 /// The rows `B u = b`, one for each expert `k` and component `c`: the equations of the free unknowns
 /// tested with `Z = chi_k e_c`, so `B = Z^T K` and `b = Z^T f`.
 pub struct Balance<'a> {
-    /// See [`crate::solver::coarse_space`]; zero on essential unknowns.
+    /// See [`crate::mixture::coarse_space`]; zero on essential unknowns.
     pub z: &'a Matrix,
     /// `K Z`, the transpose of `B`.
     pub kz: &'a Matrix,

@@ -3,8 +3,10 @@ use super::balance::Balance;
 use super::weight::{Mass, Weight};
 use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::{Essential, Space};
+use crate::mixture::{CoarseModes, Gating, coarse_space};
 use crate::physics::{Context, Problem};
-use crate::solver::{CoarseModes, Gating, Schwarz, SchwarzOptions, Stage, coarse_space};
+use crate::simulation::Stage;
+use crate::solver::{Schwarz, SchwarzOptions};
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, NormType, Vector};
 use std::ops::Range;
@@ -35,7 +37,7 @@ pub struct ConstraintOptions {
 
 /// The discrete equations at some parameters.
 #[derive(Clone, Copy)]
-pub struct System<'a> {
+pub struct Equations<'a> {
     /// `K`, essential unknowns eliminated symmetrically (identity on their rows and columns).
     pub matrix: &'a Matrix,
     /// `f`, with the essential values in their rows and lifted from the others.
@@ -47,7 +49,7 @@ pub struct System<'a> {
     pub problem: Option<(&'a Problem, &'a Context)>,
 }
 
-impl<'a> System<'a> {
+impl<'a> Equations<'a> {
     /// Of an assembled stage of a simulation.
     pub fn of(stage: &'a Stage, context: &'a Context) -> Self {
         Self {
@@ -61,7 +63,7 @@ impl<'a> System<'a> {
 
 /// What the layer found and did. Lists hold this rank's experts, `[expert, component]`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub struct Repair {
     /// The level that was asked for.
     pub level: ConstraintLevel,
     /// The norm of `distance`.
@@ -133,7 +135,7 @@ impl Constraint {
     /// # Errors
     /// [`Error::Failed`] when the prediction is not finite, balances cannot be met, or the iteration of
     /// level `exact` does not converge.
-    pub fn apply(&mut self, system: &System, state: &mut Vector) -> Result<Report> {
+    pub fn apply(&mut self, system: &Equations, state: &mut Vector) -> Result<Repair> {
         let start = Instant::now();
         let comm = self.space.mesh.comm.clone();
         let level = self.options.level;
@@ -180,7 +182,7 @@ impl Constraint {
         }
         let (distance, size) = self.distance(system, &start_state, state)?;
         state.ghost_update()?;
-        Ok(Report {
+        Ok(Repair {
             level,
             weight: self.options.weight,
             experts: self.gating.experts.clone(),
@@ -202,7 +204,7 @@ impl Constraint {
     /// The nearest state with balanced experts.
     fn conserve(
         &mut self,
-        system: &System,
+        system: &Equations,
         balance: &Balance,
         exchange: &[f64],
         state: &mut Vector,
@@ -257,7 +259,7 @@ impl Constraint {
     }
 
     /// The discrete solution, by two-level Schwarz conjugate gradients from `state`.
-    fn solve(&self, system: &System, state: &mut Vector) -> Result<usize> {
+    fn solve(&self, system: &Equations, state: &mut Vector) -> Result<usize> {
         let comm = &self.space.mesh.comm;
         let options = SchwarzOptions { coarse: Some(self.options.modes) };
         let schwarz = Schwarz::new(&self.name, &self.space, &self.gating, system.matrix, options, &[])?;
@@ -284,7 +286,7 @@ impl Constraint {
     }
 
     /// Distance of two states with the same essential values, and size of the second, in the chosen norm.
-    fn distance(&self, system: &System, from: &Vector, to: &Vector) -> Result<(f64, f64)> {
+    fn distance(&self, system: &Equations, from: &Vector, to: &Vector) -> Result<(f64, f64)> {
         let mut change = to.try_clone()?;
         change.axpy(-1.0, from)?;
         let mut inside = to.try_clone()?;

@@ -11,5 +11,5 @@ mod balance;
 mod constraint;
 mod weight;
 
-pub use crate::solver::{CoarseModes, Gating};
-pub use constraint::{Constraint, ConstraintOptions, Report, System};
+pub use crate::mixture::{CoarseModes, Gating};
+pub use constraint::{Constraint, ConstraintOptions, Equations, Repair};

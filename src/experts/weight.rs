@@ -3,9 +3,9 @@ use super::balance::Balance;
 use crate::Result;
 use crate::deck::Norm;
 use crate::fem::{Essential, Space};
+use crate::mixture::{direct, finished};
 use crate::parallel::Comm;
 use crate::physics::mass::mass_matrix;
-use crate::solver::{direct, finished};
 use petsc_rs::{KrylovSolver, Matrix, Vector};
 
 /// Steps of the iteration for multipliers in the mass norm; it converges in a few dozen.

@@ -4,76 +4,13 @@
 //! same with its rows and its ghost cells. So nothing is sent, nothing is locked, and the element
 //! blocks go from registers to their place in the matrix, which was found once for the mesh (see
 //! [`Pattern`]).
-use super::element::{Element, FacetRule, Tabulation};
+use super::essential::Essential;
 use super::pattern::{Pattern, Share};
-use super::quadrature::Quadrature;
-use super::{Essential, Space};
+use super::rule::Domain;
+use super::space::Space;
 use rayon::prelude::*;
 use tessera_kernels::lanes::LANES;
-use tessera_kernels::{
-    Cells, Entity, History, Job, Kernel, Part, Parts, Sparsity, Tables, Values,
-};
-
-/// Basis functions and geometry at the quadrature points of a reference cell or one of its facets.
-pub struct Rule {
-    /// Reference coordinates of the points.
-    pub points: Vec<[f64; 3]>,
-    /// Weights.
-    pub weights: Vec<f64>,
-    /// The space's basis.
-    pub basis: Tabulation,
-    /// The geometry's basis (degree 1).
-    pub geometry: Tabulation,
-    /// Reference normal, on facets (see [`FacetRule`]).
-    pub normal: Option<[f64; 3]>,
-}
-
-impl Rule {
-    /// The rule of that degree on cells.
-    pub fn cells(element: &Element, degree: usize) -> Self {
-        Self::new(element, Quadrature::new(element.cell, degree), None)
-    }
-
-    /// The vertices of cells, see [`Quadrature::vertices`].
-    pub fn vertices(element: &Element) -> Self {
-        Self::new(element, Quadrature::vertices(element.cell), None)
-    }
-
-    /// The rule of that degree on facet number `facet` of the cells.
-    pub fn facet(element: &Element, facet: usize, degree: usize) -> Self {
-        let rule = FacetRule::new(element.cell, facet, degree);
-        Self::new(element, rule.quadrature, Some(rule.normal))
-    }
-
-    /// The vertices of facet number `facet` of the cells.
-    pub fn facet_vertices(element: &Element, facet: usize) -> Self {
-        let rule = FacetRule::vertices(element.cell, facet);
-        Self::new(element, rule.quadrature, Some(rule.normal))
-    }
-
-    /// As kernels take it.
-    fn tables(&self) -> Tables<'_> {
-        Tables { weights: &self.weights, basis: &self.basis, geometry: &self.geometry, normal: self.normal }
-    }
-
-    fn new(element: &Element, quadrature: Quadrature, normal: Option<[f64; 3]>) -> Self {
-        Self {
-            basis: element.tabulate(&quadrature.points),
-            geometry: Element::new(element.cell, 1).tabulate(&quadrature.points),
-            weights: quadrature.weights,
-            points: quadrature.points,
-            normal,
-        }
-    }
-}
-
-/// Where an integral is taken: local cells, or facets seen from their cells.
-pub struct Domain<'a> {
-    /// The rule on the reference cell.
-    pub rule: &'a Rule,
-    /// What is integrated over.
-    pub entities: &'a [Entity],
-}
+use tessera_kernels::{Cells, Entity, History, Job, Kernel, Part, Parts, Sparsity, Values};
 
 /// What is assembled into: PETSc's arrays and the load of the owned unknowns.
 pub struct Target<'a> {

@@ -1,5 +1,4 @@
 //! Lagrange elements: P1 and P2 on simplices, Q1 and Q2 on tensor cells.
-use super::quadrature::Quadrature;
 use crate::mesh::CellType;
 pub use tessera_kernels::Tabulation;
 
@@ -18,7 +17,7 @@ pub struct Element {
     pub nodes: Vec<[f64; 3]>,
 }
 
-fn centre(points: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
+pub(super) fn centre(points: impl Iterator<Item = [f64; 3]>) -> [f64; 3] {
     let mut sum = [0.0; 3];
     let mut count = 0.0;
     for point in points {
@@ -217,67 +216,12 @@ fn facet_plane(cell: CellType, facet: usize) -> impl Fn(&[f64; 3]) -> f64 {
     }
 }
 
-fn cross(p: &[f64; 3], q: &[f64; 3]) -> [f64; 3] {
+pub(super) fn cross(p: &[f64; 3], q: &[f64; 3]) -> [f64; 3] {
     [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
 }
 
-fn subtract(a: &[f64; 3], b: &[f64; 3]) -> [f64; 3] {
+pub(super) fn subtract(a: &[f64; 3], b: &[f64; 3]) -> [f64; 3] {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
-
-/// Quadrature on a facet, seen from the cell.
-#[derive(Debug, Clone)]
-pub struct FacetRule {
-    /// Points in the cell's reference coordinates; weights on the facet's reference cell.
-    pub quadrature: Quadrature,
-    /// Outward normal in reference coordinates, as long as the facet is larger than its reference
-    /// cell; `det(J) J^-T normal` is then the physical normal times the surface measure (Nanson).
-    pub normal: [f64; 3],
-}
-
-impl FacetRule {
-    /// The rule of that degree on facet `facet`.
-    pub fn new(cell: CellType, facet: usize, degree: usize) -> Self {
-        Self::of(cell, facet, |shape| Quadrature::new(shape, degree))
-    }
-
-    /// The rule with the points at the vertices of facet `facet`, see [`Quadrature::vertices`].
-    pub fn vertices(cell: CellType, facet: usize) -> Self {
-        Self::of(cell, facet, Quadrature::vertices)
-    }
-
-    fn of(cell: CellType, facet: usize, rule: impl Fn(CellType) -> Quadrature) -> Self {
-        let vertices = cell.reference_vertices();
-        let corners: Vec<[f64; 3]> =
-            cell.facet_vertices(facet).iter().map(|&v| vertices[v as usize]).collect();
-        let origin = corners[0];
-        let base = match cell {
-            CellType::Interval => Quadrature::point(),
-            CellType::Triangle | CellType::Quadrilateral => rule(CellType::Interval),
-            CellType::Tetrahedron => rule(CellType::Triangle),
-            CellType::Hexahedron => rule(CellType::Quadrilateral),
-        };
-        let first = corners.get(1).map_or([0.0; 3], |c| subtract(c, &origin));
-        // The last vertex of a triangle or quadrilateral is the other neighbour of the first.
-        let second =
-            if corners.len() > 2 { subtract(&corners[corners.len() - 1], &origin) } else { [0.0; 3] };
-        let points = base
-            .points
-            .iter()
-            .map(|p| std::array::from_fn(|d| origin[d] + p[0] * first[d] + p[1] * second[d]))
-            .collect();
-        let mut normal = match cell.dimension() {
-            1 => [1.0, 0.0, 0.0],
-            2 => [first[1], -first[0], 0.0],
-            _ => cross(&first, &second),
-        };
-        let inside = centre(vertices.iter().copied());
-        let outward = subtract(&origin, &inside);
-        if (0..3).map(|d| outward[d] * normal[d]).sum::<f64>() < 0.0 {
-            normal = normal.map(|n| -n);
-        }
-        Self { quadrature: Quadrature { points, weights: base.weights }, normal }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Essential (Dirichlet) conditions as a list of fixed unknowns.
-use super::Space;
+use super::space::Space;
 use tessera_kernels::Prescribed;
 
 /// Which local unknowns have a prescribed value, and the values.

@@ -1,6 +1,7 @@
 //! Integrals and point values of discrete fields.
-use super::assembly::{Domain, Rule};
-use super::{Element, Space};
+use super::element::Element;
+use super::rule::{Domain, Rule};
+use super::space::Space;
 
 /// What an integrand sees.
 pub struct Sample<'a> {

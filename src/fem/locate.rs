@@ -1,6 +1,7 @@
 //! Which cell holds a point.
+use super::element::Element;
 use super::functional::inverse_jacobian;
-use super::{Element, Space};
+use super::space::Space;
 use crate::mesh::{CellType, Mesh, by_name};
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};

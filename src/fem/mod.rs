@@ -2,6 +2,7 @@
 pub mod assembly;
 pub mod element;
 mod essential;
+mod facet_rule;
 pub mod functional;
 pub mod grid;
 pub mod locate;
@@ -9,13 +10,15 @@ mod output;
 pub mod pattern;
 mod periodic;
 pub mod quadrature;
+mod rule;
 mod space;
 pub mod transfer;
 
-pub use assembly::{Domain, Rule, Target, Data, assemble, update_history};
+pub use assembly::{Data, Target, assemble, update_history};
 pub use element::Element;
 pub use essential::Essential;
 pub use pattern::Pattern;
 pub use quadrature::Quadrature;
+pub use rule::{Domain, Rule};
 pub use space::Space;
 pub use tessera_kernels::{History, Kernel, Parts, Values};

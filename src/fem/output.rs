@@ -1,5 +1,5 @@
 //! Spaces in files.
-use super::Space;
+use super::space::Space;
 use crate::error::Result;
 use crate::storage::File;
 

@@ -1,5 +1,5 @@
 //! The sparsity of a space, and where every cell's blocks stand in it.
-use super::Space;
+use super::space::Space;
 use petsc_rs::Csr;
 use rayon::prelude::*;
 use std::ops::Range;

@@ -2,19 +2,9 @@
 //!
 //! The sides of a periodic direction share their nodes, so a node may lie in several places. Files show the mesh
 //! cut open: every image is a node there, and all images of a node have its value.
-use super::Space;
-use crate::error::Result;
+use super::space::{Images, Space};
+use crate::Result;
 use crate::parallel::Redistribution;
-
-/// The nodes of a periodic mesh cut open along its seams.
-pub(super) struct Images {
-    /// The space of the mesh that is cut open, on the same cells.
-    pub open: Box<Space>,
-    /// Canonical numbers of the images of the owned nodes in that space, increasing.
-    ids: Vec<u64>,
-    /// The owned node that each is an image of.
-    nodes: Vec<u32>,
-}
 
 impl Space {
     /// The plan that brings the values of the owned nodes into the canonical order of files, where those of a

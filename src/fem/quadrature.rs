@@ -59,7 +59,7 @@ impl Quadrature {
     /// it lumps masses (Thomee, *Galerkin Finite Element Methods for Parabolic Problems*, chapter 15).
     pub fn vertices(cell: CellType) -> Self {
         let d = cell.dimension();
-        let points = crate::fem::Element::new(cell, 1).nodes;
+        let points = super::element::Element::new(cell, 1).nodes;
         let volume = if cell.is_simplex() { 1.0 / (1..=d).product::<usize>() as f64 } else { 1.0 };
         Self { weights: vec![volume / points.len() as f64; points.len()], points }
     }

@@ -1,6 +1,5 @@
 //! Finite element spaces on the distributed mesh: nodes, their owners and numbers.
 use super::element::Element;
-use super::periodic::Images;
 use crate::error::Result;
 use crate::mesh::Mesh;
 use crate::parallel::{Comm, block_owner};
@@ -44,6 +43,16 @@ pub struct Space {
 /// A mesh entity that carries a node, by what all ranks know of it: `[kind, vertex, vertex, vertex]`
 /// with kind 0 vertex, 1 edge, 2 face, 3 cell and the lowest canonical vertex numbers ascending.
 type Key = [u64; 4];
+
+/// The nodes of a periodic mesh cut open along its seams.
+pub(super) struct Images {
+    /// The space of the mesh that is cut open, on the same cells.
+    pub open: Box<Space>,
+    /// Canonical numbers of the images of the owned nodes in that space, increasing.
+    pub(super) ids: Vec<u64>,
+    /// The owned node that each is an image of.
+    pub(super) nodes: Vec<u32>,
+}
 
 impl Space {
     /// Numbers the nodes. Collective.

@@ -1,6 +1,6 @@
 //! Values of a field of one mesh at points of another, both distributed.
-use super::Space;
 use super::locate::{Found, Locator};
+use super::space::Space;
 use crate::parallel::Comm;
 use crate::{Error, Result};
 

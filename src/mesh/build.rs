@@ -3,14 +3,15 @@ use super::boxes::{self, BoxSource};
 use super::distribute::{LocalCells, distribute};
 use super::experts::{Graph, to_ghosts};
 use super::facets::{FacetMark, dual_graph, local_neighbours};
+use super::local::{Facets, Mesh, by_name};
 use super::order::{breadth_first, first_use};
-use super::partition::{experts, join_pieces, ranks_of_cells};
+use super::partition::{PartitionMethod, PartitionOptions, experts, join_pieces, ranks_of_cells};
 use super::pieces::pieces;
 use super::raw::{RawMesh, topology};
-use super::{Facets, Mesh, by_name};
+use super::shapes::check_shapes;
 use super::{gmsh, hdf5};
-use crate::error::{Error, Result};
 use crate::parallel::{Comm, block};
+use crate::{Error, Result};
 use std::path::PathBuf;
 
 /// Where a mesh comes from.
@@ -29,37 +30,6 @@ pub enum MeshSource {
 
 /// Partitions are redistributed at most so often to make each rank's cells hang together.
 const JOIN_ROUNDS: u32 = 4;
-
-/// How cells are shared out over ranks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PartitionMethod {
-    /// PT-Scotch on the graph of cells that share a facet (Chevalier & Pellegrini 2008).
-    #[default]
-    PtScotch,
-    /// Equal blocks of cells in the order of the mesh.
-    Simple,
-}
-
-/// Partition into ranks and experts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PartitionOptions {
-    /// Partitioner for ranks, and for the experts inside each.
-    pub method: PartitionMethod,
-    /// Experts over all ranks. Each rank has at least one.
-    pub experts: Experts,
-}
-
-/// How many experts there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Experts {
-    /// One a rank: where nothing asks for experts, as dividing ranks takes longer than all else of a mesh.
-    #[default]
-    Ranks,
-    /// As many as suit the number of cells, on any number of ranks.
-    Size,
-    /// So many.
-    Number(u32),
-}
 
 impl Mesh {
     /// Reads or generates a mesh and distributes it. Collective.
@@ -248,29 +218,3 @@ fn local_facets(
         names,
     }
 }
-
-/// Every owned cell must have a positive volume at every corner.
-fn check_shapes(source: &str, cell_type: super::CellType, local: &LocalCells) -> Result<()> {
-    let (nv, dimension) = (cell_type.vertices(), cell_type.dimension());
-    let mut points = vec![[0.0; 3]; nv];
-    for (i, cell) in local.cells.chunks_exact(nv).take(local.owned).enumerate() {
-        for (point, &v) in points.iter_mut().zip(cell) {
-            let at = v as usize * dimension;
-            point[..dimension].copy_from_slice(&local.coordinates[at..at + dimension]);
-        }
-        let (low, _) = cell_type.corner_determinants(&points);
-        if low <= FLAT {
-            let kind = if low < -FLAT { "inverted or not convex" } else { "flat (zero volume)" };
-            let message = format!(
-                "cell {} (counted from 0 in the order of the mesh) is {kind}; its vertices are at {:?}",
-                local.ids[i],
-                points.iter().map(|p| &p[..dimension]).collect::<Vec<_>>()
-            );
-            return Err(Error::input(source, message));
-        }
-    }
-    Ok(())
-}
-
-/// Corner determinants (relative to the edge lengths) below this count as zero.
-pub(super) const FLAT: f64 = 1e-12;

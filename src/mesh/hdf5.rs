@@ -10,8 +10,8 @@
 //! /mesh/facet_markers   [facet] i32, index into the attribute `names`
 //! ```
 //! A result file holds the same groups, so it can serve as a mesh.
-use super::Mesh;
 use super::cell::CellType;
+use super::local::Mesh;
 use super::raw::RawMesh;
 use crate::error::{Error, Result};
 use crate::parallel::{Comm, Redistribution, block, block_owner};

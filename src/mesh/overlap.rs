@@ -1,5 +1,5 @@
 //! The cells of each expert of a rank, alone or with a few layers of cells around them.
-use super::Mesh;
+use super::local::Mesh;
 use std::ops::{Index, Range};
 
 /// Lists of local cells, one for each expert of this rank, in the order of [`Mesh::experts`].

@@ -1,11 +1,10 @@
 //! Which rank owns which cell, and which expert: graph partitions with PT-Scotch through PETSc.
-use super::build::{Experts, PartitionMethod, PartitionOptions};
 use super::distribute::LocalCells;
 use super::experts::{Graph, quotas, slabs};
 use super::facets::NONE;
 use super::raw::RawMesh;
-use crate::error::{Diagnostic, Error, Result};
 use crate::parallel::{Comm, block, block_owner};
+use crate::{Diagnostic, Error, Result};
 use mpi::topology::SimpleCommunicator;
 use petsc_rs::{Partitioner, Petsc};
 
@@ -131,6 +130,7 @@ pub(super) fn join_pieces(
 /// Cells of an expert, and fewest experts, where they are wanted and the deck does not say how many. The number must not depend on
 /// that of the ranks: iterations and balances would.
 const EXPERT_CELLS: u64 = 4000;
+
 const FEWEST_EXPERTS: u64 = 8;
 
 /// So many experts has a mesh of so many cells; more where there are more ranks.
@@ -170,6 +170,37 @@ fn inside_rank(graph: &Graph, count: u32) -> Result<Vec<u32>> {
         .ok_or_else(|| Error::Failed("too many cells on one rank for PETSc's 32-bit indices".into()))?;
     let parts = partition(&SimpleCommunicator::self_comm(), count, &start, &adjacency)?;
     Ok(parts.into_iter().map(|part| part as u32).collect())
+}
+
+/// How cells are shared out over ranks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PartitionMethod {
+    /// PT-Scotch on the graph of cells that share a facet (Chevalier & Pellegrini 2008).
+    #[default]
+    PtScotch,
+    /// Equal blocks of cells in the order of the mesh.
+    Simple,
+}
+
+/// Partition into ranks and experts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PartitionOptions {
+    /// Partitioner for ranks, and for the experts inside each.
+    pub method: PartitionMethod,
+    /// Experts over all ranks. Each rank has at least one.
+    pub experts: Experts,
+}
+
+/// How many experts there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Experts {
+    /// One a rank: where nothing asks for experts, as dividing ranks takes longer than all else of a mesh.
+    #[default]
+    Ranks,
+    /// As many as suit the number of cells, on any number of ranks.
+    Size,
+    /// So many.
+    Number(u32),
 }
 
 #[cfg(test)]

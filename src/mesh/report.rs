@@ -1,5 +1,5 @@
 //! Numbers for a run's banner.
-use super::Mesh;
+use super::local::Mesh;
 use std::fmt;
 
 /// Size and quality of a distributed mesh, the same on every rank.

@@ -1,5 +1,5 @@
 //! Moving distributed values between any ownership and equal blocks of canonical numbers.
-use super::{Comm, block, block_owner};
+use super::comm::{Comm, block, block_owner};
 use mpi::traits::Equivalence;
 use std::ops::Range;
 

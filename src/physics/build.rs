@@ -4,7 +4,7 @@ use super::file_field::FileSource;
 use super::problem::{Condition, Equation, Names, Place, Problem, Term};
 use super::quantity::facet_nodes;
 use crate::deck::{
-    Boundary, COORDINATES, Coefficient, Deck, Essential, Expression, Physics, Plane, Property, Reading, Rotation,
+    Boundary, COORDINATES, Coefficient, Deck, Expression, Physics, Plane, Property, Reading, Rotation,
     Scalar, Tensor, Value,
 };
 use crate::fem::Space;
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 use indexmap::IndexMap;
 use std::collections::HashSet;
 use std::rc::Rc;
-use tessera_kernels::model::{self, Kind, Missing, Sign, Time};
+use tessera_kernels::model::{self, Kind, Missing, Sign};
 
 /// Random fields and fields of earlier problems, by the name of the field or the problem.
 pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
@@ -28,13 +28,14 @@ pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Resu
     let law = physics.law(dimension, in_time);
     let space = Space::new(mesh.clone(), physics.degree(), physics.components(dimension))?;
     let space = Rc::new(space.around_axis(physics.plane() == Some(Plane::Axisymmetric)));
-    let of_solution = |c: &model::Coefficient| c.formula.ends_with("_slope") || c.formula.ends_with("_integral");
+    let of_solution =
+        |c: &model::Coefficient| c.formula.ends_with("_slope") || c.formula.ends_with("_integral");
     let own = law.coefficients.iter().any(of_solution).then(|| Rc::new(NodalField::new(space.clone())));
-    let builder = Builder { deck, physics, mesh, inputs, variables: deck.field_variables(), own: own.clone() };
+    let builder =
+        Builder { deck, physics, mesh, inputs, variables: deck.field_variables(), own: own.clone() };
     let further: Vec<&str> = law.further.clone();
     let coefficients = Coefficients::new(&law.coefficients, &further, |name| builder.input(name))?;
-    let mut terms =
-        vec![Term { place: Place::Volume, key: builder.key(), coefficients, facets: Vec::new() }];
+    let mut terms = vec![Term { place: Place::Volume, key: builder.key(), coefficients, facets: Vec::new() }];
     for (number, boundary) in physics.boundary().iter().enumerate().filter(|(_, b)| b.is_natural()) {
         let coefficients = Coefficients::new(&law.surface, &[], |name| builder.condition(boundary, name))?;
         let facets = builder.natural_facets(boundary, number)?;
@@ -46,20 +47,21 @@ pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Resu
             true => builder.input(name),
             false => Ok(Given::Sources(vec![ZERO; regions])),
         })?;
-        terms.push(Term { place: Place::Boundary, key: builder.key(), coefficients, facets: builder.open_facets() });
+        terms.push(Term {
+            place: Place::Boundary,
+            key: builder.key(),
+            coefficients,
+            facets: builder.open_facets(),
+        });
     }
     let conditions = builder.conditions(&space)?;
-    let names = Names {
-        problem: physics.name().into(),
-        field: physics.field().into(),
-        unit: physics.unit().into(),
-    };
+    let names =
+        Names { problem: physics.name().into(), field: physics.field().into(), unit: physics.unit().into() };
     let equation = Equation {
         model: physics.model,
         law,
         tensor: physics.has_tensor(),
         plane: physics.plane().map(Plane::word),
-        evolves: in_time && matches!(physics.model.time, Time::Optional | Time::Always),
     };
     let mut problem = Problem::new(names, equation, space, terms, conditions)?;
     problem.own = own;
@@ -305,7 +307,8 @@ impl Builder<'_> {
             }
             _ => Err(self.fault(
                 "capacity",
-                "a capacity from a file or another physics does not go with data that depend on the solution".into(),
+                "a capacity from a file or another physics does not go with data that depend on the solution"
+                    .into(),
             )),
         }
     }
@@ -348,9 +351,7 @@ impl Builder<'_> {
                 Tensor::Isotropic(scalar) if i == j => self.scalar(scalar),
                 Tensor::Diagonal(list) if list.len() != d => Err(wrong()),
                 Tensor::Diagonal(list) if i == j => self.scalar(&list[i]),
-                Tensor::Full(rows) => {
-                    self.scalar(rows.get(i).and_then(|row| row.get(j)).ok_or_else(wrong)?)
-                }
+                Tensor::Full(rows) => self.scalar(rows.get(i).and_then(|row| row.get(j)).ok_or_else(wrong)?),
                 _ => Ok(ZERO),
             }
         };

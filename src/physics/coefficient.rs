@@ -3,10 +3,10 @@ use crate::deck::{COORDINATES, Expression, PropertyTable, Reading};
 use crate::fem::element::Tabulation;
 use crate::fem::functional::{self, nodal_rule};
 use crate::fem::{Domain, Space, Values};
-use std::cell::{Ref, RefCell};
-use std::ops::Range;
 use crate::{Error, Result};
 use indexmap::IndexMap;
+use std::cell::{Ref, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 use tessera_kernels::model::{self, Role, Sign};
 
@@ -132,8 +132,10 @@ impl FieldExpression {
 
 /// Points and weights on [-1, 1], exact for polynomials of degree 15 (Abramowitz and Stegun, table 25.4).
 const GAUSS: [(f64, f64); 8] = {
-    const X: [f64; 4] = [0.183434642495649805, 0.525532409916328986, 0.796666477413626740, 0.960289856497536232];
-    const W: [f64; 4] = [0.362683783378361983, 0.313706645877887287, 0.222381034453374471, 0.101228536290376259];
+    const X: [f64; 4] =
+        [0.183434642495649805, 0.525532409916328986, 0.796666477413626740, 0.960289856497536232];
+    const W: [f64; 4] =
+        [0.362683783378361983, 0.313706645877887287, 0.222381034453374471, 0.101228536290376259];
     [
         (-X[3], W[3]),
         (-X[2], W[2]),
@@ -199,7 +201,11 @@ impl Source {
     fn derivative(&self, variable: usize) -> Self {
         let of_fields = |formula: &FieldExpression| {
             let (fields, variables) = (formula.fields.clone(), formula.variables);
-            Rc::new(FieldExpression { expression: formula.expression.derivative(variable), fields, variables })
+            Rc::new(FieldExpression {
+                expression: formula.expression.derivative(variable),
+                fields,
+                variables,
+            })
         };
         match self {
             Self::Constant(_) | Self::Nodal(_) | Self::Cellwise(_) => Self::Constant(0.0),
@@ -332,7 +338,8 @@ impl Coefficients {
         mut given: impl FnMut(&str) -> Result<Given>,
     ) -> Result<Self> {
         let (mut inputs, mut tables) = (IndexMap::new(), IndexMap::new());
-        let formulas: Vec<&str> = list.iter().map(|c| c.formula.as_str()).chain(further.iter().copied()).collect();
+        let formulas: Vec<&str> =
+            list.iter().map(|c| c.formula.as_str()).chain(further.iter().copied()).collect();
         for name in formulas.iter().flat_map(|formula| names(formula)) {
             if inputs.contains_key(name) || tables.contains_key(name) {
                 continue;
@@ -354,7 +361,8 @@ impl Coefficients {
                 }
             }
         }
-        let place = |inputs: &IndexMap<String, Vec<Source>>, name: &str| inputs.get_index_of(name).unwrap_or(0);
+        let place =
+            |inputs: &IndexMap<String, Vec<Source>>, name: &str| inputs.get_index_of(name).unwrap_or(0);
         let all: Vec<String> = inputs.keys().chain(tables.keys()).cloned().collect();
         let tables: Vec<Table> = tables
             .into_values()
@@ -395,7 +403,9 @@ impl Coefficients {
     pub fn holds(&self) -> bool {
         let zero = |&i: &usize| self.inputs[i].iter().all(|source| matches!(source, Source::Constant(0.0)));
         let outputs = self.outputs.iter().zip(&self.meanings);
-        outputs.filter(|(_, meaning)| meaning.role == Role::Holds).any(|(output, _)| !output.uses.iter().any(zero))
+        outputs
+            .filter(|(_, meaning)| meaning.role == Role::Holds)
+            .any(|(output, _)| !output.uses.iter().any(zero))
     }
 
     /// Whether coefficient `output` changes with the parameters.
@@ -533,7 +543,8 @@ impl Coefficients {
     pub fn derivative(&self, parameter: usize) -> Result<Self> {
         let variable = COORDINATES.len() + parameter;
         let count = self.inputs.len();
-        let rates = self.inputs.iter().map(|regions| regions.iter().map(|s| s.derivative(variable)).collect());
+        let rates =
+            self.inputs.iter().map(|regions| regions.iter().map(|s| s.derivative(variable)).collect());
         let inputs = self.inputs.iter().cloned().chain(rates).collect();
         let slopes = self.tables.iter().map(|table| Table {
             times: Some(count + table.of),

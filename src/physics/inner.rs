@@ -173,7 +173,6 @@ impl Problem {
         let cells: BTreeSet<u32> = sides.values().flatten().map(|side| side.0).collect();
         let mut result: HashMap<(u32, u32), Vec<f64>> = HashMap::new();
         let mut load = vec![0.0; space.owned_dofs()];
-        let sign = -self.given_sign();
         for integral in &self.integrals {
             for group in &integral.groups {
                 let domain = Domain { rule: &group.rule, entities: &group.entities };
@@ -195,7 +194,7 @@ impl Problem {
                         if (node as usize) < space.owned_nodes {
                             let own = &mut load[node as usize * c..][..c];
                             let sums = result.entry((entity.0, node)).or_insert_with(|| vec![0.0; c]);
-                            sums.iter_mut().zip(&*own).for_each(|(sum, value)| *sum += sign * value);
+                            sums.iter_mut().zip(&*own).for_each(|(sum, value)| *sum += value);
                             own.fill(0.0);
                         }
                     }

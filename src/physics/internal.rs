@@ -2,13 +2,13 @@
 use super::derived::Derived;
 use super::exchange::At;
 use super::problem::Problem;
-use super::viscoplasticity::STRESS;
 use crate::fem::functional::Sample;
 use crate::fem::{History, Rule, Space};
 use crate::{Error, Result};
 use faer::{Mat, linalg::solvers::SolveLstsq};
 use petsc_rs::Vector;
 use tessera_kernels::model::Origin;
+use tessera_kernels::models::viscoplasticity::STRESS;
 
 impl Problem {
     /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to

@@ -1,12 +1,12 @@
 //! Mass matrices, the L2 product of fields, and the operator of reaction and diffusion that they are a case of.
 use super::coefficient::{Coefficients, Context, Given, Source};
-use super::diffusion;
 use super::problem::{Equation, Names, Place, Problem, Term};
 use crate::Result;
 use crate::fem::{Essential, Space};
 use petsc_rs::Matrix;
 use std::rc::Rc;
 use tessera_kernels::model::Choice;
+use tessera_kernels::models::diffusion;
 
 /// `-div(conductivity grad u) + reaction u = source` with constants (given in this order) and, on some facets of the
 /// mesh, `conductivity du/dn + coefficient u = 0`; no essential conditions.
@@ -41,7 +41,7 @@ pub fn reaction_diffusion(
         })?;
         terms.push(term(Place::Boundary, coefficients, facets));
     }
-    let equation = Equation { model: &diffusion::MODEL, law, tensor: false, plane: None, evolves: false };
+    let equation = Equation { model: &diffusion::MODEL, law, tensor: false, plane: None };
     let names = Names { problem: name.into(), field: name.into(), unit: String::new() };
     Problem::new(names, equation, space.clone(), terms, Vec::new())
 }

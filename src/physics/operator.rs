@@ -48,7 +48,12 @@ impl Problem {
         let coefficients = self.evaluate(context);
         self.check(&coefficients)?;
         let essential = self.essential(context)?;
-        Ok(Prepared { problem: self.clone(), context: context.clone(), coefficients: coefficients.into(), essential })
+        Ok(Prepared {
+            problem: self.clone(),
+            context: context.clone(),
+            coefficients: coefficients.into(),
+            essential,
+        })
     }
 
     /// Matrix and load of a linear system at these parameters: essential unknowns are eliminated symmetrically, with a
@@ -127,7 +132,11 @@ impl Problem {
     /// When PETSc fails.
     pub fn apply(&self, coefficients: &Evaluated, state: &[f64], residual: &mut Vector) -> Result<()> {
         let history = self.new_history();
-        self.add_to(coefficients, FormState { history: history.as_ref(), ..FormState::steady(state) }, residual)?;
+        self.add_to(
+            coefficients,
+            FormState { history: history.as_ref(), ..FormState::steady(state) },
+            residual,
+        )?;
         Ok(residual.scale(-1.0)?)
     }
 
@@ -217,7 +226,12 @@ impl Prepared {
                 load: &mut unused,
                 state: Some(at.state),
             };
-            problem.add_all(&self.coefficients(at.state), Some(essential), (at.history, at.parts), &mut target);
+            problem.add_all(
+                &self.coefficients(at.state),
+                Some(essential),
+                (at.history, at.parts),
+                &mut target,
+            );
             let (diagonal, _) = target.matrix.expect("set above");
             problem.set_essential_diagonal(diagonal, essential);
         }
@@ -280,7 +294,15 @@ impl Prepared {
         let domain: Domain = group.domain();
         let coefficients = self.coefficients(at.state);
         let form = problem.form(Place::Volume);
-        update_history(form, space, &domain, &coefficients[0][0], (history, &mut next), at.parts.storage, at.state);
+        update_history(
+            form,
+            space,
+            &domain,
+            &coefficients[0][0],
+            (history, &mut next),
+            at.parts.storage,
+            at.state,
+        );
         next
     }
 }
@@ -309,14 +331,18 @@ fn moved(coefficients: &[Values], rates: &[Values], step: f64) -> Vec<Values> {
     };
     let one = |(value, rate): (&Values, &Values)| match (value, rate) {
         (Values::Uniform(a), Values::Uniform(b)) => Values::Uniform(a + step * b),
-        (Values::Uniform(a), Values::ByRegion(b)) => Values::ByRegion(b.iter().map(|b| a + step * b).collect()),
+        (Values::Uniform(a), Values::ByRegion(b)) => {
+            Values::ByRegion(b.iter().map(|b| a + step * b).collect())
+        }
         (Values::Uniform(a), Values::ByPoint(b)) => Values::ByPoint(b.iter().map(|b| a + step * b).collect()),
         (Values::ByRegion(a), Values::Uniform(b)) => Values::ByRegion(sum(a, &|_| *b)),
         (Values::ByPoint(a), Values::Uniform(b)) => Values::ByPoint(sum(a, &|_| *b)),
         (Values::ByRegion(a), Values::ByRegion(b)) => Values::ByRegion(sum(a, &|i| b[i])),
         (Values::ByPoint(a), Values::ByPoint(b)) => Values::ByPoint(sum(a, &|i| b[i])),
         // Both follow from the same inputs.
-        (Values::ByRegion(_), Values::ByPoint(_)) | (Values::ByPoint(_), Values::ByRegion(_)) => value.clone(),
+        (Values::ByRegion(_), Values::ByPoint(_)) | (Values::ByPoint(_), Values::ByRegion(_)) => {
+            value.clone()
+        }
     };
     coefficients.iter().zip(rates).map(one).collect()
 }

@@ -2,11 +2,11 @@
 use super::coefficient::{Coefficients, Context, NodalField, Source};
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::functional::{cell_entities, nodal_rule};
-use crate::fem::{Data, Domain, Essential, History, Kernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
+use crate::fem::{Data, Domain, Essential, Kernel, Parts, Pattern, Rule, Space, Target, Values, assemble};
 use petsc_rs::{Matrix, Vector};
 use std::cell::Cell;
 use std::rc::Rc;
-use tessera_kernels::model::{Facts, Law, Local, Model, Role};
+use tessera_kernels::model::{Facts, Law, Local, Model, Motions, Role, Time};
 
 /// Which form an integral evaluates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,6 @@ pub struct Equation {
     pub tensor: bool,
     /// What a two-dimensional mesh stands for, if the deck says so.
     pub plane: Option<&'static str>,
-    /// Whether it has a time derivative in this run.
-    pub evolves: bool,
 }
 
 /// An integral to be.
@@ -138,7 +136,18 @@ impl Problem {
         let integrals = terms.into_iter().map(|term| Integral::new(&space, &equation, term)).collect();
         let Names { problem: name, field, unit } = names;
         let essential_diagonal = Cell::new(0.0);
-        Ok(Self { name, field, unit, equation, space, integrals, conditions, own: None, pattern, essential_diagonal })
+        Ok(Self {
+            name,
+            field,
+            unit,
+            equation,
+            space,
+            integrals,
+            conditions,
+            own: None,
+            pattern,
+            essential_diagonal,
+        })
     }
 
     /// Facts of its law.
@@ -161,9 +170,14 @@ impl Problem {
         self.form(Place::Volume).is_linear()
     }
 
+    /// Whether it has a time derivative.
+    pub fn evolves(&self) -> bool {
+        matches!(self.equation.model.time, Time::Optional | Time::Always)
+    }
+
     /// Whether the solution is a displacement.
     pub fn is_solid(&self) -> bool {
-        self.facts().motions == tessera_kernels::model::Motions::Rigid
+        self.facts().motions == Motions::Rigid
     }
 
     /// A zero matrix with the sparsity of the space. Collective.
@@ -405,8 +419,7 @@ impl Problem {
 }
 
 impl Integral {
-    fn new(
-        space: &Space, equation: &Equation, term: Term) -> Self {
+    fn new(space: &Space, equation: &Equation, term: Term) -> Self {
         let Term { place, key, coefficients, facets } = term;
         let p = space.element.degree;
         let facts = &equation.law.facts;

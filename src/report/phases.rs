@@ -1,6 +1,6 @@
 //! Wall time by phase, and memory.
-use super::Table;
-use super::format::duration;
+use super::table::Table;
+use crate::format::duration;
 use crate::parallel::Comm;
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
 //! How far a number of like tasks is.
-use super::Report;
-use super::format::duration;
+use super::reporter::Report;
+use crate::format::duration;
 use std::cell::Cell;
 use std::time::Instant;
 
@@ -24,8 +24,15 @@ pub struct Progress<'a> {
     shown: Cell<f64>,
 }
 
+impl Report {
+    /// Shows how far a number of like tasks is: rate and expected end. Local.
+    pub fn progress(&self, what: &str, total: usize) -> Progress<'_> {
+        Progress::new(self, what, total)
+    }
+}
+
 impl<'a> Progress<'a> {
-    pub(super) fn new(report: &'a Report, what: &str, total: usize) -> Self {
+    fn new(report: &'a Report, what: &str, total: usize) -> Self {
         let (done, skipped, shown) = (Cell::new(0), Cell::new(0), Cell::new(0.0));
         Self { report, what: what.into(), total, done, skipped, start: Instant::now(), shown }
     }

@@ -5,28 +5,18 @@
 //! interpolation over its quadrature points (or its regions, where it does not vary inside them).
 //! Terms whose factors turn out proportional over the training parameters are added up.
 use super::eim::{EXACT, Limits, interpolate};
-use super::split::{Coefficient, MOST_TERMS, Split, TOLERANCE};
+use super::split::{MOST_TERMS, Split, Splitting, TOLERANCE};
 use super::theta::{Factor, Ratio, Theta};
+use super::training::Training;
 use crate::fem::Values;
-use crate::physics::coefficient::{Context, NodalField, Source};
-use crate::physics::{Integral, Model, Place, Problem};
+use crate::physics::coefficient::{NodalField, Source};
+use crate::physics::{Context, Integral, Place, Problem};
 use crate::{Diagnostic, Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::rc::Rc;
 
 /// Factors closer than this over all training parameters are the same factor.
 const SAME_FACTOR: f64 = 1e-12;
-
-/// Parameters that the expansion is found with and checked on.
-#[derive(Debug, Clone)]
-pub struct Training {
-    /// The parameters X is assembled at.
-    pub reference: Vec<f64>,
-    /// Parameters to interpolate over.
-    pub training: Vec<Vec<f64>>,
-    /// Other parameters, to check with.
-    pub test: Vec<Vec<f64>>,
-}
 
 /// A load that is proportional to another physics' field: `theta(mu) * L(field)`.
 pub struct Coupled {
@@ -113,7 +103,7 @@ pub fn operators(problem: &Problem, set: &Training) -> Result<(Vec<(Theta, Matri
     for (index, integral) in problem.integrals.iter().enumerate() {
         let outputs = 0..integral.coefficients.outputs.len();
         for output in outputs.filter(|&output| problem.bilinear(output, integral.place)) {
-            let coefficient = Coefficient { problem, integral: index, output, upstream: None, slope: false };
+            let coefficient = Splitting { problem, integral: index, output, upstream: None, slope: false };
             let (pieces, split, _) = coefficient.split(set)?;
             error = split.map_or(error, |split| error.max(split.error));
             for piece in pieces {
@@ -167,7 +157,7 @@ impl Expansion {
         let mut scrap = problem.space.field()?;
         for (index, integral) in problem.integrals.iter().enumerate() {
             for output in 0..integral.coefficients.outputs.len() {
-                let coefficient = Coefficient { problem, integral: index, output, upstream, slope: false };
+                let coefficient = Splitting { problem, integral: index, output, upstream, slope: false };
                 let reads_field = !coefficient.coupled_inputs().is_empty();
                 let bilinear = problem.bilinear(output, integral.place);
                 if reads_field && bilinear {
@@ -201,7 +191,7 @@ impl Expansion {
                     }
                 }
                 if reads_field {
-                    let slope = Coefficient { slope: true, ..coefficient };
+                    let slope = Splitting { slope: true, ..coefficient };
                     slope.check_linear(set)?;
                     let (pieces, split, _) = slope.split(set)?;
                     splits.extend(split);
@@ -336,7 +326,5 @@ fn note(
 /// Whether a coefficient is an entry off the diagonal of a conductivity tensor.
 fn off_diagonal(problem: &Problem, place: Place, output: usize) -> bool {
     let d = problem.space.mesh.dimension;
-    matches!((problem.model, place), (Model::Diffusion { anisotropic: true }, Place::Volume))
-        && output < d * d
-        && output / d != output % d
+    problem.equation.tensor && place == Place::Volume && output < d * d && output / d != output % d
 }

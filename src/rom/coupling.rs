@@ -1,20 +1,46 @@
 //! How one physics' field enters the load of another, and how far its error reaches there.
 use super::affine::{Coupled, only};
 use super::energy::Energy;
-use super::orthonormal::Orthonormal;
 use crate::fem::Values;
 use crate::fem::functional::visit;
-use crate::physics::coefficient::{NodalField, Sampled};
-use crate::physics::{Model, Place, Problem};
-use crate::{Error, Result};
+use crate::mixture::Orthonormal;
+use crate::physics::coefficient::{NodalField, Sampled, Source};
+use crate::physics::{Place, Problem};
+use crate::simulation::Stage;
+use crate::{Diagnostic, Error, Result};
 use faer::{Mat, Side};
 use petsc_rs::Vector;
 use std::rc::Rc;
 
+/// The earlier problem whose field a problem reads.
+///
+/// # Errors
+/// [`Error::Input`] when there are several.
+pub fn upstream_of(stages: &[Stage], index: usize) -> Result<Option<usize>> {
+    let problem = &stages[index].problem;
+    let reads = |field: &Rc<NodalField>| {
+        let sources = problem.integrals.iter().flat_map(|i| i.coefficients.inputs.iter().flatten());
+        sources.into_iter().any(|s| matches!(s, Source::Nodal(f) if Rc::ptr_eq(f, field)))
+    };
+    let read: Vec<usize> =
+        (0..index).filter(|&other| stages[other].input.as_ref().is_some_and(reads)).collect();
+    if read.len() > 1 {
+        return Err(Error::Input(vec![Diagnostic {
+            key: format!("physics.{}", problem.name),
+            message: "a reduced model of a problem that reads the fields of several others is not supported"
+                .into(),
+            ..Diagnostic::default()
+        }]));
+    }
+    Ok(read.first().copied())
+}
+
 /// Most steps of Lanczos' method for the norm of a coupling.
 const STEPS: usize = 60;
+
 /// Relative change of the norm's square at which it ends.
 const SETTLED: f64 = 1e-5;
+
 /// Factor on the norm for what the last steps of Lanczos' method, which approaches from below, leave out.
 const SAFETY: f64 = 1.01;
 
@@ -77,9 +103,11 @@ fn transposed(
     let (integral, output) = term.place;
     let part = &problem.integrals[integral];
     let dimension = problem.space.mesh.dimension;
-    let axisymmetric = match (problem.model, part.place) {
-        (Model::Elasticity { .. }, Place::Volume) if output == 2 => Some(problem.space.axisymmetric),
-        (Model::Diffusion { .. }, Place::Volume) => None,
+    let axisymmetric = match (problem.is_solid(), part.place) {
+        (true, Place::Volume) if part.coefficients.meanings[output].key == "temperature" => {
+            Some(problem.space.axisymmetric)
+        }
+        (false, Place::Volume) => None,
         _ => return Ok(None),
     };
     let mut vector = problem.space.field()?;

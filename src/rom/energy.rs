@@ -1,11 +1,11 @@
 //! The inner products that reduced models are built in.
-use super::columns::InnerProduct;
 use crate::Result;
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
+use crate::mixture::{InnerProduct, rigid_body_modes};
 use crate::physics::mass::scalar_mass;
-use crate::physics::{Context, Model, Problem};
-use crate::solver::{LinearSolver, rigid_body_modes};
+use crate::physics::{Context, Problem};
+use crate::solver::LinearSolver;
 use petsc_rs::{Matrix, Vector};
 use std::cell::RefCell;
 
@@ -45,7 +45,7 @@ impl Energy {
         let mut matrix = problem.new_matrix()?;
         let (mut x, y) = (space.field()?, space.field()?);
         problem.assemble(context, &essential, &mut matrix, &mut x)?;
-        if let Model::Elasticity { .. } = problem.model {
+        if problem.is_solid() {
             matrix.set_near_null_space(rigid_body_modes(space)?)?;
         }
         let mut options = SolverOptions {

@@ -1,13 +1,13 @@
 //! Linear quantities of interest as functionals, whose dual norm bounds their error.
-use super::columns::dot;
 use super::energy::Energy;
 use crate::Result;
 use crate::deck::{Quantity, QuantityKind};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
 use crate::fem::locate::interpolation;
+use crate::mixture::dot;
 use crate::physics::quantity::{Where, groups};
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 
 /// A quantity's dual norm in the reference energy: `|Q(e)| <= norm |e|` for every e that vanishes where values
 /// are prescribed. `None` for a quantity that is not linear in a solution (an extremum, a magnitude, a derived

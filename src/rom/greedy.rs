@@ -1,12 +1,11 @@
 //! A reduced model that grows with its snapshots, for weak greedy sampling (Buffa, Maday, Patera, Prud'homme, Turinici,
 //! M2AN 46 (2012) 595; Hesthaven, Rozza, Stamm, "Certified Reduced Basis Methods", 2016, chapter 3).
-use super::columns::Columns;
 use super::galerkin::{Reduced, Solution};
 use super::offline::Offline;
-use super::orthonormal::Orthonormal;
 use super::projection::Projection;
 use super::theta::Inputs;
 use crate::Result;
+use crate::mixture::{Columns, Orthonormal};
 use crate::parallel::Comm;
 use crate::physics::Context;
 

@@ -3,7 +3,6 @@
 //! Everything of the size of the mesh is distributed like the fields it comes from ([`Columns`]);
 //! what is small and dense stands on every rank.
 pub mod affine;
-mod columns;
 pub mod coupling;
 pub mod eim;
 pub mod energy;
@@ -12,21 +11,18 @@ pub mod galerkin;
 mod greedy;
 mod model;
 pub mod offline;
-pub mod orthonormal;
-pub mod pod;
 mod projection;
 mod split;
 pub mod theta;
+mod training;
 
-pub use affine::{Expansion, Training};
-pub use columns::{Columns, Euclidean, InnerProduct};
+pub use affine::Expansion;
 pub use eim::Interpolation;
 pub use energy::{Energy, Mass, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};
 pub use greedy::Greedy;
-pub use model::{Model, TrainingReport};
+pub use model::{ReducedModel, TrainingReport};
 pub use offline::{Basis, BasisOptions, Offline, Prepared};
-pub use orthonormal::Orthonormal;
-pub use pod::{Algorithm, Pod, Truncation, pod};
 pub use projection::Projection;
 pub use split::Split;
+pub use training::Training;

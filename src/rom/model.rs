@@ -1,6 +1,4 @@
 //! A reduced model of all physics of a deck: training, solving, and its file.
-use super::affine::Training;
-use super::columns::Columns;
 use super::energy::Energy;
 use super::functional::dual_norm;
 use super::galerkin::{Description, Reduced, Solution};
@@ -8,17 +6,17 @@ use super::offline::{Basis, BasisOptions, Offline};
 use super::projection::Projection;
 use super::split::Split;
 use super::theta::Inputs;
-use crate::physics::coefficient::{NodalField, Source};
+use super::training::Training;
+use crate::mixture::Columns;
 use crate::physics::{Context, Problem};
-use crate::solver::{Simulation, Stage};
+use crate::simulation::Simulation;
 use crate::storage::{Field, File};
-use crate::{Diagnostic, Error, Result};
+use crate::{Error, Result};
 use faer::{Mat, MatRef};
-use std::rc::Rc;
 use std::time::Instant;
 
 /// Reduced models of the problems of a deck, in its order.
-pub struct Model {
+pub struct ReducedModel {
     /// The small systems.
     pub stages: Vec<Reduced>,
     /// The bases, distributed like the fields.
@@ -42,30 +40,7 @@ pub struct TrainingReport {
     pub seconds: [f64; 4],
 }
 
-/// The earlier problem whose field a problem reads.
-///
-/// # Errors
-/// [`Error::Input`] when there are several.
-pub fn upstream_of(stages: &[Stage], index: usize) -> Result<Option<usize>> {
-    let problem = &stages[index].problem;
-    let reads = |field: &Rc<NodalField>| {
-        let sources = problem.integrals.iter().flat_map(|i| i.coefficients.inputs.iter().flatten());
-        sources.into_iter().any(|s| matches!(s, Source::Nodal(f) if Rc::ptr_eq(f, field)))
-    };
-    let read: Vec<usize> =
-        (0..index).filter(|&other| stages[other].input.as_ref().is_some_and(reads)).collect();
-    if read.len() > 1 {
-        return Err(Error::Input(vec![Diagnostic {
-            key: format!("physics.{}", problem.name),
-            message: "a reduced model of a problem that reads the fields of several others is not supported"
-                .into(),
-            ..Diagnostic::default()
-        }]));
-    }
-    Ok(read.first().copied())
-}
-
-impl Model {
+impl ReducedModel {
     /// Trains on snapshots: `snapshots(problem)` gives this rank's unknowns, one column for each of
     /// `parameters`. Collective.
     ///
@@ -81,7 +56,7 @@ impl Model {
         Self::from_snapshots(simulation, &Offline::new(simulation, training)?, parameters, snapshots, options)
     }
 
-    /// As [`Model::train`] with what does not depend on the snapshots already there. Collective.
+    /// As [`ReducedModel::train`] with what does not depend on the snapshots already there. Collective.
     ///
     /// # Errors
     /// When the snapshots do not fit or are not finite.
@@ -143,10 +118,10 @@ impl Model {
         self.solve_with(inputs, context, |_| modes)
     }
 
-    /// As [`Model::solve`] with a number of modes for each physics.
+    /// As [`ReducedModel::solve`] with a number of modes for each physics.
     ///
     /// # Errors
-    /// As [`Model::solve`].
+    /// As [`ReducedModel::solve`].
     pub fn solve_with(
         &self,
         inputs: &[&dyn Inputs],
@@ -253,7 +228,7 @@ impl Model {
         Ok(())
     }
 
-    /// Reads what [`Model::write`] wrote, for a simulation on the same mesh. Collective.
+    /// Reads what [`ReducedModel::write`] wrote, for a simulation on the same mesh. Collective.
     ///
     /// # Errors
     /// [`Error::Storage`] when the file does not hold what it should.

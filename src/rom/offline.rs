@@ -1,16 +1,15 @@
 //! The offline side of a reduced model: what does not depend on snapshots, and from snapshots to a basis.
-use super::affine::{Expansion, Training};
-use super::columns::{Columns, Euclidean, InnerProduct};
-use super::coupling::Upstream;
+use super::affine::Expansion;
+use super::coupling::{Upstream, upstream_of};
 use super::energy::{Energy, Mass};
-use super::model::upstream_of;
-use super::pod::{Algorithm, Pod, Truncation, pod};
 use super::theta::{Theta, values};
+use super::training::Training;
 use crate::Result;
 use crate::deck::Norm;
+use crate::mixture::{Algorithm, Columns, Euclidean, InnerProduct, Pod, Truncation, pod};
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, Problem};
-use crate::solver::Simulation;
+use crate::simulation::Simulation;
 use petsc_rs::Matrix;
 use std::rc::Rc;
 use std::time::Instant;

@@ -1,10 +1,9 @@
 //! The projection of an affine expansion on a basis, which may grow a function at a time.
-use super::columns::Columns;
 use super::coupling::{self, Upstream};
 use super::galerkin::{Description, Reduced};
 use super::offline::{Offline, Prepared};
-use super::orthonormal::Orthonormal;
 use super::theta::Theta;
+use crate::mixture::{Columns, Orthonormal};
 use crate::{Error, Result};
 use faer::Mat;
 use petsc_rs::Vector;
@@ -92,7 +91,7 @@ impl<'a> Projection<'a> {
         self.lifts += usize::from(is_lift);
         let comm = self.functions.comm.clone();
         let mut products: Vec<f64> =
-            self.load_vectors.iter().map(|load| super::columns::dot(load, function)).collect();
+            self.load_vectors.iter().map(|load| crate::mixture::dot(load, function)).collect();
         comm.sum_into(&mut products);
         self.loads.iter_mut().zip(products).for_each(|(load, product)| load.push(product));
         for (loads, products) in &mut self.coupled {

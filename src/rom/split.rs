@@ -1,8 +1,8 @@
 //! One coefficient of a weak form as a sum of products: factors of the parameters times functions of
 //! position, by empirical interpolation over quadrature points (or regions, inside which it is constant).
-use super::affine::Training;
 use super::eim::{EXACT, Interpolation, Limits, interpolate};
 use super::theta::{Factor, Ratio};
+use super::training::Training;
 use crate::fem::Values;
 use crate::fem::functional::position;
 use crate::parallel::Comm;
@@ -27,7 +27,7 @@ pub struct Split {
 }
 
 /// One coefficient as a function of quadrature points and parameters.
-pub(super) struct Coefficient<'a> {
+pub(super) struct Splitting<'a> {
     pub problem: &'a Problem,
     pub integral: usize,
     pub output: usize,
@@ -49,7 +49,7 @@ pub(super) struct Piece {
     pub factor: Factor,
 }
 
-impl<'a> Coefficient<'a> {
+impl<'a> Splitting<'a> {
     fn part(&self) -> &'a Integral {
         &self.problem.integrals[self.integral]
     }
@@ -112,7 +112,7 @@ impl<'a> Coefficient<'a> {
         values
     }
 
-    /// Rank-independent names, ownership and places of the positions of [`Coefficient::values`].
+    /// Rank-independent names, ownership and places of the positions of [`Splitting::values`].
     fn positions(&self) -> (Vec<u64>, Vec<bool>, Vec<Spot>) {
         let part = self.part();
         let mesh = &self.problem.space.mesh;

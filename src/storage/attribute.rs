@@ -1,6 +1,5 @@
 //! Attributes: what files say about themselves.
-use super::File;
-use super::file::exists;
+use super::file::{File, exists};
 use crate::error::{Error, Result};
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Attribute, Group, Location};

@@ -1,5 +1,5 @@
 //! CRC-32 of arrays, whole or shared by ranks.
-use super::Element;
+use super::collective::Element;
 use crate::parallel::Comm;
 use crc32fast::Hasher;
 

@@ -1,6 +1,7 @@
 //! What of a file can be shown: grid, fields, steps.
+use super::collective::{Element, Slab};
 use super::field::{self, Field, Location, field_path};
-use super::{Element, Reader, Slab};
+use super::reader::Reader;
 use crate::error::{Error, Result};
 
 /// A shape of cells on nodes of some degree, as other formats know it.

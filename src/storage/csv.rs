@@ -1,6 +1,8 @@
 //! Tables of comma-separated values: points, cells, and one row for each run of quantities of interest.
+use super::collective::Slab;
 use super::content::{Array, Content};
-use super::{Reader, Slab, temporary};
+use super::reader::Reader;
+use super::result::temporary;
 use crate::error::{Error, Result};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -4,8 +4,9 @@
 //! its name. A sample only overwrites numbers in place, its status last, so a kill at any moment leaves a
 //! readable file that says which samples are complete.
 use super::field::Field;
+use super::file::File;
 use super::layout::{Provenance, Samples, Schema};
-use super::{File, ResultFile};
+use super::result::ResultFile;
 use crate::error::{Error, Result};
 use crate::parallel::{Comm, Redistribution, block};
 use std::path::Path;
@@ -375,7 +376,7 @@ impl DatasetFile {
         self.file.close()
     }
 
-    fn entry<T: super::Element>(&self, path: &str, sample: usize, values: &[T]) -> Result<()> {
+    fn entry<T: super::collective::Element>(&self, path: &str, sample: usize, values: &[T]) -> Result<()> {
         let mine = if self.file.comm().rank() == 0 { values } else { &[] };
         self.file.write_rows(path, sample as u64, mine)
     }

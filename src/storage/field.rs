@@ -1,7 +1,7 @@
 //! Fields of a file: what they say of themselves, and their values in canonical order.
-use super::File;
 use super::attribute::{self, Value};
 use super::collective::message;
+use super::file::File;
 use crate::error::{Error, Result};
 use crate::parallel::Redistribution;
 use std::ops::Range;

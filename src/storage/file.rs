@@ -333,7 +333,7 @@ pub(super) fn reserve(file: &std::fs::File, offset: u64, bytes: u64) -> std::io:
 }
 
 pub(super) fn no_room(label: &str, bytes: u64, error: &std::io::Error) -> Error {
-    let size = crate::report::bytes(bytes as f64);
+    let size = crate::format::bytes(bytes as f64);
     Error::Storage(format!("{label}: there is no room for {size}: {error}"))
 }
 

@@ -7,8 +7,10 @@
 //! /outputs/<field>    [sample, step, x, y, z, component]
 //! ```
 //! without y and z, or the step, where there is none.
+use super::collective::Slab;
+use super::file::File;
+use super::result::ResultFile;
 use super::statistics::Statistics;
-use super::{File, ResultFile, Slab};
 use crate::Result;
 use std::ops::{Deref, Range};
 

@@ -13,7 +13,7 @@
 //! /qoi/<name>              [step] or [step, component]: unit, meaning
 //! /log/<name>              [entry] or [entry, column]: unit, meaning, names of columns
 //! ```
-use super::File;
+use super::file::File;
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -122,14 +122,14 @@ impl File {
         }
         match self.get("/", "schema_version")? {
             // A checkpoint is the exact state of a program: one of another layout cannot be continued.
-            Some(super::Value::Integer(version))
+            Some(super::attribute::Value::Integer(version))
                 if schema == Schema::Checkpoint && version != SCHEMA_VERSION =>
             {
                 let message =
                     format!("a checkpoint of layout {version}; this Tessera reads layout {SCHEMA_VERSION}");
                 Err(Error::input(self.label(), message))
             }
-            Some(super::Value::Integer(version)) if version > SCHEMA_VERSION => Err(Error::input(
+            Some(super::attribute::Value::Integer(version)) if version > SCHEMA_VERSION => Err(Error::input(
                 self.label(),
                 format!(
                     "written by a newer Tessera (layout {version}, this one reads up to {SCHEMA_VERSION})"

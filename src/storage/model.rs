@@ -1,7 +1,8 @@
 //! The frame of a reduced model's file: distributed bases beside small arrays in groups.
 use super::field::Field;
+use super::file::File;
 use super::layout::{Provenance, Schema};
-use super::{File, ResultFile};
+use super::result::ResultFile;
 use crate::error::Result;
 use crate::parallel::{Comm, Redistribution};
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! Files that appear only when they are complete.
-use super::File;
+use super::file::File;
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use std::ops::Deref;

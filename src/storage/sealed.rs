@@ -4,8 +4,8 @@
 //! and the CRC-32 of all other bytes; then the table's length (u64) and its CRC-32 (u32), little-endian, and
 //! [`MAGIC`]. So damage is found before HDF5 reads a damaged file, and it has a name.
 use super::checksum::{checksum, checksum_alone};
-use super::file::{no_room, reserve};
-use super::{File, ResultFile, temporary};
+use super::file::{File, no_room, reserve};
+use super::result::{ResultFile, temporary};
 use crate::error::{Error, Result};
 use crate::parallel::{Comm, block};
 use crc32fast::Hasher;

@@ -1,6 +1,6 @@
 //! Transfers of datasets of a file: slabs, rows, small arrays.
-use super::File;
 use super::collective::{self, Element, Slab};
+use super::file::File;
 use crate::error::Result;
 use std::ops::Range;
 

@@ -2,8 +2,8 @@
 //!
 //! Numbers are appended as raw little-endian bytes; see the VTK file formats,
 //! <https://docs.vtk.org/en/latest/design_documents/VTKFileFormats.html>.
-use super::Reader;
 use super::content::{Array, Content};
+use super::reader::Reader;
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};

@@ -5,9 +5,9 @@
 //! space; otherwise it is the mesh, and fields of degree 2 show their values at the vertices, which are the
 //! first of their nodes; a second file `<name>.p2.xdmf` then has the quadratic cells and those fields.
 //! See the XDMF model and format, <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.
-use super::Reader;
 use super::content::{Array, Content};
 use super::field::lead;
+use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::parallel::Comm;
 use std::fmt::Write;

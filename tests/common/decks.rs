@@ -1,10 +1,10 @@
 //! Decks as text, and what most tests do with them.
 use std::path::Path;
 use tessera::deck::Deck;
-use tessera::drivers::run::RunOptions;
+use tessera::drivers::shared::RunOptions;
 use tessera::parallel::Comm;
 use tessera::report::Level;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// The deck of this text with overrides, which must be a good one.
 #[track_caller]

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use tessera::deck::{Deck, Expression};
 use tessera::drivers::export::{ExportOptions, Format, export};
 use tessera::drivers::predict::{Points, PredictOptions};
-use tessera::drivers::run::RunOptions;
+use tessera::drivers::shared::RunOptions;
 use tessera::drivers::{info, predict};
 use tessera::mesh::{Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
 use tessera::report::Level;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::Reader as Hdf5;
 
 /// A reader and its inputs.

@@ -1,18 +1,18 @@
 //! Adaptive designs: weak greedy sampling inside a campaign, on one to four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::{deck_in, quiet};
+use crate::common::{Suite, with_folder};
 use mpi::topology::SimpleCommunicator;
 use std::path::Path;
 use tessera::campaign::{Adaptive, Design, Selection, campaign_samples, design_samples};
 use tessera::deck::Deck;
-use tessera::drivers::run::RunOptions;
+use tessera::drivers::shared::RunOptions;
 use tessera::drivers::{campaign, output, train};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::rom::theta::Inputs;
-use tessera::rom::{Model, Offline, Training, energy_error};
-use tessera::solver::Simulation;
+use tessera::rom::{Offline, ReducedModel, Training, energy_error};
+use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
 
 /// Flow through four blocks of which three have permeabilities over four orders of magnitude.
@@ -63,7 +63,7 @@ fn dataset<T>(comm: &Comm, folder: &Path, read: impl FnOnce(&DatasetFile) -> T) 
 fn worst(comm: &Comm, deck: &Deck) -> (f64, f64) {
     let mut simulation = Simulation::new(comm, deck).unwrap();
     let file = File::open(comm, &deck.output.directory.join("model.h5")).unwrap();
-    let model = Model::read(&file, &simulation).unwrap();
+    let model = ReducedModel::read(&file, &simulation).unwrap();
     file.close().unwrap();
     let (mut error, mut estimate) = (0.0f64, 0.0f64);
     for parameters in design_samples(deck, &Design::LatinHypercube { samples: 40, seed: 77 }).unwrap() {

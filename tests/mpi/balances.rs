@@ -4,7 +4,7 @@ use crate::common::Suite;
 use crate::common::decks::{deck, simulation};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::solver::{Evolution, Progress, Simulation};
+use tessera::simulation::{Evolution, Progress, Simulation};
 
 /// Most that may be missing, relative to all that is exchanged.
 const LOST: f64 = 1e-10;

@@ -1,14 +1,15 @@
 //! Campaigns in groups of ranks: whatever the groups, the dataset is the same.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::{deck_in, quiet};
+use crate::common::{Suite, with_folder};
 use std::path::Path;
 use tessera::campaign::{Campaign, Groups, HandOut, Selection, campaign_samples};
 use tessera::deck::Deck;
-use tessera::drivers::{campaign, output, run::RunOptions};
+use tessera::drivers::shared::RunOptions;
+use tessera::drivers::{campaign, output};
 use tessera::parallel::Comm;
 use tessera::report::Level;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, Reader, Status};
 
 /// Heat in a random material, and the stress that it makes.

@@ -1,7 +1,7 @@
 //! Campaigns of problems in time: every sample is what a run of its parameters gives, on one to four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::{deck_in, quiet};
+use crate::common::{Suite, with_folder};
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::grid::{self, GridOptions};
@@ -9,7 +9,7 @@ use tessera::drivers::{campaign, output, run, train};
 use tessera::fem::grid::Placement;
 use tessera::parallel::Comm;
 use tessera::report::Level;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::{Reader, Status};
 
 /// Heat whose source is no number for the smallest parameter, with a random start, and what it stretches.

@@ -1,15 +1,15 @@
 //! First guesses, summed operators and kept preconditioners give the samples that solves from nothing give, on one to
 //! four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::deck;
+use crate::common::{Suite, with_folder};
 use std::path::Path;
-use tessera::campaign::guess::Effort;
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::Deck;
 use tessera::drivers::output;
 use tessera::parallel::Comm;
-use tessera::solver::Simulation;
+use tessera::reuse::Effort;
+use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, Status};
 
 /// A warm, loaded plate: both stiffnesses are affine in the parameters, the prescribed values depend on them.

@@ -7,7 +7,7 @@
 use crate::common::Suite;
 use tessera::deck::Deck;
 use tessera::parallel::Comm;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 const DIRECTIONS: [f64; 3] = [1.0, 2.0, 3.0];
 

@@ -4,7 +4,8 @@ use crate::common::Suite;
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
 use tessera::physics::quantity::point_value;
-use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::TimeIntegrator;
 
 const ERRORS: &str = "[[quantity]]\nname = \"velocity_error\"\nfield = \"velocity\"\nkind = \"l2_error\"\n\
     [[quantity]]\nname = \"pressure_error\"\nfield = \"pressure\"\nkind = \"l2_error\"\n";

@@ -5,7 +5,7 @@ use crate::common::Suite;
 use crate::common::decks::simulation;
 use petsc_rs::Norm;
 use tessera::parallel::Comm;
-use tessera::solver::{Simulation, StageSolver};
+use tessera::simulation::{Simulation, StageSolver};
 
 const SAMPLES: u64 = 16;
 

@@ -4,7 +4,7 @@ use crate::common::known::{Known, REFUSED, SMALL};
 use std::path::Path;
 use tessera::deck::Deck;
 use tessera::parallel::Comm;
-use tessera::solver::{Evolution, Progress, Simulation};
+use tessera::simulation::{Evolution, Progress, Simulation};
 use tessera::{Error, Result};
 
 fn load(comm: &Comm, deck: &str) -> Result<Deck> {

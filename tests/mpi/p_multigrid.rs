@@ -10,7 +10,8 @@ use tessera::fem::Space;
 use tessera::mesh::Mesh;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::solver::{LinearSolver, PMultigrid, Simulation};
+use tessera::simulation::Simulation;
+use tessera::solver::{LinearSolver, PMultigrid};
 
 const CELLS: [&str; 4] = ["triangle", "quadrilateral", "tetrahedron", "hexahedron"];
 

@@ -1,12 +1,11 @@
 //! Random fields against the covariance that defines them, on any ranks.
 
-use crate::common::{Suite, with_folder};
-use crate::common::decks::{self};
+use crate::common::{Suite, decks, with_folder};
 use std::f64::consts::PI;
 use tessera::deck::Deck;
 use tessera::drivers::campaign;
 use tessera::parallel::Comm;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::{Reader, Value};
 
 const DRAWS: u64 = 2000;

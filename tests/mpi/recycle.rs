@@ -9,7 +9,8 @@ use mpi::traits::Communicator;
 use petsc_rs::{ConvergenceReason, Int, KrylovSolver, Matrix, Norm, Preconditioner, Vector};
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::{Comm, block};
-use tessera::solver::{RecycleMethod, Recycler, Simulation, Solved, StageSolver, TimeIntegrator};
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::{RecycleMethod, Recycler, Solved, TimeIntegrator};
 
 const METHODS: [RecycleMethod; 2] = [RecycleMethod::GcroDr, RecycleMethod::Cg];
 

@@ -4,13 +4,12 @@ use crate::common::Suite;
 use crate::common::decks::deck;
 use tessera::campaign::{Design, design_samples};
 use tessera::deck::{Deck, Norm};
+use tessera::mixture::{Algorithm, Columns, Truncation};
 use tessera::parallel::Comm;
 use tessera::physics::{Context, Problem};
 use tessera::rom::theta::Inputs;
-use tessera::rom::{
-    Algorithm, BasisOptions, Columns, Expansion, Model, Solution, Training, Truncation, energy_error,
-};
-use tessera::solver::Simulation;
+use tessera::rom::{BasisOptions, Expansion, ReducedModel, Solution, Training, energy_error};
+use tessera::simulation::Simulation;
 
 /// Robin, flux and prescribed values that depend on parameters and position.
 const HEAT: &str = r#"
@@ -101,7 +100,7 @@ fn options(modes: usize, algorithm: Algorithm, inner_product: Norm) -> BasisOpti
 /// Solves the full model at all parameters; the solutions by physics.
 fn solve(simulation: &mut Simulation, parameters: &[Vec<f64>]) -> Vec<Columns> {
     let comm = simulation.mesh.comm.clone();
-    let empty = |s: &tessera::solver::Stage| Columns::new(&comm, s.problem.space.owned_dofs());
+    let empty = |s: &tessera::simulation::Stage| Columns::new(&comm, s.problem.space.owned_dofs());
     let mut all: Vec<Columns> = simulation.stages.iter().map(empty).collect();
     for parameters in parameters {
         simulation.solve(&context(parameters)).unwrap();
@@ -112,16 +111,16 @@ fn solve(simulation: &mut Simulation, parameters: &[Vec<f64>]) -> Vec<Columns> {
     all
 }
 
-fn train(simulation: &mut Simulation, parameters: &[Vec<f64>], options: BasisOptions) -> Model {
+fn train(simulation: &mut Simulation, parameters: &[Vec<f64>], options: BasisOptions) -> ReducedModel {
     let snapshots = solve(simulation, parameters);
     let names: Vec<String> = simulation.stages.iter().map(|s| s.problem.name.clone()).collect();
     let find =
         |problem: &Problem| Ok(snapshots[names.iter().position(|n| *n == problem.name).unwrap()].clone());
     let training = training(&simulation.deck.clone());
-    Model::train(simulation, &training, parameters, find, options).unwrap_or_else(|e| panic!("{e}")).0
+    ReducedModel::train(simulation, &training, parameters, find, options).unwrap_or_else(|e| panic!("{e}")).0
 }
 
-fn predict(model: &Model, simulation: &Simulation, parameters: &[f64], modes: usize) -> Vec<Solution> {
+fn predict(model: &ReducedModel, simulation: &Simulation, parameters: &[f64], modes: usize) -> Vec<Solution> {
     let inputs: Vec<&dyn Inputs> = simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
     model.solve(&inputs, &context(parameters), modes).unwrap()
 }

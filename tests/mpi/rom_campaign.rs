@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use tessera::campaign::{Campaign, Part, SampleReport, Selection, campaign_samples};
 use tessera::deck::{ConstraintLevel, Deck};
 use tessera::drivers::predict::{Points, PredictOptions};
-use tessera::drivers::run::RunOptions;
+use tessera::drivers::shared::RunOptions;
 use tessera::drivers::{campaign, output, predict, train};
 use tessera::parallel::Comm;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, File, Status};
 
 /// Heat with a source that is no number below zero, which fails those samples.

@@ -8,7 +8,7 @@ use tessera::deck::Deck;
 use tessera::fem::{Essential, Parts, Space};
 use tessera::parallel::Comm;
 use tessera::physics::FormState;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// Models with the keys they need, in how many dimensions, and whether the tangent depends on the state.
 const MODELS: &[(&str, &str, &[usize], bool)] = &[
@@ -82,9 +82,9 @@ fn check(comm: &Comm, text: &str, name: &str, nonlinear: bool) {
     let simulation = Simulation::new(comm, &deck).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let problem = &simulation.stages[0].problem;
     let space = &problem.space;
-    let coefficients = &problem.evaluate(&simulation.default_context())[..];
+    let prepared = problem.at(&simulation.default_context()).unwrap();
     let parts = Parts { storage: 0.7, residual: 1.0 };
-    let at = FormState { coefficients, state: &[], history: None, parts };
+    let at = FormState { state: &[], history: None, parts };
     let (state, direction) = (random(space, 1), random(space, 2));
 
     let residual = |h: f64| {
@@ -92,13 +92,13 @@ fn check(comm: &Comm, text: &str, name: &str, nonlinear: bool) {
         moved.axpy(h, &direction).unwrap();
         moved.ghost_update().unwrap();
         let mut result = space.field().unwrap();
-        problem.form(FormState { state: &moved.local_read().unwrap(), ..at }, &mut result).unwrap();
+        prepared.residual(FormState { state: &moved.local_read().unwrap(), ..at }, &mut result).unwrap();
         result
     };
     let mut matrix = problem.new_matrix().unwrap();
     let free = Essential::new(space, []);
     let local = state.local_read().unwrap();
-    problem.tangent(FormState { state: &local, ..at }, &free, &mut matrix).unwrap();
+    prepared.tangent(FormState { state: &local, ..at }, &free, &mut matrix).unwrap();
     // The tangent puts a one on the diagonal of essential unknowns; here there are none.
     let mut image = space.field().unwrap();
     matrix.mult(&direction, &mut image).unwrap();

@@ -1,16 +1,18 @@
 //! Solvers tuned by bandits: in time, over a campaign, with arms that fail, on one to four ranks.
 
-use crate::common::{Suite, with_folder};
 use crate::common::decks::quiet;
+use crate::common::{Suite, with_folder};
 use std::path::Path;
 use tessera::campaign::{Campaign, Selection, campaign_samples};
 use tessera::deck::{Deck, TimeScheme};
 use tessera::drivers::output;
-use tessera::drivers::run::{RunOptions, run};
+use tessera::drivers::run::run;
+use tessera::drivers::shared::RunOptions;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::TimeIntegrator;
 use tessera::solver::tuning::Summary;
-use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
 use tessera::storage::{DatasetFile, Reader};
 
 /// The heat equation of Khodak, Chow, Balcan, Talwalkar (ICLR 2024, section 5 and their code): 25 x 25 points, a

@@ -9,7 +9,8 @@ use tessera::deck::{Deck, TimeScheme};
 use tessera::fem::Parts;
 use tessera::parallel::Comm;
 use tessera::physics::{Context, FormState};
-use tessera::solver::{Simulation, StageSolver, TimeIntegrator};
+use tessera::simulation::{Simulation, StageSolver};
+use tessera::solver::TimeIntegrator;
 
 /// A material as functions of the temperature.
 struct Material {
@@ -241,7 +242,7 @@ fn tangent(comm: &Comm) {
     let simulation = Simulation::new(comm, &deck).unwrap();
     let problem = &simulation.stages[0].problem;
     let context = Context { time: 1.0, ..simulation.default_context() };
-    let coefficients = problem.evaluate(&context);
+    let prepared = problem.at(&context).unwrap();
     let mut history = problem.new_history().unwrap();
     // A past that every term of the law sees: strains of some 1e-3, deviatoric.
     for (k, values) in history.values.chunks_exact_mut(history.width).enumerate() {
@@ -266,22 +267,21 @@ fn tangent(comm: &Comm) {
     };
     let (state, direction) = (field(0.3, 3e-3), field(1.1, 3e-3));
     let parts = Parts { storage: 10.0, residual: 1.0 };
-    let (coefficients, history) = (&coefficients, Some(&history));
-    let at = FormState { coefficients, state: &[], history, parts };
+    let at = FormState { state: &[], history: Some(&history), parts };
     let residual = |h: f64| {
         let mut moved = state.try_clone().unwrap();
         moved.axpy(h, &direction).unwrap();
         moved.ghost_update().unwrap();
         let mut result = space.field().unwrap();
         let values = moved.local_read().unwrap();
-        problem.form(FormState { state: &values, ..at }, &mut result).unwrap();
+        prepared.residual(FormState { state: &values, ..at }, &mut result).unwrap();
         result
     };
     let free = tessera::fem::Essential::new(space, []);
     let mut matrix = problem.new_matrix().unwrap();
     {
         let values = state.local_read().unwrap();
-        problem.tangent(FormState { state: &values, ..at }, &free, &mut matrix).unwrap();
+        prepared.tangent(FormState { state: &values, ..at }, &free, &mut matrix).unwrap();
     }
     let mut slope = space.field().unwrap();
     matrix.mult(&direction, &mut slope).unwrap();

@@ -223,7 +223,7 @@ impl Input {
     }
 }
 
-/// Who reads a field's values.
+/// A field that follows from the solution.
 pub struct Derived {
     /// Name in decks and files.
     pub name: &'static str,
@@ -421,7 +421,17 @@ impl Law {
     /// Of forms without coefficients, of an [elliptic](Facts::ELLIPTIC) equation.
     pub fn new(forms: &'static Forms, conormal: Conormal) -> Self {
         let (coefficients, surface, facts) = (Vec::new(), Vec::new(), Facts::ELLIPTIC);
-        Self { forms, coefficients, local: 0, further: Vec::new(), surface, open: &[], facts, conormal, energy: None }
+        Self {
+            forms,
+            coefficients,
+            local: 0,
+            further: Vec::new(),
+            surface,
+            open: &[],
+            facts,
+            conormal,
+            energy: None,
+        }
     }
 }
 
@@ -467,6 +477,11 @@ impl Facts {
         pressure: false,
     };
 
+    /// Whether the form is linear and its tangent symmetric.
+    pub fn is_symmetric_linear(&self) -> bool {
+        self.symmetric && self.linear
+    }
+
     /// Whether component `i` has degree 1 on elements of any degree.
     pub fn is_linear_component(&self, i: usize, dimension: usize) -> bool {
         self.pressure && i == dimension
@@ -475,5 +490,11 @@ impl Facts {
     /// Degree of quadrature that integrates the form's products exactly for elements of degree `p`.
     pub fn quadrature_degree(&self, p: usize) -> usize {
         if self.cubic { 3 * p - 1 } else { 2 * p }
+    }
+}
+
+impl std::fmt::Debug for Derived {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
     }
 }

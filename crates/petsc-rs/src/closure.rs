@@ -1,5 +1,5 @@
 //! Closures (and other values) that PETSc objects own.
-use crate::error::Result;
+use crate::error::{Error, Result, guarded};
 use petsc_sys::*;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
@@ -9,6 +9,13 @@ use std::rc::Rc;
 
 /// A closure inside a PETSc object. The cell refuses a call from within itself.
 pub(crate) type Slot<F> = RefCell<Box<F>>;
+
+/// Calls a user's closure in its cell.
+pub(crate) fn call<F: ?Sized, T>(slot: &Slot<F>, body: impl FnOnce(&mut F) -> Result<T>) -> Result<T> {
+    let mut closure =
+        slot.try_borrow_mut().map_err(|_| Error::argument("a callback was called from within itself"))?;
+    guarded(|| body(&mut closure))
+}
 
 /// Gives `value` to `object`, which drops it when it is destroyed or when `key` is used again. Returns
 /// the context pointer for PETSc's callbacks.

@@ -1,5 +1,4 @@
 //! PETSc's errors as values.
-use crate::closure::Slot;
 use petsc_sys::*;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -135,13 +134,6 @@ pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
         let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
         Err(Error { code: USER, message: format!("panic: {text}"), traceback: Vec::new() })
     })
-}
-
-/// Calls a user's closure in its cell.
-pub(crate) fn call<F: ?Sized, T>(slot: &Slot<F>, body: impl FnOnce(&mut F) -> Result<T>) -> Result<T> {
-    let mut closure =
-        slot.try_borrow_mut().map_err(|_| Error::argument("a callback was called from within itself"))?;
-    guarded(|| body(&mut closure))
 }
 
 /// Runs Rust code below PETSc: an error or a panic becomes a PETSc error code.

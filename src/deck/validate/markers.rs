@@ -1,8 +1,10 @@
 //! Markers of the deck against those of the mesh.
 use super::super::spelling::did_you_mean;
-use super::super::{Coefficient, Deck};
-use super::{COORDINATES, Checker, each_name};
+use super::checker::{Checker, each_name};
 use crate::Result;
+use crate::deck::expression::COORDINATES;
+use crate::deck::value::Coefficient;
+use crate::deck::whole::Deck;
 use crate::mesh::SIDES;
 
 impl Deck {
@@ -33,7 +35,7 @@ impl Deck {
         }
         let all: Vec<&str> = regions.iter().chain(&facets).copied().collect();
         for (q, quantity) in self.quantity.iter().enumerate() {
-            use super::QuantityKind as K;
+            use crate::deck::sections::QuantityKind as K;
             let on_facets = matches!(quantity.kind, K::Flux | K::Reaction);
             let (known, what) =
                 if on_facets { (&facets, "facet marker") } else { (&all, "region or facet marker") };

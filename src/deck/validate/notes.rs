@@ -1,6 +1,8 @@
 //! Warnings: what a deck may say, but hardly means.
-use super::super::{Boundary, Coefficient, Physics, Scalar};
-use super::{Checker, each_name};
+use super::checker::{Checker, each_name};
+use crate::deck::boundary::Boundary;
+use crate::deck::physics::Physics;
+use crate::deck::value::{Coefficient, Scalar};
 use std::collections::{HashMap, HashSet};
 
 impl Checker<'_> {
@@ -127,7 +129,7 @@ fn natural(boundary: &Boundary) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Deck;
+    use crate::deck::whole::Deck;
 
     const HEAT: &str = "mesh.box = { cell = \"triangle\", cells = [4, 4] }\n\
         time = { end = 1.0, step = 0.1 }\n\

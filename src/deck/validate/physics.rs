@@ -1,9 +1,9 @@
 //! `[[physics]]`: conditions, references to earlier models, signs of material data.
 use super::super::spelling::{did_you_mean, either};
-use super::super::{
-    Boundary, Coefficient, Essential, FREE, Physics, Plane, Property, PropertyTable, Rotation, Scalar, Tensor, Value,
-};
-use super::{Checker, each_name};
+use super::checker::{Checker, each_name};
+use crate::deck::boundary::Boundary;
+use crate::deck::physics::{Physics, Plane, Rotation, Value};
+use crate::deck::value::{Coefficient, Essential, FREE, Property, PropertyTable, Scalar, Tensor};
 use std::collections::{HashMap, HashSet};
 use tessera_kernels::model::{Input, Kind, Motions, Role, Sign, Time};
 
@@ -79,10 +79,14 @@ impl Checker<'_> {
         if given > 1 {
             self.add(&format!("physics[{p}]"), format!("{} exclude each other", words.join(" and ")));
         } else if given == 0 && !list.is_empty() {
-            self.add(&format!("physics[{p}]"), format!("{} needs {}", physics.model.name, words.join(" or ")));
+            self.add(
+                &format!("physics[{p}]"),
+                format!("{} needs {}", physics.model.name, words.join(" or ")),
+            );
         }
         if physics.has_tensor() && physics.depends_on_itself() {
-            let message = "a tensor that depends on the solution is not supported: give a number for each region";
+            let message =
+                "a tensor that depends on the solution is not supported: give a number for each region";
             self.add(&key("conductivity"), message);
         }
         if physics.radiates() && physics.unit() != "K" {
@@ -121,9 +125,9 @@ impl Checker<'_> {
         self.recycle("solver.recycle", &deck.solver);
     }
 
-    fn petsc(&mut self, key: &str, solver: &super::super::SolverOptions) {
+    fn petsc(&mut self, key: &str, solver: &crate::deck::sections::SolverOptions) {
         let text = solver.petsc.trim();
-        if solver.method == super::super::SolverMethod::Options && text.is_empty() {
+        if solver.method == crate::deck::sections::SolverMethod::Options && text.is_empty() {
             self.add(key, "method = \"options\" takes everything from `petsc`, which is empty");
         }
         if !text.is_empty() && !text.starts_with('-') {
@@ -131,7 +135,7 @@ impl Checker<'_> {
         }
     }
 
-    fn recycle(&mut self, key: &str, solver: &super::super::SolverOptions) {
+    fn recycle(&mut self, key: &str, solver: &crate::deck::sections::SolverOptions) {
         let recycle = &solver.recycle;
         if !recycle.is_on() {
             return;
@@ -143,7 +147,7 @@ impl Checker<'_> {
             );
             self.add(&format!("{key}.restart"), text);
         }
-        if solver.method == super::super::SolverMethod::Direct {
+        if solver.method == crate::deck::sections::SolverMethod::Direct {
             self.add(
                 &format!("{key}.method"),
                 "a direct solver has nothing to recycle: choose another solver.method",
@@ -401,9 +405,10 @@ impl Checker<'_> {
             let key = format!("physics[{p}]");
             for (name, coefficient) in physics.coefficients() {
                 let regions: Vec<(String, &Tensor)> = match coefficient {
-                    Coefficient::Regions(table) => {
-                        table.iter().map(|(region, tensor)| (format!("{key}.{name}.{region}"), tensor)).collect()
-                    }
+                    Coefficient::Regions(table) => table
+                        .iter()
+                        .map(|(region, tensor)| (format!("{key}.{name}.{region}"), tensor))
+                        .collect(),
                     other => other.tensors().map(|tensor| (format!("{key}.{name}"), tensor)).collect(),
                 };
                 for (key, tensor) in regions {
@@ -449,7 +454,8 @@ impl Checker<'_> {
             }
             let (name, least) = (physics.model.name, physics.model.least_dimension);
             if dimension < least {
-                let message = format!("{name} needs a mesh in {least} or 3 dimensions; this one has {dimension}");
+                let message =
+                    format!("{name} needs a mesh in {least} or 3 dimensions; this one has {dimension}");
                 self.add(&key, message);
             }
         }

@@ -1,7 +1,7 @@
 //! `[random]`.
 use super::super::spelling::did_you_mean;
-use super::super::{RandomField, correlation_factor};
-use super::Checker;
+use super::checker::Checker;
+use crate::deck::random::{RandomField, correlation_factor};
 
 impl Checker<'_> {
     pub(super) fn random(&mut self) {

@@ -1,7 +1,9 @@
 //! Of what a reduced model can be made.
-use super::super::{Coefficient, Deck, Physics};
-use super::Checker;
+use super::checker::Checker;
 use crate::Result;
+use crate::deck::physics::Physics;
+use crate::deck::value::Coefficient;
+use crate::deck::whole::Deck;
 use std::collections::HashSet;
 use tessera_kernels::model::Role;
 
@@ -56,7 +58,8 @@ impl Checker<'_> {
     fn reads(&mut self, p: usize, physics: &Physics) {
         let mut sources = HashSet::new();
         let law = physics.law(physics.model.least_dimension, false);
-        let stiff: Vec<&str> = law.coefficients.iter().filter(|c| c.role != Role::Load).map(|c| c.key).collect();
+        let stiff: Vec<&str> =
+            law.coefficients.iter().filter(|c| c.role != Role::Load).map(|c| c.key).collect();
         for (name, coefficient) in physics.coefficients() {
             let Coefficient::Physics(source) = coefficient else { continue };
             sources.insert(&source.physics);
@@ -76,7 +79,7 @@ impl Checker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Deck;
+    use crate::deck::whole::Deck;
 
     #[test]
     fn what_cannot_be_reduced_is_named() {

@@ -1,8 +1,8 @@
 //! `[[quantity]]` and `[campaign]`.
 use super::super::spelling::did_you_mean;
-use super::super::{Design, QuantityKind};
-use super::Checker;
+use super::checker::Checker;
 use super::reduced::irreducible;
+use crate::deck::sections::Design;
 use std::collections::HashSet;
 use tessera_kernels::model::Motions;
 
@@ -16,14 +16,13 @@ impl Checker<'_> {
             if !names.insert(&quantity.name) {
                 self.add(&key("name"), format!("a second quantity with the name \"{}\"", quantity.name));
             }
-            use QuantityKind as K;
+            use crate::deck::sections::QuantityKind as K;
             let kind = quantity.kind;
             let target =
                 self.field(&format!("quantity[{i}]"), quantity.field.as_deref(), quantity.physics.as_deref());
             if let Some((physics, field)) = target {
                 // The pressure of a flow is part of its solution.
-                let part = deck.physics[physics].has_pressure()
-                    && matches!(kind, K::L2Error | K::H1Error);
+                let part = deck.physics[physics].has_pressure() && matches!(kind, K::L2Error | K::H1Error);
                 let primary = deck.physics[physics].field() == field || part;
                 if matches!(kind, K::Flux | K::Reaction | K::Energy | K::L2Error | K::H1Error) && !primary {
                     let message = format!("this kind needs a solution, not the derived field \"{field}\"");

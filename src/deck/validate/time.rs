@@ -1,6 +1,7 @@
 //! `[time]` and `[[initial]]`, and which models they belong to.
-use super::super::{Physics, Scalar, ScalarOrVector};
-use super::Checker;
+use super::checker::Checker;
+use crate::deck::physics::Physics;
+use crate::deck::value::{Scalar, ScalarOrVector};
 use std::collections::HashSet;
 use tessera_kernels::model::Time;
 

@@ -1,6 +1,7 @@
 //! `[solver.tune]`.
-use super::super::{Expression, SolverMethod};
-use super::Checker;
+use super::checker::Checker;
+use crate::deck::expression::Expression;
+use crate::deck::sections::SolverMethod;
 
 impl Checker<'_> {
     pub(super) fn tuning(&mut self) {

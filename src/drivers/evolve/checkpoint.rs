@@ -14,11 +14,13 @@
 use super::record::Record;
 use crate::checkpoint::{Folder, Schedule, Signals};
 use crate::drivers::output;
+use crate::format::bytes;
 use crate::mesh::Mesh;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
-use crate::report::{Report, bytes};
-use crate::solver::{Evolution, Evolving, Flow, NewtonRecycling, Simulation, Stage, StageSolver, Step};
+use crate::report::Report;
+use crate::simulation::{Evolution, Evolving, Simulation, Stage, StageSolver, Step};
+use crate::solver::{Flow, NewtonRecycling};
 use crate::storage::{File, Schema, Sealed, Sealing, Value, checksum};
 use crate::{Error, Result};
 use petsc_rs::Vector;

@@ -4,12 +4,12 @@ mod record;
 mod resume;
 
 use super::balance;
-use super::run::{RunOptions, print_quantities, warn_of_unused_options};
+use super::shared::{RunOptions, print_quantities, warn_of_unused_options};
 use crate::checkpoint::Signals;
 use crate::deck::TimeSection;
 use crate::physics::Context;
 use crate::report::Report;
-use crate::solver::{Evolution, Progress, Simulation, Step};
+use crate::simulation::{Evolution, Progress, Simulation, Step};
 use crate::storage::Sealed;
 use crate::{Error, Result};
 use checkpoint::{Checkpoints, Due, State, restore};

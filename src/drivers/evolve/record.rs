@@ -1,11 +1,11 @@
 //! What the file of a run in time takes: frames of fields, quantities of interest, the table of steps.
 use crate::deck::Deck;
-use crate::drivers::run::{RunOptions, solve};
+use crate::drivers::shared::{RunOptions, solve};
 use crate::drivers::{balance, output};
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
-use crate::solver::{Balance, FieldInfo, Simulation, StageSolver, Step};
+use crate::simulation::{Balance, FieldInfo, Simulation, StageSolver, Step};
 use crate::storage::{File, ResultFile, Schema, field_path, write_xdmf};
 use crate::{Error, Result};
 use std::path::PathBuf;

@@ -2,11 +2,11 @@
 use super::checkpoint::number;
 use super::record::{Record, layout};
 use crate::drivers::output;
-use crate::drivers::run::RunOptions;
+use crate::drivers::shared::RunOptions;
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::report::Report;
-use crate::solver::{FieldInfo, Simulation, Step};
+use crate::simulation::{FieldInfo, Simulation, Step};
 use crate::storage::{Reader, ResultFile, Sealed, Value, field_path, temporary};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! Checks of a file's nodes and cells.
-use super::super::build::FLAT;
 use super::super::cell::CellType;
 use super::content::{Content, Elements};
 use super::input::Input;
 use crate::error::{Diagnostic, Error, Result};
+use crate::mesh::shapes::FLAT;
 
 /// Nodes closer than this fraction of the mesh's extent count as one place; so does the thickness of a
 /// mesh that should be plane.

@@ -14,8 +14,8 @@ mod whole;
 
 use super::cell::CellType;
 use super::raw::RawMesh;
-use crate::error::{Error, Result};
 use crate::parallel::{Comm, block};
+use crate::{Error, Result};
 use mpi::traits::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -13,9 +13,9 @@
 //! whose columns of P follow from the coefficients of the iteration (there, equation 5.3 ff.). Two reductions
 //! an iteration. The search directions are taken up in windows, as the recycling MINRES of Wang, de Sturler and Paulino,
 //! Int. J. Numer. Methods Engng. 69 (2007), does.
-use super::block::{all, combine, negative, products};
-use super::{Goal, Solved, Space, System};
+use super::space::{Goal, Solved, Space, System};
 use crate::Result;
+use crate::mixture::{all, combine, negative, products};
 use faer::{Mat, Side};
 use petsc_rs::{ConvergenceReason, Norm, Vector};
 
@@ -23,7 +23,7 @@ use petsc_rs::{ConvergenceReason, Norm, Vector};
 /// part of the present one.
 const CANCELLED: f64 = 1e-3;
 
-/// Solves `A x = b`; see [`super::Recycler::solve`]. Collective.
+/// Solves `A x = b`; see [`super::recycler::Recycler::solve`]. Collective.
 pub fn solve(
     space: &mut Space,
     (dimension, restart): (usize, usize),

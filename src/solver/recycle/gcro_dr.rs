@@ -12,10 +12,10 @@
 //! The new U holds the harmonic Ritz vectors of A M^-1 in the span of [P, V], where `P = M U`: the same
 //! combinations as of [U, Z], so that M itself is never applied. After a change of the preconditioner P is that of the
 //! former one, which only makes the choice of U a little less sharp.
-use super::block::{all, combine, negative, products};
 use super::dense::{Ritz, harmonic_ritz};
-use super::{Goal, Solved, Space, System};
+use super::space::{Goal, Solved, Space, System};
 use crate::Result;
+use crate::mixture::{all, combine, negative, products};
 use faer::Mat;
 use petsc_rs::{ConvergenceReason, Norm, Vector};
 
@@ -31,7 +31,7 @@ const BREAKDOWN: f64 = 1e-14;
 /// The residual norms of the recurrence and the true ones may differ by this factor at the end.
 const SLACK: f64 = 1.0 + 1e-3;
 
-/// Solves `A x = b`; see [`super::Recycler::solve`]. Collective.
+/// Solves `A x = b`; see [`super::recycler::Recycler::solve`]. Collective.
 pub fn solve(
     space: &mut Space,
     (dimension, restart): (usize, usize),

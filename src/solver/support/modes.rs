@@ -1,5 +1,6 @@
 //! Motions that a material does not resist, and what holds them.
-use crate::physics::{Context, Equation, Integral, Model, Place, Problem};
+use crate::physics::{Context, Integral, Problem};
+use tessera_kernels::model::{Motions, Role};
 
 /// Which motions cost no energy.
 #[derive(Clone, Copy, PartialEq)]
@@ -15,12 +16,11 @@ pub(super) enum Modes {
 impl Modes {
     pub(super) fn of(problem: &Problem) -> Self {
         let dimension = problem.space.mesh.dimension;
-        match problem.model {
-            Model::Elasticity { .. } | Model::Equation(Equation::Viscoplasticity) => {
-                if problem.space.axisymmetric { Self::Axial } else { Self::Rigid(dimension) }
-            }
-            Model::Equation(Equation::NavierStokes) => Self::Constants(dimension),
-            _ => Self::Constants(problem.space.components),
+        match problem.facts().motions {
+            Motions::Rigid if problem.space.axisymmetric => Self::Axial,
+            Motions::Rigid => Self::Rigid(dimension),
+            Motions::Velocity => Self::Constants(dimension),
+            Motions::Constants => Self::Constants(problem.space.components),
         }
     }
 
@@ -58,20 +58,9 @@ impl Modes {
     }
 }
 
-/// The coefficient of an integral that holds the level of the field, or the body along the normal.
-pub(super) fn holding(problem: &Problem, place: Place) -> Option<usize> {
-    let d = problem.space.mesh.dimension;
-    match (problem.model, place) {
-        (Model::Diffusion { anisotropic }, Place::Volume) => Some(if anisotropic { d * d } else { 1 }),
-        (Model::Equation(Equation::TransientDiffusion { anisotropic }), Place::Volume) => {
-            Some(if anisotropic { d * d } else { 1 })
-        }
-        (Model::Equation(Equation::AdvectionDiffusion), Place::Volume) => Some(d + 1),
-        (Model::Equation(Equation::Helmholtz), _) => Some(0),
-        (Model::Equation(Equation::NavierStokes), _) | (_, Place::Volume) => None,
-        (Model::Equation(Equation::Burgers), Place::Boundary) if d > 1 => None,
-        (_, Place::Boundary) => Some(1),
-    }
+/// The first coefficient of an integral that holds the level of the field, or the body along the normal.
+pub(super) fn holding(integral: &Integral) -> Option<usize> {
+    integral.coefficients.meanings.iter().position(|meaning| meaning.role == Role::Holds)
 }
 
 impl Problem {
@@ -79,7 +68,7 @@ impl Problem {
     /// are to be checked again. Local.
     pub fn holds(&self, context: &Context) -> Vec<bool> {
         let any = |integral: &Integral| {
-            let Some(output) = holding(self, integral.place) else { return false };
+            let Some(output) = holding(integral) else { return false };
             let (space, entities) = (&self.space, integral.entities);
             integral.groups.iter().any(|group| {
                 let (one, domain) = (output..output + 1, group.domain());

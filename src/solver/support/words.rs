@@ -1,6 +1,6 @@
 //! Pieces and their motions in words.
 use super::modes::Modes;
-use super::{Motion, Pieces};
+use super::pieces::{Motion, Pieces};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
 use crate::physics::Problem;

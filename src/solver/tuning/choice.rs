@@ -1,5 +1,8 @@
 //! The tuning that a deck asks for: arms as PETSc options, contexts as expressions, losses from solves.
-use super::{Bandit, ChebyshevBandit, Estimator, LossRange, Summary, TsallisInf, Tuner};
+use super::chebyshev::ChebyshevBandit;
+use super::range::LossRange;
+use super::tsallis::{Estimator, TsallisInf};
+use super::tuner::{Bandit, Summary, Tuner};
 use crate::deck::{COORDINATES, Deck, Expression, SolverOptions, TuneLoss, TuneSection};
 use crate::parallel::Comm;
 use crate::physics::Context;

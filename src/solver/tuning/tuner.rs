@@ -155,8 +155,9 @@ pub(super) fn pick(probabilities: &[f64], number: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Estimator, LossRange};
     use super::*;
+    use crate::solver::tuning::range::LossRange;
+    use crate::solver::tuning::tsallis::Estimator;
 
     fn tuners() -> [Tuner; 2] {
         let tsallis = TsallisInf::new(3, Estimator::ReducedVariance, LossRange::seen());

@@ -8,7 +8,7 @@ use petsc_rs::{Matrix, Vector};
 use setup::*;
 use std::rc::Rc;
 use tessera::deck::{ConstraintLevel, Norm};
-use tessera::experts::{CoarseModes, Constraint, Gating, System};
+use tessera::experts::{CoarseModes, Constraint, Equations, Gating};
 use tessera::parallel::Comm;
 use tessera::physics::mass::mass_matrix;
 
@@ -302,7 +302,7 @@ fn lower_levels_do_what_they_say(comm: &Comm) {
         broken.write().unwrap()[0] = f64::NAN;
     }
     let mut layer = Constraint::new("heat", space.clone(), Rc::new(gating()), options);
-    let error = layer.apply(&System::of(stage, &context), &mut broken).unwrap_err();
+    let error = layer.apply(&Equations::of(stage, &context), &mut broken).unwrap_err();
     assert!(error.to_string().contains("not finite"), "{error}");
 }
 

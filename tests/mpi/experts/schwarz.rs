@@ -1,9 +1,10 @@
 //! The Schwarz method of the experts as a preconditioner.
-use super::setup::*;
 use std::rc::Rc;
+use super::setup::*;
 use tessera::experts::{CoarseModes, Gating};
 use tessera::parallel::Comm;
-use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions, Simulation};
+use tessera::simulation::Simulation;
+use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions};
 
 fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseModes>) -> usize {
     let stage = &simulation.stages[0];

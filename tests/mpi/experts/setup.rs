@@ -2,11 +2,11 @@
 use petsc_rs::Vector;
 use std::rc::Rc;
 use tessera::deck::{ConstraintLevel, Deck, Norm};
-use tessera::experts::{CoarseModes, Constraint, ConstraintOptions, Gating, Report, System};
+use tessera::experts::{CoarseModes, Constraint, ConstraintOptions, Equations, Gating, Repair};
 use tessera::fem::Space;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::solver::Simulation;
+use tessera::simulation::Simulation;
 
 /// Heat with a source, two held sides and an exchange with the surroundings.
 pub fn heat(cell: &str, cells: &[usize], degree: usize, experts: u32, solver: &str) -> String {
@@ -91,15 +91,15 @@ pub fn repair(
     gating: Gating,
     options: ConstraintOptions,
     from: &Vector,
-) -> (Vector, Report) {
+) -> (Vector, Repair) {
     let stage = &simulation.stages[0];
     let space = stage.problem.space.clone();
     let mut layer = Constraint::new(&stage.problem.name, space, Rc::new(gating), options);
     let mut state = from.try_clone().unwrap();
-    let report = layer.apply(&System::of(stage, context), &mut state).unwrap();
+    let report = layer.apply(&Equations::of(stage, context), &mut state).unwrap();
     // The layer can be used again.
     let mut again = from.try_clone().unwrap();
-    layer.apply(&System::of(stage, context), &mut again).unwrap();
+    layer.apply(&Equations::of(stage, context), &mut again).unwrap();
     assert!(difference(&again, &state) < 1e-12);
     (state, report)
 }

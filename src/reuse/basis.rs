@@ -1,0 +1,198 @@
+//! A basis of earlier solutions that grows sample by sample, with Galerkin's projection on it.
+use super::intake::take_in;
+use super::operator::AffineOperator;
+use crate::fem::Essential;
+use crate::mixture::{Columns, InnerProduct, Orthonormal};
+use crate::parallel::Comm;
+use crate::{Error, Result};
+use faer::linalg::solvers::Solve;
+use faer::{Mat, Side};
+use petsc_rs::{Matrix, Vector};
+use std::cell::RefCell;
+
+/// Share of a full basis that stays when it is compressed.
+const KEPT: f64 = 0.75;
+/// Directions whose part of the solution is below this share of the solver's tolerance are noise of its solves.
+const NOISE: f64 = 1e-2;
+
+/// The energy of a fixed matrix, that of the first sample.
+struct Energy {
+    matrix: Matrix,
+    work: RefCell<[Vector; 2]>,
+}
+
+impl InnerProduct for Energy {
+    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let [from, to] = &mut *self.work.borrow_mut();
+        from.write()?.copy_from_slice(x);
+        self.matrix.mult(from, to)?;
+        y.copy_from_slice(&to.read()?);
+        Ok(())
+    }
+}
+
+/// Solutions without their prescribed values, orthonormal in the energy of the first sample: reduced matrices of
+/// other samples are then as well conditioned as their operators are near to that one.
+pub struct SolutionBasis {
+    energy: Energy,
+    functions: Orthonormal,
+    most: usize,
+    tolerance: f64,
+    /// `V^T A_q V` for the terms of the affine operator; empty without one.
+    reduced: Vec<Mat<f64>>,
+    /// Sum of `c c^T` over the solutions' normed coefficients: how much each direction is used.
+    use_of: Mat<f64>,
+}
+
+impl SolutionBasis {
+    /// An empty basis of at most `most` functions in the energy of `matrix`, for solutions to a relative
+    /// `tolerance`. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn new(comm: &Comm, matrix: &Matrix, like: &Vector, most: usize, tolerance: f64) -> Result<Self> {
+        let energy = Energy {
+            matrix: matrix.duplicate(true)?,
+            work: RefCell::new([like.duplicate()?, like.duplicate()?]),
+        };
+        let functions = Orthonormal::new(comm, like.local_size());
+        let use_of = Mat::zeros(0, 0);
+        Ok(Self { energy, functions, most, tolerance, reduced: Vec::new(), use_of })
+    }
+
+    /// Number of functions.
+    pub fn count(&self) -> usize {
+        self.functions.columns.count()
+    }
+
+    /// Galerkin's coefficients for `sum_q factors_q A_q u = load`. The load on prescribed unknowns does not matter.
+    /// Collective; a few small products once the load is projected.
+    ///
+    /// # Errors
+    /// When the reduced matrix is not positive definite.
+    pub fn project(&self, factors: &[f64], load: &Vector) -> Result<Vec<f64>> {
+        let m = self.count();
+        let mut system = Mat::<f64>::zeros(m, m);
+        for (&factor, reduced) in factors.iter().zip(&self.reduced) {
+            system += faer::Scale(factor) * reduced;
+        }
+        solve(&system, &self.functions.columns.coefficients(&load.read()?))
+    }
+
+    /// As [`SolutionBasis::project`] for a matrix as it is: one product with the matrix for each function.
+    /// Collective.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn project_on(&self, matrix: &Matrix, load: &Vector) -> Result<Vec<f64>> {
+        let columns = &self.functions.columns;
+        let [from, to] = &mut *self.energy.work.borrow_mut();
+        let mut images = Columns::new(&columns.comm, columns.rows());
+        for j in 0..self.count() {
+            from.write()?.copy_from_slice(columns.column(j));
+            matrix.mult(from, to)?;
+            images.push(&to.read()?);
+        }
+        solve(&columns.product(&images), &columns.coefficients(&load.read()?))
+    }
+
+    /// The field with these coefficients and the prescribed values; ghosts are updated. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn expand(&self, coefficients: &[f64], essential: &Essential, field: &mut Vector) -> Result<()> {
+        {
+            let mut values = field.write()?;
+            let count = values.len();
+            values.copy_from_slice(&essential.values[..count]);
+            self.functions.columns.add_to(coefficients, &mut values);
+        }
+        Ok(field.ghost_update()?)
+    }
+
+    /// Counts the use of the functions by a solution. Local.
+    pub fn note_use(&mut self, coefficients: &[f64]) {
+        let square: f64 = coefficients.iter().map(|c| c * c).sum();
+        if square > 0.0 {
+            let m = self.count();
+            let old = &self.use_of;
+            let before = |i, j| if i < old.nrows() && j < old.ncols() { old[(i, j)] } else { 0.0 };
+            self.use_of =
+                Mat::from_fn(m, m, |i, j| before(i, j) + coefficients[i] * coefficients[j] / square);
+        }
+    }
+
+    /// Adds a solution, and to the reduced matrices what it brings. Collective.
+    ///
+    /// # Errors
+    /// When the solution is not finite.
+    pub fn append(
+        &mut self,
+        solution: &Vector,
+        essential: &Essential,
+        operator: Option<&AffineOperator>,
+    ) -> Result<()> {
+        let before = self.count();
+        let noise = NOISE * self.tolerance;
+        let coefficients = take_in(&mut self.functions, &self.energy, solution, essential, noise)?;
+        if self.count() > before
+            && let Some(operator) = operator
+        {
+            self.border(operator)?;
+        }
+        self.note_use(&coefficients);
+        if self.count() > self.most {
+            self.compress()?;
+        }
+        Ok(())
+    }
+
+    /// The row and column of the reduced matrices that belong to the last function.
+    fn border(&mut self, operator: &AffineOperator) -> Result<()> {
+        let columns = &self.functions.columns;
+        let m = columns.count();
+        self.reduced.resize_with(operator.terms(), || Mat::zeros(m - 1, m - 1));
+        let [from, to] = &mut *self.energy.work.borrow_mut();
+        from.write()?.copy_from_slice(columns.column(m - 1));
+        for (term, reduced) in self.reduced.iter_mut().enumerate() {
+            operator.matrix(term).mult(from, to)?;
+            let border = columns.coefficients(&to.read()?);
+            let old = std::mem::replace(reduced, Mat::zeros(0, 0));
+            let inside = |i: usize, j: usize| i < m - 1 && j < m - 1;
+            *reduced = Mat::from_fn(m, m, |i, j| if inside(i, j) { old[(i, j)] } else { border[i.min(j)] });
+        }
+        Ok(())
+    }
+
+    /// The functions' values at the owned unknowns.
+    pub fn fields(&self) -> Vec<Vec<f64>> {
+        (0..self.count()).map(|j| self.functions.columns.column(j).to_vec()).collect()
+    }
+
+    /// Keeps the directions that the solutions so far use most: proper orthogonal decomposition of their
+    /// coefficients.
+    fn compress(&mut self) -> Result<()> {
+        let m = self.count();
+        let kept = ((KEPT * self.most as f64) as usize).max(1);
+        let eigen = self
+            .use_of
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|e| Error::Failed(format!("compression of a basis: {e:?}")))?;
+        // Ascending eigenvalues: the last vectors are the most used.
+        let vectors = eigen.U().submatrix(0, m - kept, m, kept).to_owned();
+        self.functions.columns = self.functions.columns.combine(vectors.as_ref());
+        let turn = |matrix: &Mat<f64>| vectors.transpose() * matrix * &vectors;
+        self.reduced = self.reduced.iter().map(turn).collect();
+        self.use_of = turn(&self.use_of);
+        Ok(())
+    }
+}
+
+fn solve(system: &Mat<f64>, load: &[f64]) -> Result<Vec<f64>> {
+    let factor = system
+        .llt(Side::Lower)
+        .map_err(|_| Error::Failed("the projected operator is not positive definite".into()))?;
+    let right = Mat::from_fn(load.len(), 1, |i, _| load[i]);
+    let solution = factor.solve(&right);
+    Ok((0..load.len()).map(|i| solution[(i, 0)]).collect())
+}

@@ -1,0 +1,8 @@
+//! Nonlinear systems: Newton's method and what helps it.
+mod continuation;
+mod linear_form;
+mod newton;
+mod recycling;
+
+pub use newton::{FormParts, NewtonOutcome, NewtonSolver};
+pub use recycling::NewtonRecycling;

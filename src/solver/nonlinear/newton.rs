@@ -1,0 +1,606 @@
+//! Nonlinear systems by PETSc's Newton method with exact tangents.
+use super::linear_form::LinearForm;
+use super::recycling::NewtonRecycling;
+use crate::deck::{SolverMethod, SolverOptions};
+use crate::fem::{Essential, History, Parts};
+use crate::physics::{Context, FormState, Prepared, Problem};
+use crate::solver::flow::{Blocks, PressureLevel, Schur};
+use crate::solver::linear::{LinearSolver, OwnOptions, defaults};
+use crate::solver::recycle::Recycler;
+use crate::solver::tuning::{self, Tuning};
+use crate::{Error, Result};
+use petsc_rs::{KrylovSolver, Matrix, NonlinearConvergence, NonlinearReason, NonlinearSolver, Vector};
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// How a nonlinear solve went.
+#[derive(Debug, Clone, Default)]
+pub struct NewtonOutcome {
+    /// Newton iterations.
+    pub iterations: usize,
+    /// Linear iterations of all of them.
+    pub linear_iterations: usize,
+    /// Residual norms from the first guess on.
+    pub history: Vec<f64>,
+    /// Why it failed, in words; `None` when it converged.
+    pub failure: Option<String>,
+}
+
+/// A form at a state.
+pub struct FormParts {
+    /// What is stored.
+    pub storage: Vector,
+    /// What is not a time derivative.
+    pub rest: Vector,
+    /// `parts.storage * storage + parts.residual * rest`.
+    pub full: Vector,
+}
+
+/// Solves `parts.storage * storage(u) + parts.residual * residual(u) + offset = 0` for the free unknowns.
+pub struct NewtonSolver {
+    solver: NonlinearSolver,
+    system: Rc<System>,
+    own: OwnOptions,
+    flow: Option<(Blocks, Rc<RefCell<Schur>>)>,
+    name: String,
+    /// The PETSc options that define it.
+    pub options: String,
+    pub(super) tolerance: f64,
+    max_iterations: usize,
+    /// What chooses the linear solver of each solve, if anything does, and the arm in use.
+    pub(crate) tuning: Option<Tuning>,
+    arm: Option<usize>,
+    linear_options: SolverOptions,
+    /// Largest residual of a first guess so far, what later ones are compared with; in time as an amount of what is
+    /// stored, so that steps of any length mean the same.
+    reference: f64,
+    history: Rc<RefCell<Vec<f64>>>,
+    /// Our own linear solver, when the deck asks for it.
+    recycling: Option<NewtonRecycling>,
+}
+
+struct System {
+    problem: Rc<Problem>,
+    /// Set when the tangent is assembled.
+    changed: Rc<Cell<bool>>,
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    /// The problem at the present parameters and time; none before the first.
+    prepared: Option<Prepared>,
+    /// Parameters and draw that it holds for at all times, if they do not change in time.
+    constant: Option<(Vec<f64>, u64)>,
+    /// No unknowns, until there is a prepared problem.
+    nothing: Essential,
+    parts: Parts,
+    offset: Option<Vector>,
+    /// The residual at the first guess, until PETSc asks for it.
+    known: Option<Vector>,
+    state: Vector,
+    /// Internal variables at the last accepted step.
+    history: Option<History>,
+    /// What a flow's conditions leave open; known after the first evaluation.
+    level: Option<PressureLevel>,
+    /// Matrices of a linear form whose coefficients stay.
+    linear: Option<LinearForm>,
+    /// Factors and fixed unknowns for which the tangent of a linear form stands in the matrix.
+    assembled: Option<(Parts, Vec<bool>)>,
+}
+
+impl Inner {
+    fn at<'a>(&'a self, state: &'a [f64]) -> FormState<'a> {
+        FormState { state, history: self.history.as_ref(), parts: self.parts }
+    }
+
+    /// The problem at the present parameters.
+    fn prepared(&self) -> Result<&Prepared> {
+        self.prepared
+            .as_ref()
+            .ok_or_else(|| Error::Failed("a form is evaluated before its parameters are set".into()))
+    }
+
+    fn essential(&self) -> &Essential {
+        self.prepared.as_ref().map_or(&self.nothing, |prepared| &prepared.essential)
+    }
+}
+
+impl Inner {
+    /// Makes matrices of a linear form in time whose coefficients stay.
+    fn find_linear(&mut self, problem: &Problem) -> Result<()> {
+        // The stabilisation of others depends on the step.
+        let splits = problem.facts().is_symmetric_linear();
+        if self.parts.storage != 0.0 && splits && self.linear.is_none() && self.constant.is_some() {
+            let state = self.state.local_read()?;
+            let form = LinearForm::new(self.prepared()?, self.at(&state))?;
+            drop(state);
+            self.linear = Some(form);
+        }
+        Ok(())
+    }
+}
+
+impl System {
+    /// The residual at `x`; zero on essential unknowns when `free`.
+    fn residual(&self, x: &Vector, free: bool, result: &mut Vector) -> Result<()> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.find_linear(&self.problem)?;
+        match &inner.linear {
+            Some(linear) => linear.evaluate(inner.parts, x, result)?,
+            None => {
+                inner.state.copy_from(x)?;
+                inner.state.ghost_update()?;
+                let state = inner.state.local_read()?;
+                inner.prepared()?.residual(inner.at(&state), result)?;
+            }
+        }
+        if let Some(offset) = &inner.offset {
+            result.axpy(1.0, offset)?;
+        }
+        if free {
+            let mut values = result.write()?;
+            for dof in inner.essential().owned(&self.problem.space) {
+                values[dof] = 0.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// The residual that PETSc asks for: the first one of a solve is known.
+    fn next_residual(&self, x: &Vector, result: &mut Vector) -> Result<()> {
+        let known = self.inner.borrow_mut().known.take();
+        match known {
+            Some(known) => Ok(result.copy_from(&known)?),
+            None => self.residual(x, true, result),
+        }
+    }
+
+    fn tangent(&self, x: &Vector, matrix: &mut Matrix) -> Result<()> {
+        let inner = &mut *self.inner.borrow_mut();
+        if self.problem.facts().linear {
+            let key = (inner.parts, inner.essential().fixed.clone());
+            if inner.assembled.as_ref() == Some(&key) {
+                return Ok(());
+            }
+            inner.assembled = Some(key);
+        }
+        self.changed.set(true);
+        inner.state.copy_from(x)?;
+        inner.state.ghost_update()?;
+        let state = inner.state.local_read()?;
+        inner.prepared()?.tangent(inner.at(&state), inner.essential(), matrix)
+    }
+}
+
+impl NewtonSolver {
+    /// A solver for `problem` with its `matrix`; the problem's `name` is the prefix of its options (`-<name>_snes_...`,
+    /// `-<name>_ksp_...`). Collective.
+    ///
+    /// # Errors
+    /// When PETSc refuses an option.
+    pub fn new(problem: &Rc<Problem>, matrix: &Matrix, options: &SolverOptions) -> Result<Self> {
+        let (space, facts) = (&problem.space, *problem.facts());
+        let mut chosen = defaults::nonlinear(problem, options);
+        let mut solver = NonlinearSolver::new(space.mesh.comm.mpi())?;
+        let prefix = format!("{}_", problem.name);
+        solver.set_prefix(&prefix)?;
+        let system = Rc::new(System {
+            problem: problem.clone(),
+            changed: Rc::default(),
+            inner: RefCell::new(Inner {
+                prepared: None,
+                constant: None,
+                nothing: Essential::new(space, []),
+                parts: Parts::REST,
+                offset: None,
+                known: None,
+                state: space.field()?,
+                history: problem.new_history(),
+                level: None,
+                linear: None,
+                assembled: None,
+            }),
+        });
+        let outside = |error: Error| petsc_rs::Error::user(error.to_string());
+        let this = system.clone();
+        solver.set_residual(&space.field()?, move |x, f| this.next_residual(x, f).map_err(outside))?;
+        let this = system.clone();
+        solver.set_jacobian(matrix, matrix, move |x, p| this.tangent(x, p).map_err(outside))?;
+        let history = Rc::new(RefCell::new(Vec::new()));
+        let record = history.clone();
+        solver.set_monitor(move |_, norm| record.borrow_mut().push(norm))?;
+        let recycles = options.recycle.is_on() && options.method != SolverMethod::Direct;
+        let comm = &space.mesh.comm;
+        let recycler = match recycles {
+            true => Recycler::of(comm, &options.recycle, facts.symmetric)?,
+            false => None,
+        };
+        // What holds the preconditioner.
+        let mut linear = match &recycler {
+            Some(_) => KrylovSolver::new(comm.mpi())?,
+            None => solver.krylov()?,
+        };
+        let mut flow = None;
+        if facts.pressure {
+            let blocks = Blocks::new(problem);
+            let mut preconditioner = linear.preconditioner()?;
+            blocks.split(space, &mut preconditioner)?;
+            if chosen.contains("schur_precondition user") {
+                let (schur, matrix) = Schur::new(problem, &blocks)?;
+                preconditioner.field_split_schur(&matrix)?;
+                flow = Some((blocks, schur));
+            }
+        }
+        let own = OwnOptions::new(prefix.clone(), || {
+            let added = solver.set_options(&chosen)?;
+            if recycler.is_some() {
+                linear.set_prefix(&prefix)?;
+                linear.set_operators(matrix, matrix)?;
+                linear.set_options("")?;
+            }
+            Ok(added)
+        })?;
+        let mut recycling = None;
+        if let Some(recycler) = recycler {
+            if linear.kind() == "preonly" {
+                let name = &problem.name;
+                return Err(Error::Failed(format!("{name}: `-ksp_type preonly` leaves nothing to recycle")));
+            }
+            chosen = format!("{chosen} ({})", recycler.description());
+            recycling = Some(NewtonRecycling::attach(&solver, linear, recycler, system.changed.clone())?);
+        }
+        Ok(Self {
+            solver,
+            system,
+            own,
+            flow,
+            name: problem.name.clone(),
+            options: chosen,
+            tolerance: options.tolerance,
+            max_iterations: 25,
+            tuning: None,
+            arm: None,
+            linear_options: tuning::iterative(options),
+            reference: 0.0,
+            history,
+            recycling,
+        })
+    }
+
+    /// Solves from the first guess in `solution`, whose ghosts are up to date afterwards. A solve that does
+    /// not converge is no error: look at [`NewtonOutcome::failure`]. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for coefficients that no material can have.
+    pub fn solve(
+        &mut self,
+        context: &Context,
+        parts: Parts,
+        offset: Option<Vector>,
+        solution: &mut Vector,
+    ) -> Result<NewtonOutcome> {
+        self.set_time(context)?;
+        {
+            let inner = &mut *self.system.inner.borrow_mut();
+            (inner.parts, inner.offset) = (parts, offset);
+        }
+        self.impose(solution)?;
+        if let Some((blocks, schur)) = &self.flow {
+            let inner = self.system.inner.borrow();
+            schur.borrow_mut().prepare(blocks, inner.prepared()?, parts.storage)?;
+        }
+        let mut first = solution.duplicate()?;
+        self.system.residual(solution, true, &mut first)?;
+        let norm = first.norm(petsc_rs::Norm::Two)?;
+        if !norm.is_finite() {
+            let failure = Some(self.explain_nan(&first)?);
+            return Ok(NewtonOutcome { failure, ..NewtonOutcome::default() });
+        }
+        let in_time = parts.storage > 0.0;
+        let scale = if in_time { parts.storage } else { 1.0 };
+        // What these models store is to change by what flows in to twelve digits, in every stage of a step.
+        let conserves = in_time && self.system.problem.facts().lumped;
+        let tolerance = if conserves { 1e-2 * self.tolerance } else { self.tolerance };
+        self.reference = self.reference.max(norm / scale);
+        // A guess that is nearly right needs no full reduction of its own residual.
+        let floor = (tolerance * 1e-3 * self.reference * scale).max(f64::MIN_POSITIVE);
+        self.solver.set_tolerances(tolerance, floor, 1e-14, self.max_iterations)?;
+        self.history.borrow_mut().clear();
+        self.system.inner.borrow_mut().known = Some(first);
+        let convergence = match self.tuning.take() {
+            None => {
+                self.own.activate()?;
+                self.solver.solve(None, solution)?
+            }
+            Some(mut tuning) => {
+                let result = self.solve_tuned(&mut tuning, context, solution);
+                self.tuning = Some(tuning);
+                result?
+            }
+        };
+        self.system.inner.borrow_mut().known = None;
+        solution.ghost_update()?;
+        let failure = match convergence.reason.converged() {
+            true => None,
+            false => Some(self.explain(convergence.reason, solution)?),
+        };
+        self.system.problem.fill_unused(solution)?;
+        Ok(NewtonOutcome {
+            iterations: convergence.iterations,
+            linear_iterations: match &self.recycling {
+                Some(recycling) => recycling.take_iterations(),
+                None => convergence.linear_iterations,
+            },
+            history: self.history.borrow().clone(),
+            failure,
+        })
+    }
+
+    /// Solves with the linear solver that a bandit chooses, with another if that fails. Collective.
+    fn solve_tuned(
+        &mut self,
+        tuning: &mut Tuning,
+        context: &Context,
+        solution: &mut Vector,
+    ) -> Result<NonlinearConvergence> {
+        let guess = solution.try_clone()?;
+        let mut tries = 0;
+        let (convergence, loss) = loop {
+            let arm = tuning.choose(context);
+            let (convergence, loss) = self.solve_with(tuning, arm, solution)?;
+            tries += 1;
+            match convergence.reason {
+                NonlinearReason::DivergedLinearSolve => tuning.fail(),
+                _ => break (convergence, loss),
+            }
+            if tries == tuning::TRIES {
+                return Ok(convergence);
+            }
+            solution.copy_from(&guess)?;
+        };
+        let mut all = None;
+        if tuning.oracle {
+            let history = self.history.borrow().clone();
+            let chosen = self.arm;
+            let mut losses = vec![f64::NAN; tuning.arms.len()];
+            for arm in 0..losses.len() {
+                if chosen == Some(arm) {
+                    losses[arm] = loss;
+                    continue;
+                }
+                let (other, loss) = self.solve_with(tuning, arm, &mut guess.try_clone()?)?;
+                if other.reason.converged() {
+                    losses[arm] = loss;
+                }
+            }
+            *self.history.borrow_mut() = history;
+            all = Some(losses);
+        }
+        tuning.learn(loss, all.as_deref());
+        Ok(convergence)
+    }
+
+    fn solve_with(
+        &mut self,
+        tuning: &Tuning,
+        arm: usize,
+        solution: &mut Vector,
+    ) -> Result<(NonlinearConvergence, f64)> {
+        if self.arm != Some(arm) {
+            let problem = &self.system.problem;
+            let options = tuning::with_arm(&self.linear_options, &tuning.arms[arm]);
+            let text = defaults::nonlinear(problem, &options);
+            // Nothing of another arm stays behind.
+            let mut krylov = self.solver.krylov()?;
+            krylov.set_type("preonly")?;
+            krylov.preconditioner()?.set_type("none")?;
+            self.own = OwnOptions::new(krylov.prefix(), || self.solver.set_options(&text))?;
+            (self.arm, self.options) = (Some(arm), text);
+        }
+        self.own.activate()?;
+        self.history.borrow_mut().clear();
+        let start = Instant::now();
+        let convergence = self.solver.solve(None, solution)?;
+        let loss = tuning.measure(convergence.linear_iterations, start.elapsed().as_secs_f64());
+        Ok((convergence, loss))
+    }
+
+    /// A solver for the systems of a linear form that keeps their factorisations, if it is by factorisation that they are
+    /// solved. Collective.
+    ///
+    /// # Errors
+    /// When PETSc refuses an option.
+    pub fn kept_factorisation(&self, tolerance: f64) -> Result<Option<LinearSolver>> {
+        let (problem, options) = (&self.system.problem, &self.linear_options);
+        if self.tuning.is_some() || self.recycling.is_some() || !problem.facts().linear {
+            return Ok(None);
+        }
+        let options = SolverOptions { tolerance, ..options.clone() };
+        LinearSolver::kept_factorisation(&problem.space, &self.name, &options, &self.options)
+    }
+
+    /// Sets the essential unknowns of a state to their values at the last [`NewtonSolver::set_time`].
+    /// Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn impose(&self, state: &mut Vector) -> Result<()> {
+        let (inner, space) = (self.system.inner.borrow(), &self.system.problem.space);
+        let used = |dof: &usize| self.system.problem.is_used(*dof);
+        {
+            let mut values = state.write()?;
+            let essential = inner.essential();
+            for dof in essential.owned(space).filter(used) {
+                values[dof] = essential.values[dof];
+            }
+        }
+        Ok(state.ghost_update()?)
+    }
+
+    /// Coefficients and essential conditions at a time and parameters. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for coefficients that no material can have.
+    pub fn set_time(&mut self, context: &Context) -> Result<()> {
+        let problem = &self.system.problem;
+        let data = (context.parameters.clone(), context.sample);
+        if self.system.inner.borrow().constant.as_ref() == Some(&data) {
+            return Ok(());
+        }
+        {
+            let inner = &mut *self.system.inner.borrow_mut();
+            (inner.constant, inner.linear) = (None, None);
+        }
+        let prepared = problem.at(context)?;
+        let inner = &mut *self.system.inner.borrow_mut();
+        if problem.facts().pressure {
+            if inner.level.is_none() {
+                inner.level = Some(PressureLevel::new(&prepared)?);
+            }
+            let level = inner.level.as_ref().expect("set above");
+            level.check(problem, &prepared.essential)?;
+        }
+        // The matrix of a linear form holds unless coefficients changed, on any rank.
+        let same = inner.prepared.as_ref().is_some_and(|before| before.has_coefficients_of(&prepared));
+        if problem.space.mesh.comm.max(u8::from(!same)) == 1 {
+            inner.assembled = None;
+        }
+        inner.prepared = Some(prepared);
+        inner.constant = Some(data).filter(|_| !problem.varies_in_time());
+        Ok(())
+    }
+
+    /// Parts of the form at a state, with the coefficients of the last [`NewtonSolver::set_time`] or solve;
+    /// essential unknowns are not treated. Collective.
+    pub fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
+        let mut result = state.duplicate()?;
+        let inner = self.system.inner.borrow();
+        match &inner.linear {
+            Some(linear) => linear.evaluate(parts, state, &mut result)?,
+            None => {
+                let state = state.local_read()?;
+                inner.prepared()?.residual(FormState { parts, ..inner.at(&state) }, &mut result)?;
+            }
+        }
+        Ok(result)
+    }
+
+    /// The form at a state, and its parts one by one; see [`NewtonSolver::evaluate`]. Collective.
+    pub fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<FormParts> {
+        let storage = self.evaluate(Parts::STORAGE, state)?;
+        let rest = self.evaluate(Parts::REST, state)?;
+        let full = match self.system.inner.borrow().linear {
+            Some(_) => {
+                let mut full = rest.try_clone()?;
+                full.scale(parts.residual)?;
+                full.axpy(parts.storage, &storage)?;
+                full
+            }
+            // The stabilisation of others depends on the step.
+            None => self.evaluate(parts, state)?,
+        };
+        Ok(FormParts { storage, rest, full })
+    }
+
+    /// Takes the internal variables at the end of the step whose solution is `state`, found with the last
+    /// parts. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn commit(&self, state: &Vector) -> Result<()> {
+        let inner = &mut *self.system.inner.borrow_mut();
+        let Some(history) = &inner.history else { return Ok(()) };
+        let state = state.local_read()?;
+        let next = inner.prepared()?.next_history(inner.at(&state), history);
+        inner.history = Some(next);
+        Ok(())
+    }
+
+    /// The internal variables at the last accepted step, if the model has any.
+    pub fn history(&self) -> Option<Ref<'_, History>> {
+        Ref::filter_map(self.system.inner.borrow(), |inner| inner.history.as_ref()).ok()
+    }
+
+    /// Largest residual of a first guess so far, see [`NewtonSolver::resume`].
+    pub fn reference(&self) -> f64 {
+        self.reference
+    }
+
+    /// Goes on where another solver of the same problem was: what it compared residuals with, and the internal
+    /// variables, if the model has any. Local.
+    pub fn resume(&mut self, reference: f64, history: Option<History>) {
+        self.reference = reference;
+        self.system.inner.borrow_mut().history = history;
+    }
+
+    /// Goes on where another solver of the same problem is. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn take_over(&mut self, other: &Self) -> Result<()> {
+        self.resume(other.reference, other.history().map(|history| history.clone()));
+        if let (Some(mine), Some(theirs)) = (&self.recycling, &other.recycling) {
+            let copy = |list: &[Vector]| list.iter().map(Vector::try_clone).collect::<petsc_rs::Result<_>>();
+            let [space, origin] = theirs.with_memory(|memory| memory.memory().map(|(_, list)| copy(list)));
+            let lists = [space?, origin?];
+            mine.with_memory(|memory| memory.restore(lists));
+        }
+        Ok(())
+    }
+
+    /// The memory of the linear solver, if the deck asks for one.
+    pub fn recycling(&self) -> Option<&NewtonRecycling> {
+        self.recycling.as_ref()
+    }
+
+    /// Whether the model has a time derivative.
+    pub fn evolves(&self) -> bool {
+        self.system.problem.evolves()
+    }
+
+    /// The ranks.
+    pub fn comm(&self) -> &crate::parallel::Comm {
+        &self.system.problem.space.mesh.comm
+    }
+
+    /// The essential conditions of the last solve.
+    pub fn essential(&self) -> Ref<'_, Essential> {
+        Ref::map(self.system.inner.borrow(), Inner::essential)
+    }
+
+    fn explain(&self, reason: NonlinearReason, solution: &Vector) -> Result<String> {
+        let mut residual = self.system.problem.space.field()?;
+        self.system.residual(solution, true, &mut residual)?;
+        if !residual.norm(petsc_rs::Norm::Two)?.is_finite() {
+            return self.explain_nan(&residual);
+        }
+        let history = self.history.borrow();
+        let last: Vec<String> = history.iter().rev().take(4).rev().map(|r| format!("{r:.2e}")).collect();
+        Ok(format!(
+            "{}: Newton's method failed ({reason}) after {} iterations; last residuals {}",
+            self.name,
+            history.len().saturating_sub(1),
+            last.join(", ")
+        ))
+    }
+
+    /// Where the first number that is none stands.
+    fn explain_nan(&self, residual: &Vector) -> Result<String> {
+        let space = &self.system.problem.space;
+        let values = residual.read()?;
+        let mine = values.iter().position(|v| !v.is_finite());
+        let comm = &space.mesh.comm;
+        let holder = comm.min(if mine.is_some() { comm.rank() as u64 } else { u64::MAX });
+        let mut at = vec![0.0; 4];
+        if let (Some(dof), true) = (mine, holder == comm.rank() as u64) {
+            at[..3].copy_from_slice(&space.point(dof / space.components));
+            at[3] = (dof % space.components) as f64;
+        }
+        comm.sum_into(&mut at);
+        Ok(format!(
+            "{}: the residual of component {} is not a number at ({:.6}, {:.6}, {:.6}) on rank {holder}",
+            self.name, at[3], at[0], at[1], at[2]
+        ))
+    }
+}

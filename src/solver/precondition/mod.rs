@@ -1,0 +1,11 @@
+//! Preconditioners, and when they are built anew.
+mod coarse_modes;
+mod kept_interpolation;
+mod p_multigrid;
+mod refresh;
+mod schwarz;
+
+pub(crate) use kept_interpolation::KeptInterpolation;
+pub use p_multigrid::PMultigrid;
+pub(crate) use refresh::{Age, Sample};
+pub use schwarz::{Schwarz, SchwarzOptions};
