@@ -2,7 +2,7 @@
 pub mod assembly;
 pub mod element;
 mod essential;
-mod facet_rule;
+pub mod facet_rule;
 pub mod functional;
 pub mod grid;
 pub mod locate;

@@ -11,7 +11,7 @@ pub(crate) const SINGULAR_DIRECT: &str = "-ksp_type preonly -pc_type cholesky -p
 
 /// The Galerkin correction `Q = Z (Z^T K Z)^-1 Z^T` in the coarse space.
 pub struct Coarse {
-    /// The space's functions, see [`coarse_space`].
+    /// The space's functions, see [`coarse_space`](crate::mixture::coarse_space).
     pub z: Matrix,
     /// `K Z`: zero but at the unknowns where gating functions change.
     pub kz: Matrix,

@@ -1,6 +1,6 @@
 //! Reduced-order models: snapshots, bases, affine expansions, the online solver and its certificate.
 //!
-//! Everything of the size of the mesh is distributed like the fields it comes from ([`Columns`]);
+//! Everything of the size of the mesh is distributed like the fields it comes from ([`Columns`](crate::mixture::Columns));
 //! what is small and dense stands on every rank.
 pub mod affine;
 pub mod coupling;

@@ -104,7 +104,7 @@ pub struct Stage {
     pub load: Vector,
     /// The essential conditions of the last assembly.
     pub essential: Essential,
-    /// The solution; ghosts are up to date after [`Simulation::solve`].
+    /// The solution; ghosts are up to date after [`Simulation::solve`](crate::simulation::Simulation::solve).
     pub solution: Vector,
     /// The complete residual of the last time step, see [`Trial`](crate::solver::Trial), or of a guess that a campaign took as
     /// the solution; `None` for other steady solves.

@@ -52,7 +52,8 @@ def test_the_house_stands():
 def test_the_crate_says_the_same_of_its_layers():
     layers = tomllib.loads((ROOT / "docs" / "contributing" / "layers.toml").read_text())["layer"]
     rows = [f"//! | {n} | [`{name}`] | {text} |" for n, layer in enumerate(layers, 1) for name, text in layer.items()]
-    assert "\n".join(rows) + "\n" in (ROOT / "src" / "lib.rs").read_text()
+    said = (ROOT / "src" / "lib.rs").read_text().replace("mod@", "")
+    assert "\n".join(rows) + "\n" in said
 
 
 def test_an_arrow_upward_is_refused(tree):
