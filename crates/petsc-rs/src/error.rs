@@ -1,10 +1,8 @@
 //! PETSc's errors as values.
-use crate::closure::Slot;
 use petsc_sys::*;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec::Vec;
 
 /// Result of every fallible operation.
@@ -27,12 +25,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
     /// An error of the caller's own, for closures that PETSc calls.
     pub fn user(message: impl Into<String>) -> Self {
         Self { code: USER, message: message.into(), traceback: Vec::new() }
     }
 
+    /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
     pub(crate) fn argument(message: impl Into<String>) -> Self {
         Self { code: ARG_WRONG, message: message.into(), traceback: Vec::new() }
     }
@@ -127,26 +125,8 @@ fn from_int(code: i32) -> PetscErrorCode {
     unsafe { std::mem::transmute::<i32, PetscErrorCode>(code) }
 }
 
-/// Runs a user's closure: a panic becomes an error. PETSc handles that live outside of `body` are dropped
-/// in order, which they are not while a panic unwinds through them.
-pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-        Err(Error { code: USER, message: format!("panic: {text}"), traceback: Vec::new() })
-    })
-}
-
-/// Calls a user's closure in its cell.
-pub(crate) fn call<F: ?Sized, T>(slot: &Slot<F>, body: impl FnOnce(&mut F) -> Result<T>) -> Result<T> {
-    let mut closure =
-        slot.try_borrow_mut().map_err(|_| Error::argument("a callback was called from within itself"))?;
-    guarded(|| body(&mut closure))
-}
-
-/// Runs Rust code below PETSc: an error or a panic becomes a PETSc error code.
-pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
-    let outcome = guarded(body);
+/// The code to hand back to PETSc for the outcome of a closure; [`check`] finds its error again.
+pub(crate) fn report(outcome: Result<()>) -> PetscErrorCode {
     let code = match outcome {
         Ok(()) => 0,
         Err(error) => {

@@ -1,7 +1,7 @@
 //! Linear solvers.
-use crate::closure::{attach, attached, borrow, detach};
+use crate::closure::{attach, attached, borrow, callback, detach};
 use crate::convergence::{Convergence, ConvergenceReason};
-use crate::error::{Error, Result, callback};
+use crate::error::{Error, Result};
 use crate::session::{int, name, text, truth};
 use crate::{Matrix, Options, Preconditioner, Vector};
 use mpi::topology::SimpleCommunicator;

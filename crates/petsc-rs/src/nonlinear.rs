@@ -1,6 +1,6 @@
 //! Nonlinear solvers.
-use crate::closure::{Slot, attach, borrow};
-use crate::error::{Error, Result, call, callback};
+use crate::closure::{Slot, attach, borrow, call, callback};
+use crate::error::{Error, Result};
 use crate::session::{int, name, text};
 use crate::{KrylovSolver, Matrix, Options, Vector};
 use mpi::topology::SimpleCommunicator;

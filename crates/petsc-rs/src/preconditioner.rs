@@ -1,6 +1,6 @@
 //! Preconditioners.
-use crate::closure::{Slot, attach, borrow};
-use crate::error::{Error, Result, call, callback};
+use crate::closure::{Slot, attach, borrow, call, callback};
+use crate::error::{Error, Result};
 use crate::session::{int, name, text, truth};
 use crate::{IndexSet, KrylovSolver, Matrix, Vector};
 use mpi::topology::SimpleCommunicator;
