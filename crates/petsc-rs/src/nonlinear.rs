@@ -151,7 +151,7 @@ impl NonlinearSolver {
         petsc!(SNESSetOptionsPrefix(self.raw, prefix.as_ptr()))
     }
 
-    /// The options prefix.
+    /// The options prefix. Local.
     pub fn prefix(&self) -> String {
         let mut prefix: *const c_char = null();
         // SAFETY: the handle is live; PETSc lends its string.
