@@ -88,10 +88,6 @@ const INNER_FAILURE: i32 = 91;
 pub(crate) fn finished(convergence: petsc_rs::Convergence) -> Result<()> {
     match convergence.reason.converged() {
         true => Ok(()),
-        false => Err(Error {
-            code: INNER_FAILURE,
-            message: format!("an inner solve failed: {}", convergence.reason),
-            traceback: Vec::new(),
-        }),
+        false => Err(Error::new(INNER_FAILURE, format!("an inner solve failed: {}", convergence.reason))),
     }
 }

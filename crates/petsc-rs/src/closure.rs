@@ -1,5 +1,5 @@
-//! Closures (and other values) that PETSc objects own.
-use crate::error::{Error, Result, guarded};
+//! Closures (and other values) that PETSc objects own, and the way from PETSc into them.
+use crate::error::{Error, Result, report};
 use petsc_sys::*;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
@@ -9,13 +9,6 @@ use std::rc::Rc;
 
 /// A closure inside a PETSc object. The cell refuses a call from within itself.
 pub(crate) type Slot<F> = RefCell<Box<F>>;
-
-/// Calls a user's closure in its cell.
-pub(crate) fn call<F: ?Sized, T>(slot: &Slot<F>, body: impl FnOnce(&mut F) -> Result<T>) -> Result<T> {
-    let mut closure =
-        slot.try_borrow_mut().map_err(|_| Error::argument("a callback was called from within itself"))?;
-    guarded(|| body(&mut closure))
-}
 
 /// Gives `value` to `object`, which drops it when it is destroyed or when `key` is used again. Returns
 /// the context pointer for PETSc's callbacks.
@@ -58,4 +51,26 @@ unsafe extern "C" fn release<T>(value: *mut c_void) {
     // A panic in the value's destructor must not cross PETSc.
     // SAFETY: called once with the pointer of `attach`.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Rc::from_raw(value as *const T) })));
+}
+
+/// Runs a user's closure: a panic becomes an error. PETSc handles that live outside of `body` are dropped
+/// in order, which they are not while a panic unwinds through them.
+fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+        Err(Error::user(format!("panic: {text}")))
+    })
+}
+
+/// Calls a user's closure in its cell.
+pub(crate) fn call<F: ?Sized, T>(slot: &Slot<F>, body: impl FnOnce(&mut F) -> Result<T>) -> Result<T> {
+    let mut closure =
+        slot.try_borrow_mut().map_err(|_| Error::argument("a callback was called from within itself"))?;
+    guarded(|| body(&mut closure))
+}
+
+/// Runs Rust code below PETSc: an error or a panic becomes a PETSc error code.
+pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
+    report(guarded(body))
 }

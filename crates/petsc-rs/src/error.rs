@@ -3,7 +3,7 @@ use petsc_sys::*;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::vec::Vec;
 
 /// Result of every fallible operation.
@@ -14,8 +14,11 @@ const ARG_WRONG: i32 = 62;
 /// `PETSC_ERR_USER`, likewise.
 const USER: i32 = 83;
 
-/// An error that PETSc reported.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An error that PETSc reported, or that was found before PETSc was called.
+///
+/// Its [source](std::error::Error::source) is the error of the closure that PETSc had called, where that is
+/// how it began, or what [`Error::caused_by`] was given. `message` holds the source's words already.
+#[derive(Debug, Clone)]
 pub struct Error {
     /// PETSc's error code (`PETSC_ERR_...`).
     pub code: i32,
@@ -23,17 +26,36 @@ pub struct Error {
     pub message: String,
     /// The calls that led there, innermost first, as `function() at file:line`.
     pub traceback: Vec<String>,
+    source: Option<Arc<Cause>>,
 }
 
+type Cause = dyn std::error::Error + Send + Sync;
+
 impl Error {
-    /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
-    /// An error of the caller's own, for closures that PETSc calls.
-    pub fn user(message: impl Into<String>) -> Self {
-        Self { code: USER, message: message.into(), traceback: Vec::new() }
+    /// An error with one of PETSc's codes, for closures that PETSc calls.
+    pub fn new(code: i32, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), traceback: Vec::new(), source: None }
     }
 
+    /// An error of the caller's own, likewise (`PETSC_ERR_USER`).
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::new(USER, message)
+    }
+
+    /// As [`Error::user`], with the words of `source`, which the caller finds again as the source of what the
+    /// solve returns.
+    pub fn caused_by(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::user(source.to_string()).because(source)
+    }
+
+    /// An error of this crate, found before PETSc was called (`PETSC_ERR_ARG_WRONG`).
     pub(crate) fn argument(message: impl Into<String>) -> Self {
-        Self { code: ARG_WRONG, message: message.into(), traceback: Vec::new() }
+        Self::new(ARG_WRONG, message)
+    }
+
+    /// The same error, with its cause.
+    pub(crate) fn because(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
     }
 }
 
@@ -47,12 +69,18 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
 
 #[derive(Default)]
 struct Trace {
     messages: Vec<String>,
     lines: Vec<String>,
+    /// The error of the closure in which it began.
+    source: Option<Arc<Cause>>,
 }
 
 thread_local! {
@@ -109,7 +137,7 @@ pub(crate) fn check(code: PetscErrorCode) -> Result<()> {
             message = unsafe { CStr::from_ptr(general) }.to_string_lossy().into_owned();
         }
     }
-    Err(Error { code, message, traceback: trace.lines })
+    Err(Error { code, message, traceback: trace.lines, source: trace.source })
 }
 
 /// `PetscErrorCode` is an `int` up to 3.18 and an `enum` of the same size later.
@@ -126,28 +154,17 @@ fn from_int(code: i32) -> PetscErrorCode {
     unsafe { std::mem::transmute::<i32, PetscErrorCode>(code) }
 }
 
-/// Runs a user's closure: a panic becomes an error. PETSc handles that live outside of `body` are dropped
-/// in order, which they are not while a panic unwinds through them.
-pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-        Err(Error { code: USER, message: format!("panic: {text}"), traceback: Vec::new() })
-    })
-}
-
-/// Runs Rust code below PETSc: an error or a panic becomes a PETSc error code.
-pub(crate) fn callback(body: impl FnOnce() -> Result<()>) -> PetscErrorCode {
-    let outcome = guarded(body);
+/// The code to hand back to PETSc for the outcome of a closure; [`check`] finds its error again.
+pub(crate) fn report(outcome: Result<()>) -> PetscErrorCode {
     let code = match outcome {
         Ok(()) => 0,
-        Err(error) => {
-            TRACE.with_borrow_mut(|trace| {
-                trace.messages.push(format!("{CALLBACK}{}", error.message));
-                trace.lines = error.traceback;
-            });
-            if error.code == 0 { USER } else { error.code }
-        }
+        Err(error) => TRACE.with_borrow_mut(|trace| {
+            trace.messages.push(format!("{CALLBACK}{}", error.message));
+            trace.lines.clone_from(&error.traceback);
+            let code = if error.code == 0 { USER } else { error.code };
+            trace.source = Some(Arc::new(error));
+            code
+        }),
     };
     from_int(code)
 }

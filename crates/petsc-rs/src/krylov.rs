@@ -1,7 +1,7 @@
 //! Linear solvers.
-use crate::closure::{attach, attached, borrow, detach};
+use crate::closure::{attach, attached, borrow, callback, detach};
 use crate::convergence::{Convergence, ConvergenceReason};
-use crate::error::{Error, Result, callback};
+use crate::error::{Error, Result};
 use crate::session::{int, name, text, truth};
 use crate::{Matrix, Options, Preconditioner, Vector};
 use mpi::topology::SimpleCommunicator;
@@ -66,7 +66,7 @@ impl KrylovSolver {
         petsc!(KSPSetOptionsPrefix(self.raw, prefix.as_ptr()))
     }
 
-    /// The options prefix.
+    /// The options prefix. Local.
     pub fn prefix(&self) -> String {
         let mut prefix: *const c_char = null();
         // SAFETY: the handle is live; PETSc lends its string.
@@ -140,7 +140,7 @@ impl KrylovSolver {
         petsc!(KSPSetType(self.raw, kind.as_ptr()))
     }
 
-    /// The method's name, empty before one is chosen.
+    /// The method's name, empty before one is chosen. Local.
     pub fn kind(&self) -> String {
         let mut kind: *const c_char = null();
         // SAFETY: the handle is live; PETSc lends its string.
@@ -231,7 +231,7 @@ impl KrylovSolver {
         petsc!(KSPSetResidualHistory(self.raw, null_mut(), length as _, truth(true)))
     }
 
-    /// Residual norms of the last solve; empty without [`KrylovSolver::keep_history`].
+    /// Residual norms of the last solve; empty without [`KrylovSolver::keep_history`]. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -286,7 +286,7 @@ impl KrylovSolver {
         a.check_fit(x, b)
     }
 
-    /// How the last solve ended.
+    /// How the last solve ended. Local.
     ///
     /// # Errors
     /// When PETSc fails.

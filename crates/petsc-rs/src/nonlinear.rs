@@ -1,6 +1,6 @@
 //! Nonlinear solvers.
-use crate::closure::{Slot, attach, borrow, call};
-use crate::error::{Error, Result, callback};
+use crate::closure::{Slot, attach, borrow, call, callback};
+use crate::error::{Error, Result};
 use crate::session::{int, name, text};
 use crate::{KrylovSolver, Matrix, Options, Vector};
 use mpi::topology::SimpleCommunicator;
@@ -151,7 +151,7 @@ impl NonlinearSolver {
         petsc!(SNESSetOptionsPrefix(self.raw, prefix.as_ptr()))
     }
 
-    /// The options prefix.
+    /// The options prefix. Local.
     pub fn prefix(&self) -> String {
         let mut prefix: *const c_char = null();
         // SAFETY: the handle is live; PETSc lends its string.

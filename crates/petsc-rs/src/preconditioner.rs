@@ -1,6 +1,6 @@
 //! Preconditioners.
-use crate::closure::{Slot, attach, borrow, call};
-use crate::error::{Error, Result, callback};
+use crate::closure::{Slot, attach, borrow, call, callback};
+use crate::error::{Error, Result};
 use crate::session::{int, name, text, truth};
 use crate::{IndexSet, KrylovSolver, Matrix, Vector};
 use mpi::topology::SimpleCommunicator;
@@ -58,7 +58,7 @@ impl Preconditioner {
         petsc!(PCSetType(self.raw, kind.as_ptr()))
     }
 
-    /// The kind's name, empty before one is chosen.
+    /// The kind's name, empty before one is chosen. Local.
     pub fn kind(&self) -> String {
         let mut kind: *const c_char = null();
         // SAFETY: the handle is live; PETSc lends its string.
@@ -159,7 +159,7 @@ impl Preconditioner {
         petsc!(PCASMSetType(self.raw, kind))
     }
 
-    /// Additive Schwarz: the solvers of this rank's subdomains, after set-up.
+    /// Additive Schwarz: the solvers of this rank's subdomains, after set-up. Local.
     ///
     /// # Errors
     /// Before set-up.
@@ -253,7 +253,7 @@ impl Preconditioner {
         petsc!(PCMGSetRestriction(self.raw, int(level)?, interpolation.raw))
     }
 
-    /// Multigrid: the number of levels, 0 before they are set and for other kinds.
+    /// Multigrid: the number of levels, 0 before they are set and for other kinds. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -277,7 +277,7 @@ impl Preconditioner {
         }
     }
 
-    /// Multigrid: the solver of the coarsest level (0).
+    /// Multigrid: the solver of the coarsest level (0). Local.
     ///
     /// # Errors
     /// Before the levels are set.
@@ -288,7 +288,7 @@ impl Preconditioner {
         KrylovSolver::share(raw)
     }
 
-    /// Multigrid: the smoother of a level above 0.
+    /// Multigrid: the smoother of a level above 0. Local.
     ///
     /// # Errors
     /// When there is no such level.

@@ -85,7 +85,10 @@ impl Petsc {
         }
         let texts = ["petsc-rs", "-no_signal_handler"].into_iter().chain(options.iter().map(String::as_str));
         let arguments = texts
-            .map(|text| CString::new(text).map_err(|_| Error::argument("an option holds a zero byte")))
+            .map(|text| {
+                CString::new(text)
+                    .map_err(|error| Error::argument("an option holds a zero byte").because(error))
+            })
             .collect::<Result<Vec<_>>>()?;
         let mut pointers: Vec<*mut c_char> = arguments.iter().map(|a| a.as_ptr().cast_mut()).collect();
         let mut count = pointers.len() as c_int;
@@ -140,7 +143,7 @@ pub(crate) fn truth(value: bool) -> PetscBool {
 
 /// A C string from a name.
 pub(crate) fn name(text: &str) -> Result<CString> {
-    CString::new(text).map_err(|_| Error::argument("a name holds a zero byte"))
+    CString::new(text).map_err(|error| Error::argument("a name holds a zero byte").because(error))
 }
 
 /// A Rust string from one of PETSc's, empty when null.
@@ -154,7 +157,8 @@ pub(crate) fn text(pointer: *const c_char) -> String {
 
 /// A length as PETSc's index.
 pub(crate) fn int(value: usize) -> Result<crate::Int> {
-    crate::Int::try_from(value).map_err(|_| Error::argument("a size does not fit in PETSc's 32-bit index"))
+    crate::Int::try_from(value)
+        .map_err(|error| Error::argument("a size does not fit in PETSc's 32-bit index").because(error))
 }
 
 /// The verdict of all ranks on their arguments: an error on one is an error on every rank, so that nobody
@@ -226,6 +230,12 @@ macro_rules! handle {
             pub fn set_name(&mut self, name: &str) -> $crate::Result<()> {
                 let name = $crate::session::name(name)?;
                 petsc!(petsc_sys::PetscObjectSetName(self.raw as petsc_sys::PetscObject, name.as_ptr()))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.raw).finish()
             }
         }
 

@@ -25,9 +25,11 @@ pub struct Csr {
 }
 
 impl Csr {
-    /// Room for `rows` rows with `entries` entries together: no row yet, all values zero. The system is asked
-    /// for huge pages: it hands over large arrays up to three times faster, and products with the matrix miss
-    /// fewer translations of addresses.
+    /// Room for `rows` rows with `entries` entries together: no row yet, all values zero. Linux is asked to
+    /// back the arrays with huge pages, which makes large ones faster to fill and to multiply with.
+    ///
+    /// # Panics
+    /// When no memory can be that large.
     pub fn with_capacity(rows: usize, entries: usize) -> Self {
         let mut row_ptr = Vec::with_capacity(rows + 1);
         row_ptr.push(0);
@@ -105,7 +107,7 @@ impl Matrix {
         {
             if !part.is_null() {
                 petsc!(MatSetBlockSizes(part, int(block)?, column_block))?;
-                attach(part as PetscObject, c"tessera arrays", arrays)?;
+                attach(part as PetscObject, c"petsc_rs_arrays", arrays)?;
             }
         }
         Ok(matrix)

@@ -1,8 +1,8 @@
 //! Matrices that are closures.
 use super::Matrix;
 use crate::Vector;
-use crate::closure::{Slot, attach, attached, call};
-use crate::error::{Error, Result, callback};
+use crate::closure::{Slot, attach, attached, call, callback};
+use crate::error::{Error, Result};
 use crate::session::int;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::AsRaw;

@@ -10,7 +10,7 @@ use std::vec::Vec;
 
 /// Labels: named sets of marked points.
 impl DmPlex {
-    /// Names of the labels; PETSc's own ("depth", "celltype") too.
+    /// Names of the labels; PETSc's own ("depth", "celltype") too. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -45,7 +45,7 @@ impl DmPlex {
         petsc!(DMCreateLabel(self.raw, label.as_ptr()))
     }
 
-    /// The values that a label has on this rank.
+    /// The values that a label has on this rank. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -56,7 +56,7 @@ impl DmPlex {
         index_list(raw)
     }
 
-    /// This rank's points with a value, copies included.
+    /// This rank's points with a value, copies included. Local.
     ///
     /// # Errors
     /// When PETSc fails.

@@ -24,15 +24,22 @@ handle!(
 
 /// Shape of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum CellKind {
+    /// A vertex.
     Point,
+    /// An edge, between 2 vertices.
     Segment,
+    /// 3 vertices.
     Triangle,
+    /// 4 vertices.
     Quadrilateral,
+    /// 4 vertices, 4 triangles.
     Tetrahedron,
+    /// 8 vertices, 6 quadrilaterals.
     Hexahedron,
+    /// 6 vertices, 2 triangles and 3 quadrilaterals.
     Prism,
+    /// 5 vertices, 4 triangles and a quadrilateral.
     Pyramid,
     /// Another of PETSc's.
     Other,
@@ -144,7 +151,7 @@ impl DmPlex {
         }
     }
 
-    /// Dimension of the cells and of the space they are in.
+    /// Dimension of the cells and of the space they are in. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -155,7 +162,7 @@ impl DmPlex {
         Ok((cells as usize, space as usize))
     }
 
-    /// All points of this rank, copies included.
+    /// All points of this rank, copies included. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -165,7 +172,7 @@ impl DmPlex {
         Ok(start..end)
     }
 
-    /// Points by distance from the cells: 0 are the cells, 1 the facets.
+    /// Points by distance from the cells: 0 are the cells, 1 the facets. Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -175,7 +182,7 @@ impl DmPlex {
         Ok(start..end)
     }
 
-    /// Points by distance from the vertices: 0 are the vertices, 1 the edges (of an interpolated mesh).
+    /// Points by distance from the vertices: 0 are the vertices, 1 the edges (of an interpolated mesh). Local.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -185,7 +192,7 @@ impl DmPlex {
         Ok(start..end)
     }
 
-    /// The points that bound a point.
+    /// The points that bound a point. Local.
     ///
     /// # Errors
     /// When the point does not exist.
@@ -198,7 +205,7 @@ impl DmPlex {
         Ok((0..size as usize).map(|i| unsafe { *list.add(i) }).collect())
     }
 
-    /// The points that a point bounds.
+    /// The points that a point bounds. Local.
     ///
     /// # Errors
     /// When the point does not exist.
@@ -211,7 +218,7 @@ impl DmPlex {
         Ok((0..size as usize).map(|i| unsafe { *list.add(i) }).collect())
     }
 
-    /// A point, and all that bounds it down to the vertices, each with its orientation.
+    /// A point, and all that bounds it down to the vertices, each with its orientation. Local.
     ///
     /// # Errors
     /// When the point does not exist.
@@ -225,7 +232,7 @@ impl DmPlex {
         Ok(pairs)
     }
 
-    /// The shape of a point.
+    /// The shape of a point. Local.
     ///
     /// # Errors
     /// When the point does not exist.
@@ -246,7 +253,8 @@ impl DmPlex {
         })
     }
 
-    /// Coordinates of this rank's vertices, in the order of `depth(0)`.
+    /// Coordinates of this rank's vertices, as many for each as the space has dimensions, in the order of
+    /// `depth(0)`.
     ///
     /// # Errors
     /// When PETSc fails.

@@ -4,6 +4,7 @@ use crate::core::{laplacian, line};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use petsc_rs::*;
+use std::error::Error as _;
 
 pub const TESTS: &[Test] = &[
     ("missing_diagonal", missing_diagonal),
@@ -173,11 +174,11 @@ fn closure_errors(comm: &SimpleCommunicator) {
         match calls {
             1 => y.copy_from(x)?,
             2 => {
-                return Err(Error {
-                    code: 76,
-                    message: "out of range".into(),
-                    traceback: vec!["mine() at here:1".into()],
-                });
+                let mut error = Error::caused_by(std::fmt::Error);
+                error.code = 76;
+                error.message = "out of range".into();
+                error.traceback = vec!["mine() at here:1".into()];
+                return Err(error);
             }
             3 => other.axpy(1.0, x)?,
             4 => panic!("deliberate"),
@@ -198,6 +199,11 @@ fn closure_errors(comm: &SimpleCommunicator) {
             words != "out of range" || error.traceback[0].starts_with("mine()") && error.code == 76,
             "{error}"
         );
+        // The closure's own error is the source, and its source the one behind it.
+        let source = error.source().and_then(|source| source.downcast_ref::<Error>()).unwrap();
+        assert!(source.message.contains(words), "{source}");
+        let is_mine = source.source().is_some_and(|source| source.is::<std::fmt::Error>());
+        assert_eq!(is_mine, words == "out of range");
     }
     // What failed before does not stick.
     let mut solver = KrylovSolver::new(comm).unwrap();
