@@ -20,6 +20,7 @@ pub mod lanes;
 mod linear;
 pub mod models;
 mod nonlinear;
+mod points;
 mod prefetch;
 mod scatter;
 mod values;
@@ -30,4 +31,5 @@ pub use job::{
 };
 pub use kernel::Kernel;
 pub use models::Forms;
+pub use points::{Densities, Needs, Points};
 pub use values::Values;
