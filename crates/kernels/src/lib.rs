@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod by_cell;
 mod dispatch;
 mod evaluated;
 pub mod form;
@@ -26,6 +27,7 @@ mod scatter;
 mod values;
 pub mod weak_form;
 
+pub use by_cell::{ByCell, Element, Elements};
 pub use job::{
     Cells, Entity, History, Job, OFF_DIAGONAL, Part, Parts, Prescribed, Sparsity, Tables, Tabulation,
 };

@@ -1,4 +1,5 @@
 //! Made-up cells of every element, and all forms: what the tests of kernels share.
+#![allow(dead_code)] // No test uses all of it.
 use tessera_kernels::models::*;
 use tessera_kernels::{
     Cells, Entity, Forms, History, Job, Kernel, Part, Parts, Prescribed, Sparsity, Tables, Tabulation, Values,
@@ -128,7 +129,7 @@ impl Case {
             positions: (0..count * functions).map(block).collect(),
             state: numbers.list(count * components, -0.1, 1.0),
             fixed: (0..count * components)
-                .map(|dof| numbers.next() < 0.1 && (dof / components / functions) % 3 > 0)
+                .map(|dof| numbers.next() < 0.1 && !(dof / components / functions).is_multiple_of(3))
                 .collect(),
             prescribed: numbers.list(count * components, 1.0, 2.0),
             constrained: (0..CELLS).map(|cell| cell % 3 > 0).collect(),
