@@ -9,6 +9,8 @@ mod output;
 pub mod pattern;
 mod periodic;
 pub mod quadrature;
+pub mod restriction;
+pub mod sink;
 mod space;
 pub mod transfer;
 
@@ -17,5 +19,7 @@ pub use element::Element;
 pub use essential::Essential;
 pub use pattern::Pattern;
 pub use quadrature::Quadrature;
+pub use restriction::{Restriction, Selection};
+pub use sink::Integral;
 pub use space::Space;
 pub use tessera_kernels::{FormKernel, History, LinearKernel, Parts, Values};
