@@ -10,7 +10,9 @@ mod output;
 pub mod pattern;
 mod periodic;
 pub mod quadrature;
+pub mod restriction;
 mod rule;
+pub mod sink;
 mod space;
 pub mod transfer;
 
@@ -19,6 +21,8 @@ pub use element::Element;
 pub use essential::Essential;
 pub use pattern::Pattern;
 pub use quadrature::Quadrature;
+pub use restriction::{Restriction, Selection};
 pub use rule::{Domain, Rule};
+pub use sink::Integral;
 pub use space::Space;
 pub use tessera_kernels::{History, Kernel, Parts, Values};

@@ -19,10 +19,11 @@ pub(super) struct Batch<const D: usize> {
     pub test: Vec<Shape<D>>,
     /// Quadrature weight times measure.
     pub weights: Vec<Lanes>,
-    coefficients: Vec<[Lanes; MOST_COEFFICIENTS]>,
-    positions: Vec<[Lanes; D]>,
-    normals: Vec<[Lanes; D]>,
-    inverses: Vec<[[Lanes; D]; D]>,
+    /// The form's coefficients, positions, normals and gradients of the reference coordinates at every point.
+    pub coefficients: Vec<[Lanes; MOST_COEFFICIENTS]>,
+    pub positions: Vec<[Lanes; D]>,
+    pub normals: Vec<[Lanes; D]>,
+    pub inverses: Vec<[[Lanes; D]; D]>,
     /// Internal variables and kept numbers at a point.
     widths: [usize; 2],
     /// Internal variables, `[point, variable]`.
@@ -66,6 +67,27 @@ impl<const D: usize> Batch<D> {
             rate: 0.0,
             axisymmetric,
         }
+    }
+
+    /// Room for one point in every lane, of no cell: without basis functions and weight.
+    #[inline(never)]
+    pub(super) fn of_points(rate: f64, history: usize, local: usize) -> Self {
+        let mut at = Self {
+            trial: Vec::new(),
+            test: Vec::new(),
+            weights: vec![Lanes::ZERO],
+            coefficients: vec![[Lanes::ZERO; MOST_COEFFICIENTS]],
+            positions: vec![[Lanes::ZERO; D]],
+            normals: vec![[Lanes::ZERO; D]],
+            inverses: vec![[[Lanes::ZERO; D]; D]],
+            widths: [0, 0],
+            history: Vec::new(),
+            local: Vec::new(),
+            rate,
+            axisymmetric: false,
+        };
+        at.keep(history, local);
+        at
     }
 
     #[inline(always)]

@@ -85,7 +85,7 @@ pub(super) fn evaluate<const D: usize, const C: usize, N: Functions, F: Form<D, 
 
 /// What the form keeps at the quadrature points.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn prepare<const D: usize, const C: usize, F: Form<D, C>>(
+pub(super) fn prepare<const D: usize, const C: usize, F: Form<D, C>>(
     form: &F,
     at: &mut Batch<D>,
     states: &[State<D, C>],

@@ -57,6 +57,8 @@ pub trait Form<const D: usize, const C: usize>: Sync {
     const AXISYMMETRIC: bool = false;
     /// Whether this is a form on facets: of so little work that one kernel serves all elements.
     const SURFACE: bool = false;
+    /// Whether it reads [`Point::inverse`], as stabilisation does.
+    const CELL_SIZE: bool = false;
     /// Whether gradients are those of the interpolated [`Form::potential`] instead of the field's own.
     const POTENTIAL: bool = false;
 

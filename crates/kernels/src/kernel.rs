@@ -1,9 +1,13 @@
 //! What a model's forms are to whoever assembles them: not generic, so that their code is generated in this crate.
 use super::job::{Job, Part};
+use super::points::{Densities, Needs, Points};
 
 /// The kernels of one form in some dimension, for every element. Residuals are those of
 /// `d/dt storage(u) + residual(u) = 0`; of a linear form `residual(u) = K u - f`.
 pub trait Kernel: Sync {
+    /// Coordinates of a point.
+    fn dimension(&self) -> usize;
+
     /// Unknowns at a node.
     fn components(&self) -> usize;
 
@@ -45,4 +49,23 @@ pub trait Kernel: Sync {
     /// # Panics
     /// As [`Kernel::add`].
     fn update(&self, _job: &Job, _next: &mut [f64]) {}
+
+    /// What it reads at points that belong to no mesh.
+    fn needs(&self) -> Needs;
+
+    /// Density, derivative and internal variables at points that belong to no mesh; nothing is allocated for a point.
+    ///
+    /// # Panics
+    /// When the lists do not fit together, or one that the form needs is empty.
+    fn evaluate(&self, points: &Points, into: Densities);
+
+    /// Potentials and their slopes at nodal values, in any order, see [`Form::potential`](super::form::Form::potential);
+    /// `coefficients` are those of one point, the potential's being uniform. A form without has the values themselves.
+    ///
+    /// With [`Needs::potential`] the gradient of the state at a point is `sum_a potential(u_a) grad N_a`, and that of its
+    /// derivative by `u_a` is `slope(u_a) grad N_a`.
+    ///
+    /// # Panics
+    /// When the lists do not fit together.
+    fn potential(&self, coefficients: &[f64], values: &[f64], potentials: &mut [f64], slopes: &mut [f64]);
 }

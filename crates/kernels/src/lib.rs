@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod by_cell;
 mod dispatch;
 mod evaluated;
 pub mod form;
@@ -21,14 +22,17 @@ mod linear;
 pub mod model;
 pub mod models;
 mod nonlinear;
+mod points;
 mod prefetch;
 mod scatter;
 mod values;
 pub mod weak_form;
 
+pub use by_cell::{ByCell, Element, Elements};
 pub use job::{
     Cells, Entity, History, Job, OFF_DIAGONAL, Part, Parts, Prescribed, Sparsity, Tables, Tabulation,
 };
 pub use kernel::Kernel;
 pub use models::{Forms, MODELS};
+pub use points::{Densities, Needs, Points};
 pub use values::Values;

@@ -5,6 +5,7 @@ use super::functions::{Any, Functions};
 use super::job::{Job, Part};
 use super::kernel::Kernel;
 use super::lanes::{LANES, Lanes, vector};
+use super::points::{self, Densities, Needs, PointLoop, Points};
 use super::scatter::{Element, find, find_inlined, gather, none, scatter, scatter_inlined};
 use super::weak_form::WeakForm;
 use multiversion::multiversion;
@@ -13,6 +14,10 @@ use multiversion::multiversion;
 pub(super) struct Linear<const D: usize, const C: usize, F>(pub F);
 
 impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, F> {
+    fn dimension(&self) -> usize {
+        D
+    }
+
     fn components(&self) -> usize {
         C
     }
@@ -37,6 +42,18 @@ impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, 
     fn add(&self, job: &Job, part: Part) {
         debug_assert_eq!(job.coefficients.len(), F::COEFFICIENTS);
         dispatch::<D, _>(self, job, part);
+    }
+
+    fn needs(&self) -> Needs {
+        self.sizes().needs
+    }
+
+    fn evaluate(&self, points: &Points, into: Densities) {
+        points::evaluate(self, points, into);
+    }
+
+    fn potential(&self, _: &[f64], values: &[f64], potentials: &mut [f64], slopes: &mut [f64]) {
+        points::no_potential(values, potentials, slopes);
     }
 }
 

@@ -6,6 +6,7 @@ use super::functions::{Any, Functions};
 use super::job::{Job, Part};
 use super::kernel::Kernel;
 use super::lanes::{LANES, Lanes, dot, vector};
+use super::points::{self, Densities, Needs, PointLoop, Points};
 use super::scatter::{Element, find, none, scatter};
 use multiversion::multiversion;
 
@@ -13,6 +14,10 @@ use multiversion::multiversion;
 pub(super) struct Nonlinear<const D: usize, const C: usize, F>(pub F);
 
 impl<const D: usize, const C: usize, F: Form<D, C>> Kernel for Nonlinear<D, C, F> {
+    fn dimension(&self) -> usize {
+        D
+    }
+
     fn history(&self) -> usize {
         F::HISTORY
     }
@@ -43,6 +48,18 @@ impl<const D: usize, const C: usize, F: Form<D, C>> Kernel for Nonlinear<D, C, F
         if F::HISTORY > 0 {
             update::<D, C, F>(&self.0, job, next);
         }
+    }
+
+    fn needs(&self) -> Needs {
+        self.sizes().needs
+    }
+
+    fn evaluate(&self, points: &Points, into: Densities) {
+        points::evaluate(self, points, into);
+    }
+
+    fn potential(&self, coefficients: &[f64], values: &[f64], potentials: &mut [f64], slopes: &mut [f64]) {
+        points::potential(&self.0, coefficients, values, [potentials, slopes]);
     }
 }
 

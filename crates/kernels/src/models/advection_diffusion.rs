@@ -82,6 +82,7 @@ impl AdvectionDiffusion {
 impl<const D: usize> Form<D, 1> for AdvectionDiffusion {
     const COEFFICIENTS: usize = D + 3;
     const LINEAR_IN_COEFFICIENTS: bool = false;
+    const CELL_SIZE: bool = true;
 
     #[inline(always)]
     fn storage(&self, point: &Point<D>, state: &State<D, 1>) -> Density<D, 1> {
