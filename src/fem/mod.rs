@@ -9,6 +9,7 @@ pub mod locate;
 mod output;
 pub mod pattern;
 mod periodic;
+pub mod place;
 pub mod quadrature;
 pub mod restriction;
 mod rule;

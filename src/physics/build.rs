@@ -2,12 +2,12 @@
 use super::coefficient::{Coefficients, FieldExpression, Given, NodalField, Source};
 use super::file_field::FileSource;
 use super::problem::{Condition, Equation, Names, Place, Problem, Term};
-use super::quantity::facet_nodes;
 use crate::deck::{
     Boundary, COORDINATES, Coefficient, Deck, Expression, Physics, Plane, Property, Reading, Rotation,
     Scalar, Tensor, Value,
 };
 use crate::fem::Space;
+use crate::fem::place::facet_nodes;
 use crate::mesh::Mesh;
 use crate::{Error, Result};
 use indexmap::IndexMap;

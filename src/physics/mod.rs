@@ -10,10 +10,10 @@ mod internal;
 pub mod mass;
 mod operator;
 mod problem;
-pub mod quantity;
+mod quantity;
 
 pub use coefficient::Context;
-pub use operator::{Evaluated, FormState, Prepared};
+pub use operator::{At, Evaluated, FormState, Prepared};
 pub use problem::{Condition, Equation, Group, Integral, Names, Place, Problem, Term};
 pub use tessera_kernels::models::{
     advection_diffusion, burgers, diffusion, diffusion_sorption, elasticity, helmholtz, navier_stokes,
