@@ -50,14 +50,9 @@ pub fn assemble(
     target: &mut Target,
 ) {
     let job = Job {
-        coefficients: data.coefficients,
         sparsity: pattern.sparsity(),
-        prescribed: data.essential.map(Essential::prescribed),
         wants_matrix: target.matrix.is_some(),
-        state: target.state,
-        history: data.history,
-        parts: data.parts,
-        ..job(space, domain)
+        ..job_at(space, domain, data, target.state)
     };
     by_share(space.components, pattern, &job, target, |job, part| form.add(job, part));
 }
@@ -86,7 +81,24 @@ pub fn update_history(
     });
 }
 
-/// An integral over a domain, into nothing yet.
+/// An integral over a domain at a state, into nothing yet.
+pub fn job_at<'a>(
+    space: &'a Space,
+    domain: &Domain<'a>,
+    data: Data<'a>,
+    state: Option<&'a [f64]>,
+) -> Job<'a> {
+    Job {
+        coefficients: data.coefficients,
+        prescribed: data.essential.map(Essential::prescribed),
+        state,
+        history: data.history,
+        parts: data.parts,
+        ..job(space, domain)
+    }
+}
+
+/// The same without anything to evaluate it with.
 fn job<'a>(space: &'a Space, domain: &Domain<'a>) -> Job<'a> {
     let shape = space.mesh.cell_type;
     Job {

@@ -2,7 +2,10 @@
 use super::coefficient::Context;
 use super::problem::{Place, Problem};
 use crate::Result;
-use crate::fem::{Data, Domain, Essential, History, Parts, Target, Values, update_history};
+use crate::fem::assembly::job_at;
+use crate::fem::{
+    self, Data, Domain, Essential, History, Parts, Restriction, Target, Values, update_history,
+};
 use petsc_rs::{Matrix, Vector};
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
@@ -295,6 +298,33 @@ impl Prepared {
             }
         }
         Ok(())
+    }
+
+    /// Calls `visit` with every integral of the forms at a state over what a restriction leaves of it, to be put into one
+    /// of the [sinks](crate::fem::sink): an expert's own system, products with columns, a product with the tangent or its
+    /// transpose, cell by cell. With `essential` rows and columns of these unknowns are left out of element matrices; with
+    /// `owned` every cell is there once over all ranks. Local.
+    pub fn visit(
+        &self,
+        at: FormState,
+        restriction: Restriction,
+        essential: Option<&Essential>,
+        owned: bool,
+        mut visit: impl FnMut(&fem::Integral),
+    ) {
+        let problem = &self.problem;
+        let all = self.coefficients(at.state);
+        for (integral, groups) in problem.integrals.iter().zip(&*all) {
+            for (group, coefficients) in integral.groups.iter().zip(groups) {
+                let domain = group.domain();
+                let selection = restriction.select(&problem.space, &domain, owned);
+                let data = Data { coefficients, essential, history: at.history, parts: at.parts };
+                let kernel = problem.form(integral.place);
+                visit(&selection.integral(kernel, &domain, |domain| {
+                    job_at(&problem.space, domain, data, Some(at.state))
+                }));
+            }
+        }
     }
 
     /// The internal variables at the end of a step from `history` to the solution `at.state`. Local.

@@ -6,9 +6,11 @@ use crate::common::Suite;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tessera::deck::Deck;
-use tessera::fem::{Essential, Parts, Space};
+use petsc_rs::Vector;
+use tessera::fem::sink::{self, LocalNodes};
+use tessera::fem::{Essential, Parts, Restriction, Space};
 use tessera::parallel::Comm;
-use tessera::physics::FormState;
+use tessera::physics::{FormState, Prepared};
 use tessera::simulation::Simulation;
 use tessera_kernels::MODELS;
 use tessera_kernels::model::Trial;
@@ -101,6 +103,8 @@ fn check(comm: &Comm, text: &str, size: f64, name: &str) {
     let scale = image.norm(petsc_rs::Norm::Two).unwrap() * weight.norm(petsc_rs::Norm::Two).unwrap();
     assert!((forth - back).abs() <= 1e-12 * scale, "{name}: {forth} {back}");
 
+    sinks(&prepared, FormState { state: &local, ..at }, [&direction, &weight], &image, &mut residual(0.0), name);
+
     // The derivative with respect to the parameter.
     let mut slope = space.field().unwrap();
     prepared.slope(0, FormState { state: &local, ..at }, &mut slope).unwrap();
@@ -143,6 +147,81 @@ fn check(comm: &Comm, text: &str, size: f64, name: &str) {
     }
     if comm.rank() == 0 {
         println!("    {name:40} {coarse:.1e} {fine:.1e}");
+    }
+}
+
+/// What experts, reduced models and products without a matrix make of the same integrals is what the matrix and the vector
+/// give: `image` is the tangent's with the first of two columns, `r` the residual.
+fn sinks(prepared: &Prepared, at: FormState, columns: [&Vector; 2], image: &Vector, r: &mut Vector, name: &str) {
+    let space = &prepared.problem().space;
+    let (comm, c, owned) = (&space.mesh.comm, space.components, space.owned_dofs());
+    let size = at.state.len();
+    let close = |ours: &[f64], theirs: &[f64], what: &str| {
+        let scale = comm.max(theirs.iter().fold(f64::MIN_POSITIVE, |m: f64, v| m.max(v.abs())));
+        let apart = comm.max(ours.iter().zip(theirs).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs())));
+        assert!(apart <= 1e-11 * scale, "{name}: {what}: {apart:e} of {scale:e}");
+    };
+    // By all cells, the rows of own nodes are whole.
+    let (mut vector, mut product) = (vec![0.0; size], vec![0.0; size]);
+    let x = columns[0].local_read().unwrap().to_vec();
+    prepared.visit(at, Restriction::All, None, false, |integral| {
+        sink::add_vector(integral, &mut vector);
+        sink::add_product(integral, &x, &mut product);
+    });
+    close(&vector[..owned], &r.read().unwrap(), "residual");
+    close(&product[..owned], &image.read().unwrap(), "product");
+    // The transpose, by own cells.
+    let y = columns[1].local_read().unwrap().to_vec();
+    let mut back = vec![0.0; size];
+    prepared.visit(at, Restriction::All, None, true, |integral| {
+        sink::add_transposed_product(integral, &y, &mut back);
+    });
+    let forth = columns[1].dot(image).unwrap();
+    let back = comm.sum(back.iter().zip(&x).map(|(a, b)| a * b).sum());
+    close(&[back], &[forth], "transpose");
+    // Projected; half of it twice by weights, and expert by expert.
+    let both: Vec<f64> = x.iter().zip(&y).flat_map(|(x, y)| [*x, *y]).collect();
+    let project = |restrictions: &[Restriction]| {
+        let mut projected = sink::Projected::new(2, true);
+        for restriction in restrictions {
+            prepared.visit(at, *restriction, None, true, |integral| projected.add(integral, &both));
+        }
+        let mut all = [projected.vector, projected.matrix].concat();
+        comm.sum_into(&mut all);
+        all
+    };
+    let all = project(&[Restriction::All]);
+    close(&all[..2], &[columns[0].dot(r).unwrap(), columns[1].dot(r).unwrap()], "projected residual");
+    close(&all[2..5], &[columns[0].dot(image).unwrap(), all[3], forth], "projected tangent");
+    let list: Vec<u32> = (0..space.mesh.local_cells() as u32).rev().collect();
+    let weights = vec![0.5; list.len()];
+    close(&project(&[Restriction::Cells { list: &list, weights: &weights }; 2]), &all, "weighted cells");
+    let experts: Vec<Restriction> = (0..space.mesh.global_experts).map(Restriction::Expert).collect();
+    close(&project(&experts), &all, "experts");
+    // An expert's own system: its rows times a vector are those of its part of the integral.
+    let cells: Vec<u32> = (0..space.mesh.owned_cells as u32).collect();
+    let expert = space.mesh.cell_experts.first().copied().unwrap_or(0);
+    let own: Vec<u32> = cells.iter().copied().filter(|&cell| space.mesh.cell_experts[cell as usize] == expert).collect();
+    let (mut local, mut dense, mut expected) = (Vec::new(), Vec::new(), vec![0.0; size]);
+    let mut nodes = None;
+    prepared.visit(at, Restriction::Expert(expert), None, true, |integral| {
+        let nodes = nodes.get_or_insert_with(|| {
+            let nodes = LocalNodes::new(&integral.job.cells, &own, &own);
+            local = vec![0.0; nodes.nodes.len() * c];
+            dense = vec![0.0; local.len() * local.len()];
+            nodes
+        });
+        nodes.add_dense(integral, &mut local, &mut dense);
+        sink::add_product(integral, &x, &mut expected);
+    });
+    if let Some(nodes) = nodes {
+        let x = nodes.gather(&x, c);
+        let row = |row: &[f64]| row.iter().zip(&x).map(|(a, b)| a * b).sum::<f64>();
+        let ours: Vec<f64> = dense.chunks_exact(x.len()).map(row).collect();
+        let expected = nodes.gather(&expected, c);
+        let scale = expected.iter().fold(f64::MIN_POSITIVE, |m: f64, v| m.max(v.abs()));
+        let apart = ours.iter().zip(&expected).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs()));
+        assert!(apart <= 1e-11 * scale, "{name}: expert's system: {apart:e} of {scale:e}");
     }
 }
 
