@@ -9,6 +9,7 @@ use super::partition::{PartitionMethod, PartitionOptions, experts, join_pieces, 
 use super::pieces::pieces;
 use super::raw::{RawMesh, topology};
 use super::shapes::check_shapes;
+use super::shared::Shared;
 use super::{gmsh, hdf5};
 use crate::parallel::{Comm, block};
 use crate::{Error, Result};
@@ -176,6 +177,7 @@ impl Mesh {
             global_pieces,
             notes,
             cut_facets: cut as u64,
+            shared: Shared::default(),
         })
     }
 }

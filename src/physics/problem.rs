@@ -115,7 +115,7 @@ pub struct Problem {
     pub conditions: Vec<Condition>,
     /// The solution as what coefficients depend on, if they do.
     pub(super) own: Option<Rc<NodalField>>,
-    pattern: Pattern,
+    pattern: Rc<Pattern>,
     /// See [`Problem::essential_diagonal`]; 0 before there is a matrix.
     essential_diagonal: Cell<f64>,
 }
@@ -132,7 +132,7 @@ impl Problem {
         terms: Vec<Term>,
         conditions: Vec<Condition>,
     ) -> Result<Self> {
-        let pattern = Pattern::new(&space, rayon::current_num_threads())?;
+        let pattern = Pattern::of(&space)?;
         let integrals = terms.into_iter().map(|term| Integral::new(&space, &equation, term)).collect();
         let Names { problem: name, field, unit } = names;
         let essential_diagonal = Cell::new(0.0);
