@@ -29,6 +29,12 @@ pub enum MeshSource {
     Box(BoxSource),
 }
 
+impl From<BoxSource> for MeshSource {
+    fn from(source: BoxSource) -> Self {
+        Self::Box(source)
+    }
+}
+
 /// Partitions are redistributed at most so often to make each rank's cells hang together.
 const JOIN_ROUNDS: u32 = 4;
 

@@ -1,5 +1,6 @@
 //! Models: weak forms, coefficients, derived fields and quantities of interest.
 pub mod build;
+mod builder;
 mod check;
 pub mod coefficient;
 pub mod derived;
@@ -9,8 +10,10 @@ mod inner;
 mod internal;
 pub mod mass;
 mod operator;
+mod places;
 mod problem;
 pub mod quantity;
+mod rotation;
 
 pub use coefficient::Context;
 pub use operator::{Evaluated, FormState, Prepared};
