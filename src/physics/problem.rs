@@ -181,6 +181,9 @@ impl Problem {
     }
 
     /// A zero matrix with the sparsity of the space. Collective.
+    ///
+    /// # Errors
+    /// When PETSc is out of memory.
     pub fn new_matrix(&self) -> Result<Matrix> {
         let [diagonal, off_diagonal] = self.pattern.expand(&self.space);
         let (comm, owned) = (self.space.mesh.comm.mpi(), self.space.owned_dofs());
@@ -336,6 +339,9 @@ impl Problem {
     /// Adds one integral with coefficients of the caller's choice to matrix and load, eliminating
     /// nothing: the building block of an affine expansion, where all coefficients but one are zero.
     /// `coefficients` holds one list for each group. The matrix must be assembled afterwards.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn assemble_term(
         &self,
         integral: usize,
