@@ -7,16 +7,44 @@ use crate::fem::functional::position;
 use tessera_kernels::model::Sign;
 
 impl Problem {
-    /// Refuses coefficients (from [`Problem::evaluate`]) that are not finite or have the wrong sign. The
-    /// fault carries the deck's key, but no file. Collective.
+    /// Refuses coefficients (from [`Problem::evaluate`]) that are not finite or have the wrong sign. Those that depend on
+    /// the solution are those of the state it was told last, see [`Problem::check_at`]. The fault carries the deck's key,
+    /// but no file. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] with the value and its place.
     pub fn check(&self, coefficients: &[Vec<Vec<Values>>]) -> Result<()> {
+        self.check_those(coefficients, |_, _| true)
+    }
+
+    /// As [`Problem::check`] without those that depend on the solution.
+    pub(super) fn check_given(&self, coefficients: &[Vec<Vec<Values>>]) -> Result<()> {
+        self.check_those(coefficients, |integral, output| {
+            self.own.as_ref().is_none_or(|own| !integral.coefficients.reads(output, own))
+        })
+    }
+
+    /// Refuses coefficients that depend on the solution and at this one have no value or the wrong sign. Collective.
+    ///
+    /// # Errors
+    /// As [`Problem::check`].
+    pub fn check_at(&self, context: &Context, state: &[f64]) -> Result<()> {
+        if !self.depends_on_itself() {
+            return Ok(());
+        }
+        self.set_own(state);
+        self.check(&self.evaluate(context))
+    }
+
+    fn check_those(
+        &self,
+        coefficients: &[Vec<Vec<Values>>],
+        wanted: impl Fn(&Integral, usize) -> bool,
+    ) -> Result<()> {
         let mut fault = Ok(());
         'all: for (integral, groups) in self.integrals.iter().zip(coefficients) {
             for (group, values) in integral.groups.iter().zip(groups) {
-                for (output, values) in values.iter().enumerate() {
+                for (output, values) in values.iter().enumerate().filter(|(o, _)| wanted(integral, *o)) {
                     let Meaning { key, sign, .. } = integral.coefficients.meanings[output];
                     if let Some((value, place)) = self.first_bad(group, values, sign) {
                         // Where properties are tables, what they are read at is to blame.

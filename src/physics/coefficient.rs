@@ -195,6 +195,17 @@ impl Source {
         }
     }
 
+    /// Whether the value is that of a field, or follows from it.
+    pub fn reads(&self, field: &Rc<NodalField>) -> bool {
+        match self {
+            Self::Constant(_) | Self::Expression(_) | Self::Cellwise(_) => false,
+            Self::Fields(formula) | Self::Integral(formula) => {
+                formula.fields.iter().any(|(_, own)| Rc::ptr_eq(own, field))
+            }
+            Self::Nodal(own) => Rc::ptr_eq(own, field),
+        }
+    }
+
     /// The derivative with respect to a variable, with fields as they are.
     fn derivative(&self, variable: usize) -> Self {
         let of_fields = |formula: &FieldExpression| {
@@ -395,6 +406,11 @@ impl Coefficients {
 
     fn differs(&self, output: &Output) -> bool {
         output.uses.iter().any(|&i| self.inputs[i].iter().any(Source::varies_in_space))
+    }
+
+    /// Whether coefficient `output` reads a field.
+    pub fn reads(&self, output: usize, field: &Rc<NodalField>) -> bool {
+        self.outputs[output].uses.iter().any(|&i| self.inputs[i].iter().any(|source| source.reads(field)))
     }
 
     /// Whether a term that holds the solution is present.

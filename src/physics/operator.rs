@@ -46,7 +46,7 @@ impl Problem {
     /// [`Error::Input`](crate::Error::Input) for values that are not finite or have the wrong sign.
     pub fn at(self: &Rc<Self>, context: &Context) -> Result<Prepared> {
         let coefficients = self.evaluate(context);
-        self.check(&coefficients)?;
+        self.check_given(&coefficients)?;
         let essential = self.essential(context)?;
         Ok(Prepared {
             problem: self.clone(),

@@ -36,6 +36,7 @@ const fn known(
 const LAME: &str = "Lame: thick cylinder, plane strain";
 const TIMOSHENKO: &str = "Timoshenko and Goodier: hollow cylinder, logarithmic temperature";
 const UNIAXIAL: &str = "Hooke: uniform tension";
+const KIRCHHOFF: &str = "Kirchhoff's transformation";
 const SYMMETRY: &str = "symmetry and the balance with the source";
 
 /// Decks in `tests/faults`, on any number of ranks.
@@ -61,6 +62,18 @@ pub const SMALL: &[Known] = &[
     known("tests/faults/h02_nafems_t3/deck.toml", "T_08", 36.60, 2e-3, "NAFEMS T3"),
     known("tests/faults/h03_nafems_t4/deck.toml", "T_E", 18.25, 1e-3, "NAFEMS T4"),
     known("tests/faults/h03_nafems_t4/deck.toml", "in_reaction", 10_296.0, 1e-3, "NAFEMS T4, refined mesh"),
+    known("tests/faults/h08_own_conductivity/deck.toml", "T_mid", 61.803_398_9, 1e-4, KIRCHHOFF),
+    known("tests/faults/h08_own_conductivity/deck.toml", "in_right", 200.0, 1e-9, KIRCHHOFF),
+    known("tests/faults/h08_own_conductivity/table.toml", "T_mid", 61.803_398_9, 1e-4, KIRCHHOFF),
+    known("tests/faults/h08_own_conductivity/table.toml", "in_right", 200.0, 1e-9, KIRCHHOFF),
+    known("tests/faults/h08_own_conductivity/capacity.toml", "T_end", 100.0, 1e-9, "heat that came in"),
+    known("tests/faults/h08_own_conductivity/capacity_table.toml", "T_end", 100.0, 1e-9, "heat that came in"),
+    known("tests/faults/h10_nafems_t2/deck.toml", "T_end", 927.0, 1e-5, "NAFEMS T2"),
+    known("tests/faults/h10_nafems_t2/deck.toml", "radiated", 40_585.8, 1e-6, "sigma epsilon (T^4 - 300^4)"),
+    known("tests/faults/h10_nafems_t2/in_time.toml", "T_end", 927.0, 1e-5, "NAFEMS T2"),
+    known("tests/faults/r01_reaction/steady.toml", "u_mid", 0.444_444_4, 1e-4, "exact solution"),
+    known("tests/faults/r01_reaction/steady.toml", "in_left", 2.0, 1e-3, "exact solution"),
+    known("tests/faults/r01_reaction/in_time.toml", "u_end", 0.2, 1e-6, "exact solution"),
     known("tests/faults/h11_embedded_line/deck.toml", "through_strip", 50.0, 1e-9, "uniform conduction"),
     known("tests/faults/h11_embedded_line/deck.toml", "out_right", 100.0, 1e-9, "uniform conduction"),
     known("tests/faults/h11_embedded_line/deck.toml", "in_left", -100.0, 1e-9, "uniform conduction"),
@@ -77,6 +90,8 @@ pub const SMALL: &[Known] = &[
 
 /// Decks in `tests/faults` that have no answer, and words of the message that says why.
 pub const REFUSED: &[(&str, &str)] = &[
+    ("tests/faults/h08_own_conductivity/falls.toml", "conductivity: expected a positive number"),
+    ("tests/faults/h10_nafems_t2/celsius.toml", "radiation goes with the absolute temperature"),
     ("tests/faults/e03_axi_thermal/plane_heat.toml", "is solved on a plane section"),
     ("tests/faults/e17_rigid_modes/disconnected.toml", "are connected to nothing that is held"),
     ("tests/faults/e17_rigid_modes/onlyx_pushed.toml", "may still move along y"),

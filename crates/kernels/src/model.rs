@@ -34,6 +34,33 @@ pub struct Model {
     pub derived: &'static [Derived],
     /// The forms and their coefficients, by what a deck chooses.
     pub law: fn(&Choice) -> Law,
+    /// With what tests try them: every law, every input.
+    pub trials: &'static [Trial],
+}
+
+/// What a deck says in a test of tangents, derivatives and balances. `a` is a parameter, about 1, and `VECTOR` stands for
+/// one entry a dimension.
+pub struct Trial {
+    /// Keys of the physics.
+    pub inputs: &'static str,
+    /// Keys of a natural condition.
+    pub boundary: &'static str,
+    /// Whether it is in time.
+    pub in_time: bool,
+    /// Size of the solution.
+    pub size: f64,
+}
+
+impl Trial {
+    /// One of a steady problem.
+    pub const fn steady(inputs: &'static str, boundary: &'static str) -> Self {
+        Self { inputs, boundary, in_time: false, size: 1.0 }
+    }
+
+    /// One in time.
+    pub const fn in_time(inputs: &'static str, boundary: &'static str) -> Self {
+        Self { inputs, boundary, in_time: true, size: 1.0 }
+    }
 }
 
 /// Polynomial degrees.

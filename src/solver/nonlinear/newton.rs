@@ -285,6 +285,9 @@ impl NewtonSolver {
             let inner = &mut *self.system.inner.borrow_mut();
             (inner.parts, inner.offset) = (parts, offset);
         }
+        if parts.storage == 0.0 {
+            self.begin(solution)?;
+        }
         self.impose(solution)?;
         if let Some((blocks, schur)) = &self.flow {
             let inner = self.system.inner.borrow();
@@ -325,7 +328,11 @@ impl NewtonSolver {
             true => None,
             false => Some(self.explain(convergence.reason, solution)?),
         };
-        self.system.problem.fill_unused(solution)?;
+        let problem = &self.system.problem;
+        problem.fill_unused(solution)?;
+        if failure.is_none() && problem.depends_on_itself() {
+            problem.check_at(context, &solution.local_read()?)?;
+        }
         Ok(NewtonOutcome {
             iterations: convergence.iterations,
             linear_iterations: match &self.recycling {
@@ -335,6 +342,25 @@ impl NewtonSolver {
             history: self.history.borrow().clone(),
             failure,
         })
+    }
+
+    /// Where coefficients depend on the solution, a guess that is zero begins at the mean of the prescribed values: a law
+    /// may have no value at zero. Collective.
+    fn begin(&self, solution: &mut Vector) -> Result<()> {
+        let (inner, problem) = (self.system.inner.borrow(), &self.system.problem);
+        if !problem.depends_on_itself() || solution.norm(petsc_rs::Norm::Infinity)? > 0.0 {
+            return Ok(());
+        }
+        let (space, essential) = (&problem.space, inner.essential());
+        let mut sums = [0.0; 2];
+        for dof in essential.owned(space) {
+            sums = [sums[0] + essential.values[dof], sums[1] + 1.0];
+        }
+        space.mesh.comm.sum_into(&mut sums);
+        if sums[1] > 0.0 {
+            solution.set(sums[0] / sums[1])?;
+        }
+        Ok(())
     }
 
     /// Solves with the linear solver that a bandit chooses, with another if that fails. Collective.

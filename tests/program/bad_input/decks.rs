@@ -233,7 +233,7 @@ fn values() -> Vec<Case> {
         heat(
             "unknown variable",
             &[("\"1 + x\"", "\"1 + xx\"")],
-            "deck.toml:12:21: physics[0].conductivity: unknown variable \"xx\"; did you mean \"x\"? (variables: x, y, z, t, h, pi)",
+            "deck.toml:12:21: physics[0].conductivity: unknown variable \"xx\"; did you mean \"x\"? (variables: x, y, z, t, h, u, pi)",
         ),
         heat(
             "unknown function",
@@ -294,7 +294,7 @@ fn physics() -> Vec<Case> {
         heat(
             "no condition",
             &[("value = 0.0", "")],
-            "deck.toml:14:1: physics[0].boundary[0]: missing condition: value, flux or coefficient",
+            "deck.toml:14:1: physics[0].boundary[0]: missing condition: value, flux, coefficient or emissivity",
         ),
         heat(
             "no ambient",
@@ -304,7 +304,7 @@ fn physics() -> Vec<Case> {
         heat(
             "condition of another model",
             &[("value = 0.0", "pressure = 1.0")],
-            "deck.toml:16:12: physics[0].boundary[0].pressure: no condition of diffusion; it knows value, flux or coefficient",
+            "deck.toml:16:12: physics[0].boundary[0].pressure: no condition of diffusion; it knows value, flux, coefficient or emissivity",
         ),
         heat(
             "a value twice",

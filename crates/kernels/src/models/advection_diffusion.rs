@@ -12,7 +12,7 @@ use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
-use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time};
+use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
@@ -40,6 +40,16 @@ pub const MODEL: Model = Model {
     boundary: scalar::CLOSED,
     derived: &[],
     law,
+    trials: &[
+        Trial::steady(
+            "diffusivity = \"0.01*a\"\nvelocity = VECTOR\nreaction = \"0.5*a\"\nsource = \"a\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+        Trial::in_time(
+            "diffusivity = 0.01\nvelocity = VECTOR\nreaction = 0.5",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+    ],
 };
 
 fn law(choice: &Choice) -> Law {

@@ -3,7 +3,9 @@ use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
-use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Local, Model, Role, Sign, Time};
+use crate::model::{
+    Choice, Coefficient, Degree, Facts, Input, Kind, Law, Local, Model, Role, Sign, Time, Trial,
+};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
@@ -27,6 +29,10 @@ pub const MODEL: Model = Model {
     boundary: scalar::CLOSED,
     derived: &[],
     law,
+    trials: &[
+        Trial::in_time("viscosity = \"0.1*a + x\"\nsource = VECTOR", "value = 0"),
+        Trial::steady("viscosity = \"0.1 + x\"\nsource = VECTOR", "value = 0"),
+    ],
 };
 
 fn law(choice: &Choice) -> Law {

@@ -18,7 +18,7 @@ use crate::lanes::{Lanes, dot, vector};
 use crate::linear::Linear;
 use crate::model::{
     Choice, Coefficient, Components, Degree, Derived, Facts, Input, Kind, Law, Local, Model, Origin, Planes,
-    Role, Sign, Time,
+    Role, Sign, Time, Trial,
 };
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape, WeakForm};
@@ -79,6 +79,36 @@ pub const MODEL: Model = Model {
         from: Origin::Point(flux),
     }],
     law,
+    trials: &[
+        Trial::steady(
+            "conductivity = \"a + x\"\nreaction = \"2*a\"\nsource = \"1 + a*x\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+        Trial::steady(
+            "conductivity = \"1 + a*u^2\"\nsource = \"1 + a\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+        Trial::steady(
+            "conductivity = { temperature = [-1, 0, 1], value = [1, 3, 2] }\nreaction = \"a\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+        Trial {
+            size: 1e3,
+            ..Trial::steady("unit = \"K\"\nconductivity = \"a\"", "emissivity = 0.5\nambient = \"1e3*a\"")
+        },
+        Trial::in_time(
+            "conductivity = \"a + x\"\nreaction = 2\ncapacity = \"2*a + x\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+        Trial::in_time(
+            "conductivity = \"a + u\"\ncapacity = \"a*(2 + u^3)\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+        Trial::in_time(
+            "conductivity = \"1 + u*u\"\ncapacity = { temperature = [-1, 0.1, 1], value = [1, 3, 2] }",
+            "flux = \"a\"",
+        ),
+    ],
 };
 
 fn law(choice: &Choice) -> Law {

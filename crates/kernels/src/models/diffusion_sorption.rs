@@ -8,7 +8,7 @@ use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
-use crate::model::{Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time};
+use crate::model::{Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
@@ -54,6 +54,13 @@ pub const MODEL: Model = Model {
         facts: Facts { linear: false, lumped: true, ..Facts::ELLIPTIC },
         ..Law::new(&FORMS, scalar::conormal)
     },
+    trials: &[
+        Trial::in_time("", "coefficient = \"1 + a\"\nambient = 3"),
+        Trial::in_time(
+            "diffusivity = \"1e-3*a\"\npartition = \"4e-4*a\"\nexponent = \"0.8*a\"",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+    ],
 };
 
 /// Coefficients: diffusivity `D` (m2/s), sorption factor `beta`, Freundlich exponent `n`.

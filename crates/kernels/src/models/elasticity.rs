@@ -16,7 +16,7 @@ use crate::lanes::{Lanes, dot};
 use crate::linear::Linear;
 use crate::model::{
     Choice, Coefficient, Components, Degree, Derived, Facts, Input, Law, Local, Model, Motions, Origin,
-    Planes, Role, Sign, Time,
+    Planes, Role, Sign, Time, Trial,
 };
 use crate::weak_form::{Point, Shape, WeakForm};
 
@@ -73,6 +73,10 @@ pub const MODEL: Model = Model {
         },
     ],
     law,
+    trials: &[Trial::steady(
+        "young = \"2 + a\"\npoisson = \"0.2 + 0.1*a\"\ndensity = 2\nexpansion = 0.3\ntemperature = \"a + x\"\nbody_force = VECTOR\nrotation = { speed = \"1 + a\" }",
+        "foundation = \"a\"",
+    )],
 };
 
 /// How one or two dimensions stand for a solid.

@@ -9,7 +9,7 @@ use super::Forms;
 use super::scalar;
 use crate::form::{Density, Form, State};
 use crate::lanes::vector;
-use crate::model::{Coefficient, Degree, Facts, Input, Law, Model, Role, Sign, Time};
+use crate::model::{Coefficient, Degree, Facts, Input, Law, Model, Role, Sign, Time, Trial};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
@@ -48,6 +48,10 @@ pub const MODEL: Model = Model {
             ..Law::new(&FORMS, |at, n, result| (result[0], result[1]) = (at.along(0, n), -at.along(1, n)))
         }
     },
+    trials: &[Trial::steady(
+        "wave_number = \"3*a + x\"\nsource = \"a\"\nsource_imaginary = \"x\"",
+        "absorbing = \"2*a\"\nincoming = [1, \"a\"]",
+    )],
 };
 
 /// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).

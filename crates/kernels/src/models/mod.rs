@@ -11,6 +11,7 @@ pub mod elasticity;
 pub mod helmholtz;
 pub mod navier_stokes;
 pub mod porous_medium;
+pub mod reaction_diffusion;
 pub mod scalar;
 pub mod solid;
 pub mod viscoplasticity;
@@ -33,6 +34,7 @@ pub const MODELS: &[&Model] = &[
     &navier_stokes::MODEL,
     &helmholtz::MODEL,
     &viscoplasticity::MODEL,
+    &reaction_diffusion::MODEL,
 ];
 
 /// The kernels of a model's forms in volume and on the boundary, by dimension.

@@ -12,7 +12,7 @@ use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, dot, vector};
 use crate::model::{
     Choice, Coefficient, Components, Degree, Derived, Facts, Input, Kind, Law, Local, Model, Motions, Origin,
-    Role, Sign, Time,
+    Role, Sign, Time, Trial,
 };
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -60,6 +60,13 @@ pub const MODEL: Model = Model {
         },
     ],
     law,
+    trials: &[
+        Trial::in_time(
+            "density = \"1 + a\"\nviscosity = \"0.1*a + x\"\nbody_force = VECTOR",
+            "pressure = \"3*a\"",
+        ),
+        Trial::steady("viscosity = \"a\"\nbody_force = VECTOR", "traction = VECTOR"),
+    ],
 };
 
 fn law(choice: &Choice) -> Law {

@@ -8,7 +8,9 @@ use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
 use crate::lanes::Lanes;
-use crate::model::{Choice, Coefficient, Conormal, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time};
+use crate::model::{
+    Choice, Coefficient, Conormal, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial,
+};
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
@@ -55,6 +57,13 @@ pub const MODEL: Model = Model {
     boundary: scalar::CLOSED,
     derived: &[],
     law,
+    trials: &[
+        Trial::in_time("exponent = \"1.5 + a\"\nsource = \"a\"", "coefficient = \"1 + a\"\nambient = 3"),
+        Trial::in_time(
+            "stefan = { below = 0.1, above = \"2*a\", threshold = 0.5 }",
+            "coefficient = \"1 + a\"\nambient = 3",
+        ),
+    ],
 };
 
 fn law(choice: &Choice) -> Law {

@@ -16,7 +16,7 @@ use crate::form::{Density, Form, State};
 use crate::lanes::{Lanes, vector};
 use crate::model::{
     Choice, Coefficient, Components, Conormal, Degree, Derived, Facts, Input, Kind, Law, Model, Motions,
-    Origin, Planes, Role, Sign, Time,
+    Origin, Planes, Role, Sign, Time, Trial,
 };
 use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
@@ -94,6 +94,10 @@ pub const MODEL: Model = Model {
         },
     ],
     law,
+    trials: &[Trial::in_time(
+        "young = \"100*a\"\npoisson = 0.3\nyield_stress = \"5*a\"\ndrag_stress = 20\nrate_exponent = \"2 + a\"\nkinematic_modulus = 30\ndynamic_recovery = 2\nisotropic_saturation = 4\nisotropic_rate = \"3*a\"\nexpansion = 0.01\ntemperature = \"1 + a*x\"\nbody_force = VECTOR\ndensity = 2\nrotation = { speed = 3 }",
+        "foundation = \"a\"",
+    )],
 };
 
 const fn property(key: &'static str, unit: &'static str, about: &'static str) -> Input {
