@@ -74,6 +74,7 @@ static FILM: Model = Model {
     boundary: scalar::CLOSED,
     derived: &[],
     law,
+    trials: &[],
 };
 
 fn law(_: &Choice) -> Law {
