@@ -2,6 +2,7 @@
 use super::boundary::Boundary;
 use super::parameter::Parameter;
 use super::physics::{Physics, Plane, Value};
+use super::sections::TimeSection;
 use super::spelling::did_you_mean;
 use super::value::{Coefficient, Essential, Names, Property, Scalar, Tensor};
 use super::whole::Deck;
@@ -15,6 +16,7 @@ use tessera_kernels::model::{Input, Kind, Missing, Model};
 pub struct PhysicsBuilder<T = ()> {
     physics: Physics,
     parameters: IndexMap<String, Parameter>,
+    time: Option<TimeSection>,
     faults: Vec<Diagnostic>,
     target: T,
 }
@@ -93,6 +95,7 @@ impl Physics {
         PhysicsBuilder {
             physics: Self::plain(model),
             parameters: IndexMap::new(),
+            time: None,
             faults: Vec::new(),
             target: (),
         }
@@ -102,8 +105,8 @@ impl Physics {
 impl<T> PhysicsBuilder<T> {
     /// Says it for something else.
     pub(crate) fn on<U>(self, target: U) -> PhysicsBuilder<U> {
-        let Self { physics, parameters, faults, .. } = self;
-        PhysicsBuilder { physics, parameters, faults, target }
+        let Self { physics, parameters, time, faults, .. } = self;
+        PhysicsBuilder { physics, parameters, time, faults, target }
     }
 
     /// Its name, which is the prefix of its PETSc options, too.
@@ -149,6 +152,12 @@ impl<T> PhysicsBuilder<T> {
         let parameter =
             Parameter { default, range, choices: None, unit: String::new(), meaning: String::new() };
         self.parameters.insert(name.into(), parameter);
+        self
+    }
+
+    /// It evolves, or depends on a time that passes.
+    pub fn in_time(mut self, time: TimeSection) -> Self {
+        self.time = Some(time);
         self
     }
 
@@ -219,32 +228,35 @@ impl<T> PhysicsBuilder<T> {
 
     /// A deck of this physics alone, and what it was said for.
     pub(crate) fn finish(self) -> Result<(Deck, T)> {
-        let Self { physics, parameters, faults, target } = self;
-        Ok((checked(parameters, vec![physics], faults)?, target))
+        let Self { physics, parameters, time, faults, target } = self;
+        Ok((checked(parameters, vec![physics], time, faults)?, target))
     }
 }
 
 impl Deck {
-    /// A deck of physics that are solved in this order, with the parameters of all of them and no mesh: for
-    /// [`Simulation::on_mesh`](crate::simulation::Simulation::on_mesh). The other sections have their defaults, and may be
-    /// set.
+    /// A deck of physics that are solved in this order, with the parameters of all of them, the time of the first that has
+    /// one, and no mesh: for [`Simulation::on_mesh`](crate::simulation::Simulation::on_mesh). The other sections have their
+    /// defaults, and may be set.
     ///
     /// # Errors
     /// [`Error::Input`] with every slip found.
     pub fn of(physics: impl IntoIterator<Item = PhysicsBuilder>) -> Result<Self> {
         let (mut parameters, mut list, mut faults) = (IndexMap::new(), Vec::new(), Vec::new());
+        let mut time = None;
         for said in physics {
             parameters.extend(said.parameters);
             list.push(said.physics);
+            time = time.or(said.time);
             faults.extend(said.faults);
         }
-        checked(parameters, list, faults)
+        checked(parameters, list, time, faults)
     }
 }
 
 fn checked(
     parameters: IndexMap<String, Parameter>,
     physics: Vec<Physics>,
+    time: Option<TimeSection>,
     mut faults: Vec<Diagnostic>,
 ) -> Result<Deck> {
     for physics in &physics {
@@ -256,7 +268,8 @@ fn checked(
             faults.push(Diagnostic { key, message, ..Diagnostic::default() });
         }
     }
-    let deck = Deck::of_physics(parameters, physics);
+    let mut deck = Deck::of_physics(parameters, physics);
+    deck.time = time;
     match (deck.validate_physics(), faults.is_empty()) {
         (Ok(()), true) => Ok(deck),
         (Err(Error::Input(more)), _) => Err(Error::Input(faults.into_iter().chain(more).collect())),
@@ -333,6 +346,18 @@ mod tests {
         assert_eq!(built.parameters, read.parameters);
         let text = |deck: &Deck| toml::to_string(&deck.physics[0]).unwrap();
         assert_eq!(text(&built), text(&read));
+    }
+
+    #[test]
+    fn what_evolves_says_so() {
+        let heat = || Physics::builder(&diffusion::MODEL).input("capacity", 2.0).value("left", "t");
+        let error = Deck::of([heat()]).expect_err("no time").to_string();
+        assert!(
+            error.contains("capacity: only a run with [time]") && error.contains("t means nothing"),
+            "{error}"
+        );
+        let deck = Deck::of([heat().in_time(TimeSection::until(1.0, 0.1))]).unwrap();
+        assert_eq!(deck.time.unwrap().frames(2), [0.0, 0.5, 1.0]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod numbering;
 mod output;
 pub mod pattern;
 mod periodic;
+pub mod place;
 pub mod quadrature;
 pub mod restriction;
 mod rule;

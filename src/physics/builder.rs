@@ -31,7 +31,7 @@ impl Problem {
 }
 
 impl PhysicsBuilder<Rc<Space>> {
-    /// Makes the problem, a steady one. Collective.
+    /// Makes the problem, a steady one unless it was said to be in time. Collective.
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) with every slip: keys that the model does not have, values that it cannot

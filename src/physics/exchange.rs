@@ -8,22 +8,12 @@
 //! says, and of the difference between these and the residual a share by its part of the node's weight `int phi_i^2 ds`.
 use super::coefficient::Context;
 use super::internal::InternalStress;
+use super::operator::At;
 use super::problem::{Place, Problem};
-use super::quantity::facet_groups;
 use crate::Result;
 use crate::fem::functional::{Sample, visit};
+use crate::fem::place::{facet_groups, far_sides};
 use crate::fem::{Data, Domain, Essential, History, Parts, Target, Values};
-
-/// The state of a problem whose exchange is asked for: values at owned and ghost unknowns, and where its coefficients hold.
-#[derive(Clone, Copy)]
-pub struct At<'a> {
-    /// Parameters and time.
-    pub context: &'a Context,
-    /// All local unknowns, ghosts updated.
-    pub state: &'a [f64],
-    /// Internal variables there, for models that have them.
-    pub history: Option<&'a History>,
-}
 
 /// What a problem exchanges at some state, or on average over a step.
 pub struct Exchange<'a> {
@@ -385,7 +375,7 @@ impl Problem {
         let mut sum = 0.0;
         let mut conormal = vec![0.0; space.components];
         let mut sides = facet_groups(space, 2 * space.element.degree, &owned);
-        sides.extend(super::quantity::far_sides(space, 2 * space.element.degree, &owned));
+        sides.extend(far_sides(space, 2 * space.element.degree, &owned));
         for (rule, entities) in sides {
             let domain = Domain { rule: &rule, entities: &entities };
             let coefficients = self.on_facets(at.context, &domain);

@@ -4,11 +4,11 @@
 //! through the body's own boundary there. The latter is known on natural and Robin boundaries and shared as in
 //! [`exchange`](super::exchange) on essential ones. The mean of both sides is taken; where the facets end inside the body a
 //! node has no sides, and the gradients of the cells at the facets stand for it.
-use super::exchange::At;
+use super::operator::At;
 use super::problem::{Place, Problem};
-use super::quantity::{facet_groups, far_sides};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
+use crate::fem::place::{facet_groups, far_sides};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// By facet, side (the cell that the facet names, or the one behind) and node: the integral of the form's flux out of the

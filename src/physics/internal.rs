@@ -1,6 +1,6 @@
 //! Fields from internal variables: from quadrature points to nodes.
 use super::derived::Derived;
-use super::exchange::At;
+use super::operator::At;
 use super::problem::Problem;
 use crate::fem::functional::Sample;
 use crate::fem::{History, Rule, Space};

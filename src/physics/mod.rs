@@ -3,6 +3,7 @@ pub mod build;
 mod builder;
 mod check;
 pub mod coefficient;
+mod conditions;
 pub mod derived;
 pub mod exchange;
 mod file_field;
@@ -10,13 +11,12 @@ mod inner;
 mod internal;
 pub mod mass;
 mod operator;
-mod places;
 mod problem;
-pub mod quantity;
+mod quantity;
 mod rotation;
 
 pub use coefficient::Context;
-pub use operator::{Evaluated, FormState, Prepared};
+pub use operator::{At, Evaluated, FormState, Prepared};
 pub use problem::{Condition, Equation, Group, Integral, Names, Place, Problem, Term};
 pub use tessera_kernels::models::{
     advection_diffusion, burgers, diffusion, diffusion_sorption, elasticity, helmholtz, navier_stokes,

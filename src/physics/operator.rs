@@ -32,6 +32,17 @@ pub struct FormState<'a> {
     pub parts: Parts,
 }
 
+/// The state of a problem whose exchange is asked for: values at owned and ghost unknowns, and where its coefficients hold.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// Parameters and time.
+    pub context: &'a Context,
+    /// All local unknowns, ghosts updated.
+    pub state: &'a [f64],
+    /// Internal variables there, for models that have them.
+    pub history: Option<&'a History>,
+}
+
 impl<'a> FormState<'a> {
     /// A steady state.
     pub fn steady(state: &'a [f64]) -> Self {

@@ -5,8 +5,8 @@ use crate::deck::{Quantity, QuantityKind};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
 use crate::fem::locate::interpolation;
+use crate::fem::place::{Where, groups};
 use crate::mixture::dot;
-use crate::physics::quantity::{Where, groups};
 use crate::simulation::Simulation;
 
 /// A quantity's dual norm in the reference energy: `|Q(e)| <= norm |e|` for every e that vanishes where values

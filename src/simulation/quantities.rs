@@ -5,9 +5,10 @@ use super::stage::Stage;
 use crate::deck::{Quantity, QuantityKind};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
+use crate::fem::place::{Where, extrema, far_sides, groups, nodes, point_value, region_at};
+use crate::physics::At;
 use crate::physics::Context;
-use crate::physics::exchange::{At, Exchange};
-use crate::physics::quantity::{Where, extrema, far_sides, groups, nodes, point_value, region_at};
+use crate::physics::exchange::Exchange;
 use crate::{Error, Result};
 
 impl Simulation {

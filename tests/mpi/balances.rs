@@ -5,6 +5,7 @@ use crate::common::decks::{deck, simulation};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
 use tessera::simulation::{Evolution, Progress, Simulation};
+use tessera_kernels::MODELS;
 
 /// Most that may be missing, relative to all that is exchanged.
 const LOST: f64 = 1e-10;
@@ -298,9 +299,39 @@ fn a_rigidly_turning_fluid_exerts_no_shear(comm: &Comm) {
     }
 }
 
+/// Every trial of every model in the table, held on the left: a model that is added is tested here as well.
+fn every_model_balances(comm: &Comm) {
+    for model in MODELS {
+        for trial in model.trials {
+            for (cell, cells, d) in CELLS.into_iter().filter(|cell| cell.2 >= model.least_dimension) {
+                let components = (model.components)(d);
+                // Of a flow the pressure stays free.
+                let entry = format!("{:e}", 0.1 * trial.size);
+                let flow = components == d + 1 && d > 1;
+                let list = vec![entry.as_str(); if flow { d } else { components }].join(", ");
+                let value = if components == 1 { entry } else { format!("[{list}]") };
+                let text = format!(
+                    "[parameters]\na = 1.1\n{}[[physics]]\nmodel = \"{}\"\n{}\n[[physics.boundary]]\nmarker = \"right\"\n{}\n\
+                     [[physics.boundary]]\nmarker = \"left\"\nvalue = {value}\n",
+                    mesh(cell, cells),
+                    model.name,
+                    trial.inputs,
+                    trial.boundary.replace("value = 0", &format!("value = {value}")),
+                );
+                let text = text.replace("VECTOR", &vector(d, ["\"a + x\"", "-2", "0.5"]));
+                match trial.in_time {
+                    true => in_time(comm, &text, "bdf1"),
+                    false => steady(comm, &text),
+                }
+            }
+        }
+    }
+}
+
 pub const SUITES: &[Suite] = &[Suite {
     ranks: &[1, 2, 3],
     tests: &[
+        ("every_model_balances", every_model_balances),
         ("steady_models_balance", steady_models_balance),
         ("flows_and_waves_balance", flows_and_waves_balance),
         ("models_in_time_balance", models_in_time_balance),

@@ -3,7 +3,7 @@
 use crate::common::Suite;
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
-use tessera::physics::quantity::point_value;
+use tessera::fem::place::point_value;
 use tessera::simulation::{Simulation, StageSolver};
 use tessera::solver::TimeIntegrator;
 

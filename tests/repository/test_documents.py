@@ -77,3 +77,11 @@ def test_every_option_stands_once_in_the_reference():
     for section in re.split(r"^## ", text, flags=re.M):
         options = re.findall(r"^\| (?:`-\w`, )?`(--[\w-]+)", section, re.M)
         assert len(options) == len(set(options)), section.splitlines()[0]
+
+
+def test_the_page_on_models_shows_the_code_that_is_compiled():
+    code = (ROOT / "crates/kernels/src/models/reaction_diffusion.rs").read_text()
+    page = (ROOT / "docs/contributing/model.md").read_text()
+    blocks = re.findall(r"^```rust\n(.*?)^```", page, re.M | re.S)
+    assert len(blocks) > 5
+    assert [block for block in blocks if block.strip("\n") not in code] == []

@@ -3,8 +3,8 @@ use super::modes::Modes;
 use super::pieces::{Motion, Pieces};
 use crate::fem::Domain;
 use crate::fem::functional::visit;
+use crate::fem::place::{Where, groups};
 use crate::physics::Problem;
-use crate::physics::quantity::{Where, groups};
 
 impl Pieces {
     /// The cells of some pieces and their share of the volume. Collective.

@@ -1,10 +1,10 @@
-//! Where the conditions of a problem act: facets by their markers, nodes on them or at points.
+//! The conditions of a problem and where they act: facets by their markers, nodes on them or at points.
 use super::build::{Builder, pad};
 use super::problem::Condition;
-use super::quantity::facet_nodes;
 use crate::Result;
 use crate::deck::Boundary;
 use crate::fem::Space;
+use crate::fem::place::facet_nodes;
 use std::collections::HashSet;
 
 impl Builder<'_> {
