@@ -3,7 +3,6 @@ mod cli;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Common, Predict};
-use mpi::topology::SimpleCommunicator;
 use mpi::traits::Communicator;
 use std::io::Write;
 use std::process::ExitCode;
@@ -57,10 +56,13 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let comm = Comm::new(universe.world().duplicate());
-    abort_all_on_panic(comm.rank());
-    set_threads(&comm);
+    parallel::abort_all_on_panic(&comm);
+    parallel::set_threads(&comm);
     let code = match command {
-        Ok(Cli { command }) => report(&comm, with_petsc(&comm, &command, signals)),
+        Ok(Cli { command }) => {
+            let work = |comm: &Comm| dispatch(comm, &command, comm.agree(signals)?);
+            parallel::print(&comm, parallel::with_petsc(&comm, command.petsc_options(), work))
+        }
         Err(message) => {
             if comm.rank() == 0 {
                 let _ = message.print();
@@ -77,29 +79,6 @@ fn main() -> ExitCode {
     drop(comm);
     drop(universe);
     ExitCode::from(code)
-}
-
-/// Threads of assembly and of PETSc's libraries, unless the user's environment says how many.
-fn set_threads(comm: &Comm) {
-    let share = comm.share_of_processors();
-    let given = |name: &str| std::env::var_os(name).is_some();
-    if !given("RAYON_NUM_THREADS") {
-        // Fails only when rayon has started, which nothing above does.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(share).build_global();
-    }
-    if !given("OMP_NUM_THREADS") {
-        petsc_rs::Petsc::set_library_threads(1);
-    }
-}
-
-fn with_petsc(comm: &Comm, command: &Command, signals: Result<Signals>) -> Result<()> {
-    let signals = comm.agree(signals)?;
-    let _petsc = petsc_rs::Petsc::initialize(comm.mpi(), command.petsc_options())?;
-    // Of their own: the others may be in the middle of something.
-    let ending = Comm::new(comm.mpi().duplicate());
-    let result = dispatch(comm, command, signals);
-    ending.meet(result.as_ref().err(), || {});
-    comm.agree(result)
 }
 
 fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
@@ -175,19 +154,6 @@ fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
     Ok(deck)
 }
 
-/// Prints an error once; the exit code.
-fn report(comm: &Comm, result: Result<()>) -> u8 {
-    let Err(error) = result else { return 0 };
-    if comm.rank() == 0 {
-        match &error {
-            Error::Input(list) => list.iter().for_each(|fault| eprintln!("error: {fault}")),
-            Error::Stopped(_) => eprintln!("{error}"),
-            other => eprintln!("error: {other}"),
-        }
-    }
-    error.exit_code() as u8
-}
-
 /// Runs something that needs no MPI: on the first process only, should there be several.
 fn alone(work: impl FnOnce() -> Result<()>) -> ExitCode {
     let rank = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]
@@ -207,14 +173,4 @@ fn alone(work: impl FnOnce() -> Result<()>) -> ExitCode {
 
 fn from_io(error: std::io::Error) -> Error {
     Error::Failed(error.to_string())
-}
-
-/// A panic is a fault of the program. It ends all ranks: the others would wait for this one for ever.
-fn abort_all_on_panic(rank: usize) {
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        eprintln!("error: rank {rank} stopped on a fault of the program; please report it");
-        print(info);
-        SimpleCommunicator::world().abort(1);
-    }));
 }

@@ -123,6 +123,9 @@ impl<'a> Adaptive<'a> {
     }
 
     /// Closes the dataset. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when what was written does not reach the disk.
     pub fn close(self) -> Result<()> {
         self.campaign.close()
     }

@@ -180,6 +180,9 @@ impl<'a> Campaign<'a> {
     }
 
     /// Samples of the dataset that are neither done nor failed, ascending. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the dataset does not say.
     pub fn pending(&self) -> Result<Vec<usize>> {
         let status = self.dataset.status()?;
         Ok((0..status.len()).filter(|&i| status[i] == Status::Pending).collect())
@@ -357,6 +360,9 @@ impl<'a> Campaign<'a> {
     }
 
     /// Closes the dataset. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when what was written does not reach the disk.
     pub fn close(self) -> Result<()> {
         self.dataset.close()
     }

@@ -1,15 +1,17 @@
 //! What a user may ask for: the input file, its defaults and its validation.
 //!
-//! A deck is TOML. Reading goes in three steps, each of which reports all its faults at once, with
+//! A deck is TOML, or comes from a program ([`Physics::builder`], [`Deck::of`]). Reading goes in three steps, each of which reports all its faults at once, with
 //! file, line, column, dotted key and the nearest valid spelling: the text becomes a tree that
 //! remembers positions, the tree is checked against the JSON schema of [`Deck`] (unknown keys,
 //! missing ones, types, ranges), and what the schema cannot say is checked on the typed deck
 //! (expressions, references, physical signs). The markers are checked once the mesh is there.
 mod boundary;
+mod builder;
 mod document;
 mod expression;
 mod parameter;
 mod physics;
+mod physics_schema;
 mod random;
 mod read;
 mod recycle;
@@ -22,6 +24,7 @@ mod value;
 mod whole;
 
 pub use boundary::Boundary;
+pub use builder::{Entry, PhysicsBuilder};
 pub use expression::{COORDINATES, Expression, ExpressionError};
 pub use parameter::{Choices, Parameter};
 pub use physics::{Physics, Plane, Rotation, Value};

@@ -97,6 +97,38 @@ impl Deck {
         Expression::variables(self.parameters.keys().chain(self.random.keys()))
     }
 
+    /// Every field, as physics (by number) and name: each solution followed by what derives from it. A
+    /// derived field has its bare name (`stress`) when one physics has it, otherwise that of the solution
+    /// before it (`displacement_stress`). Random fields come last, on the nodes of the first physics.
+    pub fn fields(&self) -> Vec<(usize, String)> {
+        let mut list = Vec::new();
+        for (i, physics) in self.physics.iter().enumerate() {
+            list.push((i, physics.field().to_string()));
+            for derived in physics.derived() {
+                let owners =
+                    self.physics.iter().filter(|other| other.derived().any(|name| name == derived)).count();
+                let name = match owners {
+                    1 => derived.to_string(),
+                    _ => format!("{}_{derived}", physics.field()),
+                };
+                list.push((i, name));
+            }
+        }
+        list.extend(self.random.keys().map(|name| (0, name.clone())));
+        list
+    }
+
+    /// The field that a quantity or an exact solution means: `field` by name, else the solution of
+    /// `physics`, else that of the deck's only physics.
+    pub fn field_of(&self, field: Option<&str>, physics: Option<&str>) -> Option<(usize, String)> {
+        let solution = |i: usize| (i, self.physics[i].field().to_string());
+        match (field, physics) {
+            (Some(field), _) => self.fields().into_iter().find(|(_, name)| name == field),
+            (None, Some(name)) => self.physics.iter().position(|p| p.name() == name).map(solution),
+            (None, None) => (self.physics.len() == 1).then(|| solution(0)),
+        }
+    }
+
     /// Values of the parameters in a single run, in the deck's order.
     pub fn default_parameters(&self) -> Vec<f64> {
         self.parameters.values().map(|parameter| parameter.default).collect()

@@ -323,6 +323,23 @@ pub struct TimeSection {
     pub stops: Vec<f64>,
 }
 
+impl TimeSection {
+    /// From 0 to some time, in equal steps by the default method.
+    pub fn until(end: f64, step: f64) -> Self {
+        let scheme = TimeScheme::default();
+        Self {
+            end,
+            start: 0.0,
+            step,
+            scheme,
+            tolerance: None,
+            longest: None,
+            shortest: None,
+            stops: Vec::new(),
+        }
+    }
+}
+
 /// Methods of integration in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -24,6 +24,18 @@ impl From<f64> for Scalar {
     }
 }
 
+impl From<&str> for Scalar {
+    fn from(text: &str) -> Self {
+        Self::Expression(text.into())
+    }
+}
+
+impl From<String> for Scalar {
+    fn from(text: String) -> Self {
+        Self::Expression(text)
+    }
+}
+
 impl Scalar {
     /// As a function of `variables`.
     ///
@@ -151,12 +163,12 @@ impl PropertyTable {
             (Reading::Value, i) => v[i - 1] + slope(i) * (u - t[i - 1]),
             (Reading::Slope, i) if i == 0 || i > last => 0.0,
             (Reading::Slope, i) => slope(i),
-            (Reading::Integral, _) => self.from_first(u) - self.from_first(0.0),
+            (Reading::Integral, _) => self.since_first(u) - self.since_first(0.0),
         }
     }
 
     /// The integral from the first entry.
-    fn from_first(&self, u: f64) -> f64 {
+    fn since_first(&self, u: f64) -> f64 {
         let (t, v) = (&self.temperature, &self.value);
         let piece = |i: usize| {
             let end = t[i].min(u.max(t[i - 1]));
@@ -255,6 +267,18 @@ pub enum Names {
     /// Several; at least one.
     #[schemars(extend("minItems" = 1))]
     Many(Vec<String>),
+}
+
+impl From<&str> for Names {
+    fn from(name: &str) -> Self {
+        Self::One(name.into())
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Names {
+    fn from(names: [&str; N]) -> Self {
+        Self::Many(names.map(String::from).to_vec())
+    }
 }
 
 impl Names {

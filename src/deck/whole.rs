@@ -73,6 +73,32 @@ pub struct Deck {
     pub(super) notes: Vec<Diagnostic>,
 }
 
+impl Deck {
+    /// Parameters and physics, and no mesh.
+    pub(super) fn of_physics(parameters: IndexMap<String, Parameter>, physics: Vec<Physics>) -> Self {
+        Self {
+            title: String::new(),
+            mesh: MeshSection { file: None, scale: 1.0, block: None },
+            partition: PartitionSection::default(),
+            parameters,
+            random: IndexMap::new(),
+            physics,
+            time: None,
+            initial: Vec::new(),
+            solver: SolverOptions::default(),
+            output: OutputSection::default(),
+            checkpoint: CheckpointSection::default(),
+            quantity: Vec::new(),
+            exact: Vec::new(),
+            constraint: ConstraintSection::default(),
+            campaign: CampaignSection::default(),
+            rom: RomSection::default(),
+            document: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
 impl From<CellShape> for CellType {
     fn from(shape: CellShape) -> Self {
         match shape {

@@ -40,6 +40,9 @@ pub fn run(file: &Path, options: &ExportOptions) -> Result<()> {
 }
 
 /// Exports a file; returns what was written.
+///
+/// # Errors
+/// As [`run`].
 pub fn export(file: &Path, options: &ExportOptions) -> Result<Vec<PathBuf>> {
     let reader = Reader::open(file)?;
     let ending = match options.format {

@@ -24,6 +24,9 @@ pub fn run(file: &Path, verbose: bool) -> Result<()> {
 }
 
 /// What is in a file, as text.
+///
+/// # Errors
+/// [`Error::Storage`](crate::Error::Storage) when the file is damaged.
 pub fn describe(reader: &Reader, verbose: bool) -> Result<String> {
     let mut text = String::new();
     heading(reader, &mut text)?;

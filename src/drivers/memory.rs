@@ -86,6 +86,9 @@ fn refuse(comm: &Comm, deck: &Deck, sizes: Sizes, key: &str) -> Result<()> {
 }
 
 /// What a simulation will need and what there is, in words. Collective.
+///
+/// # Errors
+/// When PETSc fails.
 pub fn expected(simulation: &Simulation) -> Result<String> {
     let (mesh, comm) = (&simulation.mesh, &simulation.mesh.comm);
     let sizes = Sizes {

@@ -40,6 +40,9 @@ pub fn parameters(deck: &Deck, context: &Context) -> Samples {
 }
 
 /// What stands in the file of a run before its results: where it comes from, parameters, mesh. Collective.
+///
+/// # Errors
+/// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
 pub fn write_header(
     file: &File,
     schema: Schema,
@@ -53,6 +56,9 @@ pub fn write_header(
 }
 
 /// Writes the quantities of interest, `values[time][quantity]`. Collective.
+///
+/// # Errors
+/// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
 pub fn write_quantities(file: &File, simulation: &Simulation, values: &[Vec<f64>]) -> Result<()> {
     for (q, quantity) in simulation.deck.quantity.iter().enumerate() {
         let column: Vec<f64> = values.iter().map(|row| row[q]).collect();
@@ -63,6 +69,9 @@ pub fn write_quantities(file: &File, simulation: &Simulation, values: &[Vec<f64>
 }
 
 /// Writes the mesh, the nodes of spaces of degree 2, and the partition. Collective.
+///
+/// # Errors
+/// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
 pub fn write_mesh(file: &File, simulation: &Simulation) -> Result<()> {
     let mesh = &simulation.mesh;
     mesh.write(file)?;
@@ -72,6 +81,9 @@ pub fn write_mesh(file: &File, simulation: &Simulation) -> Result<()> {
 }
 
 /// Computes fields from the present solutions and writes them as one step. Collective.
+///
+/// # Errors
+/// When a field cannot be computed, or HDF5 or the file system refuses.
 pub fn save_fields(
     file: &File,
     simulation: &Simulation,

@@ -58,6 +58,9 @@ fn violations<'a>(comm: &Comm, repairs: impl Iterator<Item = &'a Repair>) -> Vec
 }
 
 /// Stores estimates, true errors, violations and quantities. Collective.
+///
+/// # Errors
+/// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
 pub fn write_results(file: &File, simulation: &Simulation, results: &[Prediction]) -> Result<()> {
     let count = results.len() as u64;
     let table = |path: &str, columns: &[&str], meaning: &str, values: Vec<f64>| -> Result<()> {

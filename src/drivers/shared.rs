@@ -25,6 +25,9 @@ pub struct RunOptions {
 }
 
 /// Mesh, spaces and solvers, with a summary of their sizes. Collective.
+///
+/// # Errors
+/// [`Error::Input`](crate::Error::Input) when the deck does not fit the mesh, or both do not fit the machine.
 pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
     deck.notes().for_each(|note| report.warn(note));
     let (source, partition) = (deck.mesh_source(), deck.partition_options());

@@ -35,7 +35,10 @@ fn is_tensor(cell: CellType) -> bool {
 }
 
 impl Element {
-    /// The element of that degree; degrees other than 1 and 2 are refused by the deck.
+    /// The element of that degree.
+    ///
+    /// # Panics
+    /// For degrees other than 1 and 2, which decks are checked for.
     pub fn new(cell: CellType, degree: usize) -> Self {
         assert!(degree == 1 || degree == 2, "elements of degree 1 and 2 exist, not {degree}");
         let vertices = cell.reference_vertices();

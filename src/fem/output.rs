@@ -1,11 +1,14 @@
-//! Spaces in files.
-use super::space::Space;
+//! Nodes in files.
+use super::nodes::Nodes;
 use crate::error::Result;
 use crate::storage::File;
 
-impl Space {
+impl Nodes {
     /// Writes nodes and cells of degree 2 to `/spaces/2`, unless they are there; degree 1 needs nothing
     /// beside the mesh. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file system refuses.
     pub fn write(&self, file: &File) -> Result<()> {
         if let Some(images) = &self.images {
             return images.open.write(file);

@@ -3,6 +3,7 @@ use super::space::Space;
 use petsc_rs::Csr;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::rc::Rc;
 use tessera_kernels::{OFF_DIAGONAL, Sparsity};
 
 /// Node-level sparsity of the owned rows, split as PETSc splits an AIJ matrix: own columns (the
@@ -35,6 +36,15 @@ pub struct Share {
 const LONGEST_ROW: usize = OFF_DIAGONAL as usize - 1;
 
 impl Pattern {
+    /// The sparsity of a space for the threads that there are: the one in use for its nodes already, or a new one. Local.
+    ///
+    /// # Errors
+    /// See [`Pattern::new`].
+    pub fn of(space: &Space) -> crate::Result<Rc<Self>> {
+        let threads = rayon::current_num_threads();
+        space.mesh.shared.get([space.element.degree, threads], || Self::new(space, threads))
+    }
+
     /// Finds the sparsity in one sweep over the rows, without searching or hashing. Local.
     ///
     /// # Errors

@@ -2,22 +2,25 @@
 //!
 //! The sides of a periodic direction share their nodes, so a node may lie in several places. Files show the mesh
 //! cut open: every image is a node there, and all images of a node have its value.
-use super::space::{Images, Space};
+use super::nodes::{Images, Nodes};
 use crate::Result;
 use crate::parallel::Redistribution;
 
-impl Space {
+impl Nodes {
     /// The plan that brings the values of the owned nodes into the canonical order of files, where those of a
-    /// periodic mesh stand at all images of their nodes. Collective.
+    /// periodic mesh stand at all images of their nodes; made at the first call and kept. Collective.
     pub fn canonical(&self) -> Redistribution {
-        let comm = &self.mesh.comm;
-        match &self.images {
-            None => Redistribution::new(comm, &self.node_ids[..self.owned_nodes], self.global_nodes),
-            Some(images) => {
-                let places = (&images.ids[..], &images.nodes[..]);
-                Redistribution::with_images(comm, places, self.owned_nodes, images.open.global_nodes)
+        let make = || {
+            let comm = &self.mesh.comm;
+            match &self.images {
+                None => Redistribution::new(comm, &self.node_ids[..self.owned_nodes], self.global_nodes),
+                Some(images) => {
+                    let places = (&images.ids[..], &images.nodes[..]);
+                    Redistribution::with_images(comm, places, self.owned_nodes, images.open.global_nodes)
+                }
             }
-        }
+        };
+        self.plan.get_or_init(make).clone()
     }
 
     /// Takes the nodes of the mesh that is cut open; nodes get the place of their first image. Collective.

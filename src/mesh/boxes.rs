@@ -23,6 +23,14 @@ pub struct BoxSource {
     pub periodic: [bool; 3],
 }
 
+impl BoxSource {
+    /// The unit interval, square or cube, cut into so many parts along each direction.
+    pub fn unit(cell: CellType, cells: &[u64]) -> Self {
+        let d = cell.dimension();
+        Self { cell, cells: cells.to_vec(), lower: vec![0.0; d], upper: vec![1.0; d], periodic: [false; 3] }
+    }
+}
+
 /// Markers of the sides, in the order lower and upper side of x, y, z.
 pub const SIDES: [&str; 6] = ["left", "right", "bottom", "top", "back", "front"];
 

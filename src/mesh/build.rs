@@ -9,6 +9,7 @@ use super::partition::{PartitionMethod, PartitionOptions, experts, join_pieces, 
 use super::pieces::pieces;
 use super::raw::{RawMesh, topology};
 use super::shapes::check_shapes;
+use super::shared::Shared;
 use super::{gmsh, hdf5};
 use crate::parallel::{Comm, block};
 use crate::{Error, Result};
@@ -26,6 +27,12 @@ pub enum MeshSource {
     },
     /// A structured box.
     Box(BoxSource),
+}
+
+impl From<BoxSource> for MeshSource {
+    fn from(source: BoxSource) -> Self {
+        Self::Box(source)
+    }
 }
 
 /// Partitions are redistributed at most so often to make each rank's cells hang together.
@@ -176,6 +183,7 @@ impl Mesh {
             global_pieces,
             notes,
             cut_facets: cut as u64,
+            shared: Shared::default(),
         })
     }
 }

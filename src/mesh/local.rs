@@ -1,6 +1,7 @@
 //! One rank's part of the mesh.
 use super::cell::CellType;
 use super::raw;
+use super::shared::Shared;
 use crate::parallel::Comm;
 use std::borrow::Cow;
 
@@ -55,6 +56,8 @@ pub struct Mesh {
     pub notes: Vec<String>,
     /// Facets between owned cells and cells of other ranks.
     pub(crate) cut_facets: u64,
+    /// What follows from the mesh and several use, such as numbers of nodes.
+    pub shared: Shared,
 }
 
 /// Facets (points, edges or faces that bound a cell) of the local cells that lie on the boundary of

@@ -20,6 +20,7 @@ mod pieces;
 mod raw;
 mod report;
 mod shapes;
+mod shared;
 mod vertices;
 
 pub use boxes::{BoxSource, LEAST_PERIODIC, SIDES};
@@ -30,3 +31,4 @@ pub use local::{Facets, Mesh};
 pub use overlap::CellLists;
 pub use partition::{Experts, PartitionMethod, PartitionOptions};
 pub use report::MeshReport;
+pub use shared::Shared;

@@ -195,6 +195,9 @@ impl Comm {
     }
 
     /// Makes a failure on any rank a failure on all, with the message of the lowest failing rank.
+    ///
+    /// # Errors
+    /// That of the lowest rank that failed.
     pub fn agree<T>(&self, result: Result<T>) -> Result<T> {
         let mine = if result.is_err() { self.rank() } else { self.size() };
         let first = self.min(mine as u64) as usize;

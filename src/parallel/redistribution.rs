@@ -2,10 +2,14 @@
 use super::comm::{Comm, block, block_owner};
 use mpi::traits::Equivalence;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// A reusable plan: this rank owns the values of the canonical numbers `ids` (in any order); in
-/// files, and wherever ranks must not show, they stand in canonical order in equal blocks.
-pub struct Redistribution {
+/// files, and wherever ranks must not show, they stand in canonical order in equal blocks. Copies share one plan.
+#[derive(Clone)]
+pub struct Redistribution(Rc<Plan>);
+
+struct Plan {
     comm: Comm,
     range: Range<u64>,
     total: u64,
@@ -39,40 +43,42 @@ impl Redistribution {
         let (received, _) = comm.exchange_flat(ids, &send);
         let range = block(total, size, comm.rank());
         let place = received.iter().map(|id| (id - range.start) as u32).collect();
-        Self { comm: comm.clone(), range, total, owned, order: values.to_vec(), send, place }
+        let order = values.to_vec();
+        Self(Rc::new(Plan { comm: comm.clone(), range, total, owned, order, send, place }))
     }
 
     /// The ranks that share the values.
     pub fn comm(&self) -> &Comm {
-        &self.comm
+        &self.0.comm
     }
 
     /// This rank's block of canonical numbers.
     pub fn range(&self) -> Range<u64> {
-        self.range.clone()
+        self.0.range.clone()
     }
 
     /// How many values this rank owns.
     pub fn owned(&self) -> usize {
-        self.owned
+        self.0.owned
     }
 
     /// How many canonical numbers there are over all ranks.
     pub fn total(&self) -> u64 {
-        self.total
+        self.0.total
     }
 
     /// Owned values (`width` to a number, in the order of `ids`) to this rank's canonical block.
     pub fn to_canonical<T: Equivalence + Copy + Default>(&self, values: &[T], width: usize) -> Vec<T> {
         let packed: Vec<T> = self
+            .0
             .order
             .iter()
             .flat_map(|&i| values[i as usize * width..(i as usize + 1) * width].iter().copied())
             .collect();
-        let counts: Vec<i32> = self.send.iter().map(|&c| c * width as i32).collect();
-        let (received, _) = self.comm.exchange_flat(&packed, &counts);
-        let mut block = vec![T::default(); (self.range.end - self.range.start) as usize * width];
-        for (chunk, &place) in received.chunks_exact(width).zip(&self.place) {
+        let counts: Vec<i32> = self.0.send.iter().map(|&c| c * width as i32).collect();
+        let (received, _) = self.0.comm.exchange_flat(&packed, &counts);
+        let mut block = vec![T::default(); (self.0.range.end - self.0.range.start) as usize * width];
+        for (chunk, &place) in received.chunks_exact(width).zip(&self.0.place) {
             block[place as usize * width..(place as usize + 1) * width].copy_from_slice(chunk);
         }
         block
@@ -81,16 +87,17 @@ impl Redistribution {
     /// The inverse of [`Redistribution::to_canonical`].
     pub fn from_canonical<T: Equivalence + Copy + Default>(&self, block: &[T], width: usize) -> Vec<T> {
         let packed: Vec<T> = self
+            .0
             .place
             .iter()
             .flat_map(|&p| block[p as usize * width..(p as usize + 1) * width].iter().copied())
             .collect();
         // What was received from rank r goes back to it: count the places by source.
-        let sources = self.comm.exchange_flat(&self.send, &vec![1; self.comm.size()]).0;
+        let sources = self.0.comm.exchange_flat(&self.0.send, &vec![1; self.0.comm.size()]).0;
         let counts: Vec<i32> = sources.iter().map(|&c| c * width as i32).collect();
-        let (received, _) = self.comm.exchange_flat(&packed, &counts);
-        let mut values = vec![T::default(); self.owned * width];
-        for (chunk, &i) in received.chunks_exact(width).zip(&self.order).rev() {
+        let (received, _) = self.0.comm.exchange_flat(&packed, &counts);
+        let mut values = vec![T::default(); self.0.owned * width];
+        for (chunk, &i) in received.chunks_exact(width).zip(&self.0.order).rev() {
             values[i as usize * width..(i as usize + 1) * width].copy_from_slice(chunk);
         }
         values

@@ -1,17 +1,15 @@
 //! From the deck's `[[physics]]` to a [`Problem`], by the table of models.
 use super::coefficient::{Coefficients, FieldExpression, Given, NodalField, Source};
 use super::file_field::FileSource;
-use super::problem::{Condition, Equation, Names, Place, Problem, Term};
+use super::problem::{Equation, Names, Place, Problem, Term};
 use crate::deck::{
-    Boundary, COORDINATES, Coefficient, Deck, Expression, Physics, Plane, Property, Reading, Rotation,
-    Scalar, Tensor, Value,
+    Boundary, COORDINATES, Coefficient, Deck, Expression, Physics, Plane, Property, Reading, Scalar, Tensor,
+    Value,
 };
 use crate::fem::Space;
-use crate::fem::place::facet_nodes;
 use crate::mesh::Mesh;
 use crate::{Error, Result};
 use indexmap::IndexMap;
-use std::collections::HashSet;
 use std::rc::Rc;
 use tessera_kernels::model::{self, Kind, Missing, Sign};
 
@@ -24,10 +22,18 @@ pub type Inputs<'a> = &'a [(String, Rc<NodalField>)];
 /// [`Error::Input`] when an input does not fit the mesh.
 pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Result<Problem> {
     let physics = &deck.physics[index];
-    let (dimension, in_time) = (mesh.dimension, deck.time.is_some());
-    let law = physics.law(dimension, in_time);
-    let space = Space::new(mesh.clone(), physics.degree(), physics.components(dimension))?;
+    let space = Space::new(mesh.clone(), physics.degree(), physics.components(mesh.dimension))?;
     let space = Rc::new(space.around_axis(physics.plane() == Some(Plane::Axisymmetric)));
+    on_space(deck, index, space, inputs)
+}
+
+/// As [`build`] on a space that is there already. Collective.
+///
+/// # Errors
+/// As [`build`].
+pub(super) fn on_space(deck: &Deck, index: usize, space: Rc<Space>, inputs: Inputs) -> Result<Problem> {
+    let (physics, mesh) = (&deck.physics[index], &space.mesh);
+    let law = physics.law(mesh.dimension, deck.time.is_some());
     let of_solution =
         |c: &model::Coefficient| c.formula.ends_with("_slope") || c.formula.ends_with("_integral");
     let own = law.coefficients.iter().any(of_solution).then(|| Rc::new(NodalField::new(space.clone())));
@@ -63,16 +69,16 @@ pub fn build(deck: &Deck, index: usize, mesh: &Rc<Mesh>, inputs: Inputs) -> Resu
         tensor: physics.has_tensor(),
         plane: physics.plane().map(Plane::word),
     };
-    let mut problem = Problem::new(names, equation, space, terms, conditions)?;
+    let mut problem = Problem::new(names, equation, space.clone(), terms, conditions)?;
     problem.own = own;
     Ok(problem)
 }
 
 /// What building one problem needs.
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     deck: &'a Deck,
-    physics: &'a Physics,
-    mesh: &'a Rc<Mesh>,
+    pub(super) physics: &'a Physics,
+    pub(super) mesh: &'a Rc<Mesh>,
     inputs: Inputs<'a>,
     /// Names that expressions may use.
     variables: Vec<String>,
@@ -165,41 +171,15 @@ impl Builder<'_> {
         Ok(Given::Sources(vec![source?]))
     }
 
-    /// Component `d` of the acceleration away from the axis, `omega^2 r`, with r the vector from the axis.
-    fn rotation(&self, rotation: &Rotation, d: usize) -> Result<Source> {
-        let axis = unit(&rotation.axis, self.physics.plane() == Some(Plane::Axisymmetric));
-        let origin = pad(&rotation.origin);
-        let from: Vec<String> = (0..3).map(|i| format!("({} - ({:e}))", COORDINATES[i], origin[i])).collect();
-        let along: Vec<String> = (0..3).map(|i| format!("{}*({:e})", from[i], axis[i])).collect();
-        let speed = match &rotation.speed {
-            Scalar::Number(value) => format!("{value:e}"),
-            Scalar::Expression(text) => text.clone(),
-        };
-        let text = format!("({speed})^2*({} - ({})*({:e}))", from[d], along.join(" + "), axis[d]);
-        self.scalar(&Scalar::Expression(text))
-    }
-
-    /// The facets of a flow's boundary on which not all of the velocity is given and no traction.
-    fn open_facets(&self) -> Vec<u32> {
-        let dimension = self.mesh.dimension;
-        let closes = |boundary: &&Boundary| match &boundary.value {
-            Some(value) => (0..dimension).any(|i| value.component(i).is_some()),
-            None => boundary.traction.is_some(),
-        };
-        let closing = self.physics.boundary().iter().filter(closes);
-        let closed: HashSet<u32> = closing.flat_map(|b| self.facets(b)).collect();
-        self.mesh.facets.boundary().into_iter().filter(|f| !closed.contains(f)).collect()
-    }
-
     fn key(&self) -> String {
         format!("physics.{}", self.physics.name())
     }
 
-    fn boundary_key(&self, number: usize) -> String {
+    pub(super) fn boundary_key(&self, number: usize) -> String {
         format!("physics.{}.boundary[{number}]", self.physics.name())
     }
 
-    fn fault(&self, key: &str, message: String) -> Error {
+    pub(super) fn fault(&self, key: &str, message: String) -> Error {
         self.deck.fault(&format!("{}.{key}", self.key()), message)
     }
 
@@ -358,7 +338,7 @@ impl Builder<'_> {
         self.mesh.region_names.iter().map(entry).collect()
     }
 
-    fn scalar(&self, scalar: &Scalar) -> Result<Source> {
+    pub(super) fn scalar(&self, scalar: &Scalar) -> Result<Source> {
         Ok(match scalar {
             Scalar::Number(value) => Source::Constant(*value),
             Scalar::Expression(text) => {
@@ -369,89 +349,6 @@ impl Builder<'_> {
             }
         })
     }
-
-    /// The mesh's facets that carry a boundary's markers, each once, as from
-    /// [`Facets::distinct`](crate::mesh::Facets::distinct).
-    fn facets(&self, boundary: &Boundary) -> Vec<u32> {
-        let facets = &self.mesh.facets;
-        let names = boundary.marker.iter().flat_map(|names| names.iter());
-        let markers: Vec<u16> = names.filter_map(|name| facets.marker(name)).collect();
-        facets.distinct(|marker| markers.contains(&marker))
-    }
-
-    /// As [`Builder::facets`] for a natural condition; those that act along the outer normal are refused on facets inside
-    /// the body, which have none. Collective.
-    fn natural_facets(&self, boundary: &Boundary, number: usize) -> Result<Vec<u32>> {
-        let kind = match (&boundary.pressure, &boundary.foundation) {
-            (Some(_), _) => "pressure",
-            (_, Some(_)) => "foundation",
-            _ => return Ok(self.facets(boundary)),
-        };
-        let (facets, comm) = (self.facets(boundary), &self.mesh.comm);
-        let inner = facets.iter().filter(|&&f| self.mesh.facets.is_inner(f as usize)).count() as u64;
-        if comm.sum(inner) > 0 {
-            let message = format!(
-                "a {kind} acts along the outer normal, but facets of this marker lie inside the body and have two \
-                 sides: give a `traction`, which acts once, or split the mesh along the marker"
-            );
-            return Err(self.fault(&format!("boundary[{number}].{kind}"), message));
-        }
-        Ok(facets)
-    }
-
-    fn conditions(&self, space: &Space) -> Result<Vec<Condition>> {
-        let mut conditions = Vec::new();
-        for (number, boundary) in self.physics.boundary().iter().enumerate() {
-            let Some(value) = &boundary.value else { continue };
-            let values = (0..space.components)
-                .map(|component| value.component(component).map(|scalar| self.scalar(scalar)).transpose())
-                .collect::<Result<_>>()?;
-            let (mut nodes, facets) = match &boundary.point {
-                Some(point) => (self.nearest_node(space, &pad(point), number)?, Vec::new()),
-                None => {
-                    let facets = self.facets(boundary);
-                    (facet_nodes(space, &facets), facets)
-                }
-            };
-            nodes.sort_unstable();
-            nodes.dedup();
-            conditions.push(Condition { key: self.boundary_key(number), nodes, facets, values });
-        }
-        Ok(conditions)
-    }
-
-    /// The node at a point, on the rank that owns it. Collective.
-    fn nearest_node(&self, space: &Space, point: &[f64; 3], number: usize) -> Result<Vec<u32>> {
-        let comm = &self.mesh.comm;
-        let distance = |node: usize| {
-            let x = space.point(node);
-            (0..3).map(|d| (x[d] - point[d]).powi(2)).sum::<f64>().sqrt()
-        };
-        let nearest = (0..space.owned_nodes).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
-        let mine = nearest.map_or(f64::INFINITY, distance);
-        let least = comm.min(mine);
-        // A tenth of the spacing of the nodes there tells a misplaced point from round-off in the mesh file.
-        let spacing =
-            comm.max(if mine == least { nearest.map_or(0.0, |n| spacing_at(space, n)) } else { 0.0 });
-        if least > 0.1 * spacing {
-            let key = format!("boundary[{number}].point");
-            return Err(self.fault(&key, format!("no node is there; the nearest one is {least:.3e} m away")));
-        }
-        let holder = comm.min(if mine == least { comm.rank() as u64 } else { u64::MAX }) as usize;
-        Ok(nearest.filter(|_| holder == comm.rank()).map(|n| n as u32).into_iter().collect())
-    }
-}
-
-/// The least distance from an owned node to another one of its cells, m.
-fn spacing_at(space: &Space, node: usize) -> f64 {
-    let x = space.point(node);
-    let cells = space.cell_nodes.chunks_exact(space.element.functions());
-    let around = cells.filter(|nodes| nodes.contains(&(node as u32))).flatten();
-    let distance = |&other: &u32| {
-        let y = space.point(other as usize);
-        (0..3).map(|d| (x[d] - y[d]).powi(2)).sum::<f64>().sqrt()
-    };
-    around.filter(|&&other| other as usize != node).map(distance).fold(f64::INFINITY, f64::min)
 }
 
 /// An expression in the variables of [`Deck::field_variables`], with the random fields that it uses.
@@ -483,16 +380,6 @@ const ZERO: Source = Source::Constant(0.0);
 /// The name of the solution itself in formulas, which no input has.
 const SOLUTION: &str = "solution";
 
-fn pad(point: &[f64]) -> [f64; 3] {
+pub(super) fn pad(point: &[f64]) -> [f64; 3] {
     std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0))
-}
-
-/// Unit vector of a rotation axis; an axisymmetric body turns around its second coordinate.
-fn unit(axis: &[f64], axisymmetric: bool) -> [f64; 3] {
-    if axisymmetric {
-        return [0.0, 1.0, 0.0];
-    }
-    let axis = pad(axis);
-    let length = axis.iter().map(|a| a * a).sum::<f64>().sqrt();
-    axis.map(|a| a / length)
 }

@@ -14,6 +14,9 @@ impl Problem {
     /// Nodal values of a field of a model with internal variables: in every cell a linear function fitted to
     /// the values at the quadrature points, averaged over the cells of a node, those of one region alone if one is given.
     /// Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn derive_internal(&self, field: &Derived, history: &History, region: Option<u16>) -> Result<Vector> {
         let (Origin::History(first), width) = self.source_of(field) else {
             return Err(Error::Failed(format!("{} does not follow from internal variables", field.name)));

@@ -53,7 +53,7 @@ pub fn reaction_diffusion(
 /// When PETSc fails.
 pub fn scalar_mass(space: &Space) -> Result<Matrix> {
     // The reaction form of diffusion, by itself.
-    let scalar = Rc::new(Space::new(space.mesh.clone(), space.element.degree, 1)?);
+    let scalar = Rc::new(space.with_components(1)?.around_axis(false));
     let problem = reaction_diffusion("mass", &scalar, [0.0, 1.0, 0.0], None)?;
     let mut matrix = problem.new_matrix()?;
     let mut load = scalar.field()?;

@@ -1,7 +1,9 @@
 //! Models: weak forms, coefficients, derived fields and quantities of interest.
 pub mod build;
+mod builder;
 mod check;
 pub mod coefficient;
+mod conditions;
 pub mod derived;
 pub mod exchange;
 mod file_field;
@@ -11,6 +13,7 @@ pub mod mass;
 mod operator;
 mod problem;
 mod quantity;
+mod rotation;
 
 pub use coefficient::Context;
 pub use operator::{At, Evaluated, FormState, Prepared};

@@ -115,7 +115,7 @@ pub struct Problem {
     pub conditions: Vec<Condition>,
     /// The solution as what coefficients depend on, if they do.
     pub(super) own: Option<Rc<NodalField>>,
-    pattern: Pattern,
+    pattern: Rc<Pattern>,
     /// See [`Problem::essential_diagonal`]; 0 before there is a matrix.
     essential_diagonal: Cell<f64>,
 }
@@ -132,7 +132,7 @@ impl Problem {
         terms: Vec<Term>,
         conditions: Vec<Condition>,
     ) -> Result<Self> {
-        let pattern = Pattern::new(&space, rayon::current_num_threads())?;
+        let pattern = Pattern::of(&space)?;
         let integrals = terms.into_iter().map(|term| Integral::new(&space, &equation, term)).collect();
         let Names { problem: name, field, unit } = names;
         let essential_diagonal = Cell::new(0.0);
@@ -181,6 +181,9 @@ impl Problem {
     }
 
     /// A zero matrix with the sparsity of the space. Collective.
+    ///
+    /// # Errors
+    /// When PETSc is out of memory.
     pub fn new_matrix(&self) -> Result<Matrix> {
         let [diagonal, off_diagonal] = self.pattern.expand(&self.space);
         let (comm, owned) = (self.space.mesh.comm.mpi(), self.space.owned_dofs());
@@ -336,6 +339,9 @@ impl Problem {
     /// Adds one integral with coefficients of the caller's choice to matrix and load, eliminating
     /// nothing: the building block of an affine expansion, where all coefficients but one are zero.
     /// `coefficients` holds one list for each group. The matrix must be assembled afterwards.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn assemble_term(
         &self,
         integral: usize,

@@ -51,6 +51,9 @@ impl Problem {
     }
 
     /// `1/2 a(u, u)`: the energy of the bilinear form, boundary terms included. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn energy(&self, context: &Context, state: &[f64]) -> Result<f64> {
         self.energy_of(context, state, |_| true)
     }

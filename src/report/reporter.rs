@@ -127,6 +127,9 @@ impl Report {
     }
 
     /// Stores times, memory and warnings so far in a file's `/log`. Collective.
+    ///
+    /// # Errors
+    /// As [`File::write_log`].
     pub fn write_log(&self, file: &File) -> Result<()> {
         let phases = self.phases();
         let values: Vec<f64> =

@@ -73,6 +73,9 @@ impl std::fmt::Display for Value {
 impl File {
     /// Sets an attribute of the object at `path` ("/" for the file), replacing one of that name.
     /// Collective; every rank gives the same value.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such object, or HDF5 or the file system refuses.
     pub fn set(&self, path: &str, name: &str, value: impl Into<Value>) -> Result<()> {
         let outcome = with_object(self.root(), path, |object| write(object, name, &value.into()));
         self.settle(outcome.map_err(|e| self.failure(path, &format!("cannot set {name}"), e)))
@@ -87,6 +90,9 @@ impl File {
     }
 
     /// A text attribute, empty when there is none. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it is no text.
     pub fn text(&self, path: &str, name: &str) -> Result<String> {
         match self.get(path, name)? {
             Some(Value::Text(text)) => Ok(text),
@@ -96,6 +102,9 @@ impl File {
     }
 
     /// An attribute that is a list of texts, empty when there is none. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it is no list of texts.
     pub fn texts(&self, path: &str, name: &str) -> Result<Vec<String>> {
         match self.get(path, name)? {
             Some(Value::Texts(texts)) => Ok(texts),

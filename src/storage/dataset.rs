@@ -8,18 +8,18 @@ use super::file::File;
 use super::layout::{Provenance, Samples, Schema};
 use super::result::ResultFile;
 use crate::error::{Error, Result};
-use crate::parallel::{Comm, Redistribution, block};
+use crate::parallel::{Comm, block};
 use std::path::Path;
 
 const NUMBERS: &str = "/sample";
-const STATUS: &str = "/status";
+pub(super) const STATUS: &str = "/status";
 const TIMES: &str = "/time";
-const ITERATIONS: &str = "/cost/iterations";
-const TIME: &str = "/cost/time";
-const FAILURE: &str = "/failure";
-const RETRIED: &str = "/retried";
+pub(super) const ITERATIONS: &str = "/cost/iterations";
+pub(super) const TIME: &str = "/cost/time";
+pub(super) const FAILURE: &str = "/failure";
+pub(super) const RETRIED: &str = "/retried";
 /// Bytes of a text in [`FAILURE`] and [`RETRIED`].
-const TEXT: usize = 240;
+pub(super) const TEXT: usize = 240;
 
 /// How far a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,16 +62,20 @@ pub type Quantity<'a> = (&'a str, &'a str, &'a str);
 
 /// A dataset open for reading or for writing samples. Its methods are collective.
 pub struct DatasetFile {
-    file: File,
-    samples: usize,
+    pub(super) file: File,
+    pub(super) samples: usize,
     /// Steps that are stored of each sample; 1 of a steady problem.
-    steps: usize,
+    pub(super) steps: usize,
 }
 
 impl DatasetFile {
     /// Creates the file with room for all samples, and for their steps at `times` if the problem evolves in time, and
     /// opens it for writing; `setup` adds what the samples share, such as the mesh. `first` is a dataset of the first
     /// samples, whose rows are copied; under the same name it is replaced when all is there. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file system refuses or has no room for all of it, or `first` cannot be read; those
+    /// of `setup`.
     #[allow(clippy::too_many_arguments)]
     pub fn create(
         comm: &Comm,
@@ -130,6 +134,10 @@ impl DatasetFile {
     }
 
     /// Opens a dataset, `writable` to go on with it. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is no dataset, or of a newer version; [`Error::Storage`] when it may not be changed
+    /// but should.
     pub fn open(comm: &Comm, path: &Path, writable: bool) -> Result<Self> {
         let file = if writable { File::open_writable(comm, path)? } else { File::open(comm, path)? };
         file.expect(Schema::Dataset)?;
@@ -154,11 +162,17 @@ impl DatasetFile {
     }
 
     /// The parameters of all samples.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has none.
     pub fn samples(&self) -> Result<Samples> {
         self.file.parameters()
     }
 
     /// Writes the numbers that the samples have in the undivided campaign, when the file is created.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when HDF5 or the file system refuses.
     pub fn write_numbers(file: &File, numbers: &[usize]) -> Result<()> {
         let numbers: Vec<u64> = numbers.iter().map(|&number| number as u64).collect();
         file.write_array(NUMBERS, &[numbers.len() as u64], &numbers)?;
@@ -166,6 +180,9 @@ impl DatasetFile {
     }
 
     /// The numbers of the samples in the undivided campaign, from 0.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when they cannot be read.
     pub fn numbers(&self) -> Result<Vec<usize>> {
         if !self.file.exists(NUMBERS) {
             // Of an older version, which knew no parts.
@@ -236,17 +253,26 @@ impl DatasetFile {
     }
 
     /// How far every sample is.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file does not say.
     pub fn status(&self) -> Result<Vec<Status>> {
         Ok(Status::of_codes(&self.file.read_array::<u8>(STATUS)?.1))
     }
 
     /// Samples that are done, ascending.
+    ///
+    /// # Errors
+    /// As [`DatasetFile::status`].
     pub fn done(&self) -> Result<Vec<usize>> {
         let status = self.status()?;
         Ok((0..status.len()).filter(|&i| status[i] == Status::Done).collect())
     }
 
     /// Times of the steps that are stored of each sample; `None` for a steady problem.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when they cannot be read.
     pub fn times(&self) -> Result<Option<Vec<f64>>> {
         if !self.file.exists(TIMES) {
             return Ok(None);
@@ -254,130 +280,11 @@ impl DatasetFile {
         Ok(Some(self.file.read_array(TIMES)?.1))
     }
 
-    /// Writes a field of a sample at a step (0 for steady problems): the values of the owned nodes or cells, in the order
-    /// of `plan`.
-    pub fn write_field(
-        &self,
-        (sample, step): (usize, usize),
-        name: &str,
-        plan: &Redistribution,
-        values: &[f64],
-    ) -> Result<()> {
-        self.file.write_field(name, (sample * self.steps + step) as u64, plan, values)
-    }
-
-    /// Reads a field of a sample at a step: the values of the owned nodes or cells, in the order of `plan`.
-    pub fn read_field(
-        &self,
-        (sample, step): (usize, usize),
-        name: &str,
-        plan: &Redistribution,
-    ) -> Result<Vec<f64>> {
-        self.file.read_field(name, (sample * self.steps + step) as u64, plan)
-    }
-
-    /// Writes a quantity of a sample, a value a step; every rank gives the same.
-    pub fn write_quantity(&self, sample: usize, name: &str, values: &[f64]) -> Result<()> {
-        self.entry(&format!("/qoi/{name}"), sample, values)
-    }
-
-    /// The values of a quantity at the last step, one a sample; NaN where the sample is not done.
-    pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
-        let (_, values) = self.file.read_array::<f64>(&format!("/qoi/{name}"))?;
-        Ok(values.chunks(self.steps.max(1)).filter_map(|steps| steps.last().copied()).collect())
-    }
-
-    /// Writes why a sample failed, before it is marked so: the first line of the reason.
-    pub fn write_failure(&self, sample: usize, reason: &str) -> Result<()> {
-        self.write_text(FAILURE, sample, reason)
-    }
-
-    /// Writes why the first attempt at a sample failed, before the second: the first line of the reason.
-    pub fn write_retried(&self, sample: usize, reason: &str) -> Result<()> {
-        self.write_text(RETRIED, sample, reason)
-    }
-
-    fn write_text(&self, path: &str, sample: usize, text: &str) -> Result<()> {
-        if !self.file.exists(path) {
-            // Of an older version.
-            return Ok(());
-        }
-        let line = text.lines().next().unwrap_or_default();
-        let ends = line.char_indices().map(|(start, c)| start + c.len_utf8());
-        let end = ends.take_while(|&end| end <= TEXT).last().unwrap_or(0);
-        let mut row = line.as_bytes()[..end].to_vec();
-        row.resize(TEXT, 0);
-        let mine: &[u8] = if self.file.comm().rank() == 0 { &row } else { &[] };
-        self.file.write_rows(path, sample as u64, mine)
-    }
-
-    /// Why a sample failed; empty when it did not, or when the file does not say.
-    pub fn failure(&self, sample: usize) -> Result<String> {
-        self.text(FAILURE, sample)
-    }
-
-    /// Why the first attempt at a sample failed; empty when it did not, or when the file does not say.
-    pub fn retried(&self, sample: usize) -> Result<String> {
-        self.text(RETRIED, sample)
-    }
-
-    fn text(&self, path: &str, sample: usize) -> Result<String> {
-        if !self.file.exists(path) {
-            return Ok(String::new());
-        }
-        let row = self.file.read_rows::<u8>(path, sample as u64..sample as u64 + 1)?;
-        let end = row.iter().position(|&byte| byte == 0).unwrap_or(row.len());
-        Ok(String::from_utf8_lossy(&row[..end]).into_owned())
-    }
-
-    /// Writes a further cost of a sample, `/cost/<name>`, if the file has room for it; every rank gives the same.
-    pub fn write_cost(&self, sample: usize, name: &str, value: f64) -> Result<()> {
-        let path = format!("/cost/{name}");
-        if self.file.exists(&path) { self.entry(&path, sample, &[value]) } else { Ok(()) }
-    }
-
-    /// The values of a further cost, one a sample, if the file has them.
-    pub fn cost(&self, name: &str) -> Result<Option<Vec<f64>>> {
-        let path = format!("/cost/{name}");
-        if !self.file.exists(&path) {
-            return Ok(None);
-        }
-        Ok(Some(self.file.read_array(&path)?.1))
-    }
-
-    /// Krylov iterations of each sample, 0 where first guesses were good enough or nothing is done yet.
-    pub fn iterations(&self) -> Result<Vec<f64>> {
-        Ok(self.file.read_array(ITERATIONS)?.1)
-    }
-
-    /// Marks a sample as done or failed, after everything else of it has reached the disk.
-    pub fn finish_sample(&self, sample: usize, status: Status, iterations: u64, seconds: f64) -> Result<()> {
-        self.entry(ITERATIONS, sample, &[iterations as f64])?;
-        self.entry(TIME, sample, &[seconds])?;
-        self.file.flush()?;
-        self.entry(STATUS, sample, &[status.code()])?;
-        self.file.flush()
-    }
-
-    /// Writes the parameters of a sample; every rank gives the same.
-    pub fn write_sample(&self, sample: usize, parameters: &[f64]) -> Result<()> {
-        self.entry("/parameters", sample, parameters)?;
-        self.file.flush()
-    }
-
-    /// Marks samples from `first` on as not needed.
-    pub fn spare_from(&self, first: usize) -> Result<()> {
-        (first..self.samples).try_for_each(|sample| self.entry(STATUS, sample, &[Status::Spare.code()]))?;
-        self.file.flush()
-    }
-
     /// Closes the file.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when what was written does not reach the disk.
     pub fn close(self) -> Result<()> {
         self.file.close()
-    }
-
-    fn entry<T: super::collective::Element>(&self, path: &str, sample: usize, values: &[T]) -> Result<()> {
-        let mine = if self.file.comm().rank() == 0 { values } else { &[] };
-        self.file.write_rows(path, sample as u64, mine)
     }
 }

@@ -95,6 +95,9 @@ impl File {
     /// Writes the nodes of a Lagrange space, wanted for degree 2 only (those of degree 1 are the mesh's
     /// vertices): the coordinates of the owned nodes, `[node, dimension]` in metres, and the canonical nodes
     /// of the owned cells in VTK's order, `[cell, function]`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has it already, or HDF5 or the file system refuses.
     pub fn write_space(
         &self,
         degree: usize,
@@ -116,6 +119,9 @@ impl File {
 
     /// Writes which rank and which expert each cell belonged to: the one part of a file that shows how it
     /// was made. `experts` are those of the owned cells. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has one already, or HDF5 or the file system refuses.
     pub fn write_partition(&self, cells: &Redistribution, experts: &[u32]) -> Result<()> {
         let ranks = vec![self.comm().rank() as u32; experts.len()];
         for (name, values, meaning) in [
@@ -130,11 +136,17 @@ impl File {
     }
 
     /// Makes room for a field over `steps` steps (or samples). Collective.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn create_field(&self, field: &Field, steps: u64) -> Result<()> {
         self.create_field_at(&field_path(&field.name), field, steps)
     }
 
     /// Makes room for a field of a campaign in time: for each of `samples` samples, `steps` steps. Collective.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn create_field_in_time(&self, field: &Field, samples: u64, steps: u64) -> Result<()> {
         let path = field_path(&field.name);
         self.create_dataset::<f64>(&path, &[samples, steps, field.entities, field.components as u64])?;
@@ -167,33 +179,52 @@ impl File {
     }
 
     /// Makes room for an input such as a random field, `/inputs/<name>`, over so many samples. Collective.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn create_input(&self, field: &Field, samples: u64) -> Result<()> {
         self.create_field_at(&input_path(&field.name), field, samples)
     }
 
     /// Writes an input of one sample from the values of the owned nodes, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// As [`File::write_field`].
     pub fn write_input(&self, name: &str, sample: u64, plan: &Redistribution, values: &[f64]) -> Result<()> {
         self.write_field_at(&input_path(name), sample, plan, values)
     }
 
     /// Reads an input of one sample: the values of the owned nodes, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// As [`File::read_field`].
     pub fn read_input(&self, name: &str, sample: u64, plan: &Redistribution) -> Result<Vec<f64>> {
         self.read_field_at(&input_path(name), sample, plan)
     }
 
     /// What the file says of an input, and its number of samples. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such input, or it does not say what it is.
     pub fn input(&self, name: &str) -> Result<(Field, u64)> {
         self.field_at(&input_path(name), name)
     }
 
     /// Makes a field of one step and writes it: `values` are those of the owned nodes or cells in the order
     /// of `plan`, `[node or cell, component]`. Collective.
+    ///
+    /// # Errors
+    /// Those of [`File::create_field`] and [`File::write_field`].
     pub fn save_field(&self, field: &Field, plan: &Redistribution, values: &[f64]) -> Result<()> {
         self.create_field(field, 1)?;
         self.write_field(&field.name, 0, plan, values)
     }
 
     /// Writes one step of a field from the values of the owned nodes or cells, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no room for such a field and step, the number of values is wrong, or the file
+    /// system refuses.
     pub fn write_field(&self, name: &str, step: u64, plan: &Redistribution, values: &[f64]) -> Result<()> {
         self.write_field_at(&field_path(name), step, plan, values)
     }
@@ -216,6 +247,9 @@ impl File {
     }
 
     /// Reads one step of a field: the values of the owned nodes or cells, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such field and step, or its nodes or cells are not those of the plan.
     pub fn read_field(&self, name: &str, step: u64, plan: &Redistribution) -> Result<Vec<f64>> {
         self.expect_field(name)?;
         self.read_field_at(&field_path(name), step, plan)
@@ -228,6 +262,9 @@ impl File {
     }
 
     /// Reads a block of one step of a field in canonical order, each rank its own. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such field, step or range.
     pub fn read_canonical(&self, name: &str, step: u64, range: Range<u64>) -> Result<Vec<f64>> {
         self.expect_field(name)?;
         self.read_step(&field_path(name), step, range)
@@ -254,6 +291,9 @@ impl File {
     }
 
     /// What the file says of a field, and its number of steps. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such field, or it does not say what it is.
     pub fn field(&self, name: &str) -> Result<(Field, u64)> {
         self.expect_field(name)?;
         self.field_at(&field_path(name), name)

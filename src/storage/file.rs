@@ -52,6 +52,9 @@ pub struct File {
 
 impl File {
     /// Creates a file, replacing one that is there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file system refuses.
     pub fn create(comm: &Comm, path: &Path) -> Result<Self> {
         Self::with_mode(comm, path, OpenMode::Create, "create")
     }
@@ -65,6 +68,9 @@ impl File {
     }
 
     /// Opens a file to read and to change.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it is not there, no HDF5 file, damaged, or may not be changed.
     pub fn open_writable(comm: &Comm, path: &Path) -> Result<Self> {
         Self::with_mode(comm, path, OpenMode::ReadWrite, "open")
     }
@@ -180,6 +186,9 @@ impl File {
     }
 
     /// Makes a group and those above it, unless they are there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when a dataset has that name, or HDF5 or the file system refuses.
     pub fn create_group(&self, path: &str) -> Result<()> {
         let mut made = String::new();
         for part in path.split('/').filter(|p| !p.is_empty()) {
@@ -266,17 +275,26 @@ impl File {
     }
 
     /// The shape of a dataset.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset.
     pub fn shape(&self, path: &str) -> Result<Vec<u64>> {
         let dataset = self.dataset(path)?;
         collective::extent(&dataset).map_err(|e| self.failure(path, "cannot read the shape", e))
     }
 
     /// Where a contiguous dataset starts in the file, in bytes; `None` when it holds nothing.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset.
     pub fn offset(&self, path: &str) -> Result<Option<u64>> {
         Ok(self.dataset(path)?.offset())
     }
 
     /// Sends everything to the disk: a kill after it leaves a readable file.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the disk is full or fails.
     pub fn flush(&self) -> Result<()> {
         self.settle(match &self.file {
             Some(file) => file.flush().map_err(|e| self.failure("/", "cannot flush", e)),
@@ -302,6 +320,9 @@ impl File {
     }
 
     /// Closes the file and reports what HDF5 says.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when what was written does not reach the disk.
     pub fn close(mut self) -> Result<()> {
         if self.writable {
             // A full disk shows here, where HDF5 returns: while it closes, the ranks would wait for one another.

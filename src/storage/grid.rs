@@ -40,6 +40,9 @@ pub struct GridArray {
 impl GridFile {
     /// Writes to a file the coordinates along the axes and the mask, one value for each point of this rank, which has
     /// the given planes of the first axis. Values will have single precision if `single`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
     pub fn new(
         file: ResultFile,
         (axes, planes): (&[Vec<f64>], Range<u64>),
@@ -62,6 +65,9 @@ impl GridFile {
     }
 
     /// Makes an array with `lead` axes before those of the grid, and one of `components` behind them. Collective.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn create(
         &self,
         path: &str,
@@ -89,6 +95,10 @@ impl GridFile {
 
     /// Writes the values at this rank's points, `[point, component]`, of one index of the leading axes; only those
     /// that `count` go into the statistics. Points where there is no number get `fill`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the array has no such index, or HDF5 or the file system
+    /// refuses.
     pub fn write(
         &self,
         array: &mut GridArray,
@@ -118,6 +128,9 @@ impl GridFile {
     }
 
     /// Adds the statistics of an array to its attributes. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
     pub fn close(&self, array: &GridArray) -> Result<()> {
         let summary = array.statistics.summary(self.file.comm());
         for (name, list) in [
@@ -132,6 +145,9 @@ impl GridFile {
     }
 
     /// Completes the file; its size in bytes. Collective.
+    ///
+    /// # Errors
+    /// As [`ResultFile::finish`].
     pub fn finish(self) -> Result<u64> {
         self.file.finish()
     }

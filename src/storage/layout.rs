@@ -93,6 +93,9 @@ pub fn created_by() -> String {
 
 impl File {
     /// Writes what the file is and where it comes from to the root attributes. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when HDF5 or the file system refuses.
     pub fn describe(&self, schema: Schema, provenance: &Provenance) -> Result<()> {
         self.set("/", "schema", schema.name())?;
         self.set("/", "schema_version", SCHEMA_VERSION)?;
@@ -141,6 +144,9 @@ impl File {
 
     /// Writes the parameters of the run, one row, or of the samples of a campaign. Collective; every rank
     /// gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when HDF5 or the file system refuses.
     pub fn write_parameters(&self, samples: &Samples) -> Result<()> {
         let columns = samples.names.len() as u64;
         self.write_array(PARAMETERS, &[samples.count as u64, columns], &samples.values)?;
@@ -150,6 +156,9 @@ impl File {
     }
 
     /// The parameters that [`File::write_parameters`] stored. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has none.
     pub fn parameters(&self) -> Result<Samples> {
         let (shape, values) = self.read_array(PARAMETERS)?;
         Ok(Samples {
@@ -161,6 +170,9 @@ impl File {
     }
 
     /// Writes the times of the steps, in seconds. Collective; every rank gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has them already, or HDF5 or the file system refuses.
     pub fn write_times(&self, times: &[f64]) -> Result<()> {
         self.write_array("/time", &[times.len() as u64], times)?;
         self.set("/time", "unit", "s")?;
@@ -168,6 +180,9 @@ impl File {
     }
 
     /// Writes a quantity of interest, one value a step. Collective; every rank gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has it already, or HDF5 or the file system refuses.
     pub fn write_quantity(&self, name: &str, unit: &str, meaning: &str, values: &[f64]) -> Result<()> {
         let path = format!("/qoi/{name}");
         self.write_array(&path, &[values.len() as u64], values)?;
@@ -177,6 +192,9 @@ impl File {
 
     /// Writes a table of the log: `[entry, column]`, or `[entry]` when `columns` is empty. Collective; every
     /// rank gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file has it already, or HDF5 or the file system refuses.
     pub fn write_log(
         &self,
         name: &str,

@@ -17,6 +17,7 @@ mod model;
 mod obstacle;
 mod reader;
 mod result;
+mod sample;
 mod sealed;
 mod statistics;
 mod transfer;

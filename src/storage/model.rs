@@ -15,6 +15,9 @@ pub struct ModelFile;
 
 impl ModelFile {
     /// Starts a model file, which appears under its name when it is finished. Collective.
+    ///
+    /// # Errors
+    /// As [`ResultFile::create`].
     pub fn create(comm: &Comm, path: &Path, provenance: &Provenance) -> Result<ResultFile> {
         let file = ResultFile::create(comm, path)?;
         file.describe(Schema::Model, provenance)?;
@@ -38,16 +41,25 @@ fn basis_path(name: &str) -> String {
 
 impl File {
     /// Makes room for a basis with the attributes of the field that it spans. Collective.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn create_basis(&self, field: &Field, modes: u64) -> Result<()> {
         self.create_field_at(&basis_path(&field.name), field, modes)
     }
 
     /// Writes one mode from the values of the owned nodes, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// As [`File::write_field`].
     pub fn write_mode(&self, name: &str, mode: u64, plan: &Redistribution, values: &[f64]) -> Result<()> {
         self.write_field_at(&basis_path(name), mode, plan, values)
     }
 
     /// Reads one mode: the values of the owned nodes, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// As [`File::read_field`].
     pub fn read_mode(&self, name: &str, mode: u64, plan: &Redistribution) -> Result<Vec<f64>> {
         self.read_field_at(&basis_path(name), mode, plan)
     }
@@ -58,6 +70,9 @@ impl File {
     }
 
     /// The field that a basis spans, and its number of modes. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when there is no such basis, or it does not say what it spans.
     pub fn basis(&self, name: &str) -> Result<(Field, u64)> {
         self.field_at(&basis_path(name), name)
     }

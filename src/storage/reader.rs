@@ -78,16 +78,25 @@ impl Reader {
     }
 
     /// An attribute of the object at `path` ("/" for the file).
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it has a type that Tessera does not write.
     pub fn get(&self, path: &str, name: &str) -> Result<Option<Value>> {
         attribute::get(&self.file, path, name).map_err(|e| self.failure(path, message(e)))
     }
 
     /// A text attribute, empty when there is none.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
     pub fn text(&self, path: &str, name: &str) -> Result<String> {
         Ok(self.get(path, name)?.map_or(String::new(), |value| value.to_string()))
     }
 
     /// An attribute that is a list of texts, empty when there is none.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
     pub fn texts(&self, path: &str, name: &str) -> Result<Vec<String>> {
         Ok(match self.get(path, name)? {
             Some(Value::Texts(texts)) => texts,
@@ -104,16 +113,25 @@ impl Reader {
     }
 
     /// The shape of a dataset.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset.
     pub fn shape(&self, path: &str) -> Result<Vec<u64>> {
         collective::extent(&self.dataset(path)?).map_err(|e| self.failure(path, message(e)))
     }
 
     /// Where a contiguous dataset starts in the file, in bytes; `None` when it holds nothing.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset.
     pub fn offset(&self, path: &str) -> Result<Option<u64>> {
         Ok(self.dataset(path)?.offset())
     }
 
     /// All of a dataset: its shape and its values.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset, or its values are of another type or cannot be read.
     pub fn array<T: Element>(&self, path: &str) -> Result<(Vec<u64>, Vec<T>)> {
         let shape = self.shape(path)?;
         let values = self.slab(path, &Slab { start: vec![0; shape.len()], count: shape.clone() })?;
@@ -121,11 +139,17 @@ impl Reader {
     }
 
     /// A part of a dataset, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset or part, or its values are of another type or cannot be read.
     pub fn slab<T: Element>(&self, path: &str, slab: &Slab) -> Result<Vec<T>> {
         collective::read_alone(&self.dataset(path)?, slab).map_err(|why| self.failure(path, why))
     }
 
     /// Index `step` of the first axis of a dataset.
+    ///
+    /// # Errors
+    /// As [`Reader::slab`].
     pub fn step<T: Element>(&self, path: &str, step: u64) -> Result<Vec<T>> {
         let mut count = self.shape(path)?;
         let mut start = vec![0; count.len()];
@@ -137,6 +161,9 @@ impl Reader {
 
     /// Rows from `first` on of a step of the array of a field, all components; of a campaign in time the steps of the
     /// first sample come first.
+    ///
+    /// # Errors
+    /// As [`Reader::slab`].
     pub fn field_rows(&self, path: &str, step: u64, first: u64, rows: u64) -> Result<Vec<f64>> {
         let shape = self.shape(path)?;
         let mut start = field::lead(&shape, step);
@@ -147,11 +174,17 @@ impl Reader {
     }
 
     /// What the file says of the array of a field at `path`, and its number of steps.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such array, or it does not say what it is.
     pub fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
         field::parse(&self.file, path, name, &self.shape(path)?).map_err(|why| self.failure(path, why))
     }
 
     /// The fields with their numbers of steps.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when one of them does not say what it is.
     pub fn fields(&self) -> Result<Vec<(Field, u64)>> {
         self.members("/fields").iter().map(|name| self.field_at(&field_path(name), name)).collect()
     }

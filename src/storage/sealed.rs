@@ -73,6 +73,9 @@ impl Sealing {
 
     /// Makes a dataset and writes this rank's rows of it, from row `first` on; the ranks' rows follow one another.
     /// A dataset without entries is left out.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn write(&mut self, path: &str, shape: &[u64], first: u64, values: &[f64]) -> Result<()> {
         let entries: u64 = shape.iter().product();
         if entries == 0 {
@@ -84,6 +87,9 @@ impl Sealing {
     }
 
     /// Makes a small dataset whose values every rank holds. One without entries is left out.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn write_array(&mut self, path: &str, shape: &[u64], values: &[f64]) -> Result<()> {
         if values.is_empty() {
             return Ok(());
@@ -100,6 +106,9 @@ impl Sealing {
     }
 
     /// Sends everything to the disk, seals the file and gives it its name; its size in bytes.
+    ///
+    /// # Errors
+    /// As [`ResultFile::finish`].
     pub fn finish(self) -> Result<u64> {
         self.file.flush()?;
         let datasets = self.entries;

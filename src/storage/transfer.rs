@@ -6,6 +6,10 @@ use std::ops::Range;
 
 impl File {
     /// Writes this rank's slab of a dataset; ranks may give different slabs, also empty ones.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when there is no such dataset or slab, or HDF5 or the file system
+    /// refuses.
     pub fn write<T: Element>(&self, path: &str, slab: &Slab, values: &[T]) -> Result<()> {
         let dataset = self.dataset(path)?;
         let label = format!("{}: {path}", self.label());
@@ -19,6 +23,10 @@ impl File {
     }
 
     /// Reads this rank's slab of a dataset; ranks may give different slabs, also empty ones.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when there is no such dataset or slab, or its values are of another
+    /// type or cannot be read.
     pub fn read<T: Element>(&self, path: &str, slab: &Slab) -> Result<Vec<T>> {
         let dataset = self.dataset(path)?;
         let label = format!("{}: {path}", self.label());
@@ -26,6 +34,9 @@ impl File {
     }
 
     /// Writes whole rows (indices of the first axis) from row `first` on.
+    ///
+    /// # Errors
+    /// As [`File::write`].
     pub fn write_rows<T: Element>(&self, path: &str, first: u64, values: &[T]) -> Result<()> {
         let shape = self.shape(path)?;
         let width: u64 = shape.iter().skip(1).product();
@@ -33,17 +44,26 @@ impl File {
     }
 
     /// Reads whole rows (indices of the first axis).
+    ///
+    /// # Errors
+    /// As [`File::read`].
     pub fn read_rows<T: Element>(&self, path: &str, range: Range<u64>) -> Result<Vec<T>> {
         let shape = self.shape(path)?;
         self.read(path, &rows(&shape, &[], range.start, range.end.saturating_sub(range.start)))
     }
 
     /// Writes rows (indices of the second axis) of one index `step` of the first axis.
+    ///
+    /// # Errors
+    /// As [`File::write`].
     pub fn write_step<T: Element>(&self, path: &str, step: u64, first: u64, values: &[T]) -> Result<()> {
         self.write_below(path, &[step], first, values)
     }
 
     /// Reads rows (indices of the second axis) of one index `step` of the first axis.
+    ///
+    /// # Errors
+    /// As [`File::read`].
     pub fn read_step<T: Element>(&self, path: &str, step: u64, range: Range<u64>) -> Result<Vec<T>> {
         self.read_below(path, &[step], range)
     }
@@ -73,12 +93,18 @@ impl File {
     }
 
     /// Makes a small dataset whose values every rank holds, and writes it (from rank 0).
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
     pub fn write_array<T: Element>(&self, path: &str, shape: &[u64], values: &[T]) -> Result<()> {
         self.create_dataset::<T>(path, shape)?;
         self.update_array(path, values)
     }
 
     /// Writes all of an existing small dataset whose values every rank holds (from rank 0).
+    ///
+    /// # Errors
+    /// As [`File::write`].
     pub fn update_array<T: Element>(&self, path: &str, values: &[T]) -> Result<()> {
         let shape = self.shape(path)?;
         let start = vec![0; shape.len()];
@@ -90,6 +116,9 @@ impl File {
     }
 
     /// Reads all of a small dataset on every rank: its shape and its values.
+    ///
+    /// # Errors
+    /// As [`File::read`].
     pub fn read_array<T: Element>(&self, path: &str) -> Result<(Vec<u64>, Vec<T>)> {
         let shape = self.shape(path)?;
         let values = self.read(path, &Slab { start: vec![0; shape.len()], count: shape.clone() })?;

@@ -40,6 +40,7 @@ capabilities! {
     rom_blade
     rom_campaign
     scales
+    spaces
     storage
     supports
     storage_xdmf

@@ -4,6 +4,7 @@ mod campaign_kills;
 mod cases;
 mod checkpoint;
 mod consistency;
+mod examples;
 mod full_disk;
 #[path = "../common/known.rs"]
 mod known;

@@ -6,6 +6,9 @@
 //! [`Kernel`], which is not generic, so that their code is generated here and nowhere else
 //! (`make sizes` shows it): a change above this crate compiles none of it again.
 //!
+//! A model of one's own needs nothing of this crate's but what is public: a [`WeakForm`](weak_form::WeakForm) or
+//! [`Form`](form::Form), its [`Forms`] in a static, and a [`Model`](model::Model) that names them (`examples/own_model.rs`).
+//!
 //! How large that code gets is decided in [`functions`]: which kernels know how many basis functions a cell has.
 #![deny(unsafe_code)]
 
@@ -33,6 +36,8 @@ pub use job::{
     Cells, Entity, History, Job, OFF_DIAGONAL, Part, Parts, Prescribed, Sparsity, Tables, Tabulation,
 };
 pub use kernel::Kernel;
+pub use linear::Linear;
 pub use models::{Forms, MODELS};
+pub use nonlinear::Nonlinear;
 pub use points::{Densities, Needs, Points};
 pub use values::Values;

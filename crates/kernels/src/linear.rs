@@ -10,8 +10,9 @@ use super::scatter::{Element, find, find_inlined, gather, none, scatter, scatter
 use super::weak_form::WeakForm;
 use multiversion::multiversion;
 
-/// The kernels of a form in `D` dimensions with `C` unknowns at a node.
-pub(super) struct Linear<const D: usize, const C: usize, F>(pub F);
+/// The kernels of a [`WeakForm`] in `D` dimensions with `C` unknowns at a node: assembly of its matrix and load in all
+/// elements.
+pub struct Linear<const D: usize, const C: usize, F>(pub F);
 
 impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, F> {
     fn dimension(&self) -> usize {

@@ -1,5 +1,5 @@
 //! What checks a deck, key by key.
-use crate::deck::document::Fault;
+use crate::deck::document::{Fault, Place};
 use crate::deck::expression::{COORDINATES, Expression};
 use crate::deck::spelling::{did_you_mean, either};
 use crate::deck::value::{Names, Scalar, ScalarOrVector};
@@ -45,6 +45,14 @@ impl Deck {
         Ok(self.document.as_ref().map_or_else(Vec::new, |document| document.diagnostics(notes)))
     }
 
+    /// Checks parameters and physics, all that a deck from a program has.
+    pub(in crate::deck) fn validate_physics(&self) -> Result<()> {
+        let mut checker = Checker::new(self);
+        checker.parameters();
+        checker.physics();
+        checker.finish()
+    }
+
     /// Checks the lists that have one entry a dimension; `dimension` is that of the mesh.
     ///
     /// # Errors
@@ -53,38 +61,6 @@ impl Deck {
         let mut checker = Checker::new(self);
         checker.dimension(dimension);
         checker.finish()
-    }
-
-    /// Every field, as physics (by number) and name: each solution followed by what derives from it. A
-    /// derived field has its bare name (`stress`) when one physics has it, otherwise that of the solution
-    /// before it (`displacement_stress`). Random fields come last, on the nodes of the first physics.
-    pub fn fields(&self) -> Vec<(usize, String)> {
-        let mut list = Vec::new();
-        for (i, physics) in self.physics.iter().enumerate() {
-            list.push((i, physics.field().to_string()));
-            for derived in physics.derived() {
-                let owners =
-                    self.physics.iter().filter(|other| other.derived().any(|name| name == derived)).count();
-                let name = match owners {
-                    1 => derived.to_string(),
-                    _ => format!("{}_{derived}", physics.field()),
-                };
-                list.push((i, name));
-            }
-        }
-        list.extend(self.random.keys().map(|name| (0, name.clone())));
-        list
-    }
-
-    /// The field that a quantity or an exact solution means: `field` by name, else the solution of
-    /// `physics`, else that of the deck's only physics.
-    pub fn field_of(&self, field: Option<&str>, physics: Option<&str>) -> Option<(usize, String)> {
-        let solution = |i: usize| (i, self.physics[i].field().to_string());
-        match (field, physics) {
-            (Some(field), _) => self.fields().into_iter().find(|(_, name)| name == field),
-            (None, Some(name)) => self.physics.iter().position(|p| p.name() == name).map(solution),
-            (None, None) => (self.physics.len() == 1).then(|| solution(0)),
-        }
     }
 }
 
@@ -106,7 +82,11 @@ impl<'a> Checker<'a> {
         match &self.deck.document {
             _ if self.faults.is_empty() => Ok(()),
             Some(document) => Err(Error::Input(document.diagnostics(self.faults))),
-            None => Err(Error::input("", self.faults[0].message.clone())),
+            // People who have no text before them.
+            None => {
+                let bare = |Fault { key, message, .. }| Diagnostic { key, message, ..Diagnostic::default() };
+                Err(Error::Input(self.faults.into_iter().map(bare).collect()))
+            }
         }
     }
 
@@ -116,7 +96,10 @@ impl<'a> Checker<'a> {
 
     /// A fault at byte `offset` of a string value.
     pub(super) fn add_inside(&mut self, key: &str, offset: usize, message: impl Into<String>) {
-        let Some(document) = &self.deck.document else { return };
+        let Some(document) = &self.deck.document else {
+            let fault = Fault { place: Place::Text(0..0), key: key.into(), message: message.into() };
+            return self.faults.push(fault);
+        };
         let (node, key) = document.find(key);
         let place = if offset == 0 { node.place.clone() } else { document.inside(node, offset) };
         self.faults.push(Fault { place, key, message: message.into() });

@@ -82,11 +82,17 @@ impl Source {
     }
 
     /// What the file says of a random field.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file has no such field.
     pub fn random_field(&self, name: &str) -> Result<Field> {
         Ok(if self.dataset { self.file.input(name)?.0 } else { self.file.field(name)?.0 })
     }
 
     /// The values of a random field at the owned nodes, in the order of `plan`. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file has no such field or sample.
     pub fn read_random(
         &self,
         name: &str,
@@ -113,6 +119,9 @@ impl Source {
     }
 
     /// Where the source came from.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file does not say.
     pub fn provenance(&self) -> Result<Provenance> {
         let text = |name: &str| self.file.text("/", name);
         Ok(Provenance {
@@ -126,6 +135,9 @@ impl Source {
 
     /// Copies what a grid does not change: parameters, numbers and states of the samples, times, quantities of
     /// interest. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when one of them cannot be read, or the file system refuses.
     pub fn copy_to(&self, file: &File) -> Result<()> {
         file.write_parameters(&self.parameters)?;
         let codes: Vec<u8> = self.status.iter().map(|status| status.code()).collect();

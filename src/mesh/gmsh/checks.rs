@@ -30,6 +30,10 @@ impl<'a> Faults<'a> {
         }
     }
 
+    /// Ends the search.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with what was found.
     pub fn finish(self) -> Result<()> {
         if self.count == 0 {
             return Ok(());

@@ -33,6 +33,9 @@ pub(super) struct Input {
 
 impl Input {
     /// Opens an ordinary file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let fault = |e: std::io::Error| Error::input(&name, format!("cannot be read: {e}"));
@@ -156,6 +159,9 @@ impl Input {
     }
 
     /// The name of the next section (without `$`), or `None` at the end of the file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when something else follows.
     pub fn section(&mut self) -> Result<Option<String>> {
         self.next_word()?;
         match self.word.split_first() {
@@ -168,6 +174,9 @@ impl Input {
     }
 
     /// Reads `$End<name>`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when something else follows.
     pub fn end(&mut self, name: &str) -> Result<()> {
         self.next_word()?;
         if self.word.strip_prefix(b"$End") == Some(name.as_bytes()) {
@@ -180,6 +189,9 @@ impl Input {
     }
 
     /// Passes over a section that is not used.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the file ends before it.
     pub fn skip(&mut self, name: &str) -> Result<()> {
         self.mark();
         let wanted = format!("$End{name}").into_bytes();
@@ -203,6 +215,9 @@ impl Input {
     }
 
     /// An integer written as text in both kinds of file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is none.
     pub fn text_integer(&mut self, what: &str) -> Result<i64> {
         self.next_word()?;
         let (negative, digits) = match self.word.as_slice() {
@@ -226,6 +241,9 @@ impl Input {
     }
 
     /// A number written as text in both kinds of file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is none.
     pub fn text_real(&mut self, what: &str) -> Result<f64> {
         self.next_word()?;
         let value = std::str::from_utf8(&self.word).ok().and_then(|w| w.parse::<f64>().ok());
@@ -233,6 +251,9 @@ impl Input {
     }
 
     /// A name in double quotes.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is none.
     pub fn text_name(&mut self) -> Result<String> {
         self.skip_space()?;
         if self.peek()? != Some(b'"') {
@@ -277,6 +298,9 @@ impl Input {
     }
 
     /// Goes to the byte after the line's end: binary data begin there.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the line does not end here.
     pub fn start_binary(&mut self) -> Result<()> {
         self.mark();
         while let Some(byte) = self.peek()? {
@@ -291,6 +315,9 @@ impl Input {
     }
 
     /// A 4-byte integer (binary) or an integer.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is none.
     pub fn int(&mut self, what: &str) -> Result<i64> {
         if self.binary {
             Ok(i64::from(i32::from_ne_bytes(self.bytes(what)?)))
@@ -300,6 +327,9 @@ impl Input {
     }
 
     /// An 8-byte unsigned integer (binary) or an integer that is not negative.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is none.
     pub fn size(&mut self, what: &str) -> Result<u64> {
         if self.binary {
             return Ok(u64::from_ne_bytes(self.bytes(what)?));
@@ -309,12 +339,18 @@ impl Input {
     }
 
     /// An 8-byte floating-point number (binary) or a number.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is none.
     pub fn real(&mut self, what: &str) -> Result<f64> {
         if self.binary { Ok(f64::from_ne_bytes(self.bytes(what)?)) } else { self.text_real(what) }
     }
 
     /// Accepts a count read from the file if so many things, each of at least `numbers` numbers, can
     /// still follow: so a memory request is never larger than a small multiple of the file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the file is too short for them.
     pub fn count(&self, count: u64, numbers: u64, what: &str) -> Result<usize> {
         let rest = self.length.saturating_sub(self.offset());
         let least = numbers.max(1) * if self.binary { 4 } else { 2 };

@@ -25,6 +25,9 @@ pub(super) struct Whole {
 
 impl Whole {
     /// Checks and numbers the content of a file.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) when it contradicts itself.
     pub fn new(mut content: Content, input: &Input) -> Result<Self> {
         let mut notes = Vec::new();
         let dimension = content.elements.iter().filter(|e| !e.tags.is_empty()).map(|e| e.dimension).max();

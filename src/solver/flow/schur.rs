@@ -12,7 +12,6 @@ use crate::physics::mass::scalar_mass;
 use crate::physics::{FormState, Prepared, Problem};
 use petsc_rs::{IndexSet, KrylovSolver, Matrix, Vector};
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What stands for the inverse of the Schur complement.
@@ -91,12 +90,9 @@ fn pressure_mass(problem: &Problem, blocks: &Blocks) -> Result<Matrix> {
     let space = &problem.space;
     let linear = Space::new(space.mesh.clone(), 1, 1)?;
     let mass = scalar_mass(&linear)?;
-    let of: HashMap<u64, usize> = linear.node_ids[..linear.owned_nodes].iter().copied().zip(0..).collect();
-    let rows: Vec<petsc_rs::Int> = blocks
-        .pressure
-        .iter()
-        .map(|dof| (linear.first as usize + of[&space.node_ids[dof / space.components]]) as petsc_rs::Int)
-        .collect();
+    let vertices = space.at_vertices(&linear);
+    let row = |&dof: &usize| linear.number(vertices[dof / space.components]);
+    let rows: Vec<petsc_rs::Int> = blocks.pressure.iter().map(row).collect();
     let set = IndexSet::new(space.mesh.comm.mpi(), &rows)?;
     Ok(mass.submatrix(&set, &set)?)
 }

@@ -499,6 +499,9 @@ impl NewtonSolver {
 
     /// Parts of the form at a state, with the coefficients of the last [`NewtonSolver::set_time`] or solve;
     /// essential unknowns are not treated. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails, or no parameters are set yet.
     pub fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
         let mut result = state.duplicate()?;
         let inner = self.system.inner.borrow();
@@ -513,6 +516,9 @@ impl NewtonSolver {
     }
 
     /// The form at a state, and its parts one by one; see [`NewtonSolver::evaluate`]. Collective.
+    ///
+    /// # Errors
+    /// As [`NewtonSolver::evaluate`].
     pub fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<FormParts> {
         let storage = self.evaluate(Parts::STORAGE, state)?;
         let rest = self.evaluate(Parts::REST, state)?;

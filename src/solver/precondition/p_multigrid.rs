@@ -71,7 +71,7 @@ impl PMultigrid {
             if a < corners {
                 vertices.push((node as u32, row[0].0));
             }
-            row.sort_unstable_by_key(|&(vertex, _)| number(&coarse, vertex));
+            row.sort_unstable_by_key(|&(vertex, _)| coarse.number(vertex));
             nodal.nodes.extend(row.iter().map(|r| r.0));
             nodal.weights.extend(row.iter().map(|r| r.1));
             nodal.row_ptr.push(nodal.nodes.len() as u32);
@@ -106,7 +106,7 @@ impl PMultigrid {
                     let vertex = nodes[k] as usize;
                     let reaches = free[node * c + i] && coarse_free[vertex * c + i] == 1.0;
                     if reaches || row.len() == 1 {
-                        columns.push(number(&self.coarse, nodes[k]) * c as i32 + i as i32);
+                        columns.push(self.coarse.number(nodes[k]) * c as i32 + i as i32);
                         values.push(weights[k]);
                     }
                 }
@@ -148,8 +148,8 @@ impl PMultigrid {
 
     /// A zero field of the coarse space.
     fn field(&self) -> Result<Vector> {
-        let Space { mesh, owned_nodes, components, ghosts, .. } = &self.coarse;
-        Vector::ghosted(mesh.comm.mpi(), *owned_nodes, *components, ghosts)
+        let Space { nodes, components, .. } = &self.coarse;
+        Vector::ghosted(nodes.mesh.comm.mpi(), nodes.owned_nodes, *components, &nodes.ghosts)
     }
 
     /// The values of a fine field at the vertices.
@@ -165,13 +165,5 @@ impl PMultigrid {
         for &(from, to) in &self.vertices {
             coarse[to as usize * c..][..c].copy_from_slice(&fine[from as usize * c..][..c]);
         }
-    }
-}
-
-/// PETSc's number of a local node.
-fn number(space: &Space, node: u32) -> i32 {
-    match (node as usize).checked_sub(space.owned_nodes) {
-        None => (space.first + u64::from(node)) as i32,
-        Some(ghost) => space.ghosts[ghost],
     }
 }

@@ -24,6 +24,9 @@ use petsc_rs::{ConvergenceReason, Norm, Vector};
 const CANCELLED: f64 = 1e-3;
 
 /// Solves `A x = b`; see [`super::recycler::Recycler::solve`]. Collective.
+///
+/// # Errors
+/// When PETSc or the preconditioner fails.
 pub fn solve(
     space: &mut Space,
     (dimension, restart): (usize, usize),

@@ -32,6 +32,9 @@ const BREAKDOWN: f64 = 1e-14;
 const SLACK: f64 = 1.0 + 1e-3;
 
 /// Solves `A x = b`; see [`super::recycler::Recycler::solve`]. Collective.
+///
+/// # Errors
+/// When PETSc or the preconditioner fails.
 pub fn solve(
     space: &mut Space,
     (dimension, restart): (usize, usize),

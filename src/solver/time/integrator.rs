@@ -162,6 +162,9 @@ impl TimeIntegrator {
     }
 
     /// Sum over all rows of the storage: the integral of what is conserved. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn conserved(&self) -> Result<f64> {
         Ok(self.storages[0].sum()?)
     }

@@ -39,14 +39,22 @@ pub const MODELS: &[&Model] = &[
 
 /// The kernels of a model's forms in volume and on the boundary, by dimension.
 ///
-/// These stand in statics: the code of a kernel is generated where its vtable is made, which for a static is this crate.
+/// These stand in statics: the code of a kernel is generated where its vtable is made, which for a static is its crate.
+/// ```
+/// use tessera_kernels::models::{burgers::Burgers, scalar::ScalarSurface};
+/// use tessera_kernels::{Forms, Nonlinear};
+///
+/// static ON_A_LINE: Forms =
+///     Forms::NONE.form(&Nonlinear::<1, 1, _>(Burgers), &Nonlinear(ScalarSurface::<false>));
+/// assert_eq!(ON_A_LINE.dimensions().collect::<Vec<_>>(), [1]);
+/// ```
 pub struct Forms {
     by_dimension: [Option<(&'static dyn Kernel, &'static dyn Kernel)>; 3],
 }
 
 impl Forms {
     /// Of no dimension.
-    const NONE: Self = Self { by_dimension: [None; 3] };
+    pub const NONE: Self = Self { by_dimension: [None; 3] };
 
     /// These and those of one more dimension.
     const fn and(
@@ -73,7 +81,7 @@ impl Forms {
     }
 
     /// These and linear forms in `D` dimensions for `C` unknowns at a node.
-    const fn linear<const D: usize, const C: usize, V: WeakForm<D, C>, B: WeakForm<D, C>>(
+    pub const fn linear<const D: usize, const C: usize, V: WeakForm<D, C>, B: WeakForm<D, C>>(
         self,
         volume: &'static Linear<D, C, V>,
         boundary: &'static Linear<D, C, B>,
@@ -82,7 +90,7 @@ impl Forms {
     }
 
     /// These and forms in `D` dimensions for `C` unknowns at a node.
-    const fn form<const D: usize, const C: usize, V: Form<D, C>, B: Form<D, C>>(
+    pub const fn form<const D: usize, const C: usize, V: Form<D, C>, B: Form<D, C>>(
         self,
         volume: &'static Nonlinear<D, C, V>,
         boundary: &'static Nonlinear<D, C, B>,

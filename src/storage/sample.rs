@@ -1,0 +1,171 @@
+//! What a dataset holds of each sample: fields, quantities, costs, and how it ended.
+use super::collective::Element;
+use super::dataset::{DatasetFile, FAILURE, ITERATIONS, RETRIED, STATUS, Status, TEXT, TIME};
+use crate::error::Result;
+use crate::parallel::Redistribution;
+
+impl DatasetFile {
+    /// Writes a field of a sample at a step (0 for steady problems): the values of the owned nodes or cells, in the order
+    /// of `plan`.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file has no room for such a field, sample or step, or the file system refuses.
+    pub fn write_field(
+        &self,
+        (sample, step): (usize, usize),
+        name: &str,
+        plan: &Redistribution,
+        values: &[f64],
+    ) -> Result<()> {
+        self.file.write_field(name, (sample * self.steps + step) as u64, plan, values)
+    }
+
+    /// Reads a field of a sample at a step: the values of the owned nodes or cells, in the order of `plan`.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file has no such field, sample or step, or one of other nodes.
+    pub fn read_field(
+        &self,
+        (sample, step): (usize, usize),
+        name: &str,
+        plan: &Redistribution,
+    ) -> Result<Vec<f64>> {
+        self.file.read_field(name, (sample * self.steps + step) as u64, plan)
+    }
+
+    /// Writes a quantity of a sample, a value a step; every rank gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file has no room for it, or the file system refuses.
+    pub fn write_quantity(&self, sample: usize, name: &str, values: &[f64]) -> Result<()> {
+        self.entry(&format!("/qoi/{name}"), sample, values)
+    }
+
+    /// The values of a quantity at the last step, one a sample; NaN where the sample is not done.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file has no such quantity.
+    pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
+        let (_, values) = self.file.read_array::<f64>(&format!("/qoi/{name}"))?;
+        Ok(values.chunks(self.steps.max(1)).filter_map(|steps| steps.last().copied()).collect())
+    }
+
+    /// Writes why a sample failed, before it is marked so: the first line of the reason.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn write_failure(&self, sample: usize, reason: &str) -> Result<()> {
+        self.write_text(FAILURE, sample, reason)
+    }
+
+    /// Writes why the first attempt at a sample failed, before the second: the first line of the reason.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn write_retried(&self, sample: usize, reason: &str) -> Result<()> {
+        self.write_text(RETRIED, sample, reason)
+    }
+
+    fn write_text(&self, path: &str, sample: usize, text: &str) -> Result<()> {
+        if !self.file.exists(path) {
+            // Of an older version.
+            return Ok(());
+        }
+        let line = text.lines().next().unwrap_or_default();
+        let ends = line.char_indices().map(|(start, c)| start + c.len_utf8());
+        let end = ends.take_while(|&end| end <= TEXT).last().unwrap_or(0);
+        let mut row = line.as_bytes()[..end].to_vec();
+        row.resize(TEXT, 0);
+        let mine: &[u8] = if self.file.comm().rank() == 0 { &row } else { &[] };
+        self.file.write_rows(path, sample as u64, mine)
+    }
+
+    /// Why a sample failed; empty when it did not, or when the file does not say.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when it cannot be read.
+    pub fn failure(&self, sample: usize) -> Result<String> {
+        self.text(FAILURE, sample)
+    }
+
+    /// Why the first attempt at a sample failed; empty when it did not, or when the file does not say.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when it cannot be read.
+    pub fn retried(&self, sample: usize) -> Result<String> {
+        self.text(RETRIED, sample)
+    }
+
+    fn text(&self, path: &str, sample: usize) -> Result<String> {
+        if !self.file.exists(path) {
+            return Ok(String::new());
+        }
+        let row = self.file.read_rows::<u8>(path, sample as u64..sample as u64 + 1)?;
+        let end = row.iter().position(|&byte| byte == 0).unwrap_or(row.len());
+        Ok(String::from_utf8_lossy(&row[..end]).into_owned())
+    }
+
+    /// Writes a further cost of a sample, `/cost/<name>`, if the file has room for it; every rank gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn write_cost(&self, sample: usize, name: &str, value: f64) -> Result<()> {
+        let path = format!("/cost/{name}");
+        if self.file.exists(&path) { self.entry(&path, sample, &[value]) } else { Ok(()) }
+    }
+
+    /// The values of a further cost, one a sample, if the file has them.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when they cannot be read.
+    pub fn cost(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        let path = format!("/cost/{name}");
+        if !self.file.exists(&path) {
+            return Ok(None);
+        }
+        Ok(Some(self.file.read_array(&path)?.1))
+    }
+
+    /// Krylov iterations of each sample, 0 where first guesses were good enough or nothing is done yet.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the file does not say.
+    pub fn iterations(&self) -> Result<Vec<f64>> {
+        Ok(self.file.read_array(ITERATIONS)?.1)
+    }
+
+    /// Marks a sample as done or failed, after everything else of it has reached the disk.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn finish_sample(&self, sample: usize, status: Status, iterations: u64, seconds: f64) -> Result<()> {
+        self.entry(ITERATIONS, sample, &[iterations as f64])?;
+        self.entry(TIME, sample, &[seconds])?;
+        self.file.flush()?;
+        self.entry(STATUS, sample, &[status.code()])?;
+        self.file.flush()
+    }
+
+    /// Writes the parameters of a sample; every rank gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn write_sample(&self, sample: usize, parameters: &[f64]) -> Result<()> {
+        self.entry("/parameters", sample, parameters)?;
+        self.file.flush()
+    }
+
+    /// Marks samples from `first` on as not needed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn spare_from(&self, first: usize) -> Result<()> {
+        (first..self.samples).try_for_each(|sample| self.entry(STATUS, sample, &[Status::Spare.code()]))?;
+        self.file.flush()
+    }
+
+    fn entry<T: Element>(&self, path: &str, sample: usize, values: &[T]) -> Result<()> {
+        let mine = if self.file.comm().rank() == 0 { values } else { &[] };
+        self.file.write_rows(path, sample as u64, mine)
+    }
+}
