@@ -152,7 +152,7 @@ impl Constraint {
         let mut residual = state.duplicate()?;
         let boundary_before = self.boundary_error(essential, state)?;
         let mut start_state = state.try_clone()?;
-        set_essential(essential, &mut start_state)?;
+        essential.impose(&mut start_state.write()?);
         match system.problem {
             Some((problem, context)) => {
                 state.ghost_update()?;
@@ -271,7 +271,7 @@ impl Constraint {
         solver.set_norm_type(NormType::Unpreconditioned)?;
         solver.set_initial_guess_nonzero(true)?;
         let mut free = system.load.try_clone()?;
-        clear_essential(system.essential, &mut free)?;
+        system.essential.clear(&mut free.write()?);
         let target = self.options.tolerance * free.norm(petsc_rs::Norm::Two)?;
         solver.set_tolerances(0.0, target.max(f64::MIN_POSITIVE.sqrt()), self.options.max_iterations)?;
         let outcome = solver.solve(system.load, state)?;
@@ -281,7 +281,7 @@ impl Constraint {
                 self.name, outcome.iterations, outcome.residual, outcome.reason
             )));
         }
-        set_essential(system.essential, state)?;
+        system.essential.impose(&mut state.write()?);
         Ok(outcome.iterations)
     }
 
@@ -290,8 +290,8 @@ impl Constraint {
         let mut change = to.try_clone()?;
         change.axpy(-1.0, from)?;
         let mut inside = to.try_clone()?;
-        clear_essential(system.essential, &mut inside)?;
-        clear_essential(system.essential, &mut change)?;
+        system.essential.clear(&mut inside.write()?);
+        system.essential.clear(&mut change.write()?);
         let matrix = match (self.options.weight, &self.mass) {
             (Norm::Mass, Some((_, mass))) => &mass.matrix,
             (Norm::Energy | Norm::Mass, _) => system.matrix,
@@ -313,18 +313,4 @@ impl Constraint {
         let worst = essential.owned(&self.space).map(|dof| (values[dof] - essential.values[dof]).abs());
         Ok(self.space.mesh.comm.max(worst.fold(0.0, f64::max)))
     }
-}
-
-fn set_essential(essential: &Essential, state: &mut Vector) -> Result<()> {
-    for (dof, value) in state.write()?.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
-        *value = essential.values[dof];
-    }
-    Ok(())
-}
-
-fn clear_essential(essential: &Essential, vector: &mut Vector) -> Result<()> {
-    for (value, _) in vector.write()?.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed) {
-        *value = 0.0;
-    }
-    Ok(())
 }

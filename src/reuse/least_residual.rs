@@ -122,10 +122,7 @@ impl LeastResidual {
     /// When PETSc fails.
     pub fn system(&mut self, problem: &Problem, essential: &Essential) -> Result<(&Matrix, &Vector)> {
         self.assemble(problem, essential)?;
-        {
-            let (mut values, unit) = (self.load.write()?, problem.essential_diagonal());
-            essential.owned(&problem.space).for_each(|dof| values[dof] = unit * essential.values[dof]);
-        }
+        essential.impose_times(problem.essential_diagonal(), &mut self.load.write()?);
         Ok((&self.matrix, &self.load))
     }
 
@@ -159,11 +156,12 @@ impl LeastResidual {
         // The residual with the random vector in the free unknowns, and without.
         for probe in [true, false] {
             {
-                let (mut values, random) = (solution.write()?, self.probe.read()?);
-                for (dof, value) in values.iter_mut().enumerate() {
-                    let free = if probe { random[dof] } else { 0.0 };
-                    *value = if essential.fixed[dof] { essential.values[dof] } else { free };
+                let mut values = solution.write()?;
+                match probe {
+                    true => values.copy_from_slice(&self.probe.read()?),
+                    false => values.fill(0.0),
                 }
+                essential.impose(&mut values);
             }
             solution.ghost_update()?;
             let result = if probe { &mut scrap } else { &mut self.load };
@@ -327,8 +325,7 @@ fn free_residual(
 ) -> Result<()> {
     prepared.residual(FormState::steady(state), result)?;
     result.scale(-1.0)?;
-    let mut values = result.write()?;
-    essential.owned(&prepared.problem().space).for_each(|dof| values[dof] = 0.0);
+    essential.clear(&mut result.write()?);
     Ok(())
 }
 

@@ -24,8 +24,7 @@ type Terms<T> = Vec<(Theta, T)>;
 pub struct AffineOperator {
     terms: Terms<Matrix>,
     load: Option<AffineLoad>,
-    /// Owned unknowns with prescribed values, and their global numbers.
-    fixed: Vec<usize>,
+    /// Global numbers of the owned unknowns with prescribed values.
     rows: Vec<i32>,
     work: RefCell<Vector>,
     /// Prescribed values, zero elsewhere.
@@ -82,12 +81,11 @@ impl AffineOperator {
         }
         let space = &problem.space;
         let first = space.first as usize * space.components;
-        let fixed: Vec<usize> = essential.owned(space).collect();
-        let rows = fixed.iter().map(|dof| (first + dof) as i32).collect();
+        let rows = essential.owned(space).map(|dof| (first + dof) as i32).collect();
         let (work, mut lift) = (RefCell::new(space.field()?), space.field()?);
         lift.set(0.0)?;
         let unit = problem.essential_diagonal();
-        Ok(Ok(Self { terms, load, fixed, rows, work, lift: RefCell::new(lift), unit, summed: None }))
+        Ok(Ok(Self { terms, load, rows, work, lift: RefCell::new(lift), unit, summed: None }))
     }
 
     /// Number of terms.
@@ -150,20 +148,13 @@ impl AffineOperator {
         essential: &Essential,
         load: &mut Vector,
     ) -> Result<()> {
-        let mut any = false;
         let lift = &mut *self.lift.borrow_mut();
-        {
-            let mut values = lift.write()?;
-            for &dof in &self.fixed {
-                values[dof] = essential.values[dof];
-                any |= values[dof] != 0.0;
-            }
-        }
+        essential.impose(&mut lift.write()?);
+        let any = lift.read()?.iter().any(|value| *value != 0.0);
         if problem.space.mesh.comm.max(u8::from(any)) == 1 {
             self.subtract(factors, lift, load)?;
         }
-        let mut values = load.write()?;
-        self.fixed.iter().for_each(|&dof| values[dof] = self.unit * essential.values[dof]);
+        essential.impose_times(self.unit, &mut load.write()?);
         Ok(())
     }
 

@@ -68,9 +68,8 @@ impl Energy {
         let Work { solver, x, y } = &mut *self.work.borrow_mut();
         {
             let mut values = x.write()?;
-            for (dof, (v, f)) in values.iter_mut().zip(functional).enumerate() {
-                *v = if essential.fixed[dof] { 0.0 } else { *f };
-            }
+            values.copy_from_slice(functional);
+            essential.clear(&mut values);
         }
         y.set(0.0)?;
         solver.solve(&self.matrix, x, essential, y)?;

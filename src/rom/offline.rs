@@ -137,11 +137,7 @@ impl Prepared {
         let factors: Vec<f64> =
             self.expansion.lifts.iter().map(|(theta, _)| -theta.value(&*self.problem, &context)).collect();
         lifts.add_to(&factors, snapshot);
-        for (dof, value) in snapshot.iter_mut().enumerate() {
-            if self.energy.essential.fixed[dof] {
-                *value = 0.0;
-            }
-        }
+        self.energy.essential.clear(snapshot);
     }
 }
 

@@ -305,7 +305,7 @@ impl LinearSolver {
     ) -> Result<Outcome> {
         let start = Instant::now();
         self.own.activate()?;
-        impose(essential, solution)?;
+        essential.impose(&mut solution.write()?);
         let reference = self.free_norm(load, essential)?;
         if !reference.is_finite() {
             return Err(Error::Failed(format!(
@@ -330,7 +330,7 @@ impl LinearSolver {
             // What was reached is a first guess, unless it is worse than nothing.
             if solved.residual.is_nan() || solved.residual > reference {
                 solution.set(0.0)?;
-                impose(essential, solution)?;
+                essential.impose(&mut solution.write()?);
             }
             self.build(matrix)?;
         };
@@ -409,7 +409,7 @@ impl LinearSolver {
                 let mut correction = solution.duplicate()?;
                 let solved = self.iterate(matrix, &residual, &mut correction, (goal, self.max_iterations))?;
                 solution.axpy(1.0, &correction)?;
-                impose(essential, solution)?;
+                essential.impose(&mut solution.write()?);
                 solved
             } else {
                 // From the present solution on.
@@ -519,12 +519,3 @@ const ROUNDING: f64 = 1e-6;
 
 /// How many times the tolerance a residual may have: an iteration measures its own, and stops just below.
 const MISSED: f64 = 10.0;
-
-/// Gives the prescribed unknowns their values.
-fn impose(essential: &Essential, solution: &mut Vector) -> Result<()> {
-    let mut values = solution.write()?;
-    for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
-        *value = essential.values[dof];
-    }
-    Ok(())
-}
