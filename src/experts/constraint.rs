@@ -1,12 +1,12 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
 use super::balance::Balance;
-use super::weight::{Mass, Weight};
+use super::weight::{Mass, correct, projection};
 use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::{Essential, Space};
-use crate::mixture::{CoarseModes, Gating, coarse_space};
+use crate::mixture::{CoarseModes, Euclidean, Gating, InnerProduct, MatrixProduct, Mixture, sketch};
 use crate::physics::{Context, Problem};
 use crate::simulation::Stage;
-use crate::solver::{Schwarz, SchwarzOptions};
+use crate::solver::Schwarz;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, NormType, Vector};
 use std::ops::Range;
@@ -96,19 +96,33 @@ pub struct Repair {
     pub seconds: f64,
 }
 
-/// The layer for one problem; keeps what does not depend on the parameters.
+/// The layer for one problem; keeps what does not depend on the parameters, and what does as long as the matrix stays.
 pub struct Constraint {
     name: String,
-    space: Rc<Space>,
-    gating: Rc<Gating>,
     options: ConstraintOptions,
-    mass: Option<(Vec<bool>, Box<Mass>)>,
+    /// The experts with the functions that balances are tested with.
+    balances: Mixture,
+    /// The unknowns that were prescribed last, and the mass that goes with them, where one is needed.
+    fixed: Vec<bool>,
+    mass: Option<Mass>,
+    kept: Option<Kept>,
+}
+
+/// What belongs to one matrix.
+struct Kept {
+    /// See [`sketch`].
+    sketch: Vec<f64>,
+    balance: Balance,
+    /// Of level `exact`, made when it is first needed.
+    solver: Option<KrylovSolver>,
 }
 
 impl Constraint {
     /// A layer whose PETSc options carry the prefix `<name>_constraint_`.
     pub fn new(name: &str, space: Rc<Space>, gating: Rc<Gating>, options: ConstraintOptions) -> Self {
-        Self { name: format!("{name}_constraint"), space, gating, options, mass: None }
+        let balances = Mixture::new(space, gating, Some(CoarseModes::Constants));
+        let name = format!("{name}_constraint");
+        Self { name, options, balances, fixed: Vec::new(), mass: None, kept: None }
     }
 
     /// For a stage of a simulation, with `layers` of overlap between its experts. Collective.
@@ -137,17 +151,15 @@ impl Constraint {
     /// level `exact` does not converge.
     pub fn apply(&mut self, system: &Equations, state: &mut Vector) -> Result<Repair> {
         let start = Instant::now();
-        let comm = self.space.mesh.comm.clone();
+        let space = self.balances.fields.clone();
+        let comm = &space.mesh.comm;
         let level = self.options.level;
         let essential = system.essential;
-        let free: Vec<bool> = essential.fixed[..self.space.owned_dofs()].iter().map(|f| !f).collect();
         if !state.norm(petsc_rs::Norm::Two)?.is_finite() {
             return Err(Error::Failed(format!("{}: the prediction is not finite", self.name)));
         }
-        self.prepare_mass(essential)?;
-        let z = coarse_space(&self.space, &self.gating, &free, CoarseModes::Constants, &[])?;
-        let kz = system.matrix.mat_mult(&z)?;
-        let balance = Balance { z: &z, kz: &kz };
+        let mut kept = self.prepare(system)?;
+        let balance = &mut kept.balance;
 
         let mut residual = state.duplicate()?;
         let boundary_before = self.boundary_error(essential, state)?;
@@ -160,8 +172,8 @@ impl Constraint {
             }
             None => system.matrix.residual(system.load, &start_state, &mut residual)?,
         }
-        let exchange = balance.exchange(&comm, system.load, &start_state)?;
-        let before = balance.violation(&comm, &residual, &exchange)?;
+        let exchange = balance.exchange(comm, system.load, &start_state)?;
+        let before = balance.violation(comm, &residual, &exchange)?;
         if level != ConstraintLevel::None {
             state.copy_from(&start_state)?;
         }
@@ -172,21 +184,22 @@ impl Constraint {
             ConstraintLevel::None => {}
             ConstraintLevel::Boundary => {}
             ConstraintLevel::Conservation => {
-                iterations = self.conserve(system, &balance, &exchange, state)?;
+                iterations = self.conserve(system, balance, &exchange, state)?;
             }
-            ConstraintLevel::Exact => iterations = self.solve(system, state)?,
+            ConstraintLevel::Exact => iterations = self.solve(system, &mut kept.solver, state)?,
         }
         if level != ConstraintLevel::None {
             system.matrix.residual(system.load, state, &mut residual)?;
-            after = balance.violation(&comm, &residual, &exchange)?;
+            after = kept.balance.violation(comm, &residual, &exchange)?;
         }
         let (distance, size) = self.distance(system, &start_state, state)?;
         state.ghost_update()?;
+        self.kept = Some(kept);
         Ok(Repair {
             level,
             weight: self.options.weight,
-            experts: self.gating.experts.clone(),
-            components: self.space.components,
+            experts: self.balances.gating.experts.clone(),
+            components: space.components,
             before: before.values,
             after: after.values,
             exchange,
@@ -205,13 +218,11 @@ impl Constraint {
     fn conserve(
         &mut self,
         system: &Equations,
-        balance: &Balance,
+        balance: &mut Balance,
         exchange: &[f64],
         state: &mut Vector,
     ) -> Result<usize> {
-        let mass = self.mass.take().map(|(_, mass)| mass);
-        let comm = &self.space.mesh.comm;
-        let mut weight = Weight::new(self.options.weight, comm, &self.name, balance, mass)?;
+        let comm = &self.balances.fields.mesh.comm;
         let mut residual = state.duplicate()?;
         system.matrix.residual(system.load, state, &mut residual)?;
         let mut violation = balance.violation(comm, &residual, exchange)?;
@@ -221,7 +232,8 @@ impl Constraint {
                 break;
             }
             let mut next = state.try_clone()?;
-            iterations += weight.correct(balance, &residual, &mut next)?;
+            let weight = (self.options.weight, self.mass.as_mut());
+            iterations += correct(balance, weight, &residual, &mut next)?;
             system.matrix.residual(system.load, &next, &mut residual)?;
             let then = balance.violation(comm, &residual, exchange)?;
             // At the level of round-off corrections may do harm.
@@ -230,9 +242,6 @@ impl Constraint {
             }
             state.copy_from(&next)?;
             violation = then;
-        }
-        if let Weight::Mass { mass, .. } = weight {
-            self.mass = Some((system.essential.fixed.clone(), mass));
         }
         match violation.worst <= UNBALANCED {
             true => Ok(iterations),
@@ -244,32 +253,42 @@ impl Constraint {
         }
     }
 
-    /// Keeps the mass matrix in step with the essential conditions, where one is needed. Collective.
-    fn prepare_mass(&mut self, essential: &Essential) -> Result<()> {
-        if self.options.weight != Norm::Mass {
-            return Ok(());
-        }
-        let fits = self.mass.as_ref().is_some_and(|(fixed, _)| *fixed == essential.fixed);
+    /// What belongs to the matrix: that of the last call, if it is the same, or else made anew. Collective.
+    fn prepare(&mut self, system: &Equations) -> Result<Kept> {
+        let (space, weight) = (&self.balances.fields, self.options.weight);
         // Every rank keeps its part or none does.
-        if self.space.mesh.comm.min(u8::from(fits)) == 0 {
-            let mass = Mass::new(&self.name, &self.space, essential)?;
-            self.mass = Some((essential.fixed.clone(), Box::new(mass)));
+        let all = |same: bool| space.mesh.comm.min(u8::from(same)) == 1;
+        let fixed = &system.essential.fixed;
+        if !all(self.fixed == *fixed) {
+            self.fixed.clone_from(fixed);
+            (self.mass, self.kept) = (None, None);
+            if weight == Norm::Mass {
+                self.mass = Some(Mass::new(&self.name, space, system.essential)?);
+            }
         }
-        Ok(())
+        let sketch = sketch(system.matrix)?.1.read()?.to_vec();
+        let kept = self.kept.take().filter(|kept| kept.sketch == sketch);
+        if all(kept.is_some()) {
+            return Ok(kept.expect("on every rank"));
+        }
+        drop(kept);
+        let free: Vec<bool> = fixed[..space.owned_dofs()].iter().map(|fixed| !fixed).collect();
+        let (prefix, weight) = (format!("{}_balance_", self.name), (weight, self.mass.as_ref()));
+        let balance = Balance(projection(&prefix, &self.balances, weight, system.matrix, &free)?);
+        Ok(Kept { sketch, balance, solver: None })
     }
 
     /// The discrete solution, by two-level Schwarz conjugate gradients from `state`.
-    fn solve(&self, system: &Equations, state: &mut Vector) -> Result<usize> {
-        let comm = &self.space.mesh.comm;
-        let options = SchwarzOptions { coarse: Some(self.options.modes) };
-        let schwarz = Schwarz::new(&self.name, &self.space, &self.gating, system.matrix, options, &[])?;
-        let mut solver = KrylovSolver::new(comm.mpi())?;
-        solver.set_prefix(&format!("{}_", self.name))?;
-        solver.set_operators(system.matrix, system.matrix)?;
-        solver.set_options("-ksp_type cg")?;
-        schwarz.attach(&solver)?;
-        solver.set_norm_type(NormType::Unpreconditioned)?;
-        solver.set_initial_guess_nonzero(true)?;
+    fn solve(
+        &self,
+        system: &Equations,
+        solver: &mut Option<KrylovSolver>,
+        state: &mut Vector,
+    ) -> Result<usize> {
+        if solver.is_none() {
+            *solver = Some(self.experts(system.matrix)?);
+        }
+        let solver = solver.as_mut().expect("set above");
         let mut free = system.load.try_clone()?;
         system.essential.clear(&mut free.write()?);
         let target = self.options.tolerance * free.norm(petsc_rs::Norm::Two)?;
@@ -285,6 +304,23 @@ impl Constraint {
         Ok(outcome.iterations)
     }
 
+    /// Conjugate gradients with the experts' two-level Schwarz method. Of a copy: the caller may write other numbers into
+    /// the matrix.
+    fn experts(&self, matrix: &Matrix) -> Result<KrylovSolver> {
+        let Mixture { fields, gating, .. } = &self.balances;
+        let matrix = matrix.duplicate(true)?;
+        let mixture = Mixture::new(fields.clone(), gating.clone(), Some(self.options.modes));
+        let schwarz = Schwarz::new(&self.name, &mixture, &matrix)?;
+        let mut solver = KrylovSolver::new(fields.mesh.comm.mpi())?;
+        solver.set_prefix(&format!("{}_", self.name))?;
+        solver.set_operators(&matrix, &matrix)?;
+        solver.set_options("-ksp_type cg")?;
+        schwarz.attach(&solver)?;
+        solver.set_norm_type(NormType::Unpreconditioned)?;
+        solver.set_initial_guess_nonzero(true)?;
+        Ok(solver)
+    }
+
     /// Distance of two states with the same essential values, and size of the second, in the chosen norm.
     fn distance(&self, system: &Equations, from: &Vector, to: &Vector) -> Result<(f64, f64)> {
         let mut change = to.try_clone()?;
@@ -292,25 +328,24 @@ impl Constraint {
         let mut inside = to.try_clone()?;
         system.essential.clear(&mut inside.write()?);
         system.essential.clear(&mut change.write()?);
-        let matrix = match (self.options.weight, &self.mass) {
-            (Norm::Mass, Some((_, mass))) => &mass.matrix,
-            (Norm::Energy | Norm::Mass, _) => system.matrix,
-            (Norm::Euclidean, _) => {
-                return Ok((change.norm(petsc_rs::Norm::Two)?, inside.norm(petsc_rs::Norm::Two)?));
+        let energy;
+        let product: &dyn InnerProduct = match (self.options.weight, &self.mass) {
+            (Norm::Mass, Some(mass)) => &mass.product,
+            (Norm::Euclidean, _) => &Euclidean,
+            (Norm::Energy | Norm::Mass, _) => {
+                energy = MatrixProduct::new(system.matrix)?;
+                &energy
             }
         };
-        let norm = |v: &Vector| -> Result<f64> {
-            let mut image = v.duplicate()?;
-            matrix.mult(v, &mut image)?;
-            Ok(v.dot(&image)?.max(0.0).sqrt())
-        };
-        Ok((norm(&change)?, norm(&inside)?))
+        let comm = &self.balances.fields.mesh.comm;
+        Ok((product.norm(comm, &change.read()?)?, product.norm(comm, &inside.read()?)?))
     }
 
     /// Largest error of an owned essential value over all ranks.
     fn boundary_error(&self, essential: &Essential, state: &Vector) -> Result<f64> {
         let values = state.read()?;
-        let worst = essential.owned(&self.space).map(|dof| (values[dof] - essential.values[dof]).abs());
-        Ok(self.space.mesh.comm.max(worst.fold(0.0, f64::max)))
+        let worst =
+            essential.owned(&self.balances.fields).map(|dof| (values[dof] - essential.values[dof]).abs());
+        Ok(self.balances.fields.mesh.comm.max(worst.fold(0.0, f64::max)))
     }
 }

@@ -9,6 +9,8 @@ pub enum CoarseModes {
     Constants,
     /// Translations and rotations: what elasticity leaves alone.
     RigidBody,
+    /// The shift along the axis: what it leaves alone in a body of revolution.
+    Axial,
 }
 
 impl CoarseModes {
@@ -17,33 +19,20 @@ impl CoarseModes {
         match self {
             Self::Constants => components,
             Self::RigidBody => components * (components + 1) / 2,
+            Self::Axial => 1,
         }
     }
 
-    /// Value of each function in `component` at `x`, where it is not zero by definition.
-    pub(super) fn values(
-        self,
-        components: usize,
-        component: usize,
-        x: &[f64; 3],
-    ) -> impl Iterator<Item = (usize, f64)> {
-        let mut list = [None; 3];
+    /// Component `i` of function `k` at `x`; `None` where it is zero by definition.
+    pub fn value(self, components: usize, k: usize, i: usize, x: &[f64; 3]) -> Option<f64> {
         match self {
-            Self::Constants => list[0] = Some((component, 1.0)),
-            Self::RigidBody => {
-                list[0] = Some((component, 1.0));
-                let rotations = [(0, 1), (1, 2), (2, 0)];
-                let used = components * (components - 1) / 2;
-                for (r, &(i, j)) in rotations.iter().enumerate().take(used) {
-                    let value = match component {
-                        c if c == i => -x[j],
-                        c if c == j => x[i],
-                        _ => continue,
-                    };
-                    list[1 + usize::from(list[1].is_some())] = Some((components + r, value));
-                }
+            Self::Axial => (i == 1).then_some(1.0),
+            _ if k < components => (i == k).then_some(1.0),
+            _ => {
+                // Rotation in the plane of coordinates a and b.
+                let (a, b) = [(0, 1), (1, 2), (2, 0)][k - components];
+                if i == a { Some(-x[b]) } else { (i == b).then_some(x[a]) }
             }
         }
-        list.into_iter().flatten()
     }
 }

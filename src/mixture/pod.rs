@@ -62,7 +62,7 @@ pub fn pod(
     algorithm: Algorithm,
     truncation: Truncation,
 ) -> Result<Pod> {
-    let finite = (0..snapshots.count()).all(|j| snapshots.column(j).iter().all(|v| v.is_finite()));
+    let finite = snapshots.iter().all(|snapshot| snapshot.iter().all(|v| v.is_finite()));
     if snapshots.comm.min(u8::from(finite)) == 0 {
         return Err(Error::Failed("a snapshot holds a number that is not finite".into()));
     }

@@ -1,4 +1,5 @@
 //! Motions without strain.
+use super::modes::CoarseModes;
 use crate::Result;
 use crate::fem::Space;
 use petsc_rs::Vector;
@@ -7,33 +8,13 @@ use std::rc::Rc;
 /// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.
 /// Collective.
 pub fn rigid_body_modes(space: &Rc<Space>) -> Result<Vec<Vector>> {
-    let (dimension, axisymmetric) = (space.components, space.axisymmetric);
-    let mut modes = Vec::new();
-    let count = match (dimension, axisymmetric) {
-        // Only the shift along the axis leaves an axisymmetric body without strain.
-        (_, true) => 1,
-        (1, _) => 1,
-        (2, _) => 3,
-        _ => 6,
-    };
-    for mode in 0..count {
+    let (components, mut modes) = (space.components, Vec::new());
+    let motions = if space.axisymmetric { CoarseModes::Axial } else { CoarseModes::RigidBody };
+    for k in 0..motions.count(components) {
         let mut vector = space.field()?;
-        {
-            let mut values = vector.write()?;
-            for node in 0..space.owned_nodes {
-                let x = space.point(node);
-                let v = &mut values[node * dimension..(node + 1) * dimension];
-                match mode {
-                    _ if axisymmetric => v[1] = 1.0,
-                    m if m < dimension => v[m] = 1.0,
-                    m => {
-                        // Rotation in the plane of coordinates i and j.
-                        let (i, j) = [(0, 1), (1, 2), (2, 0)][m - dimension];
-                        v[i] = -x[j];
-                        v[j] = x[i];
-                    }
-                }
-            }
+        for (dof, value) in vector.write()?.iter_mut().enumerate() {
+            let x = space.point(dof / components);
+            *value = motions.value(components, k, dof % components, &x).unwrap_or(0.0);
         }
         for other in &modes {
             let projection = vector.dot(other)?;

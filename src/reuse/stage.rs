@@ -414,7 +414,7 @@ impl StageMemory {
             self.effort.basis = basis.count();
             let coarse = stage.solver.linear().filter(|solver| solver.wants_solutions());
             if let Some(solver) = coarse.filter(|_| basis.count() == COARSE) {
-                solver.enrich(basis.fields());
+                solver.enrich(basis.functions().clone());
                 self.stale = true;
             }
         }

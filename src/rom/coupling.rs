@@ -181,13 +181,13 @@ fn constant(problem: &Problem, term: &Coupled, energy: &Energy, upstream: &Upstr
     let start: Vec<f64> =
         space.node_ids[..space.owned_nodes].iter().map(|&id| 1.0 + 0.5 * (id as f64).sin()).collect();
     let mut basis = Orthonormal::new(comm, space.owned_nodes);
-    basis.append(&upstream.energy.representer(&start)?, upstream.energy)?;
+    basis.append(&upstream.energy.representer(&start)?, &upstream.energy.product)?;
     let mut before = 0.0;
     for step in 0..STEPS {
         let image = load(problem, term, upstream, basis.columns.column(step))?;
         let displacement = energy.representer(&image)?;
         let Some(back) = transposed(problem, term, upstream, &displacement)? else { return Ok(None) };
-        let more = basis.append(&upstream.energy.representer(&back)?, upstream.energy)?;
+        let more = basis.append(&upstream.energy.representer(&back)?, &upstream.energy.product)?;
         let entry = |i: usize, j: usize| basis.factors[j + 1].get(i).copied().unwrap_or(0.0);
         let projected = Mat::from_fn(step + 1, step + 1, |i, j| 0.5 * (entry(i, j) + entry(j, i)));
         let eigen = projected

@@ -1,13 +1,14 @@
 //! The offline side of a reduced model: what does not depend on snapshots, and from snapshots to a basis.
 use super::affine::Expansion;
 use super::coupling::{Upstream, upstream_of};
-use super::energy::{Energy, Mass};
+use super::energy::Energy;
 use super::theta::{Theta, values};
 use super::training::Training;
 use crate::Result;
 use crate::deck::Norm;
-use crate::mixture::{Algorithm, Columns, Euclidean, InnerProduct, Pod, Truncation, pod};
+use crate::mixture::{Algorithm, Columns, Euclidean, InnerProduct, MatrixProduct, Pod, Truncation, pod};
 use crate::physics::coefficient::NodalField;
+use crate::physics::mass::scalar_mass;
 use crate::physics::{Context, Problem};
 use crate::simulation::Simulation;
 use petsc_rs::Matrix;
@@ -101,13 +102,11 @@ pub struct Basis {
 }
 
 /// `sum_q theta_q A_q x` on this rank's rows. Collective.
-fn apply(problem: &Problem, matrices: &[(Theta, Matrix)], thetas: &[f64], x: &[f64]) -> Result<Vec<f64>> {
-    let (mut from, mut to) = (problem.space.field()?, problem.space.field()?);
-    from.write()?.copy_from_slice(x);
+fn apply(matrices: &[(Theta, Matrix)], thetas: &[f64], x: &[f64]) -> Result<Vec<f64>> {
     let mut sum = vec![0.0; x.len()];
     for ((_, matrix), theta) in matrices.iter().zip(thetas) {
-        matrix.mult(&from, &mut to)?;
-        sum.iter_mut().zip(to.read()?.iter()).for_each(|(s, v)| *s += theta * v);
+        let image = MatrixProduct::new(matrix)?.image(x)?;
+        sum.iter_mut().zip(image).for_each(|(s, v)| *s += theta * v);
     }
     Ok(sum)
 }
@@ -124,7 +123,7 @@ impl Prepared {
         let mut functions = Columns::new(&problem.space.mesh.comm, problem.space.owned_dofs());
         for (_, lift) in &expansion.lifts {
             let mut lift = lift.clone();
-            let image = apply(problem, &expansion.matrices, &thetas, &lift)?;
+            let image = apply(&expansion.matrices, &thetas, &lift)?;
             energy.extend(&mut lift, &image)?;
             functions.push(&lift);
         }
@@ -135,8 +134,8 @@ impl Prepared {
     pub fn subtract_lifts(&self, lifts: &Columns, parameters: &[f64], snapshot: &mut [f64]) {
         let context = Context::steady(parameters.to_vec());
         let factors: Vec<f64> =
-            self.expansion.lifts.iter().map(|(theta, _)| -theta.value(&*self.problem, &context)).collect();
-        lifts.add_to(&factors, snapshot);
+            self.expansion.lifts.iter().map(|(theta, _)| theta.value(&*self.problem, &context)).collect();
+        lifts.subtract_from(&factors, snapshot);
         self.energy.essential.clear(snapshot);
     }
 }
@@ -161,17 +160,16 @@ impl Basis {
         }
         let mass;
         let product: &dyn InnerProduct = match options.inner_product {
-            Norm::Energy => energy,
+            Norm::Energy => &energy.product,
             Norm::Mass => {
-                mass = Mass::new(&problem.space)?;
+                let space = &problem.space;
+                mass = MatrixProduct::by_component(scalar_mass(space)?, space.components)?;
                 &mass
             }
             Norm::Euclidean => &Euclidean,
         };
         let Pod { modes, singular_values } = pod(&snapshots, product, options.algorithm, options.truncation)?;
-        for j in 0..modes.count() {
-            functions.push(modes.column(j));
-        }
+        functions.extend(modes.iter());
         Ok(Self { functions, lifts, singular_values })
     }
 }

@@ -8,4 +8,4 @@ mod schwarz;
 pub(crate) use kept_interpolation::KeptInterpolation;
 pub use p_multigrid::PMultigrid;
 pub(crate) use refresh::{Age, Sample};
-pub use schwarz::{Schwarz, SchwarzOptions};
+pub use schwarz::Schwarz;
