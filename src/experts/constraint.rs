@@ -1,6 +1,6 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
 use super::balance::Balance;
-use super::weight::{Mass, correct, projection};
+use super::weight::{Mass, Weight};
 use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::{Essential, Space};
 use crate::mixture::{CoarseModes, Euclidean, Gating, InnerProduct, MatrixProduct, Mixture, sketch};
@@ -102,9 +102,9 @@ pub struct Constraint {
     options: ConstraintOptions,
     /// The experts with the functions that balances are tested with.
     balances: Mixture,
-    /// The unknowns that were prescribed last, and the mass that goes with them, where one is needed.
+    /// The unknowns that were prescribed last.
     fixed: Vec<bool>,
-    mass: Option<Mass>,
+    weight: Weight,
     kept: Option<Kept>,
 }
 
@@ -122,7 +122,8 @@ impl Constraint {
     pub fn new(name: &str, space: Rc<Space>, gating: Rc<Gating>, options: ConstraintOptions) -> Self {
         let balances = Mixture::new(space, gating, Some(CoarseModes::Constants));
         let name = format!("{name}_constraint");
-        Self { name, options, balances, fixed: Vec::new(), mass: None, kept: None }
+        let weight = Weight { norm: options.weight, mass: None };
+        Self { name, options, balances, fixed: Vec::new(), weight, kept: None }
     }
 
     /// For a stage of a simulation, with `layers` of overlap between its experts. Collective.
@@ -181,8 +182,7 @@ impl Constraint {
         let mut after = before.clone();
         let mut iterations = 0;
         match level {
-            ConstraintLevel::None => {}
-            ConstraintLevel::Boundary => {}
+            ConstraintLevel::None | ConstraintLevel::Boundary => {}
             ConstraintLevel::Conservation => {
                 iterations = self.conserve(system, balance, &exchange, state)?;
             }
@@ -232,8 +232,7 @@ impl Constraint {
                 break;
             }
             let mut next = state.try_clone()?;
-            let weight = (self.options.weight, self.mass.as_mut());
-            iterations += correct(balance, weight, &residual, &mut next)?;
+            iterations += self.weight.correct(balance, &residual, &mut next)?;
             system.matrix.residual(system.load, &next, &mut residual)?;
             let then = balance.violation(comm, &residual, exchange)?;
             // At the level of round-off corrections may do harm.
@@ -255,15 +254,15 @@ impl Constraint {
 
     /// What belongs to the matrix: that of the last call, if it is the same, or else made anew. Collective.
     fn prepare(&mut self, system: &Equations) -> Result<Kept> {
-        let (space, weight) = (&self.balances.fields, self.options.weight);
+        let space = &self.balances.fields;
         // Every rank keeps its part or none does.
         let all = |same: bool| space.mesh.comm.min(u8::from(same)) == 1;
         let fixed = &system.essential.fixed;
         if !all(self.fixed == *fixed) {
             self.fixed.clone_from(fixed);
-            (self.mass, self.kept) = (None, None);
-            if weight == Norm::Mass {
-                self.mass = Some(Mass::new(&self.name, space, system.essential)?);
+            (self.weight.mass, self.kept) = (None, None);
+            if self.weight.norm == Norm::Mass {
+                self.weight.mass = Some(Mass::new(&self.name, space, system.essential)?);
             }
         }
         let sketch = sketch(system.matrix)?.1.read()?.to_vec();
@@ -273,8 +272,8 @@ impl Constraint {
         }
         drop(kept);
         let free: Vec<bool> = fixed[..space.owned_dofs()].iter().map(|fixed| !fixed).collect();
-        let (prefix, weight) = (format!("{}_balance_", self.name), (weight, self.mass.as_ref()));
-        let balance = Balance(projection(&prefix, &self.balances, weight, system.matrix, &free)?);
+        let prefix = format!("{}_balance_", self.name);
+        let balance = Balance(self.weight.project(&prefix, &self.balances, system.matrix, &free)?);
         Ok(Kept { sketch, balance, solver: None })
     }
 
@@ -329,7 +328,7 @@ impl Constraint {
         system.essential.clear(&mut inside.write()?);
         system.essential.clear(&mut change.write()?);
         let energy;
-        let product: &dyn InnerProduct = match (self.options.weight, &self.mass) {
+        let product: &dyn InnerProduct = match (self.weight.norm, &self.weight.mass) {
             (Norm::Mass, Some(mass)) => &mass.product,
             (Norm::Euclidean, _) => &Euclidean,
             (Norm::Energy | Norm::Mass, _) => {

@@ -38,62 +38,56 @@ impl Mass {
     }
 }
 
-/// The projection on the balances' functions whose small problem the weight needs. Of the mass that is the one with its
-/// diagonal in its place, which is sparse and spectrally equivalent. Collective.
-///
-/// # Errors
-/// When PETSc fails.
-pub fn projection(
-    prefix: &str,
-    balances: &Mixture,
-    (norm, mass): (Norm, Option<&Mass>),
-    matrix: &Matrix,
-    free: &[bool],
-) -> Result<Projection> {
-    Ok(match (norm, mass) {
-        (Norm::Euclidean, _) => balances.least_squares(prefix, matrix, free, None)?,
-        (Norm::Mass, Some(mass)) => {
-            let (mut diagonal, _) = matrix.vectors()?;
-            mass.product.matrix().diagonal(&mut diagonal)?;
-            diagonal.reciprocal()?;
-            balances.least_squares(prefix, matrix, free, Some(&diagonal))?
-        }
-        _ => balances.galerkin(prefix, matrix, free)?,
-    })
+/// The norm with what it needs.
+pub struct Weight {
+    pub norm: Norm,
+    /// Of the mass norm, for the unknowns that are prescribed at present.
+    pub mass: Option<Mass>,
 }
 
-/// Adds to `state` the least correction that balances the experts, `u + W^-1 B^T (B W^-1 B^T)^-1 (b - B u)`, where
-/// `residual` is `f - K u`; returns the iterations that the multipliers took. With `W = K` it is Galerkin's correction
-/// `Z (Z^T K Z)^-1 Z^T (f - K u)`. In the mass the multipliers come from conjugate gradients, preconditioned by the
-/// balance's small problem. Collective.
-///
-/// # Errors
-/// When a solve fails.
-pub fn correct(
-    balance: &mut Balance,
-    (norm, mass): (Norm, Option<&mut Mass>),
-    residual: &Vector,
-    state: &mut Vector,
-) -> Result<usize> {
-    let projection = &mut balance.0;
-    let (mut wanted, _) = projection.x.vectors()?;
-    projection.x.mult_transpose(residual, &mut wanted)?;
-    let mut multiplier = wanted.duplicate()?;
-    match (norm, mass) {
-        (Norm::Mass, Some(mass)) => {
+impl Weight {
+    /// The projection on the balances' functions whose small problem the weight needs. Of the mass that is the one with its
+    /// diagonal in its place, which is sparse and spectrally equivalent. Collective.
+    pub fn project(
+        &self,
+        prefix: &str,
+        balances: &Mixture,
+        matrix: &Matrix,
+        free: &[bool],
+    ) -> Result<Projection> {
+        Ok(match (self.norm, &self.mass) {
+            (Norm::Euclidean, _) => balances.least_squares(prefix, matrix, free, None)?,
+            (Norm::Mass, Some(mass)) => {
+                let (mut diagonal, _) = matrix.vectors()?;
+                mass.product.matrix().diagonal(&mut diagonal)?;
+                diagonal.reciprocal()?;
+                balances.least_squares(prefix, matrix, free, Some(&diagonal))?
+            }
+            _ => balances.galerkin(prefix, matrix, free)?,
+        })
+    }
+
+    /// Adds to `state` the least correction that balances the experts, `u + W^-1 B^T (B W^-1 B^T)^-1 (b - B u)`, where
+    /// `residual` is `f - K u`; returns the iterations that the multipliers took. With `W = K` it is Galerkin's correction
+    /// `Z (Z^T K Z)^-1 Z^T (f - K u)`. In the mass the multipliers come from conjugate gradients, preconditioned by the
+    /// balance's small problem. Collective.
+    pub fn correct(&mut self, balance: &mut Balance, residual: &Vector, state: &mut Vector) -> Result<usize> {
+        let projection = &mut balance.0;
+        let (mut wanted, _) = projection.x.vectors()?;
+        projection.x.mult_transpose(residual, &mut wanted)?;
+        if let Some(mass) = &mut self.mass {
             let (multiplier, iterations) = multipliers(projection, mass, wanted)?;
             let (mut right, mut change) = (residual.duplicate()?, residual.duplicate()?);
             projection.kx.mult(&multiplier, &mut right)?;
             mass.solve(&right, &mut change)?;
             state.axpy(1.0, &change)?;
-            Ok(iterations)
+            return Ok(iterations);
         }
-        _ => {
-            projection.solve(&wanted, &mut multiplier)?;
-            let along = if norm == Norm::Euclidean { &projection.kx } else { &projection.x };
-            along.mult_add(&multiplier, state)?;
-            Ok(1)
-        }
+        let mut multiplier = wanted.duplicate()?;
+        projection.solve(&wanted, &mut multiplier)?;
+        let along = if self.norm == Norm::Euclidean { &projection.kx } else { &projection.x };
+        along.mult_add(&multiplier, state)?;
+        Ok(1)
     }
 }
 

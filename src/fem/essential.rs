@@ -61,6 +61,12 @@ impl Essential {
         Prescribed { fixed: &self.fixed, values: &self.values, cells: &self.cells }
     }
 
+    /// PETSc's numbers of the owned prescribed unknowns.
+    pub fn rows(&self, space: &Space) -> Vec<i32> {
+        let first = space.first as usize * space.components;
+        self.owned(space).map(|dof| (first + dof) as i32).collect()
+    }
+
     /// The owned prescribed unknowns.
     pub fn owned<'a>(&'a self, space: &Space) -> impl Iterator<Item = usize> + 'a {
         (0..space.owned_dofs()).filter(|&dof| self.fixed[dof])

@@ -1,6 +1,7 @@
-//! Products of several long columns at once: one pass through memory. Local; whoever holds the columns sums over ranks.
+//! Operations on several long columns at once, each rank with its own rows: one pass through memory, one reduction.
+use crate::parallel::Comm;
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Rows that are worked on at a time: those of some fifty columns fit into a core's own cache.
 const ROWS: usize = 512;
@@ -10,24 +11,26 @@ fn blocks(rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     (0..rows).step_by(ROWS).map(move |start| start..(start + ROWS).min(rows))
 }
 
-/// `left^T right` on this rank's rows.
-pub fn products(left: &[&[f64]], right: &[&[f64]]) -> Mat<f64> {
-    let mut result = Mat::zeros(left.len(), right.len());
+/// `left^T right`, on every rank: one reduction. Collective.
+pub fn products(comm: &Comm, left: &[&[f64]], right: &[&[f64]]) -> Mat<f64> {
+    let mut flat = vec![0.0; left.len() * right.len()];
     for rows in blocks(left.first().or(right.first()).map_or(0, |column| column.len())) {
         if let [right] = right {
             // Nothing to gain from a copy.
-            for (j, column) in left.iter().enumerate() {
-                result[(j, 0)] += dot(&column[rows.clone()], &right[rows.clone()]);
+            for (sum, column) in flat.iter_mut().zip(left) {
+                *sum += dot(&column[rows.clone()], &right[rows.clone()]);
             }
             continue;
         }
+        let result = MatMut::from_column_major_slice_mut(&mut flat, left.len(), right.len());
         let (left, right) = (gather(left, rows.clone()), gather(right, rows));
-        matmul(result.as_mut(), Accum::Add, left.transpose(), &right, 1.0, Par::Seq);
+        matmul(result, Accum::Add, left.transpose(), &right, 1.0, Par::Seq);
     }
-    result
+    comm.sum_into(&mut flat);
+    MatRef::from_column_major_slice(&flat, left.len(), right.len()).to_owned()
 }
 
-/// `results = columns * factors`.
+/// `results = columns * factors`. Local.
 pub fn combine(columns: &[&[f64]], factors: MatRef<'_, f64>, results: &mut [&mut [f64]]) {
     for rows in blocks(results.first().map_or(0, |column| column.len())) {
         let product = &gather(columns, rows.clone()) * factors;
@@ -38,7 +41,7 @@ pub fn combine(columns: &[&[f64]], factors: MatRef<'_, f64>, results: &mut [&mut
     }
 }
 
-/// `x += columns * factors`.
+/// `x += columns * factors`. Local.
 pub fn add(columns: &[&[f64]], factors: &[f64], x: &mut [f64]) {
     for rows in blocks(x.len()) {
         let x = &mut x[rows.clone()];

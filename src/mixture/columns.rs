@@ -76,17 +76,12 @@ impl Columns {
 
     /// `self^T other`, on every rank: one reduction. Collective.
     pub fn product(&self, other: &Self) -> Mat<f64> {
-        let mut result = block::products(&self.list(), &other.list());
-        sum_matrix(&self.comm, &mut result);
-        result
+        block::products(&self.comm, &self.list(), &other.list())
     }
 
     /// `self^T x`, on every rank: one pass over the rows, one reduction. Collective.
     pub fn coefficients(&self, x: &[f64]) -> Vec<f64> {
-        let product = block::products(&self.list(), &[x]);
-        let mut result: Vec<f64> = (0..self.count).map(|j| product[(j, 0)]).collect();
-        self.comm.sum_into(&mut result);
-        result
+        block::products(&self.comm, &self.list(), &[x]).col(0).iter().copied().collect()
     }
 
     /// `self * factors`: new columns that combine these.
@@ -158,13 +153,4 @@ impl Columns {
         }
         self
     }
-}
-
-/// Sum of a small matrix over ranks, in place. Collective.
-pub fn sum_matrix(comm: &Comm, matrix: &mut Mat<f64>) {
-    let (rows, columns) = (matrix.nrows(), matrix.ncols());
-    let mut flat: Vec<f64> =
-        (0..columns).flat_map(|j| (0..rows).map(move |i| (i, j))).map(|(i, j)| matrix[(i, j)]).collect();
-    comm.sum_into(&mut flat);
-    *matrix = Mat::from_fn(rows, columns, |i, j| flat[j * rows + i]);
 }

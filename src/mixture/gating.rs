@@ -32,8 +32,9 @@ pub struct Gating {
     support: Vec<Vec<i32>>,
     /// For each rank the number one above its last expert.
     ends: Vec<u32>,
-    /// For each rank, of its nodes in their order, this rank's experts (by their place) that each belongs to.
-    arrivals: Vec<Vec<u32>>,
+    /// For each rank, in the order in which it lists its nodes and the experts of each, the places among this rank's experts
+    /// of those that are this rank's.
+    pub(super) arrivals: Vec<Vec<u32>>,
 }
 
 impl Gating {
@@ -121,12 +122,6 @@ impl Gating {
     /// The rank of an expert.
     pub(super) fn owner(&self, expert: u32) -> usize {
         self.ends.partition_point(|&end| end <= expert)
-    }
-
-    /// For each rank, in the order in which it lists its nodes and the experts of each, the places among this rank's experts
-    /// of those that are this rank's.
-    pub(super) fn arrivals(&self) -> &[Vec<u32>] {
-        &self.arrivals
     }
 
     /// Tells every expert's rank the nodes of the expert. Collective.

@@ -6,7 +6,6 @@ use super::projection::Projection;
 use crate::Result;
 use crate::fem::Space;
 use petsc_rs::{Matrix, Vector};
-use std::ops::Range;
 use std::rc::Rc;
 
 /// A field as a mixture of K local experts, blended by a partition of unity,
@@ -28,28 +27,6 @@ pub struct Mixture {
     pub columns: Columns,
 }
 
-/// The experts' parts of a field: values at the unknowns of each of this rank's experts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parts {
-    experts: Range<u32>,
-    values: Vec<Vec<f64>>,
-}
-
-impl Parts {
-    /// `u_k` at the nodes of [`Gating::support`], all components of a node together; `None` where expert `k` is another
-    /// rank's.
-    pub fn of(&self, k: u32) -> Option<&[f64]> {
-        let place = k.checked_sub(self.experts.start)?;
-        self.values.get(place as usize).map(Vec::as_slice)
-    }
-
-    /// The same, to change.
-    pub fn of_mut(&mut self, k: u32) -> Option<&mut [f64]> {
-        let place = k.checked_sub(self.experts.start)?;
-        self.values.get_mut(place as usize).map(Vec::as_mut_slice)
-    }
-}
-
 impl Mixture {
     /// Experts with these functions and no further ones. Local.
     pub fn new(fields: Rc<Space>, gating: Rc<Gating>, modes: Option<CoarseModes>) -> Self {
@@ -62,11 +39,13 @@ impl Mixture {
         self.modes.map_or(0, |modes| modes.count(self.fields.components)) + self.columns.count()
     }
 
-    /// Every expert's part of a field, on the expert's rank; ghosts do not matter. Collective.
+    /// The experts' parts of a field whose ghosts do not matter: `u_k` for each expert of this rank, at the nodes of
+    /// [`Gating::support`], all components of a node together. For all at once, since other ranks have values of them.
+    /// Collective.
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn restrict(&self, u: &Vector) -> Result<Parts> {
+    pub fn restrict(&self, u: &Vector) -> Result<Vec<Vec<f64>>> {
         let (gating, c, comm) = (&self.gating, self.fields.components, &self.fields.mesh.comm);
         let mut messages = vec![Vec::new(); comm.size()];
         let field = u.read()?;
@@ -75,27 +54,27 @@ impl Mixture {
                 messages[gating.owner(expert)].extend_from_slice(&field[node * c..][..c]);
             }
         }
-        let mut values = vec![Vec::new(); gating.experts.len()];
-        for (part, places) in comm.exchange(&messages).iter().zip(gating.arrivals()) {
-            for (&place, node) in places.iter().zip(part.chunks_exact(c)) {
-                values[place as usize].extend_from_slice(node);
+        let mut parts = vec![Vec::new(); gating.experts.len()];
+        for (values, places) in comm.exchange(&messages).iter().zip(&gating.arrivals) {
+            for (&place, node) in places.iter().zip(values.chunks_exact(c)) {
+                parts[place as usize].extend_from_slice(node);
             }
         }
-        Ok(Parts { experts: gating.experts.clone(), values })
+        Ok(parts)
     }
 
-    /// `u = sum_k chi_k u_k`, the same to the last bit on any number of ranks; ghosts are updated. Collective.
+    /// `u = sum_k chi_k u_k` from parts as [`Mixture::restrict`] gives them, the same to the last bit on any number of ranks; ghosts are updated. Collective.
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn blend(&self, parts: &Parts, u: &mut Vector) -> Result<()> {
+    pub fn blend(&self, parts: &[Vec<f64>], u: &mut Vector) -> Result<()> {
         let (gating, c, comm) = (&self.gating, self.fields.components, &self.fields.mesh.comm);
-        let mut rest: Vec<_> = parts.values.iter().map(|values| values.chunks_exact(c)).collect();
+        let mut rest: Vec<_> = parts.iter().map(|part| part.chunks_exact(c)).collect();
         let of_rank = |places: &Vec<u32>| -> Vec<f64> {
             let next = |&place: &u32| rest[place as usize].next().unwrap_or(&[]);
             places.iter().flat_map(next).copied().collect()
         };
-        let messages: Vec<Vec<f64>> = gating.arrivals().iter().map(of_rank).collect();
+        let messages: Vec<Vec<f64>> = gating.arrivals.iter().map(of_rank).collect();
         let answers = comm.exchange(&messages);
         let mut answers: Vec<_> = answers.iter().map(|values| values.chunks_exact(c)).collect();
         for (node, value) in u.write()?.chunks_exact_mut(c).enumerate() {

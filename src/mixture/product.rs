@@ -43,21 +43,22 @@ impl InnerProduct for Euclidean {
     }
 }
 
-/// The product of an assembled matrix, owned or borrowed: the energy of a bilinear form, the mass of fields, the normal
-/// equations of a residual.
+/// How a product follows from a matrix `A`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `X = A` on each of so many components, whose values alternate in a column: with 1 the energy of a bilinear form, with
+    /// more the mass of a vector field from that of a scalar one.
+    Components(usize),
+    /// `X = A^T A`: the norm of a residual.
+    Normal,
+}
+
+/// The product of an assembled matrix, owned or borrowed.
 pub struct MatrixProduct<M: Borrow<Matrix> = Matrix> {
     matrix: M,
     form: Form,
     /// Argument, result and, for normal equations, what lies between.
     work: RefCell<[Vector; 3]>,
-}
-
-/// How the product follows from the matrix `A`.
-enum Form {
-    /// `A` on each of so many components, which alternate in a column.
-    Components(usize),
-    /// `A^T A`.
-    Normal,
 }
 
 impl<M: Borrow<Matrix>> MatrixProduct<M> {
@@ -66,27 +67,14 @@ impl<M: Borrow<Matrix>> MatrixProduct<M> {
     /// # Errors
     /// When PETSc fails.
     pub fn new(matrix: M) -> Result<Self> {
-        Self::by_component(matrix, 1)
+        Self::with(matrix, Form::Components(1))
     }
 
-    /// `X = A` on each of `components`, whose values alternate in a column: the mass of a vector field from that of a
-    /// scalar one. Collective.
+    /// As the form says. Collective.
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn by_component(matrix: M, components: usize) -> Result<Self> {
-        Self::of(matrix, Form::Components(components))
-    }
-
-    /// `X = A^T A`: the norm of a residual. Collective.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn normal(matrix: M) -> Result<Self> {
-        Self::of(matrix, Form::Normal)
-    }
-
-    fn of(matrix: M, form: Form) -> Result<Self> {
+    pub fn with(matrix: M, form: Form) -> Result<Self> {
         let ((from, to), (_, between)) = (matrix.borrow().vectors()?, matrix.borrow().vectors()?);
         Ok(Self { matrix, form, work: RefCell::new([from, to, between]) })
     }
@@ -100,28 +88,24 @@ impl<M: Borrow<Matrix>> MatrixProduct<M> {
 impl<M: Borrow<Matrix>> InnerProduct for MatrixProduct<M> {
     fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
         let (matrix, [from, to, between]) = (self.matrix.borrow(), &mut *self.work.borrow_mut());
-        match self.form {
-            Form::Components(1) => {
-                from.write()?.copy_from_slice(x);
+        if let Form::Components(c @ 2..) = self.form {
+            for component in 0..c {
+                let here = x.iter().skip(component).step_by(c);
+                from.write()?.iter_mut().zip(here).for_each(|(v, x)| *v = *x);
                 matrix.mult(from, to)?;
-                y.copy_from_slice(&to.read()?);
+                let there = y.iter_mut().skip(component).step_by(c);
+                there.zip(to.read()?.iter()).for_each(|(y, v)| *y = *v);
             }
-            Form::Components(c) => {
-                for component in 0..c {
-                    let here = x.iter().skip(component).step_by(c);
-                    from.write()?.iter_mut().zip(here).for_each(|(v, x)| *v = *x);
-                    matrix.mult(from, to)?;
-                    let there = y.iter_mut().skip(component).step_by(c);
-                    there.zip(to.read()?.iter()).for_each(|(y, v)| *y = *v);
-                }
-            }
-            Form::Normal => {
-                from.write()?.copy_from_slice(x);
-                matrix.mult(from, between)?;
-                matrix.mult_transpose(between, to)?;
-                y.copy_from_slice(&to.read()?);
-            }
+            return Ok(());
         }
+        from.write()?.copy_from_slice(x);
+        if self.form == Form::Normal {
+            matrix.mult(from, between)?;
+            matrix.mult_transpose(between, to)?;
+        } else {
+            matrix.mult(from, to)?;
+        }
+        y.copy_from_slice(&to.read()?);
         Ok(())
     }
 }

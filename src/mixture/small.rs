@@ -1,4 +1,5 @@
 //! The small dense systems that projections lead to.
+use crate::{Error, Result};
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef, Side};
 
@@ -8,6 +9,30 @@ pub fn solve(matrix: MatRef<'_, f64>, right: &[f64]) -> Option<Vec<f64>> {
     let right = Mat::from_fn(right.len(), 1, |i, _| right[i]);
     let solution = matrix.llt(Side::Lower).ok()?.solve(&right);
     Some((0..right.nrows()).map(|i| solution[(i, 0)]).collect())
+}
+
+/// Eigenvalues, descending, and eigenvectors of the symmetric part of a small matrix; `what` names it in the error.
+///
+/// # Errors
+/// When the iteration does not converge, as for numbers that are not finite.
+pub fn eigen(matrix: MatRef<'_, f64>, what: &str) -> Result<(Vec<f64>, Mat<f64>)> {
+    let n = matrix.nrows();
+    let symmetric = Mat::from_fn(n, n, |i, j| 0.5 * (matrix[(i, j)] + matrix[(j, i)]));
+    let found = symmetric.self_adjoint_eigen(Side::Lower);
+    let found = found.map_err(|e| Error::Failed(format!("{what}: eigenvalues were not found: {e:?}")))?;
+    // faer sorts ascending.
+    let values = (0..n).rev().map(|k| found.S().column_vector()[k]).collect();
+    Ok((values, Mat::from_fn(n, n, |i, k| found.U()[(i, n - 1 - k)])))
+}
+
+/// A square matrix with a further row, whose last entry is the corner, and a further column.
+pub fn bordered(inside: &Mat<f64>, row: &[f64], column: &[f64]) -> Mat<f64> {
+    let n = inside.nrows();
+    Mat::from_fn(n + 1, n + 1, |i, j| match (i < n, j < n) {
+        (true, true) => inside[(i, j)],
+        (true, false) => column[i],
+        (false, _) => row[j],
+    })
 }
 
 /// Columns whose part outside the others is smaller than this, relative to their length, are dropped.

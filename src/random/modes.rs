@@ -2,9 +2,9 @@
 use super::noise::Noise;
 use super::operator::Operator;
 use crate::fem::Space;
-use crate::mixture::Columns;
+use crate::mixture::{Columns, eigen};
 use crate::{Error, Result};
-use faer::{Mat, Side};
+use faer::Mat;
 
 /// Norm of `T q - theta q` relative to theta at which a pair is taken.
 const TOLERANCE: f64 = 1e-10;
@@ -41,12 +41,9 @@ impl Modes {
         let roots: Vec<f64> = operator.mass.iter().map(|m| m.sqrt()).collect();
         let noise = Noise::new(0, "modes", 0);
         let start = |count: usize| {
-            let mut columns = empty.clone();
-            for j in 0..count as u64 {
-                let column: Vec<f64> = numbers.iter().map(|n| noise.normal((n << 16) + j)).collect();
-                columns.push(&column);
-            }
-            columns
+            let values =
+                Mat::from_fn(numbers.len(), count, |i, j| noise.normal((numbers[i] << 16) + j as u64));
+            Columns::from_matrix(&empty.comm, values.as_ref())
         };
         // T = D^1/2 A^-1 D^1/2 has the eigenvectors D^1/2 v and the eigenvalues 1 / lambda.
         let (mut load, mut result) = (space.field()?, space.field()?);
@@ -67,13 +64,7 @@ impl Modes {
             basis.extend(added.iter());
             let projected = basis.product(&images);
             let n = projected.nrows();
-            let symmetric = Mat::from_fn(n, n, |i, j| 0.5 * (projected[(i, j)] + projected[(j, i)]));
-            let eigen = symmetric.self_adjoint_eigen(Side::Lower).map_err(|e| {
-                Error::Failed(format!("the eigenvalues of a random field's operator were not found: {e:?}"))
-            })?;
-            // faer sorts ascending: the last are the largest of T.
-            let values: Vec<f64> = (0..n).map(|k| eigen.S().column_vector()[n - 1 - k]).collect();
-            let vectors = Mat::from_fn(n, n, |i, k| eigen.U()[(i, n - 1 - k)]);
+            let (values, vectors) = eigen(projected.as_ref(), "the operator of a random field")?;
             // One more than the last of its multiplicity shows that the eigenvalue is complete.
             let last = (count..n).find(|&k| values[k - 1] - values[k] > SAME * values[k - 1]);
             let wanted = last.unwrap_or(n);

@@ -2,10 +2,10 @@
 use super::intake::take_in;
 use super::operator::AffineOperator;
 use crate::fem::Essential;
-use crate::mixture::{Columns, InnerProduct, MatrixProduct, Orthonormal, solve_small};
+use crate::mixture::{Columns, InnerProduct, MatrixProduct, Orthonormal, bordered, eigen, solve_small};
 use crate::parallel::Comm;
 use crate::{Error, Result};
-use faer::{Mat, Side};
+use faer::Mat;
 use petsc_rs::{Matrix, Vector};
 
 /// Share of a full basis that stays when it is compressed.
@@ -128,9 +128,7 @@ impl SolutionBasis {
         for (term, reduced) in self.reduced.iter_mut().enumerate() {
             let image = MatrixProduct::new(operator.matrix(term))?.image(columns.column(m - 1))?;
             let border = columns.coefficients(&image);
-            let old = std::mem::replace(reduced, Mat::zeros(0, 0));
-            let inside = |i: usize, j: usize| i < m - 1 && j < m - 1;
-            *reduced = Mat::from_fn(m, m, |i, j| if inside(i, j) { old[(i, j)] } else { border[i.min(j)] });
+            *reduced = bordered(reduced, &border, &border);
         }
         Ok(())
     }
@@ -143,14 +141,10 @@ impl SolutionBasis {
     /// Keeps the directions that the solutions so far use most: proper orthogonal decomposition of their
     /// coefficients.
     fn compress(&mut self) -> Result<()> {
-        let m = self.count();
         let kept = ((KEPT * self.most as f64) as usize).max(1);
-        let eigen = self
-            .use_of
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|e| Error::Failed(format!("compression of a basis: {e:?}")))?;
-        // Ascending eigenvalues: the last vectors are the most used.
-        let vectors = eigen.U().submatrix(0, m - kept, m, kept).to_owned();
+        // The first vectors are the most used.
+        let (_, vectors) = eigen(self.use_of.as_ref(), "compression of a basis")?;
+        let vectors = vectors.subcols(0, kept).to_owned();
         self.functions.columns = self.functions.columns.combine(vectors.as_ref());
         let turn = |matrix: &Mat<f64>| vectors.transpose() * matrix * &vectors;
         self.reduced = self.reduced.iter().map(turn).collect();

@@ -7,7 +7,9 @@ use super::intake::take_in;
 use super::operator::is_moved;
 use crate::Result;
 use crate::fem::Essential;
-use crate::mixture::{Columns, Euclidean, InnerProduct, MatrixProduct, Orthonormal, solve_small};
+use crate::mixture::{
+    Columns, Euclidean, Form, InnerProduct, MatrixProduct, Orthonormal, bordered, solve_small,
+};
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, FormState, Prepared, Problem};
 use faer::Mat;
@@ -171,7 +173,7 @@ impl LeastResidual {
         }
         let before = self.count();
         // The first sample's residual norm.
-        let normal = MatrixProduct::normal(&self.terms[0])?;
+        let normal = MatrixProduct::with(&self.terms[0], Form::Normal)?;
         take_in(&mut self.functions, &normal, solution, essential, NOISE)?;
         if self.count() == before {
             return Ok(());
@@ -229,27 +231,16 @@ impl LeastResidual {
     fn update_gram(&mut self) {
         let m = self.count();
         self.gram.resize_with(self.terms.len(), Vec::new);
-        for i in 0..self.terms.len() {
-            for j in 0..=i {
+        for (i, row) in self.gram.iter_mut().enumerate() {
+            row.resize_with(i + 1, || Mat::zeros(0, 0));
+            for (j, gram) in row.iter_mut().enumerate() {
                 let (left, right) = (&self.images[i], &self.images[j]);
-                let old = self.gram[i].get(j).filter(|old| old.nrows() + 1 == m);
-                let new = match old {
-                    Some(old) => {
-                        let (row, column) =
-                            (right.coefficients(left.column(m - 1)), left.coefficients(right.column(m - 1)));
-                        Mat::from_fn(m, m, |a, b| match (a + 1 == m, b + 1 == m) {
-                            (false, false) => old[(a, b)],
-                            (true, _) => row[b],
-                            (false, true) => column[a],
-                        })
-                    }
-                    None if self.gram[i].get(j).is_some_and(|old| old.nrows() == m) => continue,
-                    None => left.product(right),
-                };
-                if j < self.gram[i].len() {
-                    self.gram[i][j] = new;
-                } else {
-                    self.gram[i].push(new);
+                if gram.nrows() + 1 == m {
+                    let (last, column) =
+                        (right.coefficients(left.column(m - 1)), left.coefficients(right.column(m - 1)));
+                    *gram = bordered(gram, &last, &column);
+                } else if gram.nrows() < m {
+                    *gram = left.product(right);
                 }
             }
         }

@@ -24,13 +24,8 @@ pub struct Energy {
     pub product: MatrixProduct,
     /// The prescribed unknowns, with values zero.
     pub essential: Essential,
-    work: RefCell<Work>,
-}
-
-struct Work {
-    solver: LinearSolver,
-    x: Vector,
-    y: Vector,
+    /// The solver, its right-hand side and its solution.
+    work: RefCell<(LinearSolver, Vector, Vector)>,
 }
 
 impl Energy {
@@ -59,14 +54,14 @@ impl Energy {
         let mut solver = LinearSolver::new(space, &problem.name, &options)?;
         solver.set_matrix(&matrix)?;
         let product = MatrixProduct::new(matrix)?;
-        Ok(Self { product, essential, work: RefCell::new(Work { solver, x, y }) })
+        Ok(Self { product, essential, work: RefCell::new((solver, x, y)) })
     }
 
     /// The Riesz representer of a functional (its values on the basis functions of this rank's
     /// unknowns), zero on prescribed unknowns. Collective.
     pub fn representer(&self, functional: &[f64]) -> Result<Vec<f64>> {
         let essential = &self.essential;
-        let Work { solver, x, y } = &mut *self.work.borrow_mut();
+        let (solver, x, y) = &mut *self.work.borrow_mut();
         {
             let mut values = x.write()?;
             values.copy_from_slice(functional);
@@ -75,14 +70,6 @@ impl Energy {
         y.set(0.0)?;
         solver.solve(self.product.matrix(), x, essential, y)?;
         Ok(y.read()?.to_vec())
-    }
-
-    /// Adds to prescribed values (on this rank's unknowns) what gives them the least energy, where
-    /// `image` is the product of the form's full matrix with them. Collective.
-    pub fn extend(&self, values: &mut [f64], image: &[f64]) -> Result<()> {
-        let correction = self.representer(image)?;
-        values.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
-        Ok(())
     }
 }
 

@@ -6,12 +6,13 @@ use super::theta::{Theta, values};
 use super::training::Training;
 use crate::Result;
 use crate::deck::Norm;
-use crate::mixture::{Algorithm, Columns, Euclidean, InnerProduct, MatrixProduct, Pod, Truncation, pod};
+use crate::mixture::{
+    Algorithm, Columns, Euclidean, Form, InnerProduct, MatrixProduct, Pod, Truncation, pod,
+};
 use crate::physics::coefficient::NodalField;
 use crate::physics::mass::scalar_mass;
 use crate::physics::{Context, Problem};
 use crate::simulation::Simulation;
-use petsc_rs::Matrix;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -101,16 +102,6 @@ pub struct Basis {
     pub singular_values: Vec<f64>,
 }
 
-/// `sum_q theta_q A_q x` on this rank's rows. Collective.
-fn apply(matrices: &[(Theta, Matrix)], thetas: &[f64], x: &[f64]) -> Result<Vec<f64>> {
-    let mut sum = vec![0.0; x.len()];
-    for ((_, matrix), theta) in matrices.iter().zip(thetas) {
-        let image = MatrixProduct::new(matrix)?.image(x)?;
-        sum.iter_mut().zip(image).for_each(|(s, v)| *s += theta * v);
-    }
-    Ok(sum)
-}
-
 impl Prepared {
     /// The liftings of the prescribed values. Collective.
     ///
@@ -123,8 +114,14 @@ impl Prepared {
         let mut functions = Columns::new(&problem.space.mesh.comm, problem.space.owned_dofs());
         for (_, lift) in &expansion.lifts {
             let mut lift = lift.clone();
-            let image = apply(&expansion.matrices, &thetas, &lift)?;
-            energy.extend(&mut lift, &image)?;
+            let mut image = vec![0.0; lift.len()];
+            for ((_, matrix), theta) in expansion.matrices.iter().zip(&thetas) {
+                let term = MatrixProduct::new(matrix)?.image(&lift)?;
+                image.iter_mut().zip(term).for_each(|(sum, v)| *sum += theta * v);
+            }
+            // With the least energy.
+            let correction = energy.representer(&image)?;
+            lift.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
             functions.push(&lift);
         }
         Ok(functions)
@@ -163,7 +160,7 @@ impl Basis {
             Norm::Energy => &energy.product,
             Norm::Mass => {
                 let space = &problem.space;
-                mass = MatrixProduct::by_component(scalar_mass(space)?, space.components)?;
+                mass = MatrixProduct::with(scalar_mass(space)?, Form::Components(space.components))?;
                 &mass
             }
             Norm::Euclidean => &Euclidean,

@@ -1,5 +1,4 @@
 //! Preconditioners, and when they are built anew.
-mod coarse_modes;
 mod kept_interpolation;
 mod p_multigrid;
 mod refresh;

@@ -8,8 +8,19 @@
 //! number of experts (Toselli and Widlund 2005, theorem 3.13; J. Mandel, *Balancing domain decomposition*,
 //! Comm. Numer. Methods Eng. 9 (1993); the projected form is "BNN" in Tang, Nabben, Vuik, Erlangga,
 //! J. Sci. Comput. 39 (2009)).
-use crate::mixture::{Mixture, Projection, coupled, finished};
+use crate::mixture::{CoarseModes, Mixture, Projection, coupled, finished};
+use crate::physics::Problem;
 use petsc_rs::{KrylovSolver, Matrix, Result, SchwarzType, Vector};
+
+impl CoarseModes {
+    /// Those of a model: what it leaves alone in the middle of the body.
+    pub fn of(problem: &Problem) -> Self {
+        match problem.is_solid() && !problem.space.axisymmetric {
+            true => Self::RigidBody,
+            false => Self::Constants,
+        }
+    }
+}
 
 /// Exact solves in every subdomain, whatever else the options say of it: a Cholesky factorisation.
 const LOCAL: &str = "-ksp_type preonly -pc_type asm -sub_ksp_type preonly -sub_pc_type cholesky \

@@ -1,6 +1,6 @@
 //! The recycled space, and the system that it is used on.
 use crate::Result;
-use crate::mixture::{block, sum_matrix, whiten};
+use crate::mixture::{block, whiten};
 use crate::parallel::Comm;
 use faer::{Mat, MatRef};
 use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector, VectorRead};
@@ -125,9 +125,7 @@ impl System<'_> {
 /// `left^T right`, on every rank: one reduction. Collective.
 pub(super) fn products(comm: &Comm, left: &[&Vector], right: &[&Vector]) -> Result<Mat<f64>> {
     let (left, right) = (read(left)?, read(right)?);
-    let mut result = block::products(&slices(&left), &slices(&right));
-    sum_matrix(comm, &mut result);
-    Ok(result)
+    Ok(block::products(comm, &slices(&left), &slices(&right)))
 }
 
 /// New vectors `columns * factors`. Local.
