@@ -7,8 +7,8 @@ use petsc_rs::Vector;
 /// An expert that exchanges next to nothing is judged by this share of the largest exchange.
 const LEAST_EXCHANGE: f64 = 1e-3;
 
-/// The rows `B u = b`, one for each expert `k` and component `c`: the equations of the free unknowns
-/// tested with `Z = chi_k e_c`, so `B = Z^T K` and `b = Z^T f`. Holds the projection on `Z` (its `X`), which has `K Z`, the
+/// The rows `B u = b`, one for each expert `k` and component `c`: the equations of the free unknowns tested with
+/// `Z = chi_k e_c`, so `B = Z^T K` and `b = Z^T f`. Holds the projection on `Z` (its `X`), which has `K Z`, the
 /// transpose of `B`, and solves for multipliers.
 pub struct Balance(pub Projection);
 

@@ -303,8 +303,8 @@ impl Constraint {
         Ok(outcome.iterations)
     }
 
-    /// Conjugate gradients with the experts' two-level Schwarz method. Of a copy: the caller may write other numbers into
-    /// the matrix.
+    /// Conjugate gradients with the experts' two-level Schwarz method. Of a copy: the caller may write other numbers
+    /// into the matrix.
     fn experts(&self, matrix: &Matrix) -> Result<KrylovSolver> {
         let Mixture { fields, gating, .. } = &self.balances;
         let matrix = matrix.duplicate(true)?;

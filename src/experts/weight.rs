@@ -46,8 +46,8 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// The projection on the balances' functions whose small problem the weight needs. Of the mass that is the one with its
-    /// diagonal in its place, which is sparse and spectrally equivalent. Collective.
+    /// The projection on the balances' functions whose small problem the weight needs. Of the mass that is the one
+    /// with its diagonal in its place, which is sparse and spectrally equivalent. Collective.
     pub fn project(
         &self,
         prefix: &str,
@@ -68,9 +68,9 @@ impl Weight {
     }
 
     /// Adds to `state` the least correction that balances the experts, `u + W^-1 B^T (B W^-1 B^T)^-1 (b - B u)`, where
-    /// `residual` is `f - K u`; returns the iterations that the multipliers took. With `W = K` it is Galerkin's correction
-    /// `Z (Z^T K Z)^-1 Z^T (f - K u)`. In the mass the multipliers come from conjugate gradients, preconditioned by the
-    /// balance's small problem. Collective.
+    /// `residual` is `f - K u`; returns the iterations that the multipliers took. With `W = K` it is Galerkin's
+    /// correction `Z (Z^T K Z)^-1 Z^T (f - K u)`. In the mass the multipliers come from conjugate gradients,
+    /// preconditioned by the balance's small problem. Collective.
     pub fn correct(&mut self, balance: &mut Balance, residual: &Vector, state: &mut Vector) -> Result<usize> {
         let projection = &mut balance.0;
         let (mut wanted, _) = projection.x.vectors()?;

@@ -104,7 +104,8 @@ impl Columns {
         self.add_to(&factors.iter().map(|factor| -factor).collect::<Vec<_>>(), x);
     }
 
-    /// Takes from `x` its part along these columns, which are orthonormal: two passes. Returns the coefficients. Collective.
+    /// Takes from `x` its part along these columns, which are orthonormal: two passes. Returns the coefficients.
+    /// Collective.
     pub fn remove_from(&self, x: &mut [f64]) -> Vec<f64> {
         let mut sum = vec![0.0; self.count];
         for _ in 0..2 {

@@ -32,8 +32,8 @@ pub struct Gating {
     support: Vec<Vec<i32>>,
     /// For each rank the number one above its last expert.
     ends: Vec<u32>,
-    /// For each rank, in the order in which it lists its nodes and the experts of each, the places among this rank's experts
-    /// of those that are this rank's.
+    /// For each rank, in the order in which it lists its nodes and the experts of each, the places among this rank's
+    /// experts of those that are this rank's.
     pub(super) arrivals: Vec<Vec<u32>>,
 }
 

@@ -12,10 +12,10 @@ use std::rc::Rc;
 ///
 /// `u(x) = sum_k chi_k(x) u_k(x)`, `chi_k >= 0`, `sum_k chi_k = 1`,
 ///
-/// each `u_k` any field on the nodes of expert `k`, or one in the span of a few functions `Phi_k`: `u_k = Phi_k w_k`. The
-/// fields of that kind are `X w` with `X = [chi_k Phi_k]` (N x n: N unknowns, the same number of functions for each expert). `Phi_k`
-/// = 1 is the space of Nicolaides, rigid motions that of elasticity, parts of earlier solutions or modes a learned one; with
-/// one expert, `chi = 1`, `X` is a global basis.
+/// each `u_k` any field on the nodes of expert `k`, or one in the span of a few functions `Phi_k`: `u_k = Phi_k w_k`.
+/// The fields of that kind are `X w` with `X = [chi_k Phi_k]` (N x n: N unknowns, the same number of functions for
+/// each expert). `Phi_k` = 1 is the space of Nicolaides, rigid motions that of elasticity, parts of earlier solutions
+/// or modes a learned one; with one expert, `chi = 1`, `X` is a global basis.
 pub struct Mixture {
     /// The finite element space of the fields.
     pub fields: Rc<Space>,
@@ -63,7 +63,8 @@ impl Mixture {
         Ok(parts)
     }
 
-    /// `u = sum_k chi_k u_k` from parts as [`Mixture::restrict`] gives them, the same to the last bit on any number of ranks; ghosts are updated. Collective.
+    /// `u = sum_k chi_k u_k` from parts as [`Mixture::restrict`] gives them, the same to the last bit on any number of
+    /// ranks; ghosts are updated. Collective.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -87,8 +88,8 @@ impl Mixture {
         Ok(u.ghost_update()?)
     }
 
-    /// `X = [chi_k Phi_k]` at the owned unknowns that are `free`, zero at the others: column `k * functions + i` is function
-    /// `i` of expert `k`, on the expert's rank; first the modes, then the columns. Collective.
+    /// `X = [chi_k Phi_k]` at the owned unknowns that are `free`, zero at the others: column `k * functions + i` is
+    /// function `i` of expert `k`, on the expert's rank; first the modes, then the columns. Collective.
     ///
     /// # Errors
     /// When PETSc fails.
@@ -125,8 +126,8 @@ impl Mixture {
         Matrix::from_csr_values(comm, 1, &row_pointers, &columns, &values, gating.experts.len() * count)
     }
 
-    /// Galerkin's projection of a symmetric matrix on `X` at the unknowns that are `free`; `prefix` names PETSc's options of
-    /// the small problem. Collective.
+    /// Galerkin's projection of a symmetric matrix on `X` at the unknowns that are `free`; `prefix` names PETSc's
+    /// options of the small problem. Collective.
     ///
     /// # Errors
     /// When PETSc fails.

@@ -1,5 +1,5 @@
-//! Fields as sums over experts, and bases of fields: gating functions and local functions as one [`Mixture`], columns that
-//! are distributed by rows, inner products, orthonormal bases, and projections of equations on all of them.
+//! Fields as sums over experts, and bases of fields: gating functions and local functions as one [`Mixture`], columns
+//! that are distributed by rows, inner products, orthonormal bases, and projections of equations on all of them.
 pub(crate) mod block;
 mod columns;
 mod gating;

@@ -46,8 +46,8 @@ impl InnerProduct for Euclidean {
 /// How a product follows from a matrix `A`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `X = A` on each of so many components, whose values alternate in a column: with 1 the energy of a bilinear form, with
-    /// more the mass of a vector field from that of a scalar one.
+    /// `X = A` on each of so many components, whose values alternate in a column: with 1 the energy of a bilinear
+    /// form, with more the mass of a vector field from that of a scalar one.
     Components(usize),
     /// `X = A^T A`: the norm of a residual.
     Normal,

@@ -9,10 +9,10 @@ use petsc_rs::{Convergence, Error, KrylovSolver, Matrix, Result, Vector};
 const SINGULAR_DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps \
      -mat_mumps_icntl_24 1 -mat_mumps_icntl_13 1 -mat_mumps_cntl_3 1e-11";
 
-/// `K u = f` on the space of the columns of `X` (N x n, N unknowns, n functions over all experts), tested with the columns
-/// of `T`: `u = X w`, `T^T K X w = T^T f`. Galerkin's projection has `T = X`; least squares of the residual in the weights
-/// `W`, a diagonal, have `T = W K X`. See [`Mixture::galerkin`](super::Mixture::galerkin). The small matrix (n x n, sparse, symmetric) is factorised once, when it is first
-/// needed.
+/// `K u = f` on the space of the columns of `X` (N x n, N unknowns, n functions over all experts), tested with the
+/// columns of `T`: `u = X w`, `T^T K X w = T^T f`. Galerkin's projection has `T = X`; least squares of the residual in
+/// the weights `W`, a diagonal, have `T = W K X`. See [`Mixture::galerkin`](super::Mixture::galerkin). The small
+/// matrix (n x n, sparse, symmetric) is factorised once, when it is first needed.
 pub struct Projection {
     /// `X`.
     pub x: Matrix,

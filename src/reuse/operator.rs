@@ -72,10 +72,9 @@ impl AffineOperator {
         }
         let space = &problem.space;
         let rows = essential.rows(space);
-        let (work, mut lift) = (RefCell::new(space.field()?), space.field()?);
-        lift.set(0.0)?;
+        let (work, lift) = (RefCell::new(space.field()?), RefCell::new(space.field()?));
         let unit = problem.essential_diagonal();
-        Ok(Ok(Self { expansion, load, rows, work, lift: RefCell::new(lift), unit, summed: None }))
+        Ok(Ok(Self { expansion, load, rows, work, lift, unit, summed: None }))
     }
 
     /// Number of terms.
@@ -168,7 +167,8 @@ impl AffineOperator {
     }
 }
 
-/// The expansion of matrix and load and the field that the load reads, if both are exact; loads of more than one other problem are not.
+/// The expansion of matrix and load and the field that the load reads, if both are exact; loads of more than one other
+/// problem are not.
 fn whole(
     problem: &Problem,
     set: &Training,

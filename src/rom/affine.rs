@@ -165,11 +165,7 @@ impl Expansion {
                             problem.assemble_term(index, &values, Some(matrix), &mut scrap)?;
                         }
                     } else {
-                        let new = || {
-                            let mut vector = problem.space.field()?;
-                            vector.set(0.0)?;
-                            Ok(vector)
-                        };
+                        let new = || problem.space.field();
                         if let Some((load, scale)) = loads.place(problem, set, piece.factor, new)? {
                             let values = only(integral, output, &scaled(&piece.values, scale));
                             problem.assemble_term(index, &values, None, load)?;

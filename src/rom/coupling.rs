@@ -62,7 +62,6 @@ pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64
     vector.ghost_update()?;
     nodal.values.borrow_mut().copy_from_slice(&vector.local_read()?);
     let mut load = problem.space.field()?;
-    load.set(0.0)?;
     add_load(problem, term, 1.0, &nodal, &mut load)?;
     Ok(load.read()?.to_vec())
 }

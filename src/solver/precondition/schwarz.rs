@@ -36,10 +36,9 @@ pub struct Schwarz {
 }
 
 impl Schwarz {
-    /// Factorises the experts' problems and the coarse one. PETSc's options of the experts carry the
-    /// prefix `<name>_experts_` (`sub_` for each subdomain), those of the coarse solver
-    /// `<name>_coarse_`. Essential unknowns of `matrix` must be eliminated. Experts without functions make a method of one
-    /// level. Collective.
+    /// Factorises the experts' problems and the coarse one. PETSc's options of the experts carry the prefix
+    /// `<name>_experts_` (`sub_` for each subdomain), those of the coarse solver `<name>_coarse_`. Essential unknowns
+    /// of `matrix` must be eliminated. Experts without functions make a method of one level. Collective.
     ///
     /// # Errors
     /// When a factorisation fails.

@@ -5,8 +5,9 @@ use crate::parallel::Comm;
 use faer::{Mat, MatRef};
 use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector, VectorRead};
 
-/// What is remembered. Lists of PETSc's vectors and no [`Columns`](crate::mixture::Columns): every iteration hands them to the
-/// matrix, to the preconditioner and to PETSc's fused products and sums, which a copy each would slow down.
+/// What is remembered. Lists of PETSc's vectors and no [`Columns`](crate::mixture::Columns): every iteration hands
+/// them to the matrix, to the preconditioner and to PETSc's fused products and sums, which a copy each would slow
+/// down.
 #[derive(Default)]
 pub(super) struct Space {
     /// The recycled vectors `U`.
