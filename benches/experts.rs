@@ -8,10 +8,10 @@ use std::rc::Rc;
 use std::time::Instant;
 use tessera::deck::{Deck, SolverMethod, SolverOptions};
 use tessera::experts::{CoarseModes, Gating};
-use tessera::mixture::rigid_body_modes;
+use tessera::mixture::{Mixture, rigid_body_modes};
 use tessera::parallel::Comm;
 use tessera::simulation::Simulation;
-use tessera::solver::{LinearSolver, SchwarzOptions};
+use tessera::solver::LinearSolver;
 
 const EXPERTS: [u32; 4] = [4, 16, 64, 256];
 
@@ -80,7 +80,7 @@ fn row(comm: &Comm, physics: &str, cells: usize, experts: u32) -> tessera::Resul
         let options = SolverOptions { method: kind, max_iterations: 10_000, ..deck.solver_options(0) };
         let mut solver = LinearSolver::new(&space, "bench", &options)?;
         if kind == SolverMethod::Schwarz {
-            solver.use_experts(space.clone(), gating.clone(), SchwarzOptions { coarse });
+            solver.use_experts(Mixture::new(space.clone(), gating.clone(), coarse));
         }
         let mut solution = space.field()?;
         comm.barrier();

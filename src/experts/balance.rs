@@ -1,19 +1,16 @@
 //! The balances of the experts and how far a state is from them.
 use crate::Result;
+use crate::mixture::Projection;
 use crate::parallel::Comm;
-use petsc_rs::{Matrix, Vector};
+use petsc_rs::Vector;
 
 /// An expert that exchanges next to nothing is judged by this share of the largest exchange.
 const LEAST_EXCHANGE: f64 = 1e-3;
 
-/// The rows `B u = b`, one for each expert `k` and component `c`: the equations of the free unknowns
-/// tested with `Z = chi_k e_c`, so `B = Z^T K` and `b = Z^T f`.
-pub struct Balance<'a> {
-    /// See [`crate::mixture::coarse_space`]; zero on essential unknowns.
-    pub z: &'a Matrix,
-    /// `K Z`, the transpose of `B`.
-    pub kz: &'a Matrix,
-}
+/// The rows `B u = b`, one for each expert `k` and component `c`: the equations of the free unknowns tested with
+/// `Z = chi_k e_c`, so `B = Z^T K` and `b = Z^T f`. Holds the projection on `Z` (its `X`), which has `K Z`, the
+/// transpose of `B`, and solves for multipliers.
+pub struct Balance(pub Projection);
 
 /// How far a state is from the balances, for this rank's experts, `[expert, component]`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,12 +21,12 @@ pub struct Violation {
     pub worst: f64,
 }
 
-impl Balance<'_> {
+impl Balance {
     /// The gross exchange of each expert: the magnitude of `b_k`, plus what `B` moves by the
     /// variation of `u` about its mean on the row, `sqrt(sum_j |B_kj| . sum_j |B_kj| (u_j - mean)^2)`.
     /// It does not change when `u` is shifted, as balances do not away from the boundary. Collective.
     pub fn exchange(&self, comm: &Comm, load: &Vector, state: &Vector) -> Result<Vec<f64>> {
-        let mut magnitude = self.kz.duplicate(true)?;
+        let mut magnitude = self.0.kx.duplicate(true)?;
         {
             let arrays = magnitude.arrays_mut()?;
             arrays.diagonal.iter_mut().chain(arrays.off_diagonal.iter_mut()).for_each(|v| *v = v.abs());
@@ -39,7 +36,7 @@ impl Balance<'_> {
         let mut power = state.duplicate()?;
         power.set(1.0)?;
         let mut moments = Vec::new();
-        let (mut row, _) = self.z.vectors()?;
+        let (mut row, _) = self.0.x.vectors()?;
         for _ in 0..3 {
             magnitude.mult_transpose(&power, &mut row)?;
             moments.push(row.read()?.to_vec());
@@ -47,7 +44,7 @@ impl Balance<'_> {
                 *p *= u - mean;
             }
         }
-        self.z.mult_transpose(load, &mut row)?;
+        self.0.x.mult_transpose(load, &mut row)?;
         let mut gross: Vec<f64> = row
             .read()?
             .iter()
@@ -64,8 +61,8 @@ impl Balance<'_> {
 
     /// The violation that belongs to a residual `f - K u` of the free unknowns. Collective.
     pub fn violation(&self, comm: &Comm, residual: &Vector, exchange: &[f64]) -> Result<Violation> {
-        let (mut row, _) = self.z.vectors()?;
-        self.z.mult_transpose(residual, &mut row)?;
+        let (mut row, _) = self.0.x.vectors()?;
+        self.0.x.mult_transpose(residual, &mut row)?;
         let values = row.read()?.to_vec();
         let worst = values.iter().zip(exchange).map(|(v, e)| v.abs() / e).fold(0.0, nan_max);
         Ok(Violation { values, worst: comm.max(worst) })

@@ -3,10 +3,10 @@ use super::balance::Balance;
 use super::weight::{Mass, Weight};
 use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::{Essential, Space};
-use crate::mixture::{CoarseModes, Gating, coarse_space};
+use crate::mixture::{CoarseModes, Euclidean, Gating, InnerProduct, MatrixProduct, Mixture, sketch};
 use crate::physics::{Context, Problem};
 use crate::simulation::Stage;
-use crate::solver::{Schwarz, SchwarzOptions};
+use crate::solver::Schwarz;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, NormType, Vector};
 use std::ops::Range;
@@ -96,19 +96,34 @@ pub struct Repair {
     pub seconds: f64,
 }
 
-/// The layer for one problem; keeps what does not depend on the parameters.
+/// The layer for one problem; keeps what does not depend on the parameters, and what does as long as the matrix stays.
 pub struct Constraint {
     name: String,
-    space: Rc<Space>,
-    gating: Rc<Gating>,
     options: ConstraintOptions,
-    mass: Option<(Vec<bool>, Box<Mass>)>,
+    /// The experts with the functions that balances are tested with.
+    balances: Mixture,
+    /// The unknowns that were prescribed last.
+    fixed: Vec<bool>,
+    weight: Weight,
+    kept: Option<Kept>,
+}
+
+/// What belongs to one matrix.
+struct Kept {
+    /// See [`sketch`].
+    sketch: Vec<f64>,
+    balance: Balance,
+    /// Of level `exact`, made when it is first needed.
+    solver: Option<KrylovSolver>,
 }
 
 impl Constraint {
     /// A layer whose PETSc options carry the prefix `<name>_constraint_`.
     pub fn new(name: &str, space: Rc<Space>, gating: Rc<Gating>, options: ConstraintOptions) -> Self {
-        Self { name: format!("{name}_constraint"), space, gating, options, mass: None }
+        let balances = Mixture::new(space, gating, Some(CoarseModes::Constants));
+        let name = format!("{name}_constraint");
+        let weight = Weight { norm: options.weight, mass: None };
+        Self { name, options, balances, fixed: Vec::new(), weight, kept: None }
     }
 
     /// For a stage of a simulation, with `layers` of overlap between its experts. Collective.
@@ -137,22 +152,20 @@ impl Constraint {
     /// level `exact` does not converge.
     pub fn apply(&mut self, system: &Equations, state: &mut Vector) -> Result<Repair> {
         let start = Instant::now();
-        let comm = self.space.mesh.comm.clone();
+        let space = self.balances.fields.clone();
+        let comm = &space.mesh.comm;
         let level = self.options.level;
         let essential = system.essential;
-        let free: Vec<bool> = essential.fixed[..self.space.owned_dofs()].iter().map(|f| !f).collect();
         if !state.norm(petsc_rs::Norm::Two)?.is_finite() {
             return Err(Error::Failed(format!("{}: the prediction is not finite", self.name)));
         }
-        self.prepare_mass(essential)?;
-        let z = coarse_space(&self.space, &self.gating, &free, CoarseModes::Constants, &[])?;
-        let kz = system.matrix.mat_mult(&z)?;
-        let balance = Balance { z: &z, kz: &kz };
+        let mut kept = self.prepare(system)?;
+        let balance = &mut kept.balance;
 
         let mut residual = state.duplicate()?;
         let boundary_before = self.boundary_error(essential, state)?;
         let mut start_state = state.try_clone()?;
-        set_essential(essential, &mut start_state)?;
+        essential.impose(&mut start_state.write()?);
         match system.problem {
             Some((problem, context)) => {
                 state.ghost_update()?;
@@ -160,8 +173,8 @@ impl Constraint {
             }
             None => system.matrix.residual(system.load, &start_state, &mut residual)?,
         }
-        let exchange = balance.exchange(&comm, system.load, &start_state)?;
-        let before = balance.violation(&comm, &residual, &exchange)?;
+        let exchange = balance.exchange(comm, system.load, &start_state)?;
+        let before = balance.violation(comm, &residual, &exchange)?;
         if level != ConstraintLevel::None {
             state.copy_from(&start_state)?;
         }
@@ -169,24 +182,24 @@ impl Constraint {
         let mut after = before.clone();
         let mut iterations = 0;
         match level {
-            ConstraintLevel::None => {}
-            ConstraintLevel::Boundary => {}
+            ConstraintLevel::None | ConstraintLevel::Boundary => {}
             ConstraintLevel::Conservation => {
-                iterations = self.conserve(system, &balance, &exchange, state)?;
+                iterations = self.conserve(system, balance, &exchange, state)?;
             }
-            ConstraintLevel::Exact => iterations = self.solve(system, state)?,
+            ConstraintLevel::Exact => iterations = self.solve(system, &mut kept.solver, state)?,
         }
         if level != ConstraintLevel::None {
             system.matrix.residual(system.load, state, &mut residual)?;
-            after = balance.violation(&comm, &residual, &exchange)?;
+            after = kept.balance.violation(comm, &residual, &exchange)?;
         }
         let (distance, size) = self.distance(system, &start_state, state)?;
         state.ghost_update()?;
+        self.kept = Some(kept);
         Ok(Repair {
             level,
             weight: self.options.weight,
-            experts: self.gating.experts.clone(),
-            components: self.space.components,
+            experts: self.balances.gating.experts.clone(),
+            components: space.components,
             before: before.values,
             after: after.values,
             exchange,
@@ -205,13 +218,11 @@ impl Constraint {
     fn conserve(
         &mut self,
         system: &Equations,
-        balance: &Balance,
+        balance: &mut Balance,
         exchange: &[f64],
         state: &mut Vector,
     ) -> Result<usize> {
-        let mass = self.mass.take().map(|(_, mass)| mass);
-        let comm = &self.space.mesh.comm;
-        let mut weight = Weight::new(self.options.weight, comm, &self.name, balance, mass)?;
+        let comm = &self.balances.fields.mesh.comm;
         let mut residual = state.duplicate()?;
         system.matrix.residual(system.load, state, &mut residual)?;
         let mut violation = balance.violation(comm, &residual, exchange)?;
@@ -221,7 +232,7 @@ impl Constraint {
                 break;
             }
             let mut next = state.try_clone()?;
-            iterations += weight.correct(balance, &residual, &mut next)?;
+            iterations += self.weight.correct(balance, &residual, &mut next)?;
             system.matrix.residual(system.load, &next, &mut residual)?;
             let then = balance.violation(comm, &residual, exchange)?;
             // At the level of round-off corrections may do harm.
@@ -230,9 +241,6 @@ impl Constraint {
             }
             state.copy_from(&next)?;
             violation = then;
-        }
-        if let Weight::Mass { mass, .. } = weight {
-            self.mass = Some((system.essential.fixed.clone(), mass));
         }
         match violation.worst <= UNBALANCED {
             true => Ok(iterations),
@@ -244,34 +252,44 @@ impl Constraint {
         }
     }
 
-    /// Keeps the mass matrix in step with the essential conditions, where one is needed. Collective.
-    fn prepare_mass(&mut self, essential: &Essential) -> Result<()> {
-        if self.options.weight != Norm::Mass {
-            return Ok(());
-        }
-        let fits = self.mass.as_ref().is_some_and(|(fixed, _)| *fixed == essential.fixed);
+    /// What belongs to the matrix: that of the last call, if it is the same, or else made anew. Collective.
+    fn prepare(&mut self, system: &Equations) -> Result<Kept> {
+        let space = &self.balances.fields;
         // Every rank keeps its part or none does.
-        if self.space.mesh.comm.min(u8::from(fits)) == 0 {
-            let mass = Mass::new(&self.name, &self.space, essential)?;
-            self.mass = Some((essential.fixed.clone(), Box::new(mass)));
+        let all = |same: bool| space.mesh.comm.min(u8::from(same)) == 1;
+        let fixed = &system.essential.fixed;
+        if !all(self.fixed == *fixed) {
+            self.fixed.clone_from(fixed);
+            (self.weight.mass, self.kept) = (None, None);
+            if self.weight.norm == Norm::Mass {
+                self.weight.mass = Some(Mass::new(&self.name, space, system.essential)?);
+            }
         }
-        Ok(())
+        let sketch = sketch(system.matrix)?.1.read()?.to_vec();
+        let kept = self.kept.take().filter(|kept| kept.sketch == sketch);
+        if all(kept.is_some()) {
+            return Ok(kept.expect("on every rank"));
+        }
+        drop(kept);
+        let free: Vec<bool> = fixed[..space.owned_dofs()].iter().map(|fixed| !fixed).collect();
+        let prefix = format!("{}_balance_", self.name);
+        let balance = Balance(self.weight.project(&prefix, &self.balances, system.matrix, &free)?);
+        Ok(Kept { sketch, balance, solver: None })
     }
 
     /// The discrete solution, by two-level Schwarz conjugate gradients from `state`.
-    fn solve(&self, system: &Equations, state: &mut Vector) -> Result<usize> {
-        let comm = &self.space.mesh.comm;
-        let options = SchwarzOptions { coarse: Some(self.options.modes) };
-        let schwarz = Schwarz::new(&self.name, &self.space, &self.gating, system.matrix, options, &[])?;
-        let mut solver = KrylovSolver::new(comm.mpi())?;
-        solver.set_prefix(&format!("{}_", self.name))?;
-        solver.set_operators(system.matrix, system.matrix)?;
-        solver.set_options("-ksp_type cg")?;
-        schwarz.attach(&solver)?;
-        solver.set_norm_type(NormType::Unpreconditioned)?;
-        solver.set_initial_guess_nonzero(true)?;
+    fn solve(
+        &self,
+        system: &Equations,
+        solver: &mut Option<KrylovSolver>,
+        state: &mut Vector,
+    ) -> Result<usize> {
+        if solver.is_none() {
+            *solver = Some(self.experts(system.matrix)?);
+        }
+        let solver = solver.as_mut().expect("set above");
         let mut free = system.load.try_clone()?;
-        clear_essential(system.essential, &mut free)?;
+        system.essential.clear(&mut free.write()?);
         let target = self.options.tolerance * free.norm(petsc_rs::Norm::Two)?;
         solver.set_tolerances(0.0, target.max(f64::MIN_POSITIVE.sqrt()), self.options.max_iterations)?;
         let outcome = solver.solve(system.load, state)?;
@@ -281,8 +299,25 @@ impl Constraint {
                 self.name, outcome.iterations, outcome.residual, outcome.reason
             )));
         }
-        set_essential(system.essential, state)?;
+        system.essential.impose(&mut state.write()?);
         Ok(outcome.iterations)
+    }
+
+    /// Conjugate gradients with the experts' two-level Schwarz method. Of a copy: the caller may write other numbers
+    /// into the matrix.
+    fn experts(&self, matrix: &Matrix) -> Result<KrylovSolver> {
+        let Mixture { fields, gating, .. } = &self.balances;
+        let matrix = matrix.duplicate(true)?;
+        let mixture = Mixture::new(fields.clone(), gating.clone(), Some(self.options.modes));
+        let schwarz = Schwarz::new(&self.name, &mixture, &matrix)?;
+        let mut solver = KrylovSolver::new(fields.mesh.comm.mpi())?;
+        solver.set_prefix(&format!("{}_", self.name))?;
+        solver.set_operators(&matrix, &matrix)?;
+        solver.set_options("-ksp_type cg")?;
+        schwarz.attach(&solver)?;
+        solver.set_norm_type(NormType::Unpreconditioned)?;
+        solver.set_initial_guess_nonzero(true)?;
+        Ok(solver)
     }
 
     /// Distance of two states with the same essential values, and size of the second, in the chosen norm.
@@ -290,41 +325,26 @@ impl Constraint {
         let mut change = to.try_clone()?;
         change.axpy(-1.0, from)?;
         let mut inside = to.try_clone()?;
-        clear_essential(system.essential, &mut inside)?;
-        clear_essential(system.essential, &mut change)?;
-        let matrix = match (self.options.weight, &self.mass) {
-            (Norm::Mass, Some((_, mass))) => &mass.matrix,
-            (Norm::Energy | Norm::Mass, _) => system.matrix,
-            (Norm::Euclidean, _) => {
-                return Ok((change.norm(petsc_rs::Norm::Two)?, inside.norm(petsc_rs::Norm::Two)?));
+        system.essential.clear(&mut inside.write()?);
+        system.essential.clear(&mut change.write()?);
+        let energy;
+        let product: &dyn InnerProduct = match (self.weight.norm, &self.weight.mass) {
+            (Norm::Mass, Some(mass)) => &mass.product,
+            (Norm::Euclidean, _) => &Euclidean,
+            (Norm::Energy | Norm::Mass, _) => {
+                energy = MatrixProduct::new(system.matrix)?;
+                &energy
             }
         };
-        let norm = |v: &Vector| -> Result<f64> {
-            let mut image = v.duplicate()?;
-            matrix.mult(v, &mut image)?;
-            Ok(v.dot(&image)?.max(0.0).sqrt())
-        };
-        Ok((norm(&change)?, norm(&inside)?))
+        let comm = &self.balances.fields.mesh.comm;
+        Ok((product.norm(comm, &change.read()?)?, product.norm(comm, &inside.read()?)?))
     }
 
     /// Largest error of an owned essential value over all ranks.
     fn boundary_error(&self, essential: &Essential, state: &Vector) -> Result<f64> {
         let values = state.read()?;
-        let worst = essential.owned(&self.space).map(|dof| (values[dof] - essential.values[dof]).abs());
-        Ok(self.space.mesh.comm.max(worst.fold(0.0, f64::max)))
+        let worst =
+            essential.owned(&self.balances.fields).map(|dof| (values[dof] - essential.values[dof]).abs());
+        Ok(self.balances.fields.mesh.comm.max(worst.fold(0.0, f64::max)))
     }
-}
-
-fn set_essential(essential: &Essential, state: &mut Vector) -> Result<()> {
-    for (dof, value) in state.write()?.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
-        *value = essential.values[dof];
-    }
-    Ok(())
-}
-
-fn clear_essential(essential: &Essential, vector: &mut Vector) -> Result<()> {
-    for (value, _) in vector.write()?.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed) {
-        *value = 0.0;
-    }
-    Ok(())
 }

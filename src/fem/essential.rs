@@ -33,9 +33,38 @@ impl Essential {
         Self { fixed, values, cells }
     }
 
+    /// Gives the prescribed ones of the leading unknowns (the owned or all local ones) their values.
+    pub fn impose(&self, state: &mut [f64]) {
+        self.set(state, |value| value);
+    }
+
+    /// Gives them `unit` times their values, as loads have them in the rows of prescribed unknowns.
+    pub fn impose_times(&self, unit: f64, load: &mut [f64]) {
+        self.set(load, |value| unit * value);
+    }
+
+    /// Sets the prescribed ones of the leading unknowns to zero.
+    pub fn clear(&self, vector: &mut [f64]) {
+        self.set(vector, |_| 0.0);
+    }
+
+    fn set(&self, vector: &mut [f64], new: impl Fn(f64) -> f64) {
+        for ((entry, value), &fixed) in vector.iter_mut().zip(&self.values).zip(&self.fixed) {
+            if fixed {
+                *entry = new(*value);
+            }
+        }
+    }
+
     /// As kernels take it.
     pub fn prescribed(&self) -> Prescribed<'_> {
         Prescribed { fixed: &self.fixed, values: &self.values, cells: &self.cells }
+    }
+
+    /// PETSc's numbers of the owned prescribed unknowns.
+    pub fn rows(&self, space: &Space) -> Vec<i32> {
+        let first = space.first as usize * space.components;
+        self.owned(space).map(|dof| (first + dof) as i32).collect()
     }
 
     /// The owned prescribed unknowns.

@@ -1,93 +1,74 @@
-//! Operations on several distributed vectors at once: one pass through memory, one reduction.
-use crate::Result;
+//! Operations on several long columns at once, each rank with its own rows: one pass through memory, one reduction.
 use crate::parallel::Comm;
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
-use petsc_rs::{Vector, VectorRead};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-/// Rows that are worked on at a time: those of some fifty vectors fit into a core's own cache.
+/// Rows that are worked on at a time: those of some fifty columns fit into a core's own cache.
 const ROWS: usize = 512;
 
-/// `left^T right` of each pair, on every rank, all in one reduction. Collective.
-///
-/// # Errors
-/// When PETSc fails.
-pub fn products(comm: &Comm, pairs: &[(&[&Vector], &[&Vector])]) -> Result<Vec<Mat<f64>>> {
-    let mut results: Vec<Mat<f64>> = Vec::new();
-    for (left, right) in pairs {
-        let mut result = Mat::zeros(left.len(), right.len());
-        let (left, right) = (read(left)?, read(right)?);
-        let rows = left.first().or(right.first()).map_or(0, |v| v.len());
-        for start in (0..rows).step_by(ROWS) {
-            let end = (start + ROWS).min(rows);
-            let (left, right) = (gather(&left, start, end), gather(&right, start, end));
-            matmul(result.as_mut(), Accum::Add, left.transpose(), &right, 1.0, Par::Seq);
+/// Blocks of rows.
+fn blocks(rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..rows).step_by(ROWS).map(move |start| start..(start + ROWS).min(rows))
+}
+
+/// `left^T right`, on every rank: one reduction. Collective.
+pub fn products(comm: &Comm, left: &[&[f64]], right: &[&[f64]]) -> Mat<f64> {
+    let mut flat = vec![0.0; left.len() * right.len()];
+    for rows in blocks(left.first().or(right.first()).map_or(0, |column| column.len())) {
+        if let [right] = right {
+            // Nothing to gain from a copy.
+            for (sum, column) in flat.iter_mut().zip(left) {
+                *sum += dot(&column[rows.clone()], &right[rows.clone()]);
+            }
+            continue;
         }
-        results.push(result);
+        let result = MatMut::from_column_major_slice_mut(&mut flat, left.len(), right.len());
+        let (left, right) = (gather(left, rows.clone()), gather(right, rows));
+        matmul(result, Accum::Add, left.transpose(), &right, 1.0, Par::Seq);
     }
-    let shape: Vec<(usize, usize)> = results.iter().map(|m| (m.nrows(), m.ncols())).collect();
-    let mut flat: Vec<f64> =
-        results.iter().flat_map(|m| m.col_iter().flat_map(|column| column.iter().copied())).collect();
     comm.sum_into(&mut flat);
-    let mut next = flat.into_iter();
-    Ok(shape
-        .into_iter()
-        .map(|(rows, columns)| {
-            let mut m = Mat::zeros(rows, columns);
-            for j in 0..columns {
-                for i in 0..rows {
-                    m[(i, j)] = next.next().expect("as many as were packed");
-                }
-            }
-            m
-        })
-        .collect())
+    MatRef::from_column_major_slice(&flat, left.len(), right.len()).to_owned()
 }
 
-/// New vectors `columns * factors`. Local.
-///
-/// # Errors
-/// When PETSc fails.
-pub fn combine(columns: &[&Vector], factors: MatRef<'_, f64>) -> Result<Vec<Vector>> {
-    let Some(first) = columns.first() else { return Ok(Vec::new()) };
-    let mut results =
-        (0..factors.ncols()).map(|_| Ok(first.duplicate()?)).collect::<Result<Vec<Vector>>>()?;
-    {
-        let columns = read(columns)?;
-        let mut writes = results.iter_mut().map(|v| Ok(v.write()?)).collect::<Result<Vec<_>>>()?;
-        let rows = columns[0].len();
-        for start in (0..rows).step_by(ROWS) {
-            let end = (start + ROWS).min(rows);
-            let block = gather(&columns, start, end);
-            let product = &block * factors;
-            for (j, to) in writes.iter_mut().enumerate() {
-                let from = product.col(j).try_as_col_major().expect("a new matrix is stored by columns");
-                to[start..end].copy_from_slice(from.as_slice());
-            }
+/// `results = columns * factors`. Local.
+pub fn combine(columns: &[&[f64]], factors: MatRef<'_, f64>, results: &mut [&mut [f64]]) {
+    for rows in blocks(results.first().map_or(0, |column| column.len())) {
+        let product = &gather(columns, rows.clone()) * factors;
+        for (j, to) in results.iter_mut().enumerate() {
+            let from = product.col(j).try_as_col_major().expect("a new matrix is stored by columns");
+            to[rows.clone()].copy_from_slice(from.as_slice());
         }
     }
-    Ok(results)
 }
 
-/// The same numbers with the other sign.
-pub fn negative(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|v| -v).collect()
+/// `x += columns * factors`. Local.
+pub fn add(columns: &[&[f64]], factors: &[f64], x: &mut [f64]) {
+    for rows in blocks(x.len()) {
+        let x = &mut x[rows.clone()];
+        for (column, &factor) in columns.iter().zip(factors).filter(|(_, factor)| **factor != 0.0) {
+            x.iter_mut().zip(&column[rows.clone()]).for_each(|(x, v)| *x += factor * v);
+        }
+    }
 }
 
-/// References to the vectors of several lists, one list after the other.
-pub fn all<'a>(lists: &[&'a [Vector]]) -> Vec<&'a Vector> {
-    lists.iter().flat_map(|list| list.iter()).collect()
+/// A scalar product, summed in eight lanes.
+pub fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (x_chunks, y_chunks) = (x.chunks_exact(8), y.chunks_exact(8));
+    let rest: f64 = x_chunks.remainder().iter().zip(y_chunks.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in x_chunks.zip(y_chunks) {
+        for l in 0..8 {
+            lanes[l] += a[l] * b[l];
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
 }
 
-fn read<'a>(vectors: &[&'a Vector]) -> Result<Vec<VectorRead<'a>>> {
-    vectors.iter().map(|v| Ok(v.read()?)).collect()
-}
-
-fn gather(columns: &[VectorRead<'_>], start: usize, end: usize) -> Mat<f64> {
-    let mut block = Mat::zeros(end - start, columns.len());
+fn gather(columns: &[&[f64]], rows: std::ops::Range<usize>) -> Mat<f64> {
+    let mut block = Mat::zeros(rows.len(), columns.len());
     for (j, column) in columns.iter().enumerate() {
         let to = block.col_mut(j).try_as_col_major_mut().expect("a new matrix is stored by columns");
-        to.as_slice_mut().copy_from_slice(&column[start..end]);
+        to.as_slice_mut().copy_from_slice(&column[rows.clone()]);
     }
     block
 }

@@ -1,8 +1,9 @@
 //! Tall dense matrices, distributed by rows like the vectors that they are made of.
+use super::block;
 use super::product::InnerProduct;
 use crate::Result;
 use crate::parallel::Comm;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatRef};
 
 /// Columns of one length, of which every rank holds its own rows.
 #[derive(Clone)]
@@ -28,6 +29,11 @@ impl Columns {
         self.count += 1;
     }
 
+    /// Appends other columns.
+    pub fn extend<'a>(&mut self, columns: impl IntoIterator<Item = &'a [f64]>) {
+        columns.into_iter().for_each(|column| self.push(column));
+    }
+
     /// Number of columns.
     pub fn count(&self) -> usize {
         self.count
@@ -48,6 +54,11 @@ impl Columns {
         &mut self.data[j * self.rows..(j + 1) * self.rows]
     }
 
+    /// This rank's rows of all columns, one after the other.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        (0..self.count).map(|j| self.column(j))
+    }
+
     /// Keeps the first `count` columns.
     pub fn truncate(&mut self, count: usize) {
         self.count = self.count.min(count);
@@ -59,38 +70,57 @@ impl Columns {
         MatRef::from_column_major_slice(&self.data, self.rows, self.count)
     }
 
-    /// `self^T other`, on every rank. Collective.
-    pub fn product(&self, other: &Self) -> Mat<f64> {
-        let mut result = Mat::zeros(self.count, other.count);
-        let (left, right) = (self.local(), other.local());
-        faer::linalg::matmul::matmul(result.as_mut(), Accum::Replace, left.transpose(), right, 1.0, Par::Seq);
-        sum_matrix(&self.comm, &mut result);
-        result
+    fn list(&self) -> Vec<&[f64]> {
+        self.iter().collect()
     }
 
-    /// `self^T x`, on every rank. Collective.
+    /// `self^T other`, on every rank: one reduction. Collective.
+    pub fn product(&self, other: &Self) -> Mat<f64> {
+        block::products(&self.comm, &self.list(), &other.list())
+    }
+
+    /// `self^T x`, on every rank: one pass over the rows, one reduction. Collective.
     pub fn coefficients(&self, x: &[f64]) -> Vec<f64> {
-        let mut result: Vec<f64> = (0..self.count).map(|j| dot(self.column(j), x)).collect();
-        self.comm.sum_into(&mut result);
-        result
+        block::products(&self.comm, &self.list(), &[x]).col(0).iter().copied().collect()
     }
 
     /// `self * factors`: new columns that combine these.
     pub fn combine(&self, factors: MatRef<'_, f64>) -> Self {
-        let mut result = Mat::<f64>::zeros(self.rows, factors.ncols());
-        faer::linalg::matmul::matmul(result.as_mut(), Accum::Replace, self.local(), factors, 1.0, Par::Seq);
-        Self::from_matrix(&self.comm, result.as_ref())
+        let count = factors.ncols();
+        let mut data = vec![0.0; self.rows * count];
+        // Without rows there is nothing to cut into columns.
+        let mut results: Vec<&mut [f64]> = data.chunks_exact_mut(self.rows.max(1)).collect();
+        block::combine(&self.list(), factors, &mut results);
+        Self { comm: self.comm.clone(), rows: self.rows, count, data }
     }
 
-    /// Adds `sum_j factors[j] column_j` to `x`. Local.
+    /// Adds `sum_j factors[j] column_j` to `x`, in one pass over its rows. Local.
     pub fn add_to(&self, factors: &[f64], x: &mut [f64]) {
-        for (j, &factor) in factors.iter().enumerate() {
-            if factor != 0.0 {
-                for (x, &v) in x.iter_mut().zip(self.column(j)) {
-                    *x += factor * v;
-                }
-            }
+        block::add(&self.list(), factors, x);
+    }
+
+    /// Subtracts `sum_j factors[j] column_j` from `x`. Local.
+    pub fn subtract_from(&self, factors: &[f64], x: &mut [f64]) {
+        self.add_to(&factors.iter().map(|factor| -factor).collect::<Vec<_>>(), x);
+    }
+
+    /// Takes from `x` its part along these columns, which are orthonormal: two passes. Returns the coefficients.
+    /// Collective.
+    pub fn remove_from(&self, x: &mut [f64]) -> Vec<f64> {
+        let mut sum = vec![0.0; self.count];
+        for _ in 0..2 {
+            let part = self.coefficients(x);
+            self.subtract_from(&part, x);
+            sum.iter_mut().zip(&part).for_each(|(s, p)| *s += p);
         }
+        sum
+    }
+
+    /// Euclidean lengths of the columns, in one reduction. Collective.
+    pub fn lengths(&self) -> Vec<f64> {
+        let mut squares: Vec<f64> = self.iter().map(|column| block::dot(column, column)).collect();
+        self.comm.sum_into(&mut squares);
+        squares.iter().map(|square| square.sqrt()).collect()
     }
 
     /// The columns of a dense matrix that holds this rank's rows.
@@ -104,6 +134,9 @@ impl Columns {
     }
 
     /// The image of every column under an inner product's matrix. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn image(&self, product: &dyn InnerProduct) -> Result<Self> {
         let mut result = self.clone();
         for j in 0..self.count {
@@ -111,26 +144,14 @@ impl Columns {
         }
         Ok(result)
     }
-}
 
-/// Sum of a small matrix over ranks, in place. Collective.
-pub fn sum_matrix(comm: &Comm, matrix: &mut Mat<f64>) {
-    let (rows, columns) = (matrix.nrows(), matrix.ncols());
-    let mut flat: Vec<f64> =
-        (0..columns).flat_map(|j| (0..rows).map(move |i| (i, j))).map(|(i, j)| matrix[(i, j)]).collect();
-    comm.sum_into(&mut flat);
-    *matrix = Mat::from_fn(rows, columns, |i, j| flat[j * rows + i]);
-}
-
-/// This rank's part of a scalar product, summed in eight lanes.
-pub fn dot(x: &[f64], y: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (x_chunks, y_chunks) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest: f64 = x_chunks.remainder().iter().zip(y_chunks.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in x_chunks.zip(y_chunks) {
-        for l in 0..8 {
-            lanes[l] += a[l] * b[l];
+    /// The columns, each divided by its largest magnitude. Collective.
+    pub fn scaled_to_one(mut self) -> Self {
+        for j in 0..self.count {
+            let largest = self.column(j).iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()));
+            let scale = 1.0 / self.comm.max(largest);
+            self.column_mut(j).iter_mut().for_each(|v| *v *= scale);
         }
+        self
     }
-    lanes.iter().sum::<f64>() + rest
 }

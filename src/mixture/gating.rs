@@ -30,6 +30,11 @@ pub struct Gating {
     entries: Vec<(u32, f64)>,
     /// For each expert of this rank the PETSc numbers of the nodes where its function is positive.
     support: Vec<Vec<i32>>,
+    /// For each rank the number one above its last expert.
+    ends: Vec<u32>,
+    /// For each rank, in the order in which it lists its nodes and the experts of each, the places among this rank's
+    /// experts of those that are this rank's.
+    pub(super) arrivals: Vec<Vec<u32>>,
 }
 
 impl Gating {
@@ -81,8 +86,25 @@ impl Gating {
             start.push(entries.len() as u32);
         }
         let mine = if comm.rank() == 0 { 0 } else { ends[comm.rank() - 1] }..ends[comm.rank()];
-        let support = supports(space, &start, &entries, ends, &mine);
-        Ok(Self { layers, experts: mine, global_experts: total, start, entries, support })
+        let mut gating = Self {
+            layers,
+            experts: mine,
+            global_experts: total,
+            start,
+            entries,
+            support: Vec::new(),
+            ends: ends.to_vec(),
+            arrivals: Vec::new(),
+        };
+        gating.exchange_supports(space);
+        Ok(gating)
+    }
+
+    /// One expert for the whole body, on rank 0: `chi = 1`. Collective.
+    pub fn whole(space: &Space) -> Self {
+        let ends = vec![1; space.mesh.comm.size()];
+        let gating = Self::with_experts(space, 1, &vec![0; space.mesh.local_cells()], &ends);
+        gating.expect("a layer, and an expert on a rank")
     }
 
     /// Experts that reach an owned node, ascending, with the values of their functions: they are
@@ -95,6 +117,33 @@ impl Gating {
     /// positive, ascending; other ranks' nodes among them.
     pub fn support(&self, local: usize) -> &[i32] {
         &self.support[local]
+    }
+
+    /// The rank of an expert.
+    pub(super) fn owner(&self, expert: u32) -> usize {
+        self.ends.partition_point(|&end| end <= expert)
+    }
+
+    /// Tells every expert's rank the nodes of the expert. Collective.
+    fn exchange_supports(&mut self, space: &Space) {
+        let comm = &space.mesh.comm;
+        let mut messages: Vec<Vec<i32>> = vec![Vec::new(); comm.size()];
+        for node in 0..space.owned_nodes {
+            for &(expert, _) in self.of(node) {
+                messages[self.owner(expert)].extend([expert as i32, (space.first + node as u64) as i32]);
+            }
+        }
+        self.support = vec![Vec::new(); self.experts.len()];
+        // Ranks own ascending numbers, so the lists come out ascending.
+        for part in comm.exchange(&messages) {
+            let mut places = Vec::with_capacity(part.len() / 2);
+            for pair in part.chunks_exact(2) {
+                let place = pair[0] as u32 - self.experts.start;
+                self.support[place as usize].push(pair[1]);
+                places.push(place);
+            }
+            self.arrivals.push(places);
+        }
     }
 
     /// The unknowns of each of this rank's experts with `components` to a node, as Schwarz
@@ -113,30 +162,6 @@ impl Gating {
             })
             .collect()
     }
-}
-
-/// Tells every expert's rank the nodes of the expert. Collective.
-fn supports(
-    space: &Space,
-    start: &[u32],
-    entries: &[(u32, f64)],
-    ends: &[u32],
-    mine: &Range<u32>,
-) -> Vec<Vec<i32>> {
-    let comm = &space.mesh.comm;
-    let mut messages: Vec<Vec<i32>> = vec![Vec::new(); comm.size()];
-    for node in 0..space.owned_nodes {
-        for &(expert, _) in &entries[start[node] as usize..start[node + 1] as usize] {
-            let rank = ends.partition_point(|&end| end <= expert);
-            messages[rank].extend([expert as i32, (space.first + node as u64) as i32]);
-        }
-    }
-    let mut support = vec![Vec::new(); mine.len()];
-    // Ranks own ascending numbers, so the lists come out ascending.
-    for pair in comm.exchange(&messages).iter().flat_map(|part| part.chunks_exact(2)) {
-        support[(pair[0] as u32 - mine.start) as usize].push(pair[1]);
-    }
-    support
 }
 
 /// For every local node the experts closer than some number of layers, with their distances.

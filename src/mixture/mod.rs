@@ -1,25 +1,27 @@
-//! Fields as sums over experts, and bases of fields: gating functions, coarse spaces, columns that are distributed by rows,
-//! inner products and orthonormal bases.
-mod block;
+//! Fields as sums over experts, and bases of fields: gating functions and local functions as one [`Mixture`], columns
+//! that are distributed by rows, inner products, orthonormal bases, and projections of equations on all of them.
+pub(crate) mod block;
 mod columns;
-mod galerkin;
 mod gating;
+#[expect(clippy::module_inception, reason = "the folder's one noun")]
+mod mixture;
 mod modes;
 pub mod orthonormal;
 pub mod pod;
 mod product;
-mod rigid_body;
-mod space;
+mod projection;
+mod sketch;
+mod small;
 
-pub(crate) use block::{all, combine, negative, products};
+pub(crate) use block::dot;
 pub use columns::Columns;
-pub(crate) use columns::dot;
-pub use galerkin::Coarse;
-pub(crate) use galerkin::{direct, finished};
 pub use gating::Gating;
-pub use modes::CoarseModes;
+pub use mixture::Mixture;
+pub use modes::{CoarseModes, rigid_body_modes};
 pub use orthonormal::Orthonormal;
 pub use pod::{Algorithm, Pod, Truncation, pod};
-pub use product::{Euclidean, InnerProduct};
-pub use rigid_body::rigid_body_modes;
-pub use space::coarse_space;
+pub use product::{Euclidean, Form, InnerProduct, MatrixProduct};
+pub use projection::Projection;
+pub(crate) use projection::finished;
+pub(crate) use sketch::{coupled, sketch};
+pub(crate) use small::{bordered, eigen, solve as solve_small, whiten};

@@ -1,4 +1,7 @@
 //! Functions of each expert that span the coarse space.
+use crate::Result;
+use crate::fem::Space;
+use petsc_rs::Vector;
 
 /// Which functions of each expert, times its gating function, span the coarse space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +12,8 @@ pub enum CoarseModes {
     Constants,
     /// Translations and rotations: what elasticity leaves alone.
     RigidBody,
+    /// The shift along the axis: what it leaves alone in a body of revolution.
+    Axial,
 }
 
 impl CoarseModes {
@@ -17,33 +22,42 @@ impl CoarseModes {
         match self {
             Self::Constants => components,
             Self::RigidBody => components * (components + 1) / 2,
+            Self::Axial => 1,
         }
     }
 
-    /// Value of each function in `component` at `x`, where it is not zero by definition.
-    pub(super) fn values(
-        self,
-        components: usize,
-        component: usize,
-        x: &[f64; 3],
-    ) -> impl Iterator<Item = (usize, f64)> {
-        let mut list = [None; 3];
+    /// Component `i` of function `k` at `x`; `None` where it is zero by definition.
+    pub fn value(self, components: usize, k: usize, i: usize, x: &[f64; 3]) -> Option<f64> {
         match self {
-            Self::Constants => list[0] = Some((component, 1.0)),
-            Self::RigidBody => {
-                list[0] = Some((component, 1.0));
-                let rotations = [(0, 1), (1, 2), (2, 0)];
-                let used = components * (components - 1) / 2;
-                for (r, &(i, j)) in rotations.iter().enumerate().take(used) {
-                    let value = match component {
-                        c if c == i => -x[j],
-                        c if c == j => x[i],
-                        _ => continue,
-                    };
-                    list[1 + usize::from(list[1].is_some())] = Some((components + r, value));
-                }
+            Self::Axial => (i == 1).then_some(1.0),
+            _ if k < components => (i == k).then_some(1.0),
+            _ => {
+                // Rotation in the plane of coordinates a and b.
+                let (a, b) = [(0, 1), (1, 2), (2, 0)][k - components];
+                if i == a { Some(-x[b]) } else { (i == b).then_some(x[a]) }
             }
         }
-        list.into_iter().flatten()
     }
+}
+
+/// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.
+/// Collective.
+pub fn rigid_body_modes(space: &Space) -> Result<Vec<Vector>> {
+    let (components, mut modes) = (space.components, Vec::new());
+    let motions = if space.axisymmetric { CoarseModes::Axial } else { CoarseModes::RigidBody };
+    for k in 0..motions.count(components) {
+        let mut vector = space.field()?;
+        for (dof, value) in vector.write()?.iter_mut().enumerate() {
+            let x = space.point(dof / components);
+            *value = motions.value(components, k, dof % components, &x).unwrap_or(0.0);
+        }
+        for other in &modes {
+            let projection = vector.dot(other)?;
+            vector.axpy(-projection, other)?;
+        }
+        let norm = vector.norm(petsc_rs::Norm::Two)?;
+        vector.scale(1.0 / norm)?;
+        modes.push(vector);
+    }
+    Ok(modes)
 }

@@ -1,5 +1,6 @@
 //! Gram-Schmidt in any inner product, distributed, stable to round-off.
-use super::columns::{Columns, dot};
+use super::block::dot;
+use super::columns::Columns;
 use super::product::InnerProduct;
 use crate::parallel::Comm;
 use crate::{Error, Result};
@@ -27,9 +28,7 @@ impl Orthonormal {
     /// Orthonormalises columns in their order; dependent ones add no direction. Collective.
     pub fn of(columns: &Columns, product: &dyn InnerProduct) -> Result<Self> {
         let mut result = Self::new(&columns.comm, columns.rows());
-        for j in 0..columns.count() {
-            result.append(columns.column(j), product)?;
-        }
+        columns.iter().try_for_each(|column| result.append(column, product).map(drop))?;
         Ok(result)
     }
 
@@ -50,12 +49,10 @@ impl Orthonormal {
         let mut before = original;
         for _ in 0..4 {
             if before <= DEPENDENT * original {
-                self.factors.push(factors);
-                return Ok(false);
+                break;
             }
             let h = self.columns.coefficients(&image);
-            let minus: Vec<f64> = h.iter().map(|h| -h).collect();
-            self.columns.add_to(&minus, &mut v);
+            self.columns.subtract_from(&h, &mut v);
             factors.iter_mut().zip(&h).for_each(|(f, h)| *f += h);
             product.apply(&v, &mut image)?;
             let after = norm(&comm, &v, &image)?;
@@ -65,15 +62,14 @@ impl Orthonormal {
                 break;
             }
         }
-        if before <= DEPENDENT * original {
-            self.factors.push(factors);
-            return Ok(false);
+        let adds = before > DEPENDENT * original;
+        if adds {
+            v.iter_mut().for_each(|v| *v /= before);
+            self.columns.push(&v);
+            factors.push(before);
         }
-        v.iter_mut().for_each(|v| *v /= before);
-        self.columns.push(&v);
-        factors.push(before);
         self.factors.push(factors);
-        Ok(true)
+        Ok(adds)
     }
 
     /// `R` as a dense matrix (directions by appended columns).

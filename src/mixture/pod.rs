@@ -10,6 +10,7 @@
 use super::columns::Columns;
 use super::orthonormal::Orthonormal;
 use super::product::InnerProduct;
+use super::small::eigen;
 use crate::parallel::Comm;
 use crate::{Error, Result};
 use faer::{Mat, MatRef, Side};
@@ -62,7 +63,7 @@ pub fn pod(
     algorithm: Algorithm,
     truncation: Truncation,
 ) -> Result<Pod> {
-    let finite = (0..snapshots.count()).all(|j| snapshots.column(j).iter().all(|v| v.is_finite()));
+    let finite = snapshots.iter().all(|snapshot| snapshot.iter().all(|v| v.is_finite()));
     if snapshots.comm.min(u8::from(finite)) == 0 {
         return Err(Error::Failed("a snapshot holds a number that is not finite".into()));
     }
@@ -89,17 +90,11 @@ pub fn pod(
 fn by_gram(snapshots: &Columns, product: &dyn InnerProduct) -> Result<(Vec<f64>, Columns)> {
     let gram = snapshots.product(&snapshots.image(product)?);
     let count = gram.nrows();
-    let symmetric = Mat::from_fn(count, count, |i, j| 0.5 * (gram[(i, j)] + gram[(j, i)]));
-    let eigen = symmetric.self_adjoint_eigen(Side::Lower).map_err(|e| failed("the Gram matrix", e))?;
-    let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-    // faer sorts ascending.
-    let descending: Vec<usize> = (0..count).rev().collect();
-    let singular: Vec<f64> = descending.iter().map(|&i| values[i].max(0.0).sqrt()).collect();
+    let (values, vectors) = eigen(gram.as_ref(), "proper orthogonal decomposition: the Gram matrix")?;
+    let singular: Vec<f64> = values.iter().map(|value| value.max(0.0).sqrt()).collect();
     let floor = (count as f64 * f64::EPSILON).sqrt() * singular[0];
     let kept = singular.iter().take_while(|&&s| s > floor && s > 0.0).count();
-    let factors = Mat::from_fn(count, kept, |i, j| {
-        vectors[(i, descending[j])] / singular[j] * sign(vectors, descending[j])
-    });
+    let factors = Mat::from_fn(count, kept, |i, j| vectors[(i, j)] / singular[j] * sign(vectors.as_ref(), j));
     Ok((singular, snapshots.combine(factors.as_ref())))
 }
 
@@ -156,14 +151,10 @@ pub fn tsqr(columns: &Columns) -> Result<(Columns, Mat<f64>)> {
         }
         if rank + step < size {
             let other = receive(comm, rank + step, count);
-            let stacked =
-                Mat::from_fn(
-                    2 * count,
-                    count,
-                    |i, j| {
-                        if i < count { r[(i, j)] } else { other[(i - count, j)] }
-                    },
-                );
+            let stacked = Mat::from_fn(2 * count, count, |i, j| match i.checked_sub(count) {
+                None => r[(i, j)],
+                Some(i) => other[(i, j)],
+            });
             let (q, merged) = qr(stacked.as_ref(), count);
             merges.push((rank + step, q));
             r = merged;

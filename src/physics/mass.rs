@@ -83,8 +83,6 @@ pub fn mass_matrix(space: &Space, essential: &Essential) -> Result<Matrix> {
     }
     let comm = space.mesh.comm.mpi();
     let mut matrix = Matrix::from_csr_values(comm, c, &row_pointers, &columns, &values, space.owned_dofs())?;
-    let first = matrix.row_range().start;
-    let fixed: Vec<i32> = essential.owned(space).map(|dof| (first + dof) as i32).collect();
-    matrix.zero_rows_columns(&fixed, 1.0, None)?;
+    matrix.zero_rows_columns(&essential.rows(space), 1.0, None)?;
     Ok(matrix)
 }

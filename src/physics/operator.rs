@@ -126,7 +126,7 @@ impl Problem {
     /// From the residual at the prescribed values to the load.
     fn finish_load(&self, load: &mut [f64], essential: &Essential, unit: f64) {
         load.iter_mut().for_each(|value| *value = -*value);
-        essential.owned(&self.space).for_each(|dof| load[dof] = unit * essential.values[dof]);
+        essential.impose_times(unit, load);
     }
 
     /// Minus the residual of a steady state, without elimination and without a matrix: on essential unknowns it is minus

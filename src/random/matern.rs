@@ -76,11 +76,8 @@ impl Matern {
         if let Some(Terms { modes, deviations }) = &self.terms {
             let mut values = result.write()?;
             values.fill(0.0);
-            for (k, deviation) in deviations.iter().enumerate() {
-                let weight = deviation * noise.normal(k as u64);
-                let mode = modes.vectors.col(k);
-                values.iter_mut().zip(mode.iter()).for_each(|(value, mode)| *value += weight * mode);
-            }
+            let weights = deviations.iter().enumerate().map(|(k, d)| d * noise.normal(k as u64));
+            modes.vectors.add_to(&weights.collect::<Vec<_>>(), &mut values);
             return Ok(());
         }
         let mut load = self.space.field()?;

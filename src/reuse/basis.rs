@@ -2,39 +2,21 @@
 use super::intake::take_in;
 use super::operator::AffineOperator;
 use crate::fem::Essential;
-use crate::mixture::{Columns, InnerProduct, Orthonormal};
+use crate::mixture::{Columns, InnerProduct, MatrixProduct, Orthonormal, bordered, eigen, solve_small};
 use crate::parallel::Comm;
 use crate::{Error, Result};
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::Mat;
 use petsc_rs::{Matrix, Vector};
-use std::cell::RefCell;
 
 /// Share of a full basis that stays when it is compressed.
 const KEPT: f64 = 0.75;
 /// Directions whose part of the solution is below this share of the solver's tolerance are noise of its solves.
 const NOISE: f64 = 1e-2;
 
-/// The energy of a fixed matrix, that of the first sample.
-struct Energy {
-    matrix: Matrix,
-    work: RefCell<[Vector; 2]>,
-}
-
-impl InnerProduct for Energy {
-    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let [from, to] = &mut *self.work.borrow_mut();
-        from.write()?.copy_from_slice(x);
-        self.matrix.mult(from, to)?;
-        y.copy_from_slice(&to.read()?);
-        Ok(())
-    }
-}
-
 /// Solutions without their prescribed values, orthonormal in the energy of the first sample: reduced matrices of
 /// other samples are then as well conditioned as their operators are near to that one.
 pub struct SolutionBasis {
-    energy: Energy,
+    energy: MatrixProduct,
     functions: Orthonormal,
     most: usize,
     tolerance: f64,
@@ -51,10 +33,7 @@ impl SolutionBasis {
     /// # Errors
     /// When PETSc fails.
     pub fn new(comm: &Comm, matrix: &Matrix, like: &Vector, most: usize, tolerance: f64) -> Result<Self> {
-        let energy = Energy {
-            matrix: matrix.duplicate(true)?,
-            work: RefCell::new([like.duplicate()?, like.duplicate()?]),
-        };
+        let energy = MatrixProduct::new(matrix.duplicate(true)?)?;
         let functions = Orthonormal::new(comm, like.local_size());
         let use_of = Mat::zeros(0, 0);
         Ok(Self { energy, functions, most, tolerance, reduced: Vec::new(), use_of })
@@ -86,13 +65,7 @@ impl SolutionBasis {
     /// As there.
     pub fn project_on(&self, matrix: &Matrix, load: &Vector) -> Result<Vec<f64>> {
         let columns = &self.functions.columns;
-        let [from, to] = &mut *self.energy.work.borrow_mut();
-        let mut images = Columns::new(&columns.comm, columns.rows());
-        for j in 0..self.count() {
-            from.write()?.copy_from_slice(columns.column(j));
-            matrix.mult(from, to)?;
-            images.push(&to.read()?);
-        }
+        let images = columns.image(&MatrixProduct::new(matrix)?)?;
         solve(&columns.product(&images), &columns.coefficients(&load.read()?))
     }
 
@@ -152,34 +125,26 @@ impl SolutionBasis {
         let columns = &self.functions.columns;
         let m = columns.count();
         self.reduced.resize_with(operator.terms(), || Mat::zeros(m - 1, m - 1));
-        let [from, to] = &mut *self.energy.work.borrow_mut();
-        from.write()?.copy_from_slice(columns.column(m - 1));
         for (term, reduced) in self.reduced.iter_mut().enumerate() {
-            operator.matrix(term).mult(from, to)?;
-            let border = columns.coefficients(&to.read()?);
-            let old = std::mem::replace(reduced, Mat::zeros(0, 0));
-            let inside = |i: usize, j: usize| i < m - 1 && j < m - 1;
-            *reduced = Mat::from_fn(m, m, |i, j| if inside(i, j) { old[(i, j)] } else { border[i.min(j)] });
+            let image = MatrixProduct::new(operator.matrix(term))?.image(columns.column(m - 1))?;
+            let border = columns.coefficients(&image);
+            *reduced = bordered(reduced, &border, &border);
         }
         Ok(())
     }
 
     /// The functions' values at the owned unknowns.
-    pub fn fields(&self) -> Vec<Vec<f64>> {
-        (0..self.count()).map(|j| self.functions.columns.column(j).to_vec()).collect()
+    pub fn functions(&self) -> &Columns {
+        &self.functions.columns
     }
 
     /// Keeps the directions that the solutions so far use most: proper orthogonal decomposition of their
     /// coefficients.
     fn compress(&mut self) -> Result<()> {
-        let m = self.count();
         let kept = ((KEPT * self.most as f64) as usize).max(1);
-        let eigen = self
-            .use_of
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|e| Error::Failed(format!("compression of a basis: {e:?}")))?;
-        // Ascending eigenvalues: the last vectors are the most used.
-        let vectors = eigen.U().submatrix(0, m - kept, m, kept).to_owned();
+        // The first vectors are the most used.
+        let (_, vectors) = eigen(self.use_of.as_ref(), "compression of a basis")?;
+        let vectors = vectors.subcols(0, kept).to_owned();
         self.functions.columns = self.functions.columns.combine(vectors.as_ref());
         let turn = |matrix: &Mat<f64>| vectors.transpose() * matrix * &vectors;
         self.reduced = self.reduced.iter().map(turn).collect();
@@ -189,10 +154,6 @@ impl SolutionBasis {
 }
 
 fn solve(system: &Mat<f64>, load: &[f64]) -> Result<Vec<f64>> {
-    let factor = system
-        .llt(Side::Lower)
-        .map_err(|_| Error::Failed("the projected operator is not positive definite".into()))?;
-    let right = Mat::from_fn(load.len(), 1, |i, _| load[i]);
-    let solution = factor.solve(&right);
-    Ok((0..load.len()).map(|i| solution[(i, 0)]).collect())
+    let failed = || Error::Failed("the projected operator is not positive definite".into());
+    solve_small(system.as_ref(), load).ok_or_else(failed)
 }

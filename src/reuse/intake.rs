@@ -14,9 +14,7 @@ pub(super) fn take_in(
     noise: f64,
 ) -> Result<Vec<f64>> {
     let mut free = solution.read()?.to_vec();
-    for (value, _) in free.iter_mut().zip(&essential.fixed).filter(|(_, fixed)| **fixed) {
-        *value = 0.0;
-    }
+    essential.clear(&mut free);
     let before = functions.columns.count();
     let added = functions.append(&free, product)?;
     // The coefficients that Gram-Schmidt found.

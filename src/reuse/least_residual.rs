@@ -7,13 +7,13 @@ use super::intake::take_in;
 use super::operator::is_moved;
 use crate::Result;
 use crate::fem::Essential;
-use crate::mixture::{Columns, Euclidean, InnerProduct, Orthonormal};
+use crate::mixture::{
+    Columns, Euclidean, Form, InnerProduct, MatrixProduct, Orthonormal, bordered, solve_small,
+};
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, FormState, Prepared, Problem};
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::Mat;
 use petsc_rs::{Matrix, Norm, Vector};
-use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Most matrices that others are combined of.
@@ -23,26 +23,8 @@ const EXACT: f64 = 1e-11;
 /// Directions whose part of the solution is below this are noise.
 const NOISE: f64 = 1e-10;
 
-/// `x -> A^T A x` for the first sample's matrix.
-struct Normal {
-    matrix: Matrix,
-    work: RefCell<[Vector; 3]>,
-}
-
-impl InnerProduct for Normal {
-    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let [from, image, to] = &mut *self.work.borrow_mut();
-        from.write()?.copy_from_slice(x);
-        self.matrix.mult(from, image)?;
-        self.matrix.mult_transpose(image, to)?;
-        y.copy_from_slice(&to.read()?);
-        Ok(())
-    }
-}
-
 /// A basis of solutions, orthonormal in the first sample's residual norm, and the matrices of some samples.
 pub struct LeastResidual {
-    normal: Normal,
     /// The problem at the present sample and its system, prescribed values eliminated; the matrix stands only once it is
     /// needed.
     prepared: Option<Prepared>,
@@ -87,10 +69,6 @@ impl LeastResidual {
         }
         let field = || space.field();
         Ok(Some(Self {
-            normal: Normal {
-                matrix: problem.new_matrix()?,
-                work: RefCell::new([field()?, field()?, field()?]),
-            },
             prepared: None,
             matrix: problem.new_matrix()?,
             assembled: false,
@@ -122,10 +100,7 @@ impl LeastResidual {
     /// When PETSc fails.
     pub fn system(&mut self, problem: &Problem, essential: &Essential) -> Result<(&Matrix, &Vector)> {
         self.assemble(problem, essential)?;
-        {
-            let (mut values, unit) = (self.load.write()?, problem.essential_diagonal());
-            essential.owned(&problem.space).for_each(|dof| values[dof] = unit * essential.values[dof]);
-        }
+        essential.impose_times(problem.essential_diagonal(), &mut self.load.write()?);
         Ok((&self.matrix, &self.load))
     }
 
@@ -159,11 +134,12 @@ impl LeastResidual {
         // The residual with the random vector in the free unknowns, and without.
         for probe in [true, false] {
             {
-                let (mut values, random) = (solution.write()?, self.probe.read()?);
-                for (dof, value) in values.iter_mut().enumerate() {
-                    let free = if probe { random[dof] } else { 0.0 };
-                    *value = if essential.fixed[dof] { essential.values[dof] } else { free };
+                let mut values = solution.write()?;
+                match probe {
+                    true => values.copy_from_slice(&self.probe.read()?),
+                    false => values.fill(0.0),
                 }
+                essential.impose(&mut values);
             }
             solution.ghost_update()?;
             let result = if probe { &mut scrap } else { &mut self.load };
@@ -196,7 +172,9 @@ impl LeastResidual {
             return Ok(());
         }
         let before = self.count();
-        take_in(&mut self.functions, &self.normal, solution, essential, NOISE)?;
+        // The first sample's residual norm.
+        let normal = MatrixProduct::with(&self.terms[0], Form::Normal)?;
+        take_in(&mut self.functions, &normal, solution, essential, NOISE)?;
         if self.count() == before {
             return Ok(());
         }
@@ -213,12 +191,7 @@ impl LeastResidual {
         let sketch = sketch.read()?.to_vec();
         let known = &self.sketches.columns;
         let mut rest = sketch.clone();
-        let mut projected = vec![0.0; known.count()];
-        for _ in 0..2 {
-            let part = known.coefficients(&rest);
-            known.add_to(&part.iter().map(|p| -p).collect::<Vec<_>>(), &mut rest);
-            projected.iter_mut().zip(&part).for_each(|(p, q)| *p += q);
-        }
+        let projected = known.remove_from(&mut rest);
         let square = |v: &[f64]| known.comm.sum(v.iter().map(|v| v * v).sum::<f64>());
         let share = (square(&rest) / square(&sketch)).sqrt();
         if share <= EXACT {
@@ -234,9 +207,6 @@ impl LeastResidual {
         } else if share.is_finite() && self.terms.len() < MOST_TERMS {
             self.sketches.append(&sketch, &Euclidean)?;
             self.assemble(problem, essential)?;
-            if self.terms.is_empty() {
-                self.normal.matrix.copy_from(&self.matrix)?;
-            }
             self.terms.push(self.matrix.duplicate(true)?);
             self.images.push(Columns::new(&self.functions.columns.comm, self.functions.columns.rows()));
             self.extend_images(self.terms.len() - 1)?;
@@ -250,11 +220,9 @@ impl LeastResidual {
 
     /// The products of matrix `i` with the functions that it lacks.
     fn extend_images(&mut self, i: usize) -> Result<()> {
-        let [from, to, _] = &mut *self.normal.work.borrow_mut();
-        for j in self.images[i].count()..self.functions.columns.count() {
-            from.write()?.copy_from_slice(self.functions.columns.column(j));
-            self.terms[i].mult(from, to)?;
-            self.images[i].push(&to.read()?);
+        let matrix = MatrixProduct::new(&self.terms[i])?;
+        for function in self.functions.columns.iter().skip(self.images[i].count()) {
+            self.images[i].push(&matrix.image(function)?);
         }
         Ok(())
     }
@@ -263,27 +231,16 @@ impl LeastResidual {
     fn update_gram(&mut self) {
         let m = self.count();
         self.gram.resize_with(self.terms.len(), Vec::new);
-        for i in 0..self.terms.len() {
-            for j in 0..=i {
+        for (i, row) in self.gram.iter_mut().enumerate() {
+            row.resize_with(i + 1, || Mat::zeros(0, 0));
+            for (j, gram) in row.iter_mut().enumerate() {
                 let (left, right) = (&self.images[i], &self.images[j]);
-                let old = self.gram[i].get(j).filter(|old| old.nrows() + 1 == m);
-                let new = match old {
-                    Some(old) => {
-                        let (row, column) =
-                            (right.coefficients(left.column(m - 1)), left.coefficients(right.column(m - 1)));
-                        Mat::from_fn(m, m, |a, b| match (a + 1 == m, b + 1 == m) {
-                            (false, false) => old[(a, b)],
-                            (true, _) => row[b],
-                            (false, true) => column[a],
-                        })
-                    }
-                    None if self.gram[i].get(j).is_some_and(|old| old.nrows() == m) => continue,
-                    None => left.product(right),
-                };
-                if j < self.gram[i].len() {
-                    self.gram[i][j] = new;
-                } else {
-                    self.gram[i].push(new);
+                if gram.nrows() + 1 == m {
+                    let (last, column) =
+                        (right.coefficients(left.column(m - 1)), left.coefficients(right.column(m - 1)));
+                    *gram = bordered(gram, &last, &column);
+                } else if gram.nrows() < m {
+                    *gram = left.product(right);
                 }
             }
         }
@@ -295,26 +252,19 @@ impl LeastResidual {
         let mut system = Mat::<f64>::zeros(m, m);
         for (i, row) in self.gram.iter().enumerate() {
             for (j, gram) in row.iter().enumerate() {
-                let factor = factors[i] * factors[j];
-                for b in 0..m {
-                    for a in 0..m {
-                        // The mirror image of a mixed product is its transpose.
-                        system[(a, b)] += match i == j {
-                            true => factor * gram[(a, b)],
-                            false => factor * (gram[(a, b)] + gram[(b, a)]),
-                        };
-                    }
+                let factor = faer::Scale(factors[i] * factors[j]);
+                system += factor * gram;
+                if i != j {
+                    // The mirror image of a mixed product is its transpose.
+                    system += factor * gram.transpose();
                 }
             }
         }
-        let mut right = Mat::<f64>::zeros(m, 1);
+        let mut right = vec![0.0; m];
         for (images, factor) in self.images.iter().zip(factors) {
-            for (a, product) in images.coefficients(load).into_iter().enumerate() {
-                right[(a, 0)] += factor * product;
-            }
+            right.iter_mut().zip(images.coefficients(load)).for_each(|(r, product)| *r += factor * product);
         }
-        let solution = system.llt(Side::Lower).ok()?.solve(&right);
-        Some((0..m).map(|a| solution[(a, 0)]).collect())
+        solve_small(system.as_ref(), &right)
     }
 }
 
@@ -327,8 +277,7 @@ fn free_residual(
 ) -> Result<()> {
     prepared.residual(FormState::steady(state), result)?;
     result.scale(-1.0)?;
-    let mut values = result.write()?;
-    essential.owned(&prepared.problem().space).for_each(|dof| values[dof] = 0.0);
+    essential.clear(&mut result.write()?);
     Ok(())
 }
 

@@ -2,9 +2,7 @@
 use crate::fem::Essential;
 use crate::physics::coefficient::{NodalField, Source};
 use crate::physics::{Context, Problem};
-use crate::rom::affine::{Coupled, Expansion, operators};
-use crate::rom::eim::EXACT;
-use crate::rom::theta::Theta;
+use crate::rom::affine::Expansion;
 use crate::rom::{Training, coupling};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
@@ -17,15 +15,12 @@ const MOST_TERMS: usize = 16;
 const TRAINING: usize = 24;
 const TEST: usize = 12;
 
-/// Factors and what they multiply.
-type Terms<T> = Vec<(Theta, T)>;
-
 /// `A(mu) = sum_q theta_q(mu) A_q` and, where it can be split as well, the load; no conditions applied.
 pub struct AffineOperator {
-    terms: Terms<Matrix>,
-    load: Option<AffineLoad>,
-    /// Owned unknowns with prescribed values, and their global numbers.
-    fixed: Vec<usize>,
+    expansion: Expansion,
+    /// Whether the load is split as well, and the field of another problem that it then reads.
+    load: Option<Option<Rc<NodalField>>>,
+    /// Global numbers of the owned unknowns with prescribed values.
     rows: Vec<i32>,
     work: RefCell<Vector>,
     /// Prescribed values, zero elsewhere.
@@ -34,13 +29,6 @@ pub struct AffineOperator {
     unit: f64,
     /// The factors for which the problem's matrix was summed last.
     summed: Option<Vec<f64>>,
-}
-
-/// `f(mu) = sum_q theta_q(mu) f_q`, and terms in the field of another problem.
-struct AffineLoad {
-    terms: Terms<Vector>,
-    coupled: Vec<Coupled>,
-    upstream: Option<Rc<NodalField>>,
 }
 
 impl AffineOperator {
@@ -66,43 +54,42 @@ impl AffineOperator {
             chosen.into_iter().enumerate().partition(|(i, _)| i % 3 == 2);
         let strip = |list: Vec<(usize, Vec<f64>)>| list.into_iter().map(|(_, mu)| mu).collect::<Vec<_>>();
         let set = Training { reference: samples[0].clone(), training: strip(training), test: strip(test) };
-        let (terms, load) = match whole(problem, &set, moving)? {
-            Some((terms, load)) => (terms, Some(load)),
-            None => match operators(problem, &set) {
-                Ok((_, error)) if error > EXACT => {
+        let (expansion, load) = match whole(problem, &set, moving)? {
+            Some((expansion, upstream)) => (expansion, Some(upstream)),
+            None => match Expansion::operators(problem, &set) {
+                Ok(expansion) if expansion.inexact() > 0.0 => {
+                    let error = expansion.inexact();
                     return Ok(Err(format!("its affine expansion leaves a relative error of {error:.1e}")));
                 }
-                Ok((terms, _)) => (terms, None),
+                Ok(expansion) => (expansion, None),
                 Err(error @ (Error::Input(_) | Error::Failed(_))) => return Ok(Err(error.to_string())),
                 Err(error) => return Err(error),
             },
         };
-        if terms.len() > MOST_TERMS {
-            return Ok(Err(format!("its affine expansion has {} terms", terms.len())));
+        let terms = expansion.matrices.len();
+        if terms > MOST_TERMS {
+            return Ok(Err(format!("its affine expansion has {terms} terms")));
         }
         let space = &problem.space;
-        let first = space.first as usize * space.components;
-        let fixed: Vec<usize> = essential.owned(space).collect();
-        let rows = fixed.iter().map(|dof| (first + dof) as i32).collect();
-        let (work, mut lift) = (RefCell::new(space.field()?), space.field()?);
-        lift.set(0.0)?;
+        let rows = essential.rows(space);
+        let (work, lift) = (RefCell::new(space.field()?), RefCell::new(space.field()?));
         let unit = problem.essential_diagonal();
-        Ok(Ok(Self { terms, load, fixed, rows, work, lift: RefCell::new(lift), unit, summed: None }))
+        Ok(Ok(Self { expansion, load, rows, work, lift, unit, summed: None }))
     }
 
     /// Number of terms.
     pub fn terms(&self) -> usize {
-        self.terms.len()
+        self.expansion.matrices.len()
     }
 
     /// The matrix of a term, no conditions applied.
     pub fn matrix(&self, term: usize) -> &Matrix {
-        &self.terms[term].1
+        &self.expansion.matrices[term].1
     }
 
     /// The factors at these parameters. Local.
     pub fn factors(&self, problem: &Problem, context: &Context) -> Vec<f64> {
-        self.terms.iter().map(|(theta, _)| theta.value(problem, context)).collect()
+        self.expansion.matrices.iter().map(|(theta, _)| theta.value(problem, context)).collect()
     }
 
     /// The load at these parameters and the present field of the other problem, no conditions applied. Collective.
@@ -111,14 +98,14 @@ impl AffineOperator {
     /// When PETSc fails.
     pub fn load(&self, problem: &Problem, context: &Context, load: &mut Vector) -> Result<()> {
         load.set(0.0)?;
-        let Some(affine) = &self.load else {
+        let Some(upstream) = &self.load else {
             return problem.assemble_load(context, &Essential::new(&problem.space, []), load);
         };
-        for (theta, vector) in &affine.terms {
+        for (theta, vector) in &self.expansion.loads {
             load.axpy(theta.value(problem, context), vector)?;
         }
-        if let Some(field) = &affine.upstream {
-            for term in &affine.coupled {
+        if let Some(field) = upstream {
+            for term in &self.expansion.coupled {
                 let factor = term.theta.value(problem, context);
                 coupling::add_load(problem, term, factor, field, load)?;
             }
@@ -132,7 +119,7 @@ impl AffineOperator {
     /// When PETSc fails.
     pub fn subtract(&self, factors: &[f64], field: &Vector, load: &mut Vector) -> Result<()> {
         let work = &mut *self.work.borrow_mut();
-        for ((_, matrix), &factor) in self.terms.iter().zip(factors) {
+        for ((_, matrix), &factor) in self.expansion.matrices.iter().zip(factors) {
             matrix.mult(field, work)?;
             load.axpy(-factor, work)?;
         }
@@ -150,20 +137,13 @@ impl AffineOperator {
         essential: &Essential,
         load: &mut Vector,
     ) -> Result<()> {
-        let mut any = false;
         let lift = &mut *self.lift.borrow_mut();
-        {
-            let mut values = lift.write()?;
-            for &dof in &self.fixed {
-                values[dof] = essential.values[dof];
-                any |= values[dof] != 0.0;
-            }
-        }
+        essential.impose(&mut lift.write()?);
+        let any = lift.read()?.iter().any(|value| *value != 0.0);
         if problem.space.mesh.comm.max(u8::from(any)) == 1 {
             self.subtract(factors, lift, load)?;
         }
-        let mut values = load.write()?;
-        self.fixed.iter().for_each(|&dof| values[dof] = self.unit * essential.values[dof]);
+        essential.impose_times(self.unit, &mut load.write()?);
         Ok(())
     }
 
@@ -178,7 +158,7 @@ impl AffineOperator {
         }
         self.summed = None;
         matrix.zero()?;
-        for ((_, term), &factor) in self.terms.iter().zip(factors) {
+        for ((_, term), &factor) in self.expansion.matrices.iter().zip(factors) {
             matrix.axpy(factor, term, true)?;
         }
         matrix.zero_rows_columns(&self.rows, self.unit, None)?;
@@ -187,12 +167,13 @@ impl AffineOperator {
     }
 }
 
-/// The terms of the matrix and of the load, if both are exact; loads of more than one other problem are not.
+/// The expansion of matrix and load and the field that the load reads, if both are exact; loads of more than one other
+/// problem are not.
 fn whole(
     problem: &Problem,
     set: &Training,
     moving: &[Rc<NodalField>],
-) -> Result<Option<(Terms<Matrix>, AffineLoad)>> {
+) -> Result<Option<(Expansion, Option<Rc<NodalField>>)>> {
     let mut upstream: Option<Rc<NodalField>> = None;
     for source in problem.integrals.iter().flat_map(|integral| integral.coefficients.inputs.iter().flatten())
     {
@@ -207,9 +188,7 @@ fn whole(
     }
     match Expansion::new(problem, set, upstream.as_ref()) {
         Ok(expansion) if expansion.inexact() > 0.0 => Ok(None),
-        Ok(Expansion { matrices, loads: terms, coupled, .. }) => {
-            Ok(Some((matrices, AffineLoad { terms, coupled, upstream })))
-        }
+        Ok(expansion) => Ok(Some((expansion, upstream))),
         Err(Error::Input(_) | Error::Failed(_)) => Ok(None),
         Err(error) => Err(error),
     }

@@ -336,7 +336,7 @@ impl StageMemory {
                 Err(error) => return Err(error),
             }
         } else {
-            impose(stage)?;
+            stage.essential.impose(&mut stage.solution.write()?);
         }
         let projection = start.elapsed().as_secs_f64();
         let residual = room(&mut self.residual, &stage.problem.space)?;
@@ -414,7 +414,7 @@ impl StageMemory {
             self.effort.basis = basis.count();
             let coarse = stage.solver.linear().filter(|solver| solver.wants_solutions());
             if let Some(solver) = coarse.filter(|_| basis.count() == COARSE) {
-                solver.enrich(basis.fields());
+                solver.enrich(basis.functions().clone());
                 self.stale = true;
             }
         }
@@ -453,13 +453,4 @@ fn room<'a>(vector: &'a mut Option<Vector>, space: &Space) -> Result<&'a mut Vec
         *vector = Some(space.field()?);
     }
     Ok(vector.as_mut().expect("made above"))
-}
-
-/// Gives the prescribed unknowns their values.
-fn impose(stage: &mut Stage) -> Result<()> {
-    let mut values = stage.solution.write()?;
-    for dof in stage.essential.owned(&stage.problem.space) {
-        values[dof] = stage.essential.values[dof];
-    }
-    Ok(())
 }

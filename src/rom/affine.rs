@@ -91,36 +91,6 @@ fn scaled(values: &Values, factor: f64) -> Values {
     }
 }
 
-/// The matrices of a problem's bilinear form with their factors, `K(mu) = sum_q theta_q(mu) A_q`, no conditions
-/// applied, and the largest relative interpolation error of a coefficient over the parameters of `set`. Fields of
-/// other physics must not enter. Collective.
-///
-/// # Errors
-/// [`Error::Input`] that names the deck's key when a coefficient cannot be split.
-pub fn operators(problem: &Problem, set: &Training) -> Result<(Vec<(Theta, Matrix)>, f64)> {
-    let mut matrices: Groups<Matrix> = Groups { list: Vec::new() };
-    let (mut scrap, mut error) = (problem.space.field()?, 0.0f64);
-    for (index, integral) in problem.integrals.iter().enumerate() {
-        let outputs = 0..integral.coefficients.outputs.len();
-        for output in outputs.filter(|&output| problem.bilinear(output, integral.place)) {
-            let coefficient = Splitting { problem, integral: index, output, upstream: None, slope: false };
-            let (pieces, split, _) = coefficient.split(set)?;
-            error = split.map_or(error, |split| error.max(split.error));
-            for piece in pieces {
-                let place = matrices.place(problem, set, piece.factor, || problem.new_matrix())?;
-                if let Some((matrix, scale)) = place {
-                    let values = only(integral, output, &scaled(&piece.values, scale));
-                    problem.assemble_term(index, &values, Some(matrix), &mut scrap)?;
-                }
-            }
-        }
-    }
-    for (_, _, matrix) in &mut matrices.list {
-        matrix.assemble()?;
-    }
-    Ok((matrices.list.into_iter().map(|(_, theta, matrix)| (theta, matrix)).collect(), error))
-}
-
 /// The coefficients of an integral's groups: all zero but one.
 pub fn only(integral: &Integral, output: usize, values: &Values) -> Vec<Vec<Values>> {
     let count = integral.coefficients.outputs.len();
@@ -142,14 +112,27 @@ impl Expansion {
     /// [`Error::Input`] that names the deck's key when a coefficient cannot be split.
     pub fn new(problem: &Problem, set: &Training, upstream: Option<&Rc<NodalField>>) -> Result<Self> {
         let kept = upstream.map(|field| field.values.borrow().clone());
-        let result = Self::build(problem, set, upstream);
+        let result = Self::build(problem, set, upstream, true);
         if let (Some(field), Some(values)) = (upstream, kept) {
             *field.values.borrow_mut() = values;
         }
         result
     }
 
-    fn build(problem: &Problem, set: &Training, upstream: Option<&Rc<NodalField>>) -> Result<Self> {
+    /// The matrices only, `K(mu) = sum_q theta_q(mu) A_q`; fields of other physics must not enter. Collective.
+    ///
+    /// # Errors
+    /// As [`Expansion::new`].
+    pub fn operators(problem: &Problem, set: &Training) -> Result<Self> {
+        Self::build(problem, set, None, false)
+    }
+
+    fn build(
+        problem: &Problem,
+        set: &Training,
+        upstream: Option<&Rc<NodalField>>,
+        whole: bool,
+    ) -> Result<Self> {
         let mut matrices: Groups<Matrix> = Groups { list: Vec::new() };
         let mut loads: Groups<Vector> = Groups { list: Vec::new() };
         let (mut coupled, mut splits) = (Vec::new(), Vec::new());
@@ -160,6 +143,9 @@ impl Expansion {
                 let coefficient = Splitting { problem, integral: index, output, upstream, slope: false };
                 let reads_field = !coefficient.coupled_inputs().is_empty();
                 let bilinear = problem.bilinear(output, integral.place);
+                if !(bilinear || whole) {
+                    continue;
+                }
                 if reads_field && bilinear {
                     return Err(Error::Input(vec![coefficient.complaint(
                         "a reduced model needs a stiffness that does not depend on another physics' field".into(),
@@ -179,11 +165,7 @@ impl Expansion {
                             problem.assemble_term(index, &values, Some(matrix), &mut scrap)?;
                         }
                     } else {
-                        let new = || {
-                            let mut vector = problem.space.field()?;
-                            vector.set(0.0)?;
-                            Ok(vector)
-                        };
+                        let new = || problem.space.field();
                         if let Some((load, scale)) = loads.place(problem, set, piece.factor, new)? {
                             let values = only(integral, output, &scaled(&piece.values, scale));
                             problem.assemble_term(index, &values, None, load)?;
@@ -206,7 +188,7 @@ impl Expansion {
         for (_, _, matrix) in &mut matrices.list {
             matrix.assemble()?;
         }
-        let lifts = Self::lifts(problem, set, &mut splits)?;
+        let lifts = if whole { Self::lifts(problem, set, &mut splits)? } else { Vec::new() };
         Ok(Self {
             matrices: matrices.list.into_iter().map(|(_, theta, matrix)| (theta, matrix)).collect(),
             loads: loads.list.into_iter().map(|(_, theta, load)| (theta, load)).collect(),

@@ -3,12 +3,12 @@ use super::affine::{Coupled, only};
 use super::energy::Energy;
 use crate::fem::Values;
 use crate::fem::functional::visit;
-use crate::mixture::Orthonormal;
+use crate::mixture::{Orthonormal, eigen};
 use crate::physics::coefficient::{NodalField, Sampled, Source};
 use crate::physics::{Place, Problem};
 use crate::simulation::Stage;
 use crate::{Diagnostic, Error, Result};
-use faer::{Mat, Side};
+use faer::Mat;
 use petsc_rs::Vector;
 use std::rc::Rc;
 
@@ -62,7 +62,6 @@ pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64
     vector.ghost_update()?;
     nodal.values.borrow_mut().copy_from_slice(&vector.local_read()?);
     let mut load = problem.space.field()?;
-    load.set(0.0)?;
     add_load(problem, term, 1.0, &nodal, &mut load)?;
     Ok(load.read()?.to_vec())
 }
@@ -181,19 +180,16 @@ fn constant(problem: &Problem, term: &Coupled, energy: &Energy, upstream: &Upstr
     let start: Vec<f64> =
         space.node_ids[..space.owned_nodes].iter().map(|&id| 1.0 + 0.5 * (id as f64).sin()).collect();
     let mut basis = Orthonormal::new(comm, space.owned_nodes);
-    basis.append(&upstream.energy.representer(&start)?, upstream.energy)?;
+    basis.append(&upstream.energy.representer(&start)?, &upstream.energy.product)?;
     let mut before = 0.0;
     for step in 0..STEPS {
         let image = load(problem, term, upstream, basis.columns.column(step))?;
         let displacement = energy.representer(&image)?;
         let Some(back) = transposed(problem, term, upstream, &displacement)? else { return Ok(None) };
-        let more = basis.append(&upstream.energy.representer(&back)?, upstream.energy)?;
+        let more = basis.append(&upstream.energy.representer(&back)?, &upstream.energy.product)?;
         let entry = |i: usize, j: usize| basis.factors[j + 1].get(i).copied().unwrap_or(0.0);
-        let projected = Mat::from_fn(step + 1, step + 1, |i, j| 0.5 * (entry(i, j) + entry(j, i)));
-        let eigen = projected
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|e| Error::Failed(format!("{}: norm of the coupling: {e:?}", problem.name)))?;
-        let largest = eigen.S().column_vector()[step];
+        let projected = Mat::from_fn(step + 1, step + 1, entry);
+        let largest = eigen(projected.as_ref(), "norm of the coupling")?.0[0];
         if !more || (largest - before).abs() <= SETTLED * largest {
             before = largest;
             break;

@@ -1,12 +1,11 @@
 //! The inner products that reduced models are built in.
 use crate::Result;
 use crate::deck::{SolverMethod, SolverOptions};
-use crate::fem::{Essential, Space};
-use crate::mixture::{InnerProduct, rigid_body_modes};
-use crate::physics::mass::scalar_mass;
+use crate::fem::Essential;
+use crate::mixture::{MatrixProduct, rigid_body_modes};
 use crate::physics::{Context, Problem};
 use crate::solver::LinearSolver;
-use petsc_rs::{Matrix, Vector};
+use petsc_rs::Vector;
 use std::cell::RefCell;
 
 /// Relative residual of the solves for representers, where they are iterative: what they leave out of
@@ -21,16 +20,12 @@ const FACTORISED: u64 = 150_000;
 /// The energy of a problem's bilinear form at fixed parameters, with a solver for Riesz representers.
 /// Prescribed unknowns are left out: their rows are those of the identity.
 pub struct Energy {
-    matrix: Matrix,
+    /// The inner product.
+    pub product: MatrixProduct,
     /// The prescribed unknowns, with values zero.
     pub essential: Essential,
-    work: RefCell<Work>,
-}
-
-struct Work {
-    solver: LinearSolver,
-    x: Vector,
-    y: Vector,
+    /// The solver, its right-hand side and its solution.
+    work: RefCell<(LinearSolver, Vector, Vector)>,
 }
 
 impl Energy {
@@ -58,77 +53,23 @@ impl Energy {
         }
         let mut solver = LinearSolver::new(space, &problem.name, &options)?;
         solver.set_matrix(&matrix)?;
-        Ok(Self { matrix, essential, work: RefCell::new(Work { solver, x, y }) })
+        let product = MatrixProduct::new(matrix)?;
+        Ok(Self { product, essential, work: RefCell::new((solver, x, y)) })
     }
 
     /// The Riesz representer of a functional (its values on the basis functions of this rank's
     /// unknowns), zero on prescribed unknowns. Collective.
     pub fn representer(&self, functional: &[f64]) -> Result<Vec<f64>> {
         let essential = &self.essential;
-        let Work { solver, x, y } = &mut *self.work.borrow_mut();
+        let (solver, x, y) = &mut *self.work.borrow_mut();
         {
             let mut values = x.write()?;
-            for (dof, (v, f)) in values.iter_mut().zip(functional).enumerate() {
-                *v = if essential.fixed[dof] { 0.0 } else { *f };
-            }
+            values.copy_from_slice(functional);
+            essential.clear(&mut values);
         }
         y.set(0.0)?;
-        solver.solve(&self.matrix, x, essential, y)?;
+        solver.solve(self.product.matrix(), x, essential, y)?;
         Ok(y.read()?.to_vec())
-    }
-
-    /// Adds to prescribed values (on this rank's unknowns) what gives them the least energy, where
-    /// `image` is the product of the form's full matrix with them. Collective.
-    pub fn extend(&self, values: &mut [f64], image: &[f64]) -> Result<()> {
-        let correction = self.representer(image)?;
-        values.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
-        Ok(())
-    }
-}
-
-impl InnerProduct for Energy {
-    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let Work { x: from, y: to, .. } = &mut *self.work.borrow_mut();
-        from.write()?.copy_from_slice(x);
-        self.matrix.mult(from, to)?;
-        y.copy_from_slice(&to.read()?);
-        Ok(())
-    }
-}
-
-/// The L2 product of fields with any number of components.
-pub struct Mass {
-    matrix: Matrix,
-    components: usize,
-    work: RefCell<[Vector; 2]>,
-}
-
-impl Mass {
-    /// The product on a space. Collective.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn new(space: &Space) -> Result<Self> {
-        let matrix = scalar_mass(space)?;
-        let work = RefCell::new([space.field_of(1)?, space.field_of(1)?]);
-        Ok(Self { matrix, components: space.components, work })
-    }
-}
-
-impl InnerProduct for Mass {
-    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
-        let [from, to] = &mut *self.work.borrow_mut();
-        let c = self.components;
-        for component in 0..c {
-            for (v, x) in from.write()?.iter_mut().zip(x.iter().skip(component).step_by(c)) {
-                *v = *x;
-            }
-            self.matrix.mult(from, to)?;
-            for (y, v) in y.iter_mut().skip(component).step_by(c).zip(to.read()?.iter()) {
-                *y = *v;
-            }
-        }
-        Ok(())
     }
 }
 

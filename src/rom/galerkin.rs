@@ -4,11 +4,11 @@
 //! l_j of the prescribed values and modes phi_i that vanish where values are prescribed. Galerkin
 //! projection on the modes gives c. Below, "basis" means liftings and modes together, in that order.
 use super::theta::{Inputs, Ratio, Theta, values};
+use crate::mixture::solve_small;
 use crate::physics::Problem;
 use crate::physics::coefficient::Context;
 use crate::{Error, Result};
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::Mat;
 use serde::{Deserialize, Serialize};
 
 /// Part of the size of the terms of a residual that their sum may be wrong by.
@@ -122,13 +122,7 @@ impl Reduced {
         let field = upstream.map_or(&none, |u| &u.coefficients);
 
         let mut system = Mat::<f64>::zeros(basis, basis);
-        for (&t, a) in theta.iter().zip(&self.matrices) {
-            for j in 0..basis {
-                for i in 0..basis {
-                    system[(i, j)] += t * a[(i, j)];
-                }
-            }
-        }
+        theta.iter().zip(&self.matrices).for_each(|(&t, a)| system += faer::Scale(t) * a);
         let mut load = vec![0.0; basis];
         for (&t, f) in phi.iter().zip(&self.loads) {
             load.iter_mut().zip(f).for_each(|(l, f)| *l += t * f);
@@ -138,25 +132,17 @@ impl Reduced {
                 load.iter_mut().enumerate().for_each(|(i, l)| *l += t * c * g[(i, j)]);
             }
         }
-        let range = lifts..lifts + n;
-        let right = Mat::from_fn(n, 1, |i, _| {
-            let row = lifts + i;
-            load[row] - (0..lifts).map(|j| system[(row, j)] * coefficients[j]).sum::<f64>()
-        });
-        if n > 0 {
-            let block = system.submatrix(lifts, lifts, n, n);
-            let factor = block.llt(Side::Lower).map_err(|_| {
-                Error::Failed(format!(
-                    "{}: the reduced system is not positive definite at the parameters {:?}: does anything hold the field or \
-                     body there (a coefficient, reaction or foundation of zero does not)?",
-                    d.name, context.parameters
-                ))
-            })?;
-            let modes = factor.solve(&right);
-            for (i, k) in range.enumerate() {
-                coefficients[k] = modes[(i, 0)];
-            }
-        }
+        let right: Vec<f64> = (lifts..lifts + n)
+            .map(|row| load[row] - (0..lifts).map(|j| system[(row, j)] * coefficients[j]).sum::<f64>())
+            .collect();
+        let found = solve_small(system.submatrix(lifts, lifts, n, n), &right).ok_or_else(|| {
+            Error::Failed(format!(
+                "{}: the reduced system is not positive definite at the parameters {:?}: does anything hold the field or \
+                 body there (a coefficient, reaction or foundation of zero does not)?",
+                d.name, context.parameters
+            ))
+        })?;
+        coefficients[lifts..lifts + n].copy_from_slice(&found);
         let square: f64 = (0..basis)
             .map(|i| coefficients[i] * (0..basis).map(|j| system[(i, j)] * coefficients[j]).sum::<f64>())
             .sum();

@@ -37,12 +37,10 @@ impl<'a> Greedy<'a> {
             let mut projection = Projection::new(offline, index)?;
             if let Some(upstream) = offline.upstream(index) {
                 let functions = greedy.stages[upstream.index].projection.functions();
-                (0..functions.count()).try_for_each(|k| projection.add_upstream(functions.column(k)))?;
+                functions.iter().try_for_each(|function| projection.add_upstream(function))?;
             }
             greedy.stages.push(Growing { lifts: lifts.clone(), modes, projection });
-            for k in 0..lifts.count() {
-                greedy.append(index, lifts.column(k), true)?;
-            }
+            lifts.iter().try_for_each(|lift| greedy.append(index, lift, true))?;
         }
         greedy.reduce();
         Ok(greedy)
@@ -58,7 +56,7 @@ impl<'a> Greedy<'a> {
             let prepared = &self.offline.stages[index];
             let Growing { lifts, modes, .. } = &mut self.stages[index];
             prepared.subtract_lifts(lifts, parameters, &mut solution);
-            if modes.append(&solution, &prepared.energy)? {
+            if modes.append(&solution, &prepared.energy.product)? {
                 let mode = modes.columns.column(modes.columns.count() - 1).to_vec();
                 self.append(index, &mode, false)?;
             }

@@ -18,7 +18,7 @@ mod training;
 
 pub use affine::Expansion;
 pub use eim::Interpolation;
-pub use energy::{Energy, Mass, energy_error, energy_norm};
+pub use energy::{Energy, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};
 pub use greedy::Greedy;
 pub use model::{ReducedModel, TrainingReport};

@@ -77,7 +77,7 @@ impl ReducedModel {
             let above = offline.upstream(index).map(|u| &model.bases[u.index].functions);
             let mut projection = Projection::new(offline, index)?;
             if let Some(functions) = above {
-                (0..functions.count()).try_for_each(|k| projection.add_upstream(functions.column(k)))?;
+                functions.iter().try_for_each(|function| projection.add_upstream(function))?;
             }
             let functions = &basis.functions;
             (0..functions.count()).try_for_each(|k| projection.add(functions.column(k), k < basis.lifts))?;

@@ -1,16 +1,18 @@
 //! The offline side of a reduced model: what does not depend on snapshots, and from snapshots to a basis.
 use super::affine::Expansion;
 use super::coupling::{Upstream, upstream_of};
-use super::energy::{Energy, Mass};
+use super::energy::Energy;
 use super::theta::{Theta, values};
 use super::training::Training;
 use crate::Result;
 use crate::deck::Norm;
-use crate::mixture::{Algorithm, Columns, Euclidean, InnerProduct, Pod, Truncation, pod};
+use crate::mixture::{
+    Algorithm, Columns, Euclidean, Form, InnerProduct, MatrixProduct, Pod, Truncation, pod,
+};
 use crate::physics::coefficient::NodalField;
+use crate::physics::mass::scalar_mass;
 use crate::physics::{Context, Problem};
 use crate::simulation::Simulation;
-use petsc_rs::Matrix;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -100,18 +102,6 @@ pub struct Basis {
     pub singular_values: Vec<f64>,
 }
 
-/// `sum_q theta_q A_q x` on this rank's rows. Collective.
-fn apply(problem: &Problem, matrices: &[(Theta, Matrix)], thetas: &[f64], x: &[f64]) -> Result<Vec<f64>> {
-    let (mut from, mut to) = (problem.space.field()?, problem.space.field()?);
-    from.write()?.copy_from_slice(x);
-    let mut sum = vec![0.0; x.len()];
-    for ((_, matrix), theta) in matrices.iter().zip(thetas) {
-        matrix.mult(&from, &mut to)?;
-        sum.iter_mut().zip(to.read()?.iter()).for_each(|(s, v)| *s += theta * v);
-    }
-    Ok(sum)
-}
-
 impl Prepared {
     /// The liftings of the prescribed values. Collective.
     ///
@@ -124,8 +114,14 @@ impl Prepared {
         let mut functions = Columns::new(&problem.space.mesh.comm, problem.space.owned_dofs());
         for (_, lift) in &expansion.lifts {
             let mut lift = lift.clone();
-            let image = apply(problem, &expansion.matrices, &thetas, &lift)?;
-            energy.extend(&mut lift, &image)?;
+            let mut image = vec![0.0; lift.len()];
+            for ((_, matrix), theta) in expansion.matrices.iter().zip(&thetas) {
+                let term = MatrixProduct::new(matrix)?.image(&lift)?;
+                image.iter_mut().zip(term).for_each(|(sum, v)| *sum += theta * v);
+            }
+            // With the least energy.
+            let correction = energy.representer(&image)?;
+            lift.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
             functions.push(&lift);
         }
         Ok(functions)
@@ -135,13 +131,9 @@ impl Prepared {
     pub fn subtract_lifts(&self, lifts: &Columns, parameters: &[f64], snapshot: &mut [f64]) {
         let context = Context::steady(parameters.to_vec());
         let factors: Vec<f64> =
-            self.expansion.lifts.iter().map(|(theta, _)| -theta.value(&*self.problem, &context)).collect();
-        lifts.add_to(&factors, snapshot);
-        for (dof, value) in snapshot.iter_mut().enumerate() {
-            if self.energy.essential.fixed[dof] {
-                *value = 0.0;
-            }
-        }
+            self.expansion.lifts.iter().map(|(theta, _)| theta.value(&*self.problem, &context)).collect();
+        lifts.subtract_from(&factors, snapshot);
+        self.energy.essential.clear(snapshot);
     }
 }
 
@@ -165,17 +157,16 @@ impl Basis {
         }
         let mass;
         let product: &dyn InnerProduct = match options.inner_product {
-            Norm::Energy => energy,
+            Norm::Energy => &energy.product,
             Norm::Mass => {
-                mass = Mass::new(&problem.space)?;
+                let space = &problem.space;
+                mass = MatrixProduct::with(scalar_mass(space)?, Form::Components(space.components))?;
                 &mass
             }
             Norm::Euclidean => &Euclidean,
         };
         let Pod { modes, singular_values } = pod(&snapshots, product, options.algorithm, options.truncation)?;
-        for j in 0..modes.count() {
-            functions.push(modes.column(j));
-        }
+        functions.extend(modes.iter());
         Ok(Self { functions, lifts, singular_values })
     }
 }

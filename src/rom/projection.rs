@@ -3,10 +3,9 @@ use super::coupling::{self, Upstream};
 use super::galerkin::{Description, Reduced};
 use super::offline::{Offline, Prepared};
 use super::theta::Theta;
-use crate::mixture::{Columns, Orthonormal};
+use crate::mixture::{Columns, InnerProduct, MatrixProduct, Orthonormal};
 use crate::{Error, Result};
 use faer::Mat;
-use petsc_rs::Vector;
 
 /// A reduced system under construction: what a further basis function costs does not grow with those that are there,
 /// but for the orthonormalisation of the residual's representers.
@@ -18,7 +17,7 @@ pub struct Projection<'a> {
     /// For each term, columns of the upper triangle of `W^T A_q W`.
     matrices: Vec<Vec<Vec<f64>>>,
     loads: Vec<Vec<f64>>,
-    load_vectors: Vec<Vec<f64>>,
+    load_vectors: Columns,
     /// For each term, the loads of the functions of the upstream basis, and their products with this one.
     coupled: Vec<(Columns, Vec<Vec<f64>>)>,
     coupling: std::result::Result<Vec<f64>, String>,
@@ -27,7 +26,6 @@ pub struct Projection<'a> {
     /// Which of them belong to coupled loads (by term, then upstream function) and to matrices (by term, then function).
     of_coupled: Vec<Vec<usize>>,
     of_matrices: Vec<Vec<usize>>,
-    work: [Vector; 2],
 }
 
 impl<'a> Projection<'a> {
@@ -58,18 +56,17 @@ impl<'a> Projection<'a> {
             lifts: 0,
             matrices: vec![Vec::new(); expansion.matrices.len()],
             loads: vec![Vec::new(); expansion.loads.len()],
-            load_vectors: Vec::new(),
+            load_vectors: empty(),
             coupled: expansion.coupled.iter().map(|_| (empty(), Vec::new())).collect(),
             coupling,
             representers: Orthonormal::new(comm, space.owned_dofs()),
             of_coupled: vec![Vec::new(); expansion.coupled.len()],
             of_matrices: vec![Vec::new(); expansion.matrices.len()],
-            work: [space.field()?, space.field()?],
         };
         for (_, load) in &expansion.loads {
             let load = load.read()?.to_vec();
             projection.represent(&load)?;
-            projection.load_vectors.push(load);
+            projection.load_vectors.push(&load);
         }
         Ok(projection)
     }
@@ -78,7 +75,7 @@ impl<'a> Projection<'a> {
     fn represent(&mut self, functional: &[f64]) -> Result<usize> {
         let energy = &self.prepared.energy;
         let representer = energy.representer(functional)?;
-        self.representers.append(&representer, energy)?;
+        self.representers.append(&representer, &energy.product)?;
         Ok(self.representers.factors.len() - 1)
     }
 
@@ -89,21 +86,19 @@ impl<'a> Projection<'a> {
     pub fn add(&mut self, function: &[f64], is_lift: bool) -> Result<()> {
         self.functions.push(function);
         self.lifts += usize::from(is_lift);
-        let comm = self.functions.comm.clone();
-        let mut products: Vec<f64> =
-            self.load_vectors.iter().map(|load| crate::mixture::dot(load, function)).collect();
-        comm.sum_into(&mut products);
+        let products = self.load_vectors.coefficients(function);
         self.loads.iter_mut().zip(products).for_each(|(load, product)| load.push(product));
         for (loads, products) in &mut self.coupled {
             products.push(loads.coefficients(function));
         }
-        for (q, (_, matrix)) in self.prepared.expansion.matrices.iter().enumerate() {
-            let [from, to] = &mut self.work;
-            from.write()?.copy_from_slice(function);
-            matrix.mult(from, to)?;
-            let image = to.read()?.to_vec();
-            self.matrices[q].push(self.functions.coefficients(&image));
-            let place = self.represent(&image)?;
+        let mut images = Columns::new(&self.functions.comm, self.functions.rows());
+        for (_, matrix) in &self.prepared.expansion.matrices {
+            images.push(&MatrixProduct::new(matrix)?.image(function)?);
+        }
+        let products = self.functions.product(&images);
+        for (q, image) in images.iter().enumerate() {
+            self.matrices[q].push(products.col(q).iter().copied().collect());
+            let place = self.represent(image)?;
             self.of_matrices[q].push(place);
         }
         Ok(())

@@ -1,11 +1,11 @@
 //! One problem of a deck with its system, its solver and its solution.
 use crate::deck::{Deck, SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts, Space};
-use crate::mixture::{CoarseModes, Gating};
+use crate::mixture::{CoarseModes, Gating, Mixture};
 use crate::physics::coefficient::NodalField;
 use crate::physics::{Context, Problem};
 use crate::solver::tuning::{TunedSolver, Tuning};
-use crate::solver::{LinearSolver, NewtonSolver, Outcome, SchwarzOptions, Support};
+use crate::solver::{LinearSolver, NewtonSolver, Outcome, Support};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::cell::Ref;
@@ -44,8 +44,8 @@ impl StageSolver {
         let mut solver = LinearSolver::new(&problem.space, &problem.name, options)?;
         if options.method == SolverMethod::Schwarz {
             let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
-            let coarse = Some(CoarseModes::of(problem));
-            solver.use_experts(problem.space.clone(), gating, SchwarzOptions { coarse });
+            let modes = Some(CoarseModes::of(problem));
+            solver.use_experts(Mixture::new(problem.space.clone(), gating, modes));
         }
         Ok(Self::Linear(Box::new(solver)))
     }

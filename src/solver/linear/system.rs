@@ -3,13 +3,12 @@ use super::defaults::Elliptic;
 use super::options::OwnOptions;
 use crate::deck::{Refresh, SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
-use crate::mixture::Gating;
+use crate::mixture::{Columns, Mixture};
 use crate::parallel::Comm;
-use crate::solver::precondition::{Age, KeptInterpolation, PMultigrid, Sample, Schwarz, SchwarzOptions};
+use crate::solver::precondition::{Age, KeptInterpolation, PMultigrid, Sample, Schwarz};
 use crate::solver::recycle::{Recycler, Solved};
 use crate::{Error, Result};
 use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, NormType, Vector};
-use std::rc::Rc;
 use std::time::Instant;
 
 /// How a solve went.
@@ -37,7 +36,7 @@ pub struct LinearSolver {
     pub options: String,
     tolerance: f64,
     max_iterations: usize,
-    experts: Option<Experts>,
+    experts: Option<Mixture>,
     /// The coarse level, while the default for degree 2 is in use.
     p_multigrid: Option<PMultigrid>,
     /// When to build anew, and the matrix that the preconditioner was built from, once it serves several.
@@ -54,15 +53,6 @@ pub struct LinearSolver {
     around: &'static str,
     /// Our own Krylov method in the place of PETSc's, when the deck asks for it.
     recycler: Option<Recycler>,
-}
-
-/// What the Schwarz method needs besides the matrix.
-struct Experts {
-    space: Rc<Space>,
-    gating: Rc<Gating>,
-    options: SchwarzOptions,
-    /// Earlier solutions in the coarse space.
-    solutions: Vec<Vec<f64>>,
 }
 
 impl LinearSolver {
@@ -159,23 +149,23 @@ impl LinearSolver {
 
     /// Preconditions by the Schwarz method of the experts from the next matrix on. A solver with
     /// `method = "schwarz"` uses algebraic multigrid until this is called.
-    pub fn use_experts(&mut self, space: Rc<Space>, gating: Rc<Gating>, options: SchwarzOptions) {
+    pub fn use_experts(&mut self, mixture: Mixture) {
         self.options = "-ksp_type cg -pc_type shell".into();
-        self.experts = Some(Experts { space, gating, options, solutions: Vec::new() });
+        self.experts = Some(mixture);
         (self.p_multigrid, self.interpolation, self.classical) = (None, None, false);
     }
 
     /// Whether the solver is a two-level Schwarz method whose coarse space has no earlier solutions yet.
     pub fn wants_solutions(&self) -> bool {
-        let wants = |experts: &Experts| experts.options.coarse.is_some() && experts.solutions.is_empty();
-        self.experts.as_ref().is_some_and(wants)
+        self.experts.as_ref().is_some_and(|experts| experts.modes.is_some() && experts.columns.count() == 0)
     }
 
     /// Puts fields of the owned unknowns into the coarse space, cut into the experts' parts; the next
     /// [`LinearSolver::set_matrix`] builds anew.
-    pub fn enrich(&mut self, solutions: Vec<Vec<f64>>) {
+    pub fn enrich(&mut self, solutions: Columns) {
         if let Some(experts) = &mut self.experts {
-            experts.solutions = solutions;
+            // As large as the other functions.
+            experts.columns = solutions.scaled_to_one();
         }
         if let Some(age) = &mut self.age {
             age.expire();
@@ -274,8 +264,8 @@ impl LinearSolver {
         if let Some(recycler) = &mut self.recycler {
             recycler.operator_changed();
         }
-        if let Some(Experts { space, gating, options, solutions }) = &self.experts {
-            Schwarz::new(&self.name, space, gating, matrix, *options, solutions)
+        if let Some(mixture) = &self.experts {
+            Schwarz::new(&self.name, mixture, matrix)
                 .and_then(|schwarz| schwarz.attach(&self.krylov))
                 .map_err(|error| self.explain_setup(&error))?;
         }
@@ -305,7 +295,7 @@ impl LinearSolver {
     ) -> Result<Outcome> {
         let start = Instant::now();
         self.own.activate()?;
-        impose(essential, solution)?;
+        essential.impose(&mut solution.write()?);
         let reference = self.free_norm(load, essential)?;
         if !reference.is_finite() {
             return Err(Error::Failed(format!(
@@ -330,7 +320,7 @@ impl LinearSolver {
             // What was reached is a first guess, unless it is worse than nothing.
             if solved.residual.is_nan() || solved.residual > reference {
                 solution.set(0.0)?;
-                impose(essential, solution)?;
+                essential.impose(&mut solution.write()?);
             }
             self.build(matrix)?;
         };
@@ -409,7 +399,7 @@ impl LinearSolver {
                 let mut correction = solution.duplicate()?;
                 let solved = self.iterate(matrix, &residual, &mut correction, (goal, self.max_iterations))?;
                 solution.axpy(1.0, &correction)?;
-                impose(essential, solution)?;
+                essential.impose(&mut solution.write()?);
                 solved
             } else {
                 // From the present solution on.
@@ -519,12 +509,3 @@ const ROUNDING: f64 = 1e-6;
 
 /// How many times the tolerance a residual may have: an iteration measures its own, and stops just below.
 const MISSED: f64 = 10.0;
-
-/// Gives the prescribed unknowns their values.
-fn impose(essential: &Essential, solution: &mut Vector) -> Result<()> {
-    let mut values = solution.write()?;
-    for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
-        *value = essential.values[dof];
-    }
-    Ok(())
-}

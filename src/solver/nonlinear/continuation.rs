@@ -77,13 +77,7 @@ impl NewtonSolver {
 
     /// Norm over the free unknowns.
     fn free_norm(&self, mut vector: Vector) -> Result<f64> {
-        let essential = self.essential();
-        vector
-            .write()?
-            .iter_mut()
-            .zip(&essential.fixed)
-            .filter(|(_, fixed)| **fixed)
-            .for_each(|(v, _)| *v = 0.0);
+        self.essential().clear(&mut vector.write()?);
         Ok(vector.norm(Norm::Two)?)
     }
 }

@@ -457,6 +457,7 @@ impl NewtonSolver {
         {
             let mut values = state.write()?;
             let essential = inner.essential();
+            // Not `Essential::impose`: unused unknowns count as prescribed, but keep what is interpolated there.
             for dof in essential.owned(space).filter(used) {
                 values[dof] = essential.values[dof];
             }

@@ -1,5 +1,4 @@
 //! Preconditioners, and when they are built anew.
-mod coarse_modes;
 mod kept_interpolation;
 mod p_multigrid;
 mod refresh;
@@ -8,4 +7,4 @@ mod schwarz;
 pub(crate) use kept_interpolation::KeptInterpolation;
 pub use p_multigrid::PMultigrid;
 pub(crate) use refresh::{Age, Sample};
-pub use schwarz::{Schwarz, SchwarzOptions};
+pub use schwarz::Schwarz;

@@ -13,8 +13,8 @@
 //! Essential unknowns have a unit row and column in `A`. Their row of `P` is zero, except that a vertex
 //! keeps its 1; no other row refers to them. So `P^T A P` has unit rows and columns there too, and `P` has
 //! full rank whatever is prescribed.
-use super::schwarz::coupled;
 use crate::fem::{Element, Space};
+use crate::mixture::coupled;
 use petsc_rs::{KrylovSolver, Matrix, Result, Vector};
 
 /// Weights of the coarse nodes at the owned fine nodes.

@@ -3,20 +3,23 @@
 //! One level: every expert solves its own problem on its widened subdomain, and the solutions are
 //! added, `M_1 = sum_k R_k^T K_k^-1 R_k`. Its condition number grows like `1 / (H n h)` with the
 //! diameter `H` of the subdomains, since news travels one subdomain an iteration. The second level
-//! adds the coarse space `Z` of the gating functions (see [`crate::mixture`]), with `Q = Z (Z^T K Z)^-1 Z^T`,
+//! adds the coarse space `Z = [chi_k Phi_k]` of the [`Mixture`], with `Q = Z (Z^T K Z)^-1 Z^T`,
 //! balanced: `M = Q + (I - Q K) M_1 (I - K Q)`. Then the bound is `C (1 + H / (n h))`, whatever the
 //! number of experts (Toselli and Widlund 2005, theorem 3.13; J. Mandel, *Balancing domain decomposition*,
 //! Comm. Numer. Methods Eng. 9 (1993); the projected form is "BNN" in Tang, Nabben, Vuik, Erlangga,
 //! J. Sci. Comput. 39 (2009)).
-use crate::fem::Space;
-use crate::mixture::{Coarse, CoarseModes, Gating, coarse_space, finished};
+use crate::mixture::{CoarseModes, Mixture, Projection, coupled, finished};
+use crate::physics::Problem;
 use petsc_rs::{KrylovSolver, Matrix, Result, SchwarzType, Vector};
 
-/// What a Schwarz method is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SchwarzOptions {
-    /// The functions of the coarse space; `None` for the one-level method.
-    pub coarse: Option<CoarseModes>,
+impl CoarseModes {
+    /// Those of a model: what it leaves alone in the middle of the body.
+    pub fn of(problem: &Problem) -> Self {
+        match problem.is_solid() && !problem.space.axisymmetric {
+            true => Self::RigidBody,
+            false => Self::Constants,
+        }
+    }
 }
 
 /// Exact solves in every subdomain, whatever else the options say of it: a Cholesky factorisation.
@@ -26,43 +29,36 @@ const LOCAL: &str = "-ksp_type preonly -pc_type asm -sub_ksp_type preonly -sub_p
 /// The preconditioner for one matrix.
 pub struct Schwarz {
     local: KrylovSolver,
-    coarse: Option<Coarse>,
+    coarse: Option<Projection>,
     /// The residual without its coarse part, and its coarse correction.
     residual: Vector,
     correction: Vector,
 }
 
 impl Schwarz {
-    /// Factorises the experts' problems and the coarse one. PETSc's options of the experts carry the
-    /// prefix `<name>_experts_` (`sub_` for each subdomain), those of the coarse solver
-    /// `<name>_coarse_`. Essential unknowns of `matrix` must be eliminated. The coarse space also takes up the fields
-    /// `solutions`, cut into the experts' parts. Collective.
+    /// Factorises the experts' problems and the coarse one. PETSc's options of the experts carry the prefix
+    /// `<name>_experts_` (`sub_` for each subdomain), those of the coarse solver `<name>_coarse_`. Essential unknowns
+    /// of `matrix` must be eliminated. Experts without functions make a method of one level. Collective.
     ///
     /// # Errors
     /// When a factorisation fails.
-    pub fn new(
-        name: &str,
-        space: &Space,
-        gating: &Gating,
-        matrix: &Matrix,
-        options: SchwarzOptions,
-        solutions: &[Vec<f64>],
-    ) -> Result<Self> {
-        let comm = &space.mesh.comm;
-        let mut local = KrylovSolver::new(comm.mpi())?;
+    pub fn new(name: &str, mixture: &Mixture, matrix: &Matrix) -> Result<Self> {
+        let Mixture { fields, gating, .. } = mixture;
+        let mut local = KrylovSolver::new(fields.mesh.comm.mpi())?;
         local.set_prefix(&format!("{name}_experts_"))?;
         local.set_operators(matrix, matrix)?;
         local.set_options(LOCAL)?;
         let mut asm = local.preconditioner()?;
-        asm.asm_set_subdomains(&gating.index_sets(space.components)?, None)?;
+        asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
         asm.asm_set_type(SchwarzType::Basic)?;
         local.set_up()?;
         let (residual, correction) = matrix.vectors()?;
-        let coarse = match options.coarse {
-            None => None,
-            Some(modes) => {
-                let z = coarse_space(space, gating, &coupled(matrix)?, modes, solutions)?;
-                Some(Coarse::new(comm, &format!("{name}_coarse_"), matrix, z)?)
+        let coarse = match mixture.functions() {
+            0 => None,
+            _ => {
+                let mut coarse = mixture.galerkin(&format!("{name}_coarse_"), matrix, &coupled(matrix)?)?;
+                coarse.factorise()?;
+                Some(coarse)
             }
         };
         Ok(Self { local, coarse, residual, correction })
@@ -88,23 +84,4 @@ impl Schwarz {
     pub fn attach(mut self, solver: &KrylovSolver) -> Result<()> {
         solver.preconditioner()?.set_shell(true, move |x, y| self.apply(x, y))
     }
-}
-
-/// Which own unknowns of a matrix couple to others; essential ones, eliminated, do not. Collective.
-///
-/// # Errors
-/// When PETSc fails.
-pub(super) fn coupled(matrix: &Matrix) -> Result<Vec<bool>> {
-    // A row with nothing beside the diagonal maps any x_i to exactly d_i x_i. Entries of irrational
-    // ratio keep other rows from doing so by chance.
-    let (mut x, mut y) = matrix.vectors()?;
-    let first = matrix.row_range().start;
-    for (i, v) in x.write()?.iter_mut().enumerate() {
-        *v = 1.0 + ((first + i) as f64 * std::f64::consts::SQRT_2).fract();
-    }
-    matrix.mult(&x, &mut y)?;
-    let mut d = x.duplicate()?;
-    matrix.diagonal(&mut d)?;
-    let (x, y, d) = (x.read()?, y.read()?, d.read()?);
-    Ok((0..x.len()).map(|i| y[i] != d[i] * x[i]).collect())
 }

@@ -13,9 +13,8 @@
 //! whose columns of P follow from the coefficients of the iteration (there, equation 5.3 ff.). Two reductions
 //! an iteration. The search directions are taken up in windows, as the recycling MINRES of Wang, de Sturler and Paulino,
 //! Int. J. Numer. Methods Engng. 69 (2007), does.
-use super::space::{Goal, Solved, Space, System};
+use super::space::{Goal, Solved, Space, System, all, combine, negative, products};
 use crate::Result;
-use crate::mixture::{all, combine, negative, products};
 use faer::{Mat, Side};
 use petsc_rs::{ConvergenceReason, Norm, Vector};
 
@@ -136,7 +135,7 @@ impl Window {
             preconditioned.push(v);
         }
         let k = space.len();
-        let gram = products(system.comm, &[(&images, &all(&[&preconditioned]))])?.remove(0);
+        let gram = products(system.comm, &images, &all(&[&preconditioned]))?;
         let ritz = space.vectors.iter().map(|v| Ok(v.try_clone()?)).collect::<Result<_>>()?;
         Ok(Self {
             dimension,

@@ -1,44 +1,7 @@
 //! The small dense problems of recycling.
+use crate::mixture::whiten;
+use faer::Mat;
 use faer::linalg::solvers::SolveLstsq;
-use faer::{Mat, MatRef, Side};
-
-/// Columns whose part outside the others is smaller than this, relative to their length, are dropped.
-const DEPENDENT: f64 = 1e-7;
-
-/// Above this relative size of the smallest direction one pass of [`whiten`] is as good as two.
-const WELL_CONDITIONED: f64 = 1e-2;
-
-/// A matrix `T` (k x k', k' <= k) with `T^T gram T = I`, from a symmetric positive semidefinite `gram`: scaled to
-/// a unit diagonal, directions of relative size below `DEPENDENT` are left out, and so are columns that are
-/// zero, negative or no numbers. And whether a second pass is due, because round-off was amplified.
-pub fn whiten(gram: MatRef<'_, f64>) -> (Mat<f64>, bool) {
-    let usable: Vec<usize> = (0..gram.nrows())
-        .filter(|&i| gram[(i, i)] > 0.0 && (0..gram.nrows()).all(|j| gram[(i, j)].is_finite()))
-        .collect();
-    let scale: Vec<f64> = usable.iter().map(|&i| 1.0 / gram[(i, i)].sqrt()).collect();
-    let scaled = Mat::from_fn(usable.len(), usable.len(), |i, j| {
-        let (p, q) = (usable[i], usable[j]);
-        0.5 * (gram[(p, q)] + gram[(q, p)]) * scale[i] * scale[j]
-    });
-    let none = (Mat::zeros(gram.nrows(), 0), false);
-    if usable.is_empty() {
-        return none;
-    }
-    let Ok(eigen) = scaled.self_adjoint_eigen(Side::Lower) else { return none };
-    let (values, vectors) = (eigen.S().column_vector(), eigen.U());
-    let largest = values[values.nrows() - 1];
-    let kept: Vec<usize> = (0..values.nrows())
-        .filter(|&i| values[i] > DEPENDENT * DEPENDENT * largest && values[i] > 0.0)
-        .collect();
-    let mut result = Mat::zeros(gram.nrows(), kept.len());
-    for (column, &j) in kept.iter().enumerate() {
-        for (i, &p) in usable.iter().enumerate() {
-            result[(p, column)] = vectors[(i, j)] * scale[i] / values[j].sqrt();
-        }
-    }
-    let smallest = kept.first().map_or(largest, |&j| values[j]);
-    (result, smallest < WELL_CONDITIONED * largest)
-}
 
 /// The harmonic Ritz vectors of smallest modulus: coefficients (m x k', k' <= `count`) of a real basis of the
 /// space of solutions `g` of `G^T G g = theta G^T S g` with the smallest `|theta|`, and the QR factors of their
@@ -110,32 +73,6 @@ impl Ritz {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dependent_and_broken_columns_are_dropped() {
-        let v = Mat::from_fn(6, 5, |i, j| match j {
-            0 => (i as f64).sin(),
-            1 => 1.0,
-            2 => 1e9 * (i as f64).cos(),
-            3 => 3.0 - 2.0 * (i as f64).sin(),
-            _ => 0.0,
-        });
-        let mut gram = v.transpose() * &v;
-        let (t, _) = whiten(gram.as_ref());
-        assert_eq!(t.ncols(), 3);
-        let q = &v * &t;
-        let identity = q.transpose() * &q;
-        for i in 0..3 {
-            for j in 0..3 {
-                assert!((identity[(i, j)] - f64::from(u8::from(i == j))).abs() < 1e-7);
-            }
-        }
-        for i in 0..5 {
-            gram[(1, i)] = f64::NAN;
-            gram[(i, 1)] = f64::NAN;
-        }
-        assert_eq!(whiten(gram.as_ref()).0.ncols(), 0);
-    }
 
     #[test]
     fn harmonic_ritz_vectors_of_the_whole_space_are_eigenvectors() {

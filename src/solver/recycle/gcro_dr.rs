@@ -13,9 +13,8 @@
 //! combinations as of [U, Z], so that M itself is never applied. After a change of the preconditioner P is that of the
 //! former one, which only makes the choice of U a little less sharp.
 use super::dense::{Ritz, harmonic_ritz};
-use super::space::{Goal, Solved, Space, System};
+use super::space::{Goal, Solved, Space, System, all, combine, negative, products};
 use crate::Result;
-use crate::mixture::{all, combine, negative, products};
 use faer::Mat;
 use petsc_rs::{ConvergenceReason, Norm, Vector};
 
@@ -204,7 +203,7 @@ impl Arnoldi {
         }
         let (images, origins) = (all(&[&space.images]), all(&[&space.origins]));
         let left: Vec<&Vector> = images.iter().copied().chain(v).collect();
-        let dots = products(system.comm, &[(&left, &origins)])?.remove(0);
+        let dots = products(system.comm, &left, &origins)?;
         // Origins of about unit length, as the other directions are.
         let scale: Vec<f64> =
             (0..k).map(|j| 1.0 / dots.col(j).norm_l2().max(f64::MIN_POSITIVE.sqrt())).collect();

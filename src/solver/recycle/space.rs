@@ -1,11 +1,13 @@
 //! The recycled space, and the system that it is used on.
-use super::dense;
-use crate::mixture::{all, negative};
+use crate::Result;
+use crate::mixture::{block, whiten};
 use crate::parallel::Comm;
-use crate::{Result, mixture as block};
-use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector};
+use faer::{Mat, MatRef};
+use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector, VectorRead};
 
-/// What is remembered.
+/// What is remembered. Lists of PETSc's vectors and no [`Columns`](crate::mixture::Columns): every iteration hands
+/// them to the matrix, to the preconditioner and to PETSc's fused products and sums, which a copy each would slow
+/// down.
 #[derive(Default)]
 pub(super) struct Space {
     /// The recycled vectors `U`.
@@ -76,8 +78,8 @@ impl Space {
         self.images = system.images(&self.vectors)?;
         // The first pass drops, the second removes what round-off left.
         for _ in 0..2 {
-            let gram = block::products(system.comm, &[(&all(&[test(self)]), &all(&[&self.images]))])?;
-            let (factors, again) = dense::whiten(gram[0].as_ref());
+            let gram = products(system.comm, &all(&[test(self)]), &all(&[&self.images]))?;
+            let (factors, again) = whiten(gram.as_ref());
             self.transform(factors.as_ref())?;
             if !again {
                 break;
@@ -97,10 +99,10 @@ impl Space {
     }
 
     /// Replaces every list by combinations of its vectors.
-    fn transform(&mut self, factors: faer::MatRef<'_, f64>) -> Result<()> {
+    fn transform(&mut self, factors: MatRef<'_, f64>) -> Result<()> {
         for list in [&mut self.vectors, &mut self.images, &mut self.origins] {
             if !list.is_empty() {
-                *list = block::combine(&all(&[list]), factors)?;
+                *list = combine(&all(&[list]), factors)?;
             }
         }
         Ok(())
@@ -119,4 +121,42 @@ impl System<'_> {
             })
             .collect()
     }
+}
+
+/// `left^T right`, on every rank: one reduction. Collective.
+pub(super) fn products(comm: &Comm, left: &[&Vector], right: &[&Vector]) -> Result<Mat<f64>> {
+    let (left, right) = (read(left)?, read(right)?);
+    Ok(block::products(comm, &slices(&left), &slices(&right)))
+}
+
+/// New vectors `columns * factors`. Local.
+pub(super) fn combine(columns: &[&Vector], factors: MatRef<'_, f64>) -> Result<Vec<Vector>> {
+    let Some(first) = columns.first() else { return Ok(Vec::new()) };
+    let mut results =
+        (0..factors.ncols()).map(|_| Ok(first.duplicate()?)).collect::<Result<Vec<Vector>>>()?;
+    {
+        let columns = read(columns)?;
+        let mut writes = results.iter_mut().map(|v| Ok(v.write()?)).collect::<Result<Vec<_>>>()?;
+        let mut writes: Vec<&mut [f64]> = writes.iter_mut().map(|v| &mut v[..]).collect();
+        block::combine(&slices(&columns), factors, &mut writes);
+    }
+    Ok(results)
+}
+
+fn read<'a>(vectors: &[&'a Vector]) -> Result<Vec<VectorRead<'a>>> {
+    vectors.iter().map(|v| Ok(v.read()?)).collect()
+}
+
+fn slices<'a>(vectors: &'a [VectorRead<'_>]) -> Vec<&'a [f64]> {
+    vectors.iter().map(|v| &v[..]).collect()
+}
+
+/// The same numbers with the other sign.
+pub(super) fn negative(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|v| -v).collect()
+}
+
+/// References to the vectors of several lists, one list after the other.
+pub(super) fn all<'a>(lists: &[&'a [Vector]]) -> Vec<&'a Vector> {
+    lists.iter().flat_map(|list| list.iter()).collect()
 }

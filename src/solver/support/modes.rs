@@ -1,60 +1,35 @@
 //! Motions that a material does not resist, and what holds them.
+use crate::mixture::CoarseModes;
 use crate::physics::{Context, Integral, Problem};
 use tessera_kernels::model::{Motions, Role};
 
-/// Which motions cost no energy.
+/// Which motions cost no energy: of what kind, and in how many components.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Modes {
-    /// A constant for each of so many components.
-    Constants(usize),
-    /// Rigid motions in so many dimensions.
-    Rigid(usize),
-    /// The shift along the axis.
-    Axial,
-}
+pub(super) struct Modes(CoarseModes, usize);
 
 impl Modes {
     pub(super) fn of(problem: &Problem) -> Self {
         let dimension = problem.space.mesh.dimension;
         match problem.facts().motions {
-            Motions::Rigid if problem.space.axisymmetric => Self::Axial,
-            Motions::Rigid => Self::Rigid(dimension),
-            Motions::Velocity => Self::Constants(dimension),
-            Motions::Constants => Self::Constants(problem.space.components),
+            Motions::Rigid if problem.space.axisymmetric => Self(CoarseModes::Axial, dimension),
+            Motions::Rigid => Self(CoarseModes::RigidBody, dimension),
+            Motions::Velocity => Self(CoarseModes::Constants, dimension),
+            Motions::Constants => Self(CoarseModes::Constants, problem.space.components),
         }
     }
 
     /// Whether they are motions of a solid.
     pub(super) fn is_rigid(self) -> bool {
-        !matches!(self, Self::Constants(_))
+        self.0 != CoarseModes::Constants
     }
 
     pub(super) fn count(self) -> usize {
-        match self {
-            Self::Constants(n) => n,
-            Self::Rigid(d) => d * (d + 1) / 2,
-            Self::Axial => 1,
-        }
+        self.0.count(self.1)
     }
 
     /// Component `i` of mode `k` at `x`, a place relative to the centre of the piece in units of its size.
     pub(super) fn value(self, k: usize, i: usize, x: &[f64; 3]) -> f64 {
-        let shift = |k: usize| f64::from(u8::from(k == i));
-        match self {
-            Self::Constants(_) => shift(k),
-            Self::Axial => shift(1),
-            Self::Rigid(d) if k < d => shift(k),
-            Self::Rigid(d) => {
-                let (a, b) = [(0, 1), (1, 2), (2, 0)][k - d];
-                if i == a {
-                    -x[b]
-                } else if i == b {
-                    x[a]
-                } else {
-                    0.0
-                }
-            }
-        }
+        self.0.value(self.1, k, i, x).unwrap_or(0.0)
     }
 }
 

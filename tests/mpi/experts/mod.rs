@@ -1,4 +1,5 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
+mod mixture;
 mod schwarz;
 mod setup;
 
@@ -342,6 +343,12 @@ pub const SUITES: &[Suite] = &[Suite {
             ("ranks_do_not_show", ranks_do_not_show),
             ("lower_levels_do_what_they_say", lower_levels_do_what_they_say),
             ("tiny_experts", tiny_experts),
+            ("parts_blend_to_the_field", mixture::parts_blend_to_the_field),
+            ("blending_does_not_depend_on_ranks", mixture::blending_does_not_depend_on_ranks),
+            ("space_holds_its_functions", mixture::space_holds_its_functions),
+            ("projections_find_what_is_in_the_space", mixture::projections_find_what_is_in_the_space),
+            ("least_squares_solve_the_normal_equations", mixture::least_squares_solve_the_normal_equations),
+            ("another_matrix_is_noticed", mixture::another_matrix_is_noticed),
             ("two_levels_scale", schwarz::two_levels_scale),
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),

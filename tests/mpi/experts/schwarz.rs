@@ -4,13 +4,14 @@ use super::setup::*;
 use tessera::experts::{CoarseModes, Gating};
 use tessera::parallel::Comm;
 use tessera::simulation::Simulation;
-use tessera::solver::{LinearSolver, Schwarz, SchwarzOptions};
+use tessera::mixture::{Columns, Mixture};
+use tessera::solver::{LinearSolver, Schwarz};
 
 fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseModes>) -> usize {
     let stage = &simulation.stages[0];
     let options = simulation.deck.solver_options(0);
     let mut solver = LinearSolver::new(&stage.problem.space, "one", &options).unwrap();
-    solver.use_experts(stage.problem.space.clone(), Rc::new(gating), SchwarzOptions { coarse });
+    solver.use_experts(Mixture::new(stage.problem.space.clone(), Rc::new(gating), coarse));
     solver.set_matrix(&stage.matrix).unwrap();
     let mut x = stage.problem.space.field().unwrap();
     let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
@@ -45,7 +46,7 @@ pub fn coarse_space_takes_up_solutions(comm: &Comm) {
         let options = simulation.deck.solver_options(0);
         let mut solver = LinearSolver::new(space, "enriched", &options).unwrap();
         let coarse = Some(CoarseModes::of(&stage.problem));
-        solver.use_experts(space.clone(), Rc::new(boxes(space, 3, 1)), SchwarzOptions { coarse });
+        solver.use_experts(Mixture::new(space.clone(), Rc::new(boxes(space, 3, 1)), coarse));
         let solve = |solver: &mut LinearSolver| {
             solver.set_matrix(&stage.matrix).unwrap();
             let mut x = space.field().unwrap();
@@ -57,9 +58,14 @@ pub fn coarse_space_takes_up_solutions(comm: &Comm) {
         let first = space.first as usize * space.components;
         let near: Vec<f64> =
             solution.iter().enumerate().map(|(i, v)| v * (1.0 + 1e-3 * ((first + i) as f64).sin())).collect();
-        solver.enrich(vec![near]);
+        let one = |field: &[f64]| {
+            let mut columns = Columns::new(comm, field.len());
+            columns.push(field);
+            columns
+        };
+        solver.enrich(one(&near));
         let (fewer, _) = solve(&mut solver);
-        solver.enrich(vec![solution]);
+        solver.enrich(one(&solution));
         let (least, _) = solve(&mut solver);
         assert!(least <= 4 && fewer < plain, "{plain}, {fewer}, {least}");
     }
@@ -91,10 +97,10 @@ pub fn schwarz_is_symmetric(comm: &Comm) {
     let (simulation, _) = simulation(comm, &block("triangle", &[10, 10], 1, 7, "direct"));
     let stage = &simulation.stages[0];
     let space = &stage.problem.space;
-    let gating = Gating::new(space, 1).unwrap();
+    let gating = Rc::new(Gating::new(space, 1).unwrap());
     for coarse in [None, Some(CoarseModes::RigidBody)] {
         let mut schwarz =
-            Schwarz::new("symmetry", space, &gating, &stage.matrix, SchwarzOptions { coarse }, &[]).unwrap();
+            Schwarz::new("symmetry", &Mixture::new(space.clone(), gating.clone(), coarse), &stage.matrix).unwrap();
         let (x, y) = (prediction(space, &stage.load, 1.0), prediction(space, &stage.load, 3.0));
         let (mut mx, mut my) = (x.duplicate().unwrap(), x.duplicate().unwrap());
         schwarz.apply(&x, &mut mx).unwrap();
