@@ -33,6 +33,7 @@ pub mod error;
 pub mod experts;
 pub mod fem;
 pub mod format;
+pub mod memory;
 pub mod mesh;
 pub mod mixture;
 pub mod parallel;

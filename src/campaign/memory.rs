@@ -77,14 +77,13 @@ impl Guesses {
         let Simulation { deck, stages, .. } = simulation;
         for ((stage, memory), plan) in stages.iter_mut().zip(&mut self.stages).zip(plans) {
             match (memory.guess(), nearest) {
-                (FirstGuess::None, _) => stage.solution.set(0.0)?,
+                (FirstGuess::None, _) => stage.forget_solution()?,
                 (FirstGuess::Nearest, Some(sample)) => {
                     let values = dataset.read_field((sample, 0), &stage.problem.field, plan)?;
-                    stage.solution.write()?.copy_from_slice(&values);
+                    stage.set_guess(&values)?;
                 }
                 _ => {}
             }
-            stage.solution.ghost_update()?;
             memory.solve(stage, context, &self.samples, &moving).map_err(|error| deck.locate(error))?;
         }
         Ok(())
@@ -165,9 +164,7 @@ impl Guesses {
         for ((stage, memory), plan) in simulation.stages.iter_mut().zip(&mut self.stages).zip(plans) {
             if memory.guess() == FirstGuess::Galerkin {
                 let values = dataset.read_field((sample, 0), &stage.problem.field, plan)?;
-                stage.solution.write()?.copy_from_slice(&values);
-                stage.solution.ghost_update()?;
-                stage.publish()?;
+                stage.set_solution(&values)?;
                 memory.learn(stage, context, &self.samples, &moving)?;
             }
         }
@@ -187,6 +184,6 @@ impl Guesses {
 
 /// Fields that differ from sample to sample though no parameter says so.
 fn moving(simulation: &Simulation) -> Vec<Rc<NodalField>> {
-    let solved = simulation.stages.iter().filter_map(|stage| stage.input.clone());
+    let solved = simulation.stages.iter().filter_map(|stage| stage.input().cloned());
     solved.chain(simulation.random.inputs().into_iter().map(|(_, field)| field)).collect()
 }

@@ -260,7 +260,7 @@ impl<'a> Campaign<'a> {
         if solved.is_err() {
             // A diverged solution is no first guess.
             for stage in &mut self.simulation.stages {
-                stage.solution.set(0.0)?;
+                stage.forget_solution()?;
             }
         }
         if let Err(error @ (Error::Failed(_) | Error::Petsc(_))) = &solved {
@@ -296,7 +296,7 @@ impl<'a> Campaign<'a> {
         };
         let seconds = comm.max(start.elapsed().as_secs_f64());
         for stage in &self.simulation.stages {
-            if let Some((arm, loss)) = stage.solver.tuning().and_then(|t| t.newest()) {
+            if let Some((arm, loss)) = stage.tuning().and_then(|t| t.newest()) {
                 self.dataset.write_cost(sample, &format!("arm/{}", stage.problem.name), arm as f64)?;
                 self.dataset.write_cost(sample, &format!("loss/{}", stage.problem.name), loss)?;
             }
@@ -324,7 +324,12 @@ impl<'a> Campaign<'a> {
         let mut store = |simulation: &Simulation, context: &Context, frame: usize| -> Result<()> {
             quantities.push(simulation.mesh.comm.agree(simulation.quantities(context))?);
             for (stage, plan) in simulation.stages.iter().zip(plans.iter()) {
-                dataset.write_field((sample, frame), &stage.problem.field, plan, &stage.solution.read()?)?;
+                dataset.write_field(
+                    (sample, frame),
+                    &stage.problem.field,
+                    plan,
+                    &stage.solution().read()?,
+                )?;
             }
             for field in derived.iter() {
                 let values = simulation.mesh.comm.agree(simulation.field_values(field, context))?;
@@ -341,7 +346,7 @@ impl<'a> Campaign<'a> {
                     None => simulation.solve(context),
                 })?;
                 store(simulation, context, 0)?;
-                simulation.stages.iter().map(|s| s.outcome.iterations).sum()
+                simulation.stages.iter().map(|s| s.outcome().iterations).sum()
             }
         };
         for (q, quantity) in simulation.deck.quantity.iter().enumerate() {

@@ -3,6 +3,7 @@ use super::defaults::Elliptic;
 use super::options::OwnOptions;
 use crate::deck::{Refresh, SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
+use crate::memory::{Entry, Kept, Memory};
 use crate::mixture::Gating;
 use crate::parallel::Comm;
 use crate::solver::precondition::{Age, KeptInterpolation, PMultigrid, Sample, Schwarz, SchwarzOptions};
@@ -305,8 +306,8 @@ impl LinearSolver {
     ) -> Result<Outcome> {
         let start = Instant::now();
         self.own.activate()?;
-        impose(essential, solution)?;
-        let reference = self.free_norm(load, essential)?;
+        essential.impose(solution)?;
+        let reference = essential.free_norm(&self.comm, load)?;
         if !reference.is_finite() {
             return Err(Error::Failed(format!(
                 "{}: the load is not finite: an expression of the deck gives NaN or infinity somewhere",
@@ -330,7 +331,7 @@ impl LinearSolver {
             // What was reached is a first guess, unless it is worse than nothing.
             if solved.residual.is_nan() || solved.residual > reference {
                 solution.set(0.0)?;
-                impose(essential, solution)?;
+                essential.impose(solution)?;
             }
             self.build(matrix)?;
         };
@@ -385,7 +386,7 @@ impl LinearSolver {
         let (mut more, mut last) = (0, f64::INFINITY);
         loop {
             matrix.residual(load, solution, &mut residual)?;
-            let norm = self.free_norm(&residual, essential)?;
+            let norm = essential.free_norm(&self.comm, &residual)?;
             if !norm.is_finite() {
                 return Err(Error::Failed(format!("{}: the solution is not finite", self.name)));
             }
@@ -409,7 +410,7 @@ impl LinearSolver {
                 let mut correction = solution.duplicate()?;
                 let solved = self.iterate(matrix, &residual, &mut correction, (goal, self.max_iterations))?;
                 solution.axpy(1.0, &correction)?;
-                impose(essential, solution)?;
+                essential.impose(solution)?;
                 solved
             } else {
                 // From the present solution on.
@@ -462,17 +463,6 @@ impl LinearSolver {
         })
     }
 
-    /// Euclidean norm over the free unknowns. Collective.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn free_norm(&self, vector: &Vector, essential: &Essential) -> Result<f64> {
-        let values = vector.read()?;
-        let square: f64 =
-            values.iter().zip(&essential.fixed).filter(|(_, fixed)| !**fixed).map(|(v, _)| v * v).sum();
-        Ok(self.comm.sum(square).sqrt())
-    }
-
     fn explain_setup(&self, error: &petsc_rs::Error) -> Error {
         Error::Petsc(format!(
             "{}: the preconditioner could not be built: {} (PETSc error {}).\n\
@@ -514,17 +504,18 @@ impl LinearSolver {
     }
 }
 
+impl Memory for LinearSolver {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        self.recycler.as_ref().map_or(Vec::new(), Memory::remembered)
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.recycler.as_mut().map_or(Ok(()), |recycler| recycler.restore(kept))
+    }
+}
+
 /// Relative residual that rounding may leave.
 const ROUNDING: f64 = 1e-6;
 
 /// How many times the tolerance a residual may have: an iteration measures its own, and stops just below.
 const MISSED: f64 = 10.0;
-
-/// Gives the prescribed unknowns their values.
-fn impose(essential: &Essential, solution: &mut Vector) -> Result<()> {
-    let mut values = solution.write()?;
-    for (dof, value) in values.iter_mut().enumerate().filter(|(dof, _)| essential.fixed[*dof]) {
-        *value = essential.values[dof];
-    }
-    Ok(())
-}

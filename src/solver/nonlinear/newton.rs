@@ -3,6 +3,7 @@ use super::linear_form::LinearForm;
 use super::recycling::NewtonRecycling;
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts};
+use crate::memory::{Entry, Kept, Memory, Value};
 use crate::physics::{Context, FormState, Prepared, Problem};
 use crate::solver::flow::{Blocks, PressureLevel, Schur};
 use crate::solver::linear::{LinearSolver, OwnOptions, defaults};
@@ -522,36 +523,10 @@ impl NewtonSolver {
         Ref::filter_map(self.system.inner.borrow(), |inner| inner.history.as_ref()).ok()
     }
 
-    /// Largest residual of a first guess so far, see [`NewtonSolver::resume`].
-    pub fn reference(&self) -> f64 {
-        self.reference
-    }
-
-    /// Goes on where another solver of the same problem was: what it compared residuals with, and the internal
-    /// variables, if the model has any. Local.
-    pub fn resume(&mut self, reference: f64, history: Option<History>) {
-        self.reference = reference;
-        self.system.inner.borrow_mut().history = history;
-    }
-
-    /// Goes on where another solver of the same problem is. Local.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn take_over(&mut self, other: &Self) -> Result<()> {
-        self.resume(other.reference, other.history().map(|history| history.clone()));
-        if let (Some(mine), Some(theirs)) = (&self.recycling, &other.recycling) {
-            let copy = |list: &[Vector]| list.iter().map(Vector::try_clone).collect::<petsc_rs::Result<_>>();
-            let [space, origin] = theirs.with_memory(|memory| memory.memory().map(|(_, list)| copy(list)));
-            let lists = [space?, origin?];
-            mine.with_memory(|memory| memory.restore(lists));
-        }
-        Ok(())
-    }
-
-    /// The memory of the linear solver, if the deck asks for one.
-    pub fn recycling(&self) -> Option<&NewtonRecycling> {
-        self.recycling.as_ref()
+    /// Forgets what it compared residuals with, and the internal variables. Local.
+    pub fn forget(&mut self) {
+        self.reference = 0.0;
+        self.system.inner.borrow_mut().history = self.system.problem.new_history();
     }
 
     /// Whether the model has a time derivative.
@@ -602,5 +577,29 @@ impl NewtonSolver {
             "{}: the residual of component {} is not a number at ({:.6}, {:.6}, {:.6}) on rank {holder}",
             self.name, at[3], at[0], at[1], at[2]
         ))
+    }
+}
+
+impl Memory for NewtonSolver {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        let mut list = vec![Entry::numbers("reference", [self.reference])];
+        if let Some(history) = self.history() {
+            let width = history.points * history.width;
+            let values = Ref::map(history, |history| &history.values[..]);
+            list.push(Entry("internal".into(), Value::Cells(Box::new(values), width)));
+        }
+        list.extend(self.recycling.iter().flat_map(Memory::remembered));
+        list.extend(self.tuning.iter().flat_map(Memory::remembered));
+        list
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.reference = kept.number("reference")?;
+        if let Some(history) = &mut self.system.inner.borrow_mut().history {
+            let values = kept.cells("internal", history.points * history.width)?;
+            history.values = values.ok_or_else(|| kept.missing("internal"))?;
+        }
+        self.recycling.as_mut().map_or(Ok(()), |recycling| recycling.restore(kept))?;
+        self.tuning.as_mut().map_or(Ok(()), |tuning| tuning.restore(kept))
     }
 }

@@ -4,6 +4,7 @@ use super::range::LossRange;
 use super::tsallis::{Estimator, TsallisInf};
 use super::tuner::{Bandit, Summary, Tuner};
 use crate::deck::{COORDINATES, Deck, Expression, SolverOptions, TuneLoss, TuneSection};
+use crate::memory::{Entry, Kept, Memory, Value};
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::{Error, Result};
@@ -128,7 +129,7 @@ impl Tuning {
         &self.rounds
     }
 
-    /// Takes in a row of [`Tuning::rounds`] of an earlier run, after which the choices are those that it would have made.
+    /// Takes in a system of an earlier run (arm, loss, context), after which the choices are those that it would have made.
     /// What does not fit is left out.
     pub fn replay(&mut self, row: &[f64]) {
         let [arm, loss, context @ ..] = row else { return };
@@ -185,6 +186,17 @@ impl Tuning {
             lines.push(format!("  {rounds:6} x `{arm}`: {loss:.4}"));
         }
         lines
+    }
+}
+
+impl Memory for Tuning {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        vec![Entry("tuning".into(), Value::Rows(&self.rounds))]
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        kept.rows("tuning")?.into_iter().flatten().for_each(|row| self.replay(&row));
+        Ok(())
     }
 }
 
