@@ -1,4 +1,7 @@
-//! Files by which a user asks something of a run that goes on.
+//! What is asked of a run that goes on: by signals, and by files in the folder of its output.
+use super::signals::Signals;
+use crate::deck::Deck;
+use crate::parallel::Comm;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -7,27 +10,52 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A file whose coming is a wish: it is removed as soon as it is seen.
 #[derive(Debug)]
-pub struct ControlFile {
+struct ControlFile {
     path: PathBuf,
     looked: Option<Instant>,
 }
 
 impl ControlFile {
     /// Looks for a file in a folder. One that an earlier run has left there is removed.
-    pub fn new(folder: &Path, name: &str) -> Self {
+    fn new(folder: &Path, name: &str) -> Self {
         let path = folder.join(name);
         let _ = std::fs::remove_file(&path);
         Self { path, looked: None }
     }
 
     /// Whether it has come since the last look. Call it on one rank.
-    pub fn came(&mut self) -> bool {
+    fn came(&mut self) -> bool {
         if self.looked.is_some_and(|at| at.elapsed() < PAUSE) {
             return false;
         }
         self.looked = Some(Instant::now());
         // One that cannot be removed would ask without end.
         std::fs::remove_file(&self.path).is_ok()
+    }
+}
+
+/// Watches signals on every rank, and the files `stop` and `output_now` on the first.
+#[derive(Debug)]
+pub struct Requests {
+    signals: Signals,
+    files: Option<[ControlFile; 2]>,
+}
+
+impl Requests {
+    /// Watches the folder of a deck's output. Local.
+    pub fn new(comm: &Comm, deck: &Deck, signals: Signals) -> Self {
+        let file = |name| ControlFile::new(&deck.output.directory, name);
+        Self { signals, files: (comm.rank() == 0).then(|| ["stop", "output_now"].map(file)) }
+    }
+
+    /// Whether this rank knows of a wish to end early. Local.
+    pub fn stop(&mut self) -> bool {
+        self.signals.arrived() || self.files.as_mut().is_some_and(|files| files[0].came())
+    }
+
+    /// Whether this rank knows of a wish for output at once. Local.
+    pub fn output(&mut self) -> bool {
+        self.files.as_mut().is_some_and(|files| files[1].came())
     }
 }
 

@@ -10,7 +10,7 @@ mod signals;
 
 pub use archive::{Place, Saved, size};
 pub use compare::{compare, differences};
-pub use control::ControlFile;
+pub use control::Requests;
 pub use folder::{Folder, Restart};
 pub use schedule::Schedule;
 pub use signals::Signals;

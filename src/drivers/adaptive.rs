@@ -2,6 +2,7 @@
 use super::shared::RunOptions;
 use super::{output, train};
 use crate::campaign::{Adaptive, Attempts, Selection, campaign_samples};
+use crate::checkpoint::Requests;
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::Report;
@@ -37,7 +38,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             samples - pending
         ));
     }
-    let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
+    let mut requests = Requests::new(comm, deck, options.signals.clone());
+    let mut signalled = || comm.max(u8::from(requests.stop())) == 1;
     let mut attempts = Attempts::default();
     report.phase("samples", || {
         if signalled() {

@@ -10,6 +10,7 @@ mod resume;
 mod snapshots;
 
 use super::shared::RunOptions;
+use crate::checkpoint::Requests;
 use crate::deck::TimeSection;
 use crate::physics::Context;
 use crate::report::Report;
@@ -22,7 +23,6 @@ use frames::Frames;
 use lines::Lines;
 use quantities::Quantities;
 use record::Record;
-use requests::Requests;
 use snapshots::Snapshots;
 use std::cell::RefCell;
 
@@ -60,12 +60,12 @@ pub fn evolve(
         }
     };
     evolution.stop_at(&record.frames[1..]);
-    let path = record.path.clone();
+    let (path, comm) = (record.path.clone(), simulation.mesh.comm.clone());
     let record = RefCell::new(record);
     let mut run = Run { simulation, evolution, steps, on_frame: true, report, forgives: false };
     let mut checkpoints = Checkpoints::new(&run, newest, initial, &record, &options.petsc);
     let failure = run.go(&mut [
-        &mut Requests::new(run.simulation, options.signals.clone()),
+        &mut Requests::new(&comm, &run.simulation.deck, options.signals.clone()),
         &mut Frames(&record),
         &mut checkpoints,
         &mut Snapshots(&options.petsc),

@@ -134,7 +134,8 @@ fn copy(
     frames: usize,
 ) -> Result<()> {
     let comm = file.comm();
-    let fault = |e: std::io::Error| Error::Storage(format!("{}: cannot read: {e}", source.path.display()));
+    let fault =
+        |e: std::io::Error| Error::storage(format!("{}: cannot read: {e}", source.path.display())).because(e);
     let old = comm.agree(std::fs::File::open(&source.path).map_err(fault))?;
     for (field, &offset) in fields.iter().zip(&source.offsets) {
         let (plan, width) = (&plans[field.stage], field.components as u64);

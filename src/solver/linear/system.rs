@@ -464,7 +464,7 @@ impl LinearSolver {
     }
 
     fn explain_setup(&self, error: &petsc_rs::Error) -> Error {
-        Error::Petsc(format!(
+        Error::petsc(format!(
             "{}: the preconditioner could not be built: {} (PETSc error {}).\n\
              A zero pivot or an indefinite matrix usually means a missing support (rigid-body motion, no reference \
              value) or a negative coefficient.\nOptions: {}\n{}",

@@ -43,7 +43,7 @@ impl NewtonRecycling {
         let weak: Weak<RefCell<Inner>> = Rc::downgrade(&inner);
         shell.set_shell(false, move |b, x| {
             let inner = weak.upgrade().ok_or_else(|| petsc_rs::Error::user("the linear solver is gone"))?;
-            inner.borrow_mut().solve(b, x).map_err(|error| petsc_rs::Error::user(error.to_string()))
+            inner.borrow_mut().solve(b, x).map_err(petsc_rs::Error::caused_by)
         })?;
         Ok(Self { inner })
     }
