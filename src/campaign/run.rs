@@ -1,6 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::fields::{beside_solutions, describe};
-use super::memory::Guesses;
+use super::memory::{Archive, Guesses};
 use super::part::Selection;
 use super::same::{continued, same_fields, same_problem};
 use super::{dataset, order, transient, tuning};
@@ -217,7 +217,8 @@ impl<'a> Campaign<'a> {
         match times {
             // Evolutions start from their initial values.
             Some(_) => Ok(()),
-            None => guesses.recall(simulation, (dataset, plans), |sample| selection.context(0.0, sample)),
+            None => guesses
+                .recall(simulation, Archive { dataset, plans }, |sample| selection.context(0.0, sample)),
         }
     }
 
@@ -253,7 +254,9 @@ impl<'a> Campaign<'a> {
         let context = self.selection.context(start_time, sample);
         if self.shared && self.times.is_none() {
             let Self { simulation, guesses, dataset, plans, selection, .. } = self;
-            guesses.look_around(simulation, (dataset, plans), |sample| selection.context(0.0, sample))?;
+            guesses.look_around(simulation, Archive { dataset, plans }, |sample| {
+                selection.context(0.0, sample)
+            })?;
         }
         let mut solved = self.attempt(None, sample, &context);
         let mut retried = None;
@@ -342,7 +345,7 @@ impl<'a> Campaign<'a> {
             None => {
                 let comm = simulation.mesh.comm.clone();
                 comm.agree(match guesses {
-                    Some(guesses) => guesses.solve(simulation, context, (dataset, plans)),
+                    Some(guesses) => guesses.solve(simulation, context, Archive { dataset, plans }),
                     None => simulation.solve(context),
                 })?;
                 store(simulation, context, 0)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// From one look to the next: a file system that many share is not to be asked after every short step.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A file whose coming is a wish: it is removed as soon as it is seen.
 #[derive(Debug)]

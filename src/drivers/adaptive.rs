@@ -14,7 +14,13 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// As [`super::campaign::run`].
-pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> Result<()> {
+pub fn run(
+    comm: &Comm,
+    deck: &Deck,
+    options: &RunOptions,
+    mut requests: Requests,
+    report: &Report,
+) -> Result<()> {
     if options.part.is_some() {
         return Err(Error::input(
             "--part",
@@ -38,7 +44,6 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             samples - pending
         ));
     }
-    let mut requests = Requests::new(comm, deck, options.signals.clone());
     let mut signalled = || comm.max(u8::from(requests.stop())) == 1;
     let mut attempts = Attempts::default();
     report.phase("samples", || {

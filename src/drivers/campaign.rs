@@ -31,8 +31,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     output::expect_writable(comm, deck, &path)?;
     // Until the end: two jobs would write the same samples.
     let _lock = Lock::take(comm, &path)?;
+    let mut requests = Requests::new(comm, deck, options.signals.clone());
     if deck.campaign.design == Design::Adaptive {
-        return super::adaptive::run(comm, deck, options, &report);
+        return super::adaptive::run(comm, deck, options, requests, &report);
     }
     let all = campaign_samples(comm, deck)?;
     let selection = Selection::new(deck, &all, options.part)?;
@@ -81,7 +82,6 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     progress.skip(earlier);
     // From here on the groups go their own ways.
     let hand_out = HandOut::new(&groups, order.len())?;
-    let mut requests = Requests::new(comm, deck, options.signals.clone());
     let mut work = Work::start();
     let mut shown = 0;
     let mut tuned = Vec::new();

@@ -40,6 +40,8 @@ pub fn evolve(
     options: &RunOptions,
     report: &Report,
 ) -> Result<()> {
+    let comm = simulation.mesh.comm.clone();
+    let mut requests = Requests::new(&comm, &simulation.deck, options.signals.clone());
     let initial = Context { time: time.start, ..simulation.default_context() };
     simulation.set_initial(&initial)?;
     let mut evolution = Evolution::start(simulation, time, initial.clone())?;
@@ -60,12 +62,12 @@ pub fn evolve(
         }
     };
     evolution.stop_at(&record.frames[1..]);
-    let (path, comm) = (record.path.clone(), simulation.mesh.comm.clone());
+    let path = record.path.clone();
     let record = RefCell::new(record);
     let mut run = Run { simulation, evolution, steps, on_frame: true, report, forgives: false };
     let mut checkpoints = Checkpoints::new(&run, newest, initial, &record, &options.petsc);
     let failure = run.go(&mut [
-        &mut Requests::new(&comm, &run.simulation.deck, options.signals.clone()),
+        &mut requests,
         &mut Frames(&record),
         &mut checkpoints,
         &mut Snapshots(&options.petsc),

@@ -4,7 +4,7 @@ use crate::simulation::{Observer, Run, Wishes};
 use crate::{Error, Result};
 use std::path::PathBuf;
 
-/// Writes `<result>-<step>.h5` when output is wished for; the run had these PETSc options.
+/// Writes `<result>-step-<number>.h5` when output is wished for; the run had these PETSc options.
 pub(super) struct Snapshots<'a>(pub &'a [String]);
 
 impl Snapshots<'_> {
@@ -19,7 +19,7 @@ impl Snapshots<'_> {
         let values = simulation.quantities(context)?;
         let deck = &simulation.deck.output;
         let stem = deck.file.file_stem().unwrap_or_default().to_string_lossy();
-        let path = deck.directory.join(format!("{stem}-{:08}.h5", run.steps.len()));
+        let path = deck.directory.join(format!("{stem}-step-{:08}.h5", run.steps.len()));
         let written = output::write_state(&path, simulation, context, values, self.0, |_| Ok(()));
         let steady = simulation.stages.iter_mut().filter(|stage| !stage.evolves());
         steady.zip(last).try_for_each(|(stage, values)| stage.set_solution(&values))?;

@@ -46,7 +46,7 @@ fn signals_make_a_checkpoint_and_end_with_75() {
 #[test]
 fn files_ask_for_output_and_for_the_end() {
     // Steps enough for two looks.
-    let longer = LONG.replace("[16, 16]", "[60, 60]");
+    let longer = LONG.replace("[16, 16]", "[40, 40]");
     let (whole, place) = (Place::new(&longer), Place::new(&longer));
     whole.run(2, &[]).expect(0);
     // Left by another run.
@@ -65,7 +65,7 @@ fn files_ask_for_output_and_for_the_end() {
     assert!(outcome.err.contains("stopped early: step "), "{}", outcome.err);
     let line = outcome.out.lines().find(|line| line.starts_with("output       step ")).expect("output");
     let step: usize = line.split_whitespace().nth(2).unwrap().trim_end_matches(',').parse().unwrap();
-    let file = tessera::storage::Reader::open(&place.file(&format!("out/run-{step:08}.h5"))).unwrap();
+    let file = tessera::storage::Reader::open(&place.file(&format!("out/run-step-{step:08}.h5"))).unwrap();
     let (_, values) = file.array::<f64>("/fields/u").unwrap();
     assert!(!values.is_empty() && values.iter().all(|v| v.is_finite()));
     assert!(file.array::<f64>("/time").unwrap().1[0] > 0.0);
