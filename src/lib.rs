@@ -7,6 +7,7 @@
 //! | 1 | [`error`] | errors with their place in the input |
 //! | 2 | [`parallel`] | communicators, and plans to move rows between ranks |
 //! | 2 | [`mod@format`] | numbers in words: bytes, counts, durations |
+//! | 2 | [`memory`] | what is remembered from one solve to the next, and how it is handed on |
 //! | 3 | [`storage`] | files: results, datasets, checkpoints, their checksums and exports |
 //! | 4 | [`mesh`] | distributed meshes: sources, partition, markers |
 //! | 4 | [`report`] | what a run says: lines, tables, phases, progress |

@@ -34,17 +34,13 @@ pub struct Wishes {
 }
 
 impl Wishes {
-    fn and(self, other: Self) -> Self {
-        Self {
-            output: self.output || other.output,
-            checkpoint: self.checkpoint || other.checkpoint,
-            stop: self.stop || other.stop,
+    /// Those of all, on any rank. Collective.
+    fn together(comm: &Comm, all: impl Iterator<Item = Self>) -> Self {
+        let mut counts = [0.0; 3];
+        for Self { output, checkpoint, stop } in all {
+            let wishes = counts.iter_mut().zip([output, checkpoint, stop]);
+            wishes.for_each(|(count, wish)| *count += f64::from(u8::from(wish)));
         }
-    }
-
-    /// Those of any rank. Collective.
-    fn of_all(self, comm: &Comm) -> Self {
-        let mut counts = [self.output, self.checkpoint, self.stop].map(|wish| f64::from(u8::from(wish)));
         comm.sum_into(&mut counts);
         let [output, checkpoint, stop] = counts.map(|count| count > 0.0);
         Self { output, checkpoint, stop }
@@ -104,8 +100,7 @@ impl Run<'_> {
         observers.iter_mut().try_for_each(|o| o.at_start(self))?;
         let mut failure = None;
         while failure.is_none() && !self.evolution.is_over() {
-            let wishes = observers.iter_mut().fold(Wishes::default(), |all, o| all.and(o.wishes(self)));
-            let wishes = wishes.of_all(&comm);
+            let wishes = Wishes::together(&comm, observers.iter_mut().map(|o| o.wishes(self)));
             observers.iter_mut().try_for_each(|o| o.before_step(self, wishes))?;
             let Self { simulation, evolution, .. } = self;
             let advanced = self.report.phase("steps", || evolution.advance(simulation));

@@ -37,7 +37,9 @@ pub trait StageSolver: Memory {
     ///
     /// # Errors
     /// When it cannot be built.
-    fn prepare(&mut self, context: &Context, matrix: &Matrix) -> Result<f64>;
+    fn prepare(&mut self, _context: &Context, _matrix: &Matrix) -> Result<f64> {
+        Ok(0.0)
+    }
 
     /// Solves from the guess in `solution`, whose ghosts are up to date afterwards. Collective.
     ///
@@ -118,10 +120,6 @@ impl StageSolver for NewtonSolver {
     fn conditions(&mut self, _: &Problem, context: &Context) -> Result<Essential> {
         self.set_time(context)?;
         Ok(self.essential().clone())
-    }
-
-    fn prepare(&mut self, _: &Context, _: &Matrix) -> Result<f64> {
-        Ok(0.0)
     }
 
     fn solve(&mut self, context: &Context, _: System, solution: &mut Vector) -> Result<Outcome> {

@@ -68,9 +68,9 @@ pub fn evolve(
     let mut checkpoints = Checkpoints::new(&run, newest, initial, &record, &options.petsc);
     let failure = run.go(&mut [
         &mut requests,
+        &mut Snapshots(&options.petsc),
         &mut Frames(&record),
         &mut checkpoints,
-        &mut Snapshots(&options.petsc),
         &mut Lines(&options.petsc),
         &mut Balances(&record),
         &mut Quantities::new(run.simulation, &record)?,
