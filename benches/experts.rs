@@ -72,7 +72,7 @@ fn row(comm: &Comm, physics: &str, cells: usize, experts: u32) -> tessera::Resul
     let gating = Rc::new(Gating::new(&space, deck.partition.overlap)?);
     let mut line = format!("{:7} {:9}", gating.global_experts, space.global_dofs());
     if modes == CoarseModes::RigidBody {
-        stage.matrix.set_near_null_space(rigid_body_modes(&space)?)?;
+        stage.workplace().matrix.set_near_null_space(rigid_body_modes(&space)?)?;
     }
     for (kind, coarse) in
         [(SolverMethod::Schwarz, None), (SolverMethod::Schwarz, Some(modes)), (SolverMethod::Amg, None)]
@@ -85,8 +85,13 @@ fn row(comm: &Comm, physics: &str, cells: usize, experts: u32) -> tessera::Resul
         let mut solution = space.field()?;
         comm.barrier();
         let start = Instant::now();
-        solver.set_matrix(&stage.matrix)?;
-        let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut solution)?;
+        solver.set_matrix(stage.assembled().matrix)?;
+        let outcome = solver.solve(
+            stage.assembled().matrix,
+            stage.assembled().load,
+            stage.assembled().essential,
+            &mut solution,
+        )?;
         comm.barrier();
         line += &format!(" | {:10} {:6.2}", outcome.iterations, start.elapsed().as_secs_f64());
     }

@@ -93,13 +93,13 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let mut full = f64::INFINITY;
     for parameters in &parameters {
         for stage in &mut simulation.stages {
-            stage.solution.set(0.0)?;
+            stage.forget_solution()?;
         }
         let start = Instant::now();
         simulation.solve(&context(parameters))?;
         full = full.min(start.elapsed().as_secs_f64());
         for (columns, stage) in snapshots.iter_mut().zip(&simulation.stages) {
-            columns.push(&stage.solution.read()?);
+            columns.push(&stage.solution().read()?);
         }
     }
     let start = Instant::now();
@@ -136,7 +136,7 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
     let predicted = model.field(last, solution);
     simulation.solve(&point)?;
     let stage = &simulation.stages[last];
-    let exact = stage.solution.read()?.to_vec();
+    let exact = stage.solution().read()?.to_vec();
     let (error, size) = energy_error(&stage.problem, &point, &exact, &predicted)?;
     let unknowns: u64 = simulation.stages.iter().map(|s| s.problem.space.global_dofs()).sum();
     Ok(vec![

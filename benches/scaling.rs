@@ -144,12 +144,12 @@ fn sample(comm: &Comm, side: usize, ranks: usize, show: impl Fn(&str, &[(&str, f
         stage.assemble(&context).expect("assembly");
         comm.barrier();
         let start = Instant::now();
-        stage.prepare().expect("a preconditioner");
+        stage.prepare(&context).expect("a preconditioner");
         preparation = preparation.min(comm.max(start.elapsed().as_secs_f64()));
     }
     let solve = best(comm, || {
-        stage.solution.set(0.0).expect("a vector");
-        stage.solve_assembled().expect("convergence");
+        stage.forget_solution().expect("a vector");
+        stage.solve_assembled(&context).expect("convergence");
     });
     show(
         "sample",
@@ -159,7 +159,7 @@ fn sample(comm: &Comm, side: usize, ranks: usize, show: impl Fn(&str, &[(&str, f
             ("assembly", assembly),
             ("preconditioner", preparation),
             ("solve", solve),
-            ("iterations", stage.outcome.iterations as f64),
+            ("iterations", stage.outcome().iterations as f64),
         ],
     );
 }

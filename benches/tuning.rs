@@ -6,7 +6,7 @@ use mpi::traits::*;
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
 use tessera::report::{Level, Report, Table};
-use tessera::simulation::{Simulation, StageSolver};
+use tessera::simulation::Simulation;
 use tessera::solver::TimeIntegrator;
 use tessera::solver::tuning::Summary;
 
@@ -58,15 +58,16 @@ fn follow(comm: &Comm, overrides: &[String]) -> tessera::Result<Vec<Summary>> {
     let context = simulation.default_context();
     simulation.set_initial(&context)?;
     let stage = &mut simulation.stages[0];
-    let StageSolver::Newton(newton) = &mut stage.solver else { return Ok(Vec::new()) };
-    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &stage.solution)?;
+    let initial = stage.solution().try_clone()?;
+    let Some(newton) = stage.newton() else { return Ok(Vec::new()) };
+    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial)?;
     let mut summaries = Vec::new();
     for step in 1..=STEPS[STEPS.len() - 1] {
-        let StageSolver::Newton(newton) = &mut stage.solver else { break };
+        let Some(newton) = stage.newton() else { break };
         let trial = integrator.attempt(newton, &context, STEP)?;
         integrator.accept(newton, &trial, STEP)?;
         if STEPS.contains(&step) {
-            summaries.extend(stage.solver.tuning().map(|tuning| tuning.summary()));
+            summaries.extend(stage.tuning().map(|tuning| tuning.summary()));
         }
     }
     Ok(summaries)

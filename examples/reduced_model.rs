@@ -44,7 +44,7 @@ fn run(comm: &Comm) -> tessera::Result<()> {
     let mut snapshots = Columns::new(comm, simulation.stages[0].space().owned_dofs());
     for parameters in &samples {
         simulation.solve(&Context::steady(parameters.clone()))?;
-        snapshots.push(&simulation.stages[0].solution.read()?);
+        snapshots.push(&simulation.stages[0].solution().read()?);
     }
     report.line(format!("solved {} samples", samples.len()));
 
@@ -76,7 +76,7 @@ fn run(comm: &Comm) -> tessera::Result<()> {
             let micros = start.elapsed().as_micros();
             let field = model.field(0, solution);
             let (error, size) =
-                energy_error(&problem, &context, &simulation.stages[0].solution.read()?, &field)?;
+                energy_error(&problem, &context, &simulation.stages[0].solution().read()?, &field)?;
             said += &format!("; {modes} modes, {micros} us: error {:.1e}", error / size);
             said += &format!(", bound {:.1e}", solution.estimate / size);
             assert!(solution.doubt.is_none() && error <= solution.estimate, "{said}");

@@ -39,16 +39,16 @@ fn run(comm: &Comm) -> tessera::Result<()> {
     // The prediction for k = 2: halfway between the fields of two other conductivities.
     let at = |k: f64| Context::steady(vec![k]);
     simulation.solve(&at(0.5))?;
-    let mut state = simulation.stages[0].solution.try_clone()?;
+    let mut state = simulation.stages[0].solution().try_clone()?;
     simulation.solve(&at(6.0))?;
     state.scale(0.5)?;
-    state.axpy(0.5, &simulation.stages[0].solution)?;
+    state.axpy(0.5, simulation.stages[0].solution())?;
 
     // The truth, to compare with; the layer itself needs the assembled equations alone.
     let context = at(2.0);
     simulation.solve(&context)?;
     let stage = &simulation.stages[0];
-    let truth = stage.solution.read()?;
+    let truth = stage.solution().read()?;
     let (before, size) = energy_error(&stage.problem, &context, &truth, &state.read()?)?;
 
     let mut layer = Constraint::of(stage, OVERLAP, ConstraintLevel::Conservation, Norm::Energy, 1e-12)?;

@@ -62,6 +62,7 @@
 //! | 1 | [`error`] | errors with their place in the input |
 //! | 2 | [`parallel`] | communicators, and plans to move rows between ranks |
 //! | 2 | [`mod@format`] | numbers in words: bytes, counts, durations |
+//! | 2 | [`memory`] | what is remembered from one solve to the next, and how it is handed on |
 //! | 3 | [`storage`] | files: results, datasets, checkpoints, their checksums and exports |
 //! | 4 | [`mesh`] | distributed meshes: sources, partition, markers |
 //! | 4 | [`report`] | what a run says: lines, tables, phases, progress |
@@ -89,6 +90,7 @@ pub mod error;
 pub mod experts;
 pub mod fem;
 pub mod format;
+pub mod memory;
 pub mod mesh;
 #[allow(clippy::missing_errors_doc)]
 pub mod mixture;

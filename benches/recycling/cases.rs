@@ -91,8 +91,8 @@ fn from_deck(comm: &Comm, name: &str, note: &str, deck: &str, systems: usize) ->
         context.parameters = values.clone();
         let stage = &mut simulation.stages[0];
         stage.assemble(&context)?;
-        matrices.push(stage.matrix.duplicate(true)?);
-        loads.push(stage.load.try_clone()?);
+        matrices.push(stage.assembled().matrix.duplicate(true)?);
+        loads.push(stage.assembled().load.try_clone()?);
         parameters.push(values.iter().map(|v| v.ln()).collect());
     }
     let name = format!("{name} {}", matrices[0].global_size().0);

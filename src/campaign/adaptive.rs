@@ -91,7 +91,7 @@ impl<'a> Adaptive<'a> {
             if report.failure.is_none() {
                 let stages = &self.campaign.simulation().stages;
                 let solutions =
-                    stages.iter().map(|s| Ok(s.solution.read()?.to_vec())).collect::<Result<_>>()?;
+                    stages.iter().map(|s| Ok(s.solution().read()?.to_vec())).collect::<Result<_>>()?;
                 self.greedy.add(&self.campaign.samples()[sample], solutions)?;
             }
             let last = sample + 1 == self.campaign.samples().len();

@@ -10,10 +10,26 @@ use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
 use crate::reuse::{Effort, StageMemory, is_harmless};
-use crate::simulation::Simulation;
+use crate::simulation::{Simulation, Stage};
 use crate::storage::DatasetFile;
 use std::collections::HashSet;
 use std::rc::Rc;
+
+/// The solutions that a campaign has stored.
+#[derive(Clone, Copy)]
+pub struct Archive<'a> {
+    /// Where they are.
+    pub dataset: &'a DatasetFile,
+    /// The canonical order of each problem's nodes.
+    pub plans: &'a [Redistribution],
+}
+
+impl Archive<'_> {
+    /// The solution of a problem at a sample. Collective.
+    fn solution(&self, sample: usize, index: usize, stage: &Stage) -> Result<Vec<f64>> {
+        self.dataset.read_field((sample, 0), &stage.problem.field, &self.plans[index])
+    }
+}
 
 /// The memory of a campaign.
 pub struct Guesses {
@@ -65,26 +81,19 @@ impl Guesses {
     ///
     /// # Errors
     /// As [`Simulation::solve`].
-    pub fn solve(
-        &mut self,
-        simulation: &mut Simulation,
-        context: &Context,
-        (dataset, plans): (&DatasetFile, &[Redistribution]),
-    ) -> Result<()> {
+    pub fn solve(&mut self, simulation: &mut Simulation, context: &Context, archive: Archive) -> Result<()> {
         let nearest = self.nearest(&context.parameters);
         simulation.random.draw(context.sample)?;
         let moving = moving(simulation);
         let Simulation { deck, stages, .. } = simulation;
-        for ((stage, memory), plan) in stages.iter_mut().zip(&mut self.stages).zip(plans) {
+        for (index, (stage, memory)) in stages.iter_mut().zip(&mut self.stages).enumerate() {
             match (memory.guess(), nearest) {
-                (FirstGuess::None, _) => stage.solution.set(0.0)?,
+                (FirstGuess::None, _) => stage.forget_solution()?,
                 (FirstGuess::Nearest, Some(sample)) => {
-                    let values = dataset.read_field((sample, 0), &stage.problem.field, plan)?;
-                    stage.solution.write()?.copy_from_slice(&values);
+                    stage.set_guess(&archive.solution(sample, index, stage)?)?;
                 }
                 _ => {}
             }
-            stage.solution.ghost_update()?;
             memory.solve(stage, context, &self.samples, &moving).map_err(|error| deck.locate(error))?;
         }
         Ok(())
@@ -104,17 +113,17 @@ impl Guesses {
     pub fn recall(
         &mut self,
         simulation: &mut Simulation,
-        (dataset, plans): (&DatasetFile, &[Redistribution]),
+        archive: Archive,
         context_of: impl Fn(usize) -> Context,
     ) -> Result<()> {
-        self.done = dataset.done()?;
+        self.done = archive.dataset.done()?;
         self.known.extend(&self.done);
         let most = simulation.deck.campaign.basis;
         let count = self.done.len().min(most);
         let chosen: Vec<usize> = (0..count).map(|i| self.done[i * self.done.len() / count]).collect();
         chosen
             .into_iter()
-            .try_for_each(|sample| self.take_up(simulation, (dataset, plans), sample, &context_of(sample)))
+            .try_for_each(|sample| self.take_up(simulation, archive, sample, &context_of(sample)))
     }
 
     /// Takes up what other groups have solved meanwhile, as long as this one's guesses are not good enough. Collective over
@@ -125,7 +134,7 @@ impl Guesses {
     pub fn look_around(
         &mut self,
         simulation: &mut Simulation,
-        (dataset, plans): (&DatasetFile, &[Redistribution]),
+        archive: Archive,
         context_of: impl Fn(usize) -> Context,
     ) -> Result<()> {
         let solved = self.efforts().map(|effort| effort.solved).sum();
@@ -133,8 +142,8 @@ impl Guesses {
             return Ok(());
         }
         self.looked = solved;
-        let iterations = dataset.iterations()?;
-        let mut fresh = dataset.done()?;
+        let iterations = archive.dataset.iterations()?;
+        let mut fresh = archive.dataset.done()?;
         fresh.retain(|&sample| iterations[sample] > 0.0 && !self.known.contains(&sample));
         fresh.truncate(TAKEN);
         // Rank 0 says which: another group may have written between the looks of two ranks.
@@ -143,7 +152,7 @@ impl Guesses {
         for sample in comm.all_gather_varied(if comm.rank() == 0 { &list[..] } else { &[] }) {
             let sample = sample as usize;
             self.known.insert(sample);
-            let taken = self.take_up(simulation, (dataset, plans), sample, &context_of(sample));
+            let taken = self.take_up(simulation, archive, sample, &context_of(sample));
             match comm.agree(taken) {
                 Err(error) if !is_harmless(&error) => return Err(error),
                 _ => {}
@@ -156,18 +165,15 @@ impl Guesses {
     fn take_up(
         &mut self,
         simulation: &mut Simulation,
-        (dataset, plans): (&DatasetFile, &[Redistribution]),
+        archive: Archive,
         sample: usize,
         context: &Context,
     ) -> Result<()> {
         simulation.random.draw(context.sample)?;
         let moving = moving(simulation);
-        for ((stage, memory), plan) in simulation.stages.iter_mut().zip(&mut self.stages).zip(plans) {
+        for (index, (stage, memory)) in simulation.stages.iter_mut().zip(&mut self.stages).enumerate() {
             if memory.guess() == FirstGuess::Galerkin {
-                let values = dataset.read_field((sample, 0), &stage.problem.field, plan)?;
-                stage.solution.write()?.copy_from_slice(&values);
-                stage.solution.ghost_update()?;
-                stage.publish()?;
+                stage.set_solution(&archive.solution(sample, index, stage)?)?;
                 memory.learn(stage, context, &self.samples, &moving)?;
             }
         }
@@ -187,6 +193,6 @@ impl Guesses {
 
 /// Fields that differ from sample to sample though no parameter says so.
 fn moving(simulation: &Simulation) -> Vec<Rc<NodalField>> {
-    let solved = simulation.stages.iter().filter_map(|stage| stage.input.clone());
+    let solved = simulation.stages.iter().filter_map(|stage| stage.input().cloned());
     solved.chain(simulation.random.inputs().into_iter().map(|(_, field)| field)).collect()
 }

@@ -1,6 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::fields::{beside_solutions, describe};
-use super::memory::Guesses;
+use super::memory::{Archive, Guesses};
 use super::part::Selection;
 use super::same::{continued, same_fields, same_problem};
 use super::{dataset, order, transient, tuning};
@@ -220,7 +220,8 @@ impl<'a> Campaign<'a> {
         match times {
             // Evolutions start from their initial values.
             Some(_) => Ok(()),
-            None => guesses.recall(simulation, (dataset, plans), |sample| selection.context(0.0, sample)),
+            None => guesses
+                .recall(simulation, Archive { dataset, plans }, |sample| selection.context(0.0, sample)),
         }
     }
 
@@ -256,14 +257,16 @@ impl<'a> Campaign<'a> {
         let context = self.selection.context(start_time, sample);
         if self.shared && self.times.is_none() {
             let Self { simulation, guesses, dataset, plans, selection, .. } = self;
-            guesses.look_around(simulation, (dataset, plans), |sample| selection.context(0.0, sample))?;
+            guesses.look_around(simulation, Archive { dataset, plans }, |sample| {
+                selection.context(0.0, sample)
+            })?;
         }
         let mut solved = self.attempt(None, sample, &context);
         let mut retried = None;
         if solved.is_err() {
             // A diverged solution is no first guess.
             for stage in &mut self.simulation.stages {
-                stage.solution.set(0.0)?;
+                stage.forget_solution()?;
             }
         }
         if let Err(error @ (Error::Failed(_) | Error::Petsc(_))) = &solved {
@@ -299,7 +302,7 @@ impl<'a> Campaign<'a> {
         };
         let seconds = comm.max(start.elapsed().as_secs_f64());
         for stage in &self.simulation.stages {
-            if let Some((arm, loss)) = stage.solver.tuning().and_then(|t| t.newest()) {
+            if let Some((arm, loss)) = stage.tuning().and_then(|t| t.newest()) {
                 self.dataset.write_cost(sample, &format!("arm/{}", stage.problem.name), arm as f64)?;
                 self.dataset.write_cost(sample, &format!("loss/{}", stage.problem.name), loss)?;
             }
@@ -327,7 +330,12 @@ impl<'a> Campaign<'a> {
         let mut store = |simulation: &Simulation, context: &Context, frame: usize| -> Result<()> {
             quantities.push(simulation.mesh.comm.agree(simulation.quantities(context))?);
             for (stage, plan) in simulation.stages.iter().zip(plans.iter()) {
-                dataset.write_field((sample, frame), &stage.problem.field, plan, &stage.solution.read()?)?;
+                dataset.write_field(
+                    (sample, frame),
+                    &stage.problem.field,
+                    plan,
+                    &stage.solution().read()?,
+                )?;
             }
             for field in derived.iter() {
                 let values = simulation.mesh.comm.agree(simulation.field_values(field, context))?;
@@ -340,11 +348,11 @@ impl<'a> Campaign<'a> {
             None => {
                 let comm = simulation.mesh.comm.clone();
                 comm.agree(match guesses {
-                    Some(guesses) => guesses.solve(simulation, context, (dataset, plans)),
+                    Some(guesses) => guesses.solve(simulation, context, Archive { dataset, plans }),
                     None => simulation.solve(context),
                 })?;
                 store(simulation, context, 0)?;
-                simulation.stages.iter().map(|s| s.outcome.iterations).sum()
+                simulation.stages.iter().map(|s| s.outcome().iterations).sum()
             }
         };
         for (q, quantity) in simulation.deck.quantity.iter().enumerate() {

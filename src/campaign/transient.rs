@@ -1,7 +1,8 @@
 //! Samples of problems in time.
 use crate::deck::{Deck, Frames};
 use crate::physics::Context;
-use crate::simulation::{Evolution, Progress, Simulation};
+use crate::report::{Level, Report};
+use crate::simulation::{Evolution, Observer, Run, Simulation};
 use crate::{Error, Result};
 
 /// The times at which a campaign stores the fields of a sample; `None` for steady problems.
@@ -33,37 +34,48 @@ pub(super) fn integrate(
     simulation: &mut Simulation,
     times: &[f64],
     context: &Context,
-    mut store: impl FnMut(&Simulation, &Context, usize) -> Result<()>,
+    store: impl FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<usize> {
     let Some(time) = simulation.deck.time.clone() else { return Ok(0) };
     let comm = simulation.mesh.comm.clone();
     comm.agree(simulation.reset(context))?;
     let mut evolution = comm.agree(Evolution::start(simulation, &time, context.clone()))?;
     evolution.stop_at(times);
-    let (mut iterations, mut frame) = (0, 0);
-    let mut reach = |simulation: &mut Simulation, context: &Context| -> Result<usize> {
-        comm.agree(simulation.solve_steady(context))?;
-        store(simulation, context, frame)?;
-        frame += 1;
-        let steady = simulation.stages.iter().map(|stage| stage.outcome.iterations);
-        Ok(steady.sum())
-    };
-    if times.first() == Some(&time.start) {
-        iterations += reach(simulation, context)?;
-    }
-    while !evolution.is_over() {
-        match comm.agree(evolution.advance(simulation))? {
-            Progress::Accepted(step, on_frame) => {
-                iterations += step.linear;
-                if on_frame {
-                    iterations += reach(simulation, &evolution.context)?;
-                }
-            }
-            Progress::Rejected | Progress::Cut(..) => {}
-            Progress::Failed(why) => {
-                return Err(Error::Failed(format!("{why}, at t = {:.6e} s", evolution.context.time)));
-            }
+    let report = Report::new(&comm, Level::Quiet);
+    let on_frame = times.first() == Some(&time.start);
+    let mut run = Run { simulation, evolution, steps: Vec::new(), on_frame, report: &report, forgives: true };
+    let mut frames = Stored { store, frame: 0, iterations: 0 };
+    match run.go(&mut [&mut frames])? {
+        None => Ok(frames.iterations + run.steps.iter().map(|step| step.linear).sum::<usize>()),
+        Some(Error::Failed(why)) => {
+            Err(Error::Failed(format!("{why}, at t = {:.6e} s", run.evolution.context.time)))
         }
+        Some(fault) => Err(fault),
     }
-    Ok(iterations)
+}
+
+/// Stores the frames of a sample.
+struct Stored<S> {
+    store: S,
+    /// How many there are so far.
+    frame: usize,
+    /// Krylov iterations of problems without a time derivative.
+    iterations: usize,
+}
+
+impl<S: FnMut(&Simulation, &Context, usize) -> Result<()>> Observer for Stored<S> {
+    fn at_start(&mut self, run: &mut Run) -> Result<()> {
+        self.after_step(run)
+    }
+
+    fn after_step(&mut self, Run { simulation, evolution, on_frame, .. }: &mut Run) -> Result<()> {
+        if *on_frame {
+            let context = &evolution.context;
+            simulation.mesh.comm.clone().agree(simulation.solve_steady(context))?;
+            (self.store)(simulation, context, self.frame)?;
+            self.frame += 1;
+            self.iterations += simulation.stages.iter().map(|s| s.outcome().iterations).sum::<usize>();
+        }
+        Ok(())
+    }
 }

@@ -7,7 +7,7 @@ use crate::storage::{DatasetFile, File};
 /// Makes room for the choices of tuned solvers in a new dataset. Collective.
 pub(super) fn create(file: &File, simulation: &Simulation, samples: usize) -> Result<()> {
     for stage in &simulation.stages {
-        let Some(tuning) = stage.solver.tuning() else { continue };
+        let Some(tuning) = stage.tuning() else { continue };
         for (what, meaning) in [
             ("arm", "number of the solver that the bandit chose (attribute arms)"),
             ("loss", "what the solve cost, in the unit of solver.tune.loss"),
@@ -30,7 +30,7 @@ pub(super) fn replay(
     let done = dataset.done()?;
     for stage in &mut simulation.stages {
         let name = stage.problem.name.clone();
-        let Some(tuning) = stage.solver.tuning_mut() else { continue };
+        let Some(tuning) = stage.tuning_mut() else { continue };
         let (Some(arms), Some(losses)) =
             (dataset.cost(&format!("arm/{name}"))?, dataset.cost(&format!("loss/{name}"))?)
         else {

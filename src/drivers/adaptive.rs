@@ -2,6 +2,7 @@
 use super::shared::RunOptions;
 use super::{output, train};
 use crate::campaign::{Adaptive, Attempts, Selection, campaign_samples};
+use crate::checkpoint::Requests;
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::Report;
@@ -13,7 +14,13 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// As [`super::campaign::run`].
-pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> Result<()> {
+pub fn run(
+    comm: &Comm,
+    deck: &Deck,
+    options: &RunOptions,
+    mut requests: Requests,
+    report: &Report,
+) -> Result<()> {
     if options.part.is_some() {
         return Err(Error::input(
             "--part",
@@ -37,7 +44,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions, report: &Report) -> R
             samples - pending
         ));
     }
-    let signalled = || comm.max(u8::from(options.signals.arrived())) == 1;
+    let mut signalled = || comm.max(u8::from(requests.stop())) == 1;
     let mut attempts = Attempts::default();
     report.phase("samples", || {
         if signalled() {

@@ -2,6 +2,7 @@
 use super::output;
 use super::shared::RunOptions;
 use crate::campaign::{Campaign, Groups, HandOut, Selection, Work, campaign_samples, solve_once};
+use crate::checkpoint::Requests;
 use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
 use crate::report::{Report, Table};
@@ -15,7 +16,8 @@ use std::time::Instant;
 /// So many failed samples are named in warnings; the dataset names all.
 const WARNED: usize = 20;
 
-/// Runs or resumes the campaign of a deck, or a part of it. A signal to any rank ends it after the present samples.
+/// Runs or resumes the campaign of a deck, or a part of it. A signal to any rank or a
+/// file `stop` in the folder of the output ends it after the present samples.
 /// Collective.
 ///
 /// # Errors
@@ -29,8 +31,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     output::expect_writable(comm, deck, &path)?;
     // Until the end: two jobs would write the same samples.
     let _lock = Lock::take(comm, &path)?;
+    let mut requests = Requests::new(comm, deck, options.signals.clone());
     if deck.campaign.design == Design::Adaptive {
-        return super::adaptive::run(comm, deck, options, &report);
+        return super::adaptive::run(comm, deck, options, requests, &report);
     }
     let all = campaign_samples(comm, deck)?;
     let selection = Selection::new(deck, &all, options.part)?;
@@ -87,7 +90,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         if groups.count > 1 {
             campaign.share();
         }
-        while let Some(place) = hand_out.next(options.signals.arrived())? {
+        while let Some(place) = hand_out.next(requests.stop())? {
             let sample = campaign.solve(order[place])?;
             hand_out.over(sample.failure.is_some())?;
             if comm.rank() == 0 {

@@ -60,7 +60,7 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     }
     report.table(&table);
     for stage in &simulation.stages {
-        report.detail(format!("solver of {}: {}", stage.problem.name, stage.solver.options()));
+        report.detail(format!("solver of {}: {}", stage.problem.name, stage.options()));
     }
     let names = |list: Vec<String>| if list.is_empty() { "none".into() } else { list.join(", ") };
     let fields = simulation.fields().into_iter().map(|field| field.name).collect();

@@ -57,8 +57,9 @@ pub fn export(file: &Path, options: &ExportOptions) -> Result<Vec<PathBuf>> {
         return Err(Error::input(target.display().to_string(), "is the file itself; name another output"));
     }
     if let Some(folder) = target.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Error::Storage(format!("{}: cannot make the folder: {e}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(|e| {
+            Error::storage(format!("{}: cannot make the folder: {e}", folder.display())).because(e)
+        })?;
     }
     match options.format {
         Format::Xdmf => export_xdmf(&reader, &target, &options.fields, options.sample),

@@ -101,11 +101,11 @@ pub fn expected(simulation: &Simulation) -> Result<String> {
         let space = stage.space();
         let components = space.components as f64;
         let nodes = space.global_nodes as f64;
-        let own = Space { nodes, components, entries: stage.matrix.nonzeros()? };
+        let own = Space { nodes, components, entries: stage.assembled().matrix.nonzeros()? };
         matrices += sizes.matrix(&own);
         entries += own.entries;
         vectors += VECTORS * 8.0 * nodes * components;
-        solvers += solver(stage.solver.options(), &own, mesh.dimension, comm.size());
+        solvers += solver(stage.options(), &own, mesh.dimension, comm.size());
     }
     let ranks = comm.size() as f64;
     let whole = sizes.mesh() + matrices + vectors + solvers + PROCESS * ranks;

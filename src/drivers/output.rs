@@ -4,9 +4,9 @@ pub use crate::campaign::{describe, wanted};
 use crate::deck::Deck;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
-use crate::simulation::{FieldInfo, Simulation};
-use crate::storage::{File, Provenance, Samples, Schema, obstacle};
-use std::path::Path;
+use crate::simulation::Simulation;
+use crate::storage::{File, Provenance, ResultFile, Samples, Schema, obstacle, write_xdmf};
+use std::path::{Path, PathBuf};
 
 /// Finds out whether a file of a deck's can be written, before anything takes time. Collective.
 ///
@@ -80,18 +80,38 @@ pub fn write_mesh(file: &File, simulation: &Simulation) -> Result<()> {
     simulation.stages.iter().try_for_each(|stage| stage.space().write(file))
 }
 
-/// Computes fields from the present solutions and writes them as one step. Collective.
+/// Writes the present state to a file: fields, quantities of interest, and `more`. Returns the files written. Collective.
 ///
 /// # Errors
-/// When a field cannot be computed, or HDF5 or the file system refuses.
-pub fn save_fields(
-    file: &File,
+/// [`Error::Storage`](crate::Error::Storage) when the disk is full.
+pub fn write_state(
+    path: &Path,
     simulation: &Simulation,
-    fields: &[FieldInfo],
     context: &Context,
-) -> Result<()> {
+    quantities: Vec<f64>,
+    petsc_options: &[String],
+    more: impl FnOnce(&File) -> Result<()>,
+) -> Result<Vec<PathBuf>> {
+    let comm = &simulation.mesh.comm;
+    let file = ResultFile::create(comm, path)?;
+    write_header(&file, Schema::Run, simulation, context, petsc_options)?;
+    file.write_times(&[context.time])?;
+    save_fields(&file, simulation, context)?;
+    write_quantities(&file, simulation, &[quantities])?;
+    more(&file)?;
+    file.finish()?;
+    let mut written = vec![path.to_path_buf()];
+    if simulation.deck.output.xdmf {
+        written.extend(write_xdmf(comm, path)?);
+    }
+    Ok(written)
+}
+
+/// Computes the wanted fields from the present solutions and writes them as one step. Collective.
+fn save_fields(file: &File, simulation: &Simulation, context: &Context) -> Result<()> {
+    let fields = wanted(simulation)?;
     let plans: Vec<Redistribution> = simulation.stages.iter().map(|s| s.space().canonical()).collect();
-    for field in fields {
+    for field in &fields {
         let plan = &plans[field.stage];
         let values = simulation.field_values(field, context)?;
         file.save_field(&describe(simulation, field, plan), plan, &values.read()?)?;

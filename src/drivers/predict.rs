@@ -177,18 +177,16 @@ impl Predictor<'_> {
         let mut repairs = Vec::new();
         for (index, stage) in self.simulation.stages.iter_mut().enumerate() {
             let field = self.model.field(index, &solutions[index]);
-            stage.solution.write()?.copy_from_slice(&field);
+            stage.set_solution(&field)?;
             match self.constraints.get_mut(index) {
-                None => stage.essential = stage.problem.essential(context)?,
+                None => stage.set_conditions(context)?,
                 Some(constraint) => {
                     stage.assemble(context)?;
-                    let mut state = stage.solution.try_clone()?;
+                    let mut state = stage.solution().try_clone()?;
                     repairs.push(constraint.apply(&Equations::of(stage, context), &mut state)?);
-                    stage.solution.copy_from(&state)?;
+                    stage.set_solution(&state.read()?)?;
                 }
             }
-            stage.solution.ghost_update()?;
-            stage.publish()?;
         }
         Ok(repairs)
     }
@@ -205,15 +203,15 @@ impl Predictor<'_> {
     fn truth(&mut self, prediction: &Prediction, context: &Context) -> Result<Truth> {
         let mut predicted = Vec::new();
         for stage in &mut self.simulation.stages {
-            predicted.push(stage.solution.read()?.to_vec());
-            stage.solution.set(0.0)?;
+            predicted.push(stage.solution().read()?.to_vec());
+            stage.forget_solution()?;
         }
         let start = Instant::now();
         self.simulation.solve(context)?;
         let seconds = start.elapsed().as_secs_f64();
         let mut truth = Truth { errors: Vec::new(), repaired: Vec::new(), quantities: Vec::new(), seconds };
         for (index, stage) in self.simulation.stages.iter().enumerate() {
-            let exact = stage.solution.read()?.to_vec();
+            let exact = stage.solution().read()?.to_vec();
             let reduced = self.model.field(index, &prediction.solutions[index]);
             truth.errors.push(energy_error(&stage.problem, context, &exact, &reduced)?);
             truth.repaired.push(energy_error(&stage.problem, context, &exact, &predicted[index])?.0);

@@ -6,7 +6,6 @@ use crate::checkpoint::Folder;
 use crate::deck::{ConstraintLevel, Deck};
 use crate::parallel::Comm;
 use crate::report::Report;
-use crate::storage::{ResultFile, Schema, write_xdmf};
 
 /// Solves the deck's problems for its default parameters and writes fields, quantities of interest
 /// and the log. Collective.
@@ -25,18 +24,17 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         );
     }
     if let Some(time) = &deck.time {
-        let signals = options.signals.clone();
         let restart = options.restart.as_ref();
         let found = restart.map(|restart| Folder::of(deck).find(deck, restart, &report, comm)).transpose()?;
         let mut simulation = set_up(comm, deck, &report)?;
-        return super::evolve::evolve(&mut simulation, time, (found.flatten(), signals), options, &report);
+        return super::evolve::evolve(&mut simulation, time, found.flatten(), options, &report);
     }
     options.signals.release();
     if options.restart.is_some() {
         return Err(crate::Error::input("--restart", "a run without [time] has no checkpoints"));
     }
     let mut simulation = set_up(comm, deck, &report)?;
-    let fields = output::wanted(&simulation)?;
+    output::wanted(&simulation)?;
     let context = simulation.default_context();
     for stage in &mut simulation.stages {
         solve(stage, &context, &report).map_err(|error| deck.locate(error))?;
@@ -47,25 +45,16 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     balance::print(&simulation, &balances, &report);
     print_quantities(&simulation, &quantities, &report);
 
-    let mut written = vec![path.clone()];
-    report.phase("output", || -> Result<()> {
-        let file = ResultFile::create(comm, &path)?;
-        output::write_header(&file, Schema::Run, &simulation, &context, &options.petsc)?;
-        file.write_times(&[context.time])?;
-        output::save_fields(&file, &simulation, &fields, &context)?;
-        output::write_quantities(&file, &simulation, &[quantities])?;
-        balance::write(&file, &simulation, &balances)?;
-        for stage in &simulation.stages {
-            let name = format!("residuals/{}", stage.problem.name);
-            let meaning = "residual norm on the free unknowns from the first guess on";
-            file.write_log(&name, "", meaning, &[], &stage.outcome.history)?;
-        }
-        report.write_log(&file)?;
-        file.finish()?;
-        if deck.output.xdmf {
-            written.extend(write_xdmf(comm, &path)?);
-        }
-        Ok(())
+    let written = report.phase("output", || {
+        output::write_state(&path, &simulation, &context, quantities, &options.petsc, |file| {
+            balance::write(file, &simulation, &balances)?;
+            for stage in &simulation.stages {
+                let name = format!("residuals/{}", stage.problem.name);
+                let meaning = "residual norm on the free unknowns from the first guess on";
+                file.write_log(&name, "", meaning, &[], &stage.outcome().history)?;
+            }
+            report.write_log(file)
+        })
     })?;
     report.finish(&written);
     Ok(())

@@ -12,7 +12,7 @@ pub fn run(markdown: bool) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         // A reader such as `head` may go away.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::Storage(error.to_string()))
+            Err(Error::storage(error.to_string()).because(error))
         }
         _ => Ok(()),
     }

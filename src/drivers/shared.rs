@@ -7,7 +7,7 @@ use crate::checkpoint::{Restart, Signals};
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
-use crate::simulation::{Simulation, Stage, StageSolver};
+use crate::simulation::{Simulation, Stage};
 
 /// How to run.
 #[derive(Debug, Clone, Default)]
@@ -44,22 +44,22 @@ pub fn set_up(comm: &Comm, deck: &Deck, report: &Report) -> Result<Simulation> {
             problem.name,
             space.global_dofs(),
             space.element.degree,
-            in_words(stage.solver.options())
+            in_words(stage.options())
         ));
-        report.detail(format!("    solver: {}", stage.solver.options()));
+        report.detail(format!("    solver: {}", stage.options()));
     }
     Ok(simulation)
 }
 
 pub(super) fn solve(stage: &mut Stage, context: &crate::physics::Context, report: &Report) -> Result<()> {
-    if matches!(stage.solver, StageSolver::Newton(_)) {
-        report.phase("newton", || stage.solve(context))?;
-    } else {
+    if stage.problem.is_linear_system() {
         report.phase("assembly", || stage.assemble(context))?;
-        report.phase("preconditioner", || stage.prepare())?;
-        report.phase("solve", || stage.solve_assembled())?;
+        report.phase("preconditioner", || stage.prepare(context))?;
+        report.phase("solve", || stage.solve_assembled(context))?;
+    } else {
+        report.phase("newton", || stage.solve(context))?;
     }
-    let outcome = &stage.outcome;
+    let outcome = stage.outcome();
     for (iteration, norm) in outcome.history.iter().enumerate() {
         report.detail(format!("    {iteration:5}  {norm:.6e}"));
     }

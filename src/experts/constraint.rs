@@ -5,7 +5,7 @@ use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::{Essential, Space};
 use crate::mixture::{CoarseModes, Euclidean, Gating, InnerProduct, MatrixProduct, Mixture, sketch};
 use crate::physics::{Context, Problem};
-use crate::simulation::Stage;
+use crate::simulation::{Stage, System};
 use crate::solver::Schwarz;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, NormType, Vector};
@@ -52,12 +52,8 @@ pub struct Equations<'a> {
 impl<'a> Equations<'a> {
     /// Of an assembled stage of a simulation.
     pub fn of(stage: &'a Stage, context: &'a Context) -> Self {
-        Self {
-            matrix: &stage.matrix,
-            load: &stage.load,
-            essential: &stage.essential,
-            problem: Some((&stage.problem, context)),
-        }
+        let System { matrix, load, essential } = stage.assembled();
+        Self { matrix, load, essential, problem: Some((&stage.problem, context)) }
     }
 }
 

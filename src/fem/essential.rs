@@ -1,5 +1,8 @@
 //! Essential (Dirichlet) conditions as a list of fixed unknowns.
 use super::space::Space;
+use crate::Result;
+use crate::parallel::Comm;
+use petsc_rs::Vector;
 use tessera_kernels::Prescribed;
 
 /// Which local unknowns have a prescribed value, and the values.
@@ -70,5 +73,15 @@ impl Essential {
     /// The owned prescribed unknowns.
     pub fn owned<'a>(&'a self, space: &Space) -> impl Iterator<Item = usize> + 'a {
         (0..space.owned_dofs()).filter(|&dof| self.fixed[dof])
+    }
+
+    /// Euclidean norm of a vector over the free unknowns. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn free_norm(&self, comm: &Comm, vector: &Vector) -> Result<f64> {
+        let values = vector.read()?;
+        let free = values.iter().zip(&self.fixed).filter(|(_, fixed)| !**fixed);
+        Ok(comm.sum(free.map(|(v, _)| v * v).sum::<f64>()).sqrt())
     }
 }

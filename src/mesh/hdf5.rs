@@ -132,7 +132,7 @@ impl Mesh {
 pub(super) fn read(comm: &Comm, path: &Path) -> Result<RawMesh> {
     let name = path.display().to_string();
     let result = read_file(comm, path, &name).map_err(|error| match error {
-        Error::Storage(text) => Error::input("", text),
+        Error::Storage(text) => Error::input("", text.to_string()),
         other => other,
     });
     comm.agree(result)

@@ -60,7 +60,7 @@ fn partition(comm: &SimpleCommunicator, parts: u32, start: &[i32], adjacency: &[
     require(PACKAGE)?;
     let result =
         Partitioner::new(comm, PACKAGE).and_then(|mut p| p.partition(parts as i32, start, adjacency, None));
-    result.map_err(|error| Error::Petsc(error.to_string()))
+    result.map_err(|error| Error::petsc(error.to_string()).because(error))
 }
 
 /// PETSc's name for PT-Scotch, as a package and as a partitioner.

@@ -209,7 +209,8 @@ impl Comm {
             _ => Vec::new(),
         };
         self.broadcast_bytes(first, &mut bytes);
-        Err(decode(&bytes))
+        // The others know its words.
+        if self.rank() == first { result } else { Err(decode(&bytes)) }
     }
 }
 
@@ -233,8 +234,8 @@ fn encode(error: &Error) -> Vec<u8> {
             (0, list.iter().map(|d| (d.file.clone(), d.position, d.key.clone(), d.message.clone())).collect())
         }
         Error::Failed(text) => (1, vec![(String::new(), None, String::new(), text.clone())]),
-        Error::Petsc(text) => (2, vec![(String::new(), None, String::new(), text.clone())]),
-        Error::Storage(text) => (3, vec![(String::new(), None, String::new(), text.clone())]),
+        Error::Petsc(text) => (2, vec![(String::new(), None, String::new(), text.to_string())]),
+        Error::Storage(text) => (3, vec![(String::new(), None, String::new(), text.to_string())]),
         Error::Stopped(text) => (4, vec![(String::new(), None, String::new(), text.clone())]),
     };
     serde_json::to_vec(&(kind, texts)).unwrap_or_default()
@@ -254,8 +255,8 @@ fn decode(bytes: &[u8]) -> Error {
     }
     let text = texts.pop().map(|t| t.3).unwrap_or_default();
     match kind {
-        2 => Error::Petsc(text),
-        3 => Error::Storage(text),
+        2 => Error::petsc(text),
+        3 => Error::storage(text),
         4 => Error::Stopped(text),
         _ => Error::Failed(text),
     }

@@ -8,7 +8,7 @@ use crate::deck::FirstGuess;
 use crate::fem::Space;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
-use crate::simulation::{Stage, StageSolver};
+use crate::simulation::{Stage, System, Workplace};
 use crate::solver::{LinearSolver, Outcome};
 use petsc_rs::Vector;
 use std::rc::Rc;
@@ -81,14 +81,14 @@ impl StageMemory {
     /// Nothing yet.
     pub fn new(stage: &mut Stage, guess: FirstGuess, most: usize, tolerance: f64) -> Self {
         let mut guess = guess;
-        if let StageSolver::Linear(solver) = &mut stage.solver {
+        if let Some(solver) = stage.linear() {
             solver.keep_preconditioner();
             if guess == FirstGuess::Galerkin {
                 solver.set_tolerance(SHARPER * tolerance);
             }
         }
         let is_linear = stage.problem.facts().linear;
-        let is_tuned = matches!(stage.solver, StageSolver::Tuned(_));
+        let is_tuned = stage.problem.is_linear_system() && stage.tuning().is_some();
         if guess == FirstGuess::Galerkin && (!is_linear || is_tuned) {
             // Newton's method goes on from the nearest solution, and so do the arms of a tuned solver.
             guess = FirstGuess::Nearest;
@@ -131,8 +131,8 @@ impl StageMemory {
         samples: &[Vec<f64>],
         moving: &[Rc<NodalField>],
     ) -> Result<()> {
-        self.residual = stage.residual.take().or(self.residual.take());
-        if stage.solver.linear().is_none() {
+        self.residual = stage.replace_residual(None).or(self.residual.take());
+        if stage.linear().is_none() {
             return self.solve_by_newton(stage, context, moving);
         }
         if self.guess == FirstGuess::Galerkin {
@@ -155,13 +155,14 @@ impl StageMemory {
         samples: &[Vec<f64>],
         moving: &[Rc<NodalField>],
     ) -> Result<()> {
-        stage.essential = stage.problem.essential(context)?;
-        if stage.solver.linear().is_none() {
+        stage.set_conditions(context)?;
+        if stage.linear().is_none() {
             self.find_least(stage, moving)?;
             if let Some(Some(least)) = &mut self.least {
-                let solution = stage.solution.try_clone()?;
-                least.guess(&stage.problem, context, &stage.essential, &mut stage.solution)?;
-                least.append(&solution, &stage.essential)?;
+                let (solution, problem) = (stage.solution().try_clone()?, stage.problem.clone());
+                let work = stage.workplace();
+                least.guess(&problem, context, work.essential, work.solution)?;
+                least.append(&solution, work.essential)?;
             }
             return Ok(());
         }
@@ -170,7 +171,7 @@ impl StageMemory {
             match &mut self.operator {
                 Some(Ok(operator)) => {
                     let factors = operator.factors(&stage.problem, context);
-                    operator.sum(&factors, &mut stage.matrix)?;
+                    operator.sum(&factors, stage.workplace().matrix)?;
                 }
                 _ => stage.assemble(context)?,
             }
@@ -189,37 +190,40 @@ impl StageMemory {
             self.find_least(stage, moving)?;
         }
         if let Some(Some(least)) = &mut self.least {
-            stage.essential = stage.problem.essential(context)?;
-            let found = least.guess(&stage.problem, context, &stage.essential, &mut stage.solution)?;
+            stage.set_conditions(context)?;
+            let problem = stage.problem.clone();
+            let work = stage.workplace();
+            let found = least.guess(&problem, context, work.essential, work.solution)?;
             self.effort.operator = Some(Ok(least.terms()));
             let seconds = start.elapsed().as_secs_f64();
             self.effort.guess_seconds += seconds;
             if let Some(residual) = found.filter(|&residual| residual <= self.tolerance) {
                 self.effort.accepted += 1;
-                stage.outcome = Outcome { residual, seconds, ..Outcome::default() };
-                return stage.publish();
+                return stage.accept(Outcome { residual, seconds, ..Outcome::default() });
             }
         }
         let start = Instant::now();
         match (&mut self.least, &mut self.kept) {
             (Some(Some(least)), Some(solver)) => {
                 let before = solver.setups();
-                let (matrix, load) = least.system(&stage.problem, &stage.essential)?;
+                let problem = stage.problem.clone();
+                let work = stage.workplace();
+                let (matrix, load) = least.system(&problem, work.essential)?;
                 let seconds = solver.set_matrix(matrix)?;
-                stage.outcome = solver.solve(matrix, load, &stage.essential, &mut stage.solution)?;
+                let outcome = solver.solve(matrix, load, work.essential, work.solution)?;
                 self.effort.setups += solver.setups() - before;
                 self.effort.setup_seconds += seconds;
                 self.effort.solve_seconds -= seconds;
-                stage.publish()?;
+                stage.accept(outcome)?;
             }
             _ => stage.solve(context)?,
         }
         self.effort.solved += 1;
-        self.effort.iterations += stage.outcome.iterations;
+        self.effort.iterations += stage.outcome().iterations;
         self.effort.solve_seconds += start.elapsed().as_secs_f64();
         if let Some(Some(least)) = &mut self.least {
             let start = Instant::now();
-            least.append(&stage.solution, &stage.essential)?;
+            least.append(stage.solution(), stage.assembled().essential)?;
             self.effort.basis = least.count();
             self.effort.learning_seconds += start.elapsed().as_secs_f64();
         }
@@ -229,7 +233,7 @@ impl StageMemory {
     fn find_least(&mut self, stage: &mut Stage, moving: &[Rc<NodalField>]) -> Result<()> {
         if self.least.is_none() {
             let least = LeastResidual::new(&stage.problem, moving, self.most)?;
-            if let (StageSolver::Newton(newton), Some(_)) = (&mut stage.solver, &least) {
+            if let (Some(newton), Some(_)) = (stage.newton(), &least) {
                 self.kept = newton.kept_factorisation(SHARPER * self.tolerance)?;
             }
             self.least = Some(least);
@@ -260,7 +264,7 @@ impl StageMemory {
         let start = Instant::now();
         let problem = stage.problem.clone();
         let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
-        stage.essential = problem.essential(context)?;
+        stage.set_conditions(context)?;
         stage.check_support(context)?;
         if stage.is_partly_free() {
             return self.solve_assembled(stage, context);
@@ -269,17 +273,19 @@ impl StageMemory {
         let factors = operator.factors(&problem, context);
         let residual = room(&mut self.residual, &problem.space)?;
         operator.load(&problem, context, residual)?;
-        stage.load.copy_from(residual)?;
-        operator.lift(&problem, &factors, &stage.essential, &mut stage.load)?;
+        let Workplace { load, essential, solution, .. } = stage.workplace();
+        load.copy_from(residual)?;
+        operator.lift(&problem, &factors, essential, load)?;
         if let Some(basis) = &mut self.basis {
-            match basis.project(&factors, &stage.load) {
+            match basis.project(&factors, load) {
                 Ok(found) => {
-                    basis.expand(&found, &stage.essential, &mut stage.solution)?;
-                    operator.subtract(&factors, &stage.solution, residual)?;
+                    basis.expand(&found, essential, solution)?;
+                    operator.subtract(&factors, solution, residual)?;
                     if self.accept(stage, start)? && self.verify(stage, context)? {
                         // Reactions are read off `K u - f`.
-                        stage.residual = self.residual.take();
-                        stage.residual.as_mut().map_or(Ok(()), |residual| residual.scale(-1.0))?;
+                        let mut residual = self.residual.take();
+                        residual.as_mut().map_or(Ok(()), |residual| residual.scale(-1.0))?;
+                        stage.replace_residual(residual);
                         if let Some(basis) = &mut self.basis {
                             basis.note_use(&found);
                         }
@@ -293,10 +299,9 @@ impl StageMemory {
         self.effort.guess_seconds += start.elapsed().as_secs_f64();
         let start = Instant::now();
         let Some(Ok(operator)) = &mut self.operator else { return self.solve_assembled(stage, context) };
-        let changed = operator.sum(&factors, &mut stage.matrix)?;
-        stage.assembly_seconds = start.elapsed().as_secs_f64();
-        self.effort.assembly_seconds += stage.assembly_seconds;
-        self.operator_solve(stage, changed)?;
+        let changed = operator.sum(&factors, stage.workplace().matrix)?;
+        self.effort.assembly_seconds += start.elapsed().as_secs_f64();
+        self.operator_solve(stage, context, changed)?;
         let start = Instant::now();
         self.append(stage)?;
         self.effort.learning_seconds += start.elapsed().as_secs_f64();
@@ -310,7 +315,7 @@ impl StageMemory {
             return Ok(true);
         }
         let mut residual = stage.problem.space.field()?;
-        stage.problem.residual(context, &stage.solution.local_read()?, &mut residual)?;
+        stage.problem.residual(context, &stage.solution().local_read()?, &mut residual)?;
         if self.relative(stage, &residual)? <= 2.0 * self.tolerance {
             return Ok(true);
         }
@@ -324,28 +329,31 @@ impl StageMemory {
     /// The matrix is assembled first.
     fn solve_assembled(&mut self, stage: &mut Stage, context: &Context) -> Result<()> {
         stage.assemble(context)?;
-        self.effort.assembly_seconds += stage.assembly_seconds;
+        self.effort.assembly_seconds += stage.assembly_seconds();
         let start = Instant::now();
         if let Some(basis) = self.basis.as_mut().filter(|_| self.losses < TRIALS) {
-            match basis.project_on(&stage.matrix, &stage.load) {
+            let Workplace { matrix, load, essential, solution } = stage.workplace();
+            match basis.project_on(matrix, load) {
                 Ok(found) => {
-                    basis.expand(&found, &stage.essential, &mut stage.solution)?;
+                    basis.expand(&found, essential, solution)?;
                     basis.note_use(&found);
                 }
                 Err(error) if is_harmless(&error) => {}
                 Err(error) => return Err(error),
             }
         } else {
-            stage.essential.impose(&mut stage.solution.write()?);
+            let work = stage.workplace();
+            work.essential.impose(&mut work.solution.write()?);
         }
         let projection = start.elapsed().as_secs_f64();
         let residual = room(&mut self.residual, &stage.problem.space)?;
-        stage.matrix.residual(&stage.load, &stage.solution, residual)?;
+        let system = stage.assembled();
+        system.matrix.residual(system.load, stage.solution(), residual)?;
         if self.accept(stage, start)? {
             return Ok(());
         }
         self.effort.guess_seconds += start.elapsed().as_secs_f64();
-        self.operator_solve(stage, true)?;
+        self.operator_solve(stage, context, true)?;
         if self.guess == FirstGuess::Galerkin && self.losses < TRIALS {
             self.judge(stage, projection);
         }
@@ -359,9 +367,9 @@ impl StageMemory {
 
     /// The norm of a residual on the free unknowns relative to that of the load.
     fn relative(&self, stage: &Stage, residual: &Vector) -> Result<f64> {
-        let StageSolver::Linear(solver) = &stage.solver else { return Ok(f64::INFINITY) };
-        let reference = solver.free_norm(&stage.load, &stage.essential)?;
-        Ok(solver.free_norm(residual, &stage.essential)? / reference.max(f64::MIN_POSITIVE.sqrt()))
+        let (System { load, essential, .. }, comm) = (stage.assembled(), &stage.space().mesh.comm);
+        let reference = essential.free_norm(comm, load)?;
+        Ok(essential.free_norm(comm, residual)? / reference.max(f64::MIN_POSITIVE.sqrt()))
     }
 
     /// Whether the guess, whose residual stands ready, meets the tolerance; it is the solution then.
@@ -374,27 +382,25 @@ impl StageMemory {
         let seconds = start.elapsed().as_secs_f64();
         self.effort.accepted += 1;
         self.effort.guess_seconds += seconds;
-        stage.outcome = Outcome { residual: relative, seconds, ..Outcome::default() };
-        stage.solution.ghost_update()?;
-        stage.publish()?;
+        stage.accept(Outcome { residual: relative, seconds, ..Outcome::default() })?;
         Ok(true)
     }
 
     /// Solves the system that stands in the stage.
-    fn operator_solve(&mut self, stage: &mut Stage, changed: bool) -> Result<()> {
-        let before = stage.solver.linear().map_or(0, |solver| solver.setups());
+    fn operator_solve(&mut self, stage: &mut Stage, context: &Context, changed: bool) -> Result<()> {
+        let before = stage.linear().map_or(0, |solver| solver.setups());
         let start = Instant::now();
         let stale = std::mem::take(&mut self.stale);
         if changed || before == 0 || stale {
-            stage.prepare()?;
+            stage.prepare(context)?;
             self.effort.setup_seconds += start.elapsed().as_secs_f64();
         }
         let start = Instant::now();
-        stage.solve_assembled()?;
+        stage.solve_assembled(context)?;
         self.effort.solve_seconds += start.elapsed().as_secs_f64();
-        self.effort.setups += stage.solver.linear().map_or(0, |solver| solver.setups()) - before;
+        self.effort.setups += stage.linear().map_or(0, |solver| solver.setups()) - before;
         self.effort.solved += 1;
-        self.effort.iterations += stage.outcome.iterations;
+        self.effort.iterations += stage.outcome().iterations;
         Ok(())
     }
 
@@ -406,13 +412,14 @@ impl StageMemory {
         };
         if self.basis.is_none() {
             let comm = &stage.problem.space.mesh.comm;
-            let new = SolutionBasis::new(comm, &stage.matrix, &stage.solution, most, self.tolerance)?;
+            let matrix = stage.assembled().matrix;
+            let new = SolutionBasis::new(comm, matrix, stage.solution(), most, self.tolerance)?;
             self.basis = Some(new);
         }
         if let Some(basis) = &mut self.basis {
-            basis.append(&stage.solution, &stage.essential, operator)?;
+            basis.append(stage.solution(), stage.assembled().essential, operator)?;
             self.effort.basis = basis.count();
-            let coarse = stage.solver.linear().filter(|solver| solver.wants_solutions());
+            let coarse = stage.linear().filter(|solver| solver.wants_solutions());
             if let Some(solver) = coarse.filter(|_| basis.count() == COARSE) {
                 solver.enrich(basis.functions().clone());
                 self.stale = true;
@@ -424,7 +431,7 @@ impl StageMemory {
     /// Whether the guess's projection saved more than it cost: its digits, at the rate of the solve that followed.
     fn judge(&mut self, stage: &mut Stage, projection: f64) {
         let Some(basis) = &self.basis else { return };
-        let outcome = &stage.outcome;
+        let outcome = stage.outcome().clone();
         let comm = &stage.problem.space.mesh.comm;
         let [first, last] =
             [outcome.history.first(), outcome.history.last()].map(|v| v.copied().unwrap_or(0.0));
@@ -439,7 +446,7 @@ impl StageMemory {
         };
         let pays = comm.max(saved) > comm.max(projection);
         self.losses = if pays || basis.count() < 2 { 0 } else { self.losses + 1 };
-        if let (TRIALS, Some(solver)) = (self.losses, stage.solver.linear()) {
+        if let (TRIALS, Some(solver)) = (self.losses, stage.linear()) {
             self.basis = None;
             self.effort.basis = 0;
             solver.set_tolerance(self.tolerance);

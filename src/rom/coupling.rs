@@ -22,8 +22,7 @@ pub fn upstream_of(stages: &[Stage], index: usize) -> Result<Option<usize>> {
         let sources = problem.integrals.iter().flat_map(|i| i.coefficients.inputs.iter().flatten());
         sources.into_iter().any(|s| matches!(s, Source::Nodal(f) if Rc::ptr_eq(f, field)))
     };
-    let read: Vec<usize> =
-        (0..index).filter(|&other| stages[other].input.as_ref().is_some_and(reads)).collect();
+    let read: Vec<usize> = (0..index).filter(|&other| stages[other].input().is_some_and(reads)).collect();
     if read.len() > 1 {
         return Err(Error::Input(vec![Diagnostic {
             key: format!("physics.{}", problem.name),

@@ -244,12 +244,12 @@ impl ReducedModel {
             rows.chunks_exact(2).map(|row| row[1].is_finite().then_some((row[0] as usize, row[1]))).collect();
         let fits = |q: &Option<(usize, f64)>| q.is_none_or(|(stage, _)| stage < simulation.stages.len());
         if model.quantities.len() != simulation.deck.quantity.len() || !model.quantities.iter().all(fits) {
-            return Err(Error::Storage(format!("{}: {QUANTITIES} does not fit the deck", file.label())));
+            return Err(Error::storage(format!("{}: {QUANTITIES} does not fit the deck", file.label())));
         }
         for stage in &simulation.stages {
             let problem = &stage.problem;
             let group = format!("/reduced/{}", problem.name);
-            let broken = |what: &str| Error::Storage(format!("{}: {group}: {what}", file.label()));
+            let broken = |what: &str| Error::storage(format!("{}: {group}: {what}", file.label()));
             let description: Description = serde_json::from_str(&file.text(&group, "description")?)
                 .map_err(|e| broken(&format!("description: {e}")))?;
             let array = |name: &str, shape: &[usize]| -> Result<Vec<f64>> {

@@ -50,7 +50,7 @@ impl Offline {
         for (index, stage) in simulation.stages.iter().enumerate() {
             let problem = stage.problem.clone();
             let above = upstream_of(&simulation.stages, index)?;
-            let above = above.and_then(|a| simulation.stages[a].input.clone().map(|field| (a, field)));
+            let above = above.and_then(|a| Some((a, simulation.stages[a].input()?.clone())));
             let start = Instant::now();
             let expansion = Expansion::new(&problem, training, above.as_ref().map(|a| &a.1))?;
             let middle = Instant::now();
@@ -68,7 +68,7 @@ impl Offline {
     pub fn check(simulation: &Simulation, training: &Training) -> Result<()> {
         for (index, stage) in simulation.stages.iter().enumerate() {
             let above = upstream_of(&simulation.stages, index)?;
-            let field = above.and_then(|a| simulation.stages[a].input.clone());
+            let field = above.and_then(|a| simulation.stages[a].input().cloned());
             Expansion::new(&stage.problem, training, field.as_ref())?;
         }
         Ok(())

@@ -1,43 +1,12 @@
 //! A deck's problems in time: all of them step together, and a step is cut when one of them fails.
 use super::problems::Simulation;
-use super::stage::StageSolver;
+use super::stage::Stage;
+use super::step::Step;
 use crate::Result;
-use crate::deck::{TimeScheme, TimeSection};
+use crate::deck::TimeSection;
+use crate::memory::{Entry, Kept, Memory};
 use crate::physics::Context;
-use crate::solver::{NewtonOutcome, StepControl, TimeIntegrator, Trial};
-
-/// A problem that evolves.
-pub struct Evolving {
-    /// Its number in the simulation.
-    pub stage: usize,
-    /// Its past.
-    pub integrator: TimeIntegrator,
-}
-
-/// One accepted step.
-#[derive(Debug, Clone, Default)]
-pub struct Step {
-    /// Time at its end, s.
-    pub time: f64,
-    /// Its length, s.
-    pub length: f64,
-    /// Newton iterations of all problems.
-    pub newton: usize,
-    /// Krylov iterations of all problems.
-    pub linear: usize,
-    /// Estimated relative local error, the largest of all problems.
-    pub error: f64,
-    /// Integral of what the first problem conserves.
-    pub conserved: f64,
-    /// What came in through essential boundaries, a second.
-    pub supplied: f64,
-    /// What came in otherwise, a second.
-    pub inflow: f64,
-    /// What the change of `conserved` lacks.
-    pub imbalance: f64,
-    /// Quantities of interest at its end, as far as its owner wants them.
-    pub quantities: Vec<f64>,
-}
+use crate::solver::{StepControl, TimeIntegrator, Trial};
 
 /// What became of an attempted step.
 pub enum Progress {
@@ -53,8 +22,6 @@ pub enum Progress {
 
 /// The state of a run in time between two steps.
 pub struct Evolution {
-    /// The problems with a time derivative, in the order of the deck.
-    pub problems: Vec<Evolving>,
     /// Chooses the lengths of steps.
     pub control: StepControl,
     /// Parameters and time.
@@ -82,22 +49,13 @@ impl Evolution {
     /// [`Error::Input`](crate::Error::Input) when a coefficient cannot be evaluated.
     pub fn start(simulation: &mut Simulation, time: &TimeSection, context: Context) -> Result<Self> {
         let Simulation { deck, stages, .. } = simulation;
-        let mut problems = Vec::new();
-        for (stage, s) in stages.iter_mut().enumerate() {
-            if let StageSolver::Newton(newton) = &mut s.solver {
-                let history = newton.history().is_some();
-                let scheme = if history { TimeScheme::Bdf1 } else { time.scheme };
-                let integrator = TimeIntegrator::new(scheme, newton, &context, &s.solution)
-                    .map_err(|error| deck.locate(error))?;
-                s.essential = newton.essential().clone();
-                s.starts = s.residual.is_none();
-                s.restore(&integrator)?;
-                problems.push(Evolving { stage, integrator });
-            }
-        }
+        let mut evolving = stages.iter_mut().filter(|stage| stage.problem.evolves());
+        evolving
+            .try_for_each(|stage| stage.begin(time.scheme, &context))
+            .map_err(|error| deck.locate(error))?;
         let control = step_control(time);
         let (time, frames, stops) = (time.clone(), Vec::new(), Vec::new());
-        Ok(Self { problems, control, context, rejected: 0, time, frames, stops })
+        Ok(Self { control, context, rejected: 0, time, frames, stops })
     }
 
     /// Steps will end exactly at these ascending times.
@@ -144,7 +102,8 @@ impl Evolution {
                 self.context.time = on_frame.unwrap_or(end);
                 step.time = self.context.time;
                 if on_stop {
-                    self.problems.iter_mut().for_each(|problem| problem.integrator.restart());
+                    let pasts = simulation.stages.iter_mut().filter_map(|stage| stage.past.as_mut());
+                    pasts.for_each(TimeIntegrator::restart);
                     // Without a past there may be no estimate of the error either.
                     self.control.step = self.control.step.min(self.time.step);
                 }
@@ -156,62 +115,39 @@ impl Evolution {
     fn attempt(&mut self, simulation: &mut Simulation, dt: f64) -> Result<Attempt> {
         let mut trials: Vec<Trial> = Vec::new();
         let mut step = Step { length: dt, ..Step::default() };
-        for problem in &self.problems {
-            let stage = &mut simulation.stages[problem.stage];
-            if stage.solver.history().is_some() {
+        let mut evolving: Vec<&mut Stage> = simulation.stages.iter_mut().filter(|s| s.evolves()).collect();
+        for stage in &mut evolving {
+            if stage.history().is_some() {
                 // A solid without inertia rests on its supports at all times.
                 let end = Context { time: self.context.time + dt, ..self.context.clone() };
                 if let Err(error) = stage.check_support(&end) {
                     return Ok(Attempt::Failed(error.to_string()));
                 }
             }
-            let StageSolver::Newton(newton) = &mut stage.solver else { continue };
-            let trial = problem.integrator.attempt(newton, &self.context, dt)?;
-            let NewtonOutcome { iterations, linear_iterations, failure, .. } = &trial.newton;
-            step.newton += iterations;
-            step.linear += linear_iterations;
-            if let Some(failure) = failure {
-                for done in self.problems.iter().take(trials.len()) {
-                    simulation.stages[done.stage].restore(&done.integrator)?;
-                }
-                return Ok(Attempt::Failed(failure.clone()));
+            let Some(trial) = stage.attempt(&self.context, dt)? else { continue };
+            step.newton += trial.newton.iterations;
+            step.linear += trial.newton.linear_iterations;
+            if let Some(failure) = &trial.newton.failure {
+                let failure = failure.clone();
+                evolving.iter_mut().take(trials.len()).try_for_each(|stage| stage.fall_back())?;
+                return Ok(Attempt::Failed(failure));
             }
-            // Later problems read this one's field at the end of the step.
-            stage.solution.copy_from(&trial.solution)?;
-            stage.publish()?;
             trials.push(trial);
         }
         let error = trials.iter().filter_map(|t| t.error).reduce(f64::max);
         if !self.control.accepts(error, dt) {
-            for problem in &self.problems {
-                simulation.stages[problem.stage].restore(&problem.integrator)?;
-            }
+            evolving.iter_mut().try_for_each(|stage| stage.fall_back())?;
             return Ok(Attempt::Inaccurate);
         }
         step.error = error.unwrap_or(f64::NAN);
-        // The balance is that of the first problem.
-        let first = self.problems.first().map_or(0, |problem| problem.stage);
-        for (problem, trial) in self.problems.iter_mut().zip(trials) {
-            let stage = &mut simulation.stages[problem.stage];
-            let StageSolver::Newton(newton) = &stage.solver else { continue };
-            let before = problem.integrator.conserved()?;
-            stage.before = match trial.mean {
-                true => Some((self.context.clone(), problem.integrator.solution().try_clone()?)),
-                false => None,
-            };
-            if let Some((_, start)) = &mut stage.before {
-                start.ghost_update()?;
+        for (number, (stage, trial)) in evolving.into_iter().zip(trials).enumerate() {
+            let flow = trial.flow;
+            let change = stage.keep(trial, &self.context, dt)?;
+            // The balance is that of the first problem.
+            if let (0, Some(change)) = (number, change) {
+                (step.conserved, step.imbalance) = (change.conserved, change.imbalance);
+                (step.supplied, step.inflow) = (flow.supplied, flow.natural);
             }
-            problem.integrator.accept(newton, &trial, dt)?;
-            stage.essential = newton.essential().clone();
-            stage.solution.ghost_update()?;
-            if problem.stage == first {
-                step.conserved = problem.integrator.conserved()?;
-                (step.supplied, step.inflow) = (trial.flow.supplied, trial.flow.natural);
-                step.imbalance = step.conserved - before - dt * trial.flow.total();
-            }
-            stage.residual = Some(trial.residual);
-            stage.starts = false;
         }
         Ok(Attempt::Good(step))
     }
@@ -221,6 +157,21 @@ enum Attempt {
     Good(Step),
     Inaccurate,
     Failed(String),
+}
+
+impl Memory for Evolution {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        let mut list = self.control.remembered();
+        list.push(Entry::numbers("time", [self.context.time]));
+        list.push(Entry::numbers("rejected", [self.rejected as f64]));
+        list
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.context.time = kept.number("time")?;
+        self.rejected = kept.number("rejected")? as usize;
+        self.control.restore(kept)
+    }
 }
 
 fn step_control(time: &TimeSection) -> StepControl {
@@ -244,15 +195,7 @@ impl Simulation {
     /// As [`Simulation::set_initial`].
     pub fn reset(&mut self, context: &Context) -> Result<()> {
         self.random.draw(context.sample)?;
-        for stage in &mut self.stages {
-            stage.solution.set(0.0)?;
-            stage.residual = None;
-            stage.before = None;
-            stage.publish()?;
-            if let StageSolver::Newton(newton) = &mut stage.solver {
-                newton.resume(0.0, stage.problem.new_history());
-            }
-        }
+        self.stages.iter_mut().try_for_each(Stage::reset)?;
         self.set_initial(context)
     }
 
@@ -262,7 +205,7 @@ impl Simulation {
     /// As [`Simulation::solve`].
     pub fn solve_steady(&mut self, context: &Context) -> Result<()> {
         let Self { deck, stages, .. } = self;
-        let mut steady = stages.iter_mut().filter(|stage| !matches!(stage.solver, StageSolver::Newton(_)));
+        let mut steady = stages.iter_mut().filter(|stage| !stage.evolves());
         steady.try_for_each(|stage| stage.solve(context)).map_err(|error| deck.locate(error))
     }
 }

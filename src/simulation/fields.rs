@@ -138,7 +138,7 @@ impl Simulation {
                 }
                 Ok(part)
             }
-            Some(derived) => match stage.solver.history() {
+            Some(derived) => match stage.history() {
                 Some(history) => stage.problem.derive_internal(derived, &history, region),
                 None => stage.problem.derive(derived, context, &stage.solution.local_read()?, region),
             },

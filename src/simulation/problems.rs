@@ -1,14 +1,13 @@
 //! A deck's problems on one mesh, solved in their order.
-use super::stage::{Stage, StageSolver};
+use super::solver::solver_of;
+use super::stage::Stage;
 use crate::deck::{Deck, SolverOptions};
-use crate::fem::Essential;
+use crate::memory::Present;
 use crate::mesh::Mesh;
-use crate::mixture::rigid_body_modes;
 use crate::parallel::Comm;
-use crate::physics::coefficient::{NodalField, Source};
+use crate::physics::coefficient::Source;
 use crate::physics::{Context, build};
 use crate::random::RandomFields;
-use crate::solver::Outcome;
 use crate::{Error, Result};
 use std::rc::Rc;
 
@@ -51,38 +50,9 @@ impl Simulation {
         let mut stages: Vec<Stage> = Vec::new();
         for index in 0..deck.physics.len() {
             let mut inputs = random.inputs();
-            inputs.extend(
-                stages.iter().filter_map(|s| s.input.clone().map(|field| (s.problem.name.clone(), field))),
-            );
-            let problem = Rc::new(build::build(deck, index, &mesh, &inputs)?);
-            let matrix = problem.new_matrix()?;
-            let load = problem.space.field()?;
-            let solution = problem.space.field()?;
-            let solver = StageSolver::new(deck, &solvers(index), &problem, &matrix)?;
-            let input =
-                (problem.space.components == 1).then(|| Rc::new(NodalField::new(problem.space.clone())));
-            let essential = Essential::new(&problem.space, []);
-            let mut stage = Stage {
-                problem,
-                matrix,
-                load,
-                essential,
-                solution,
-                residual: None,
-                before: None,
-                starts: false,
-                solver,
-                input,
-                outcome: Outcome::default(),
-                assembly_seconds: 0.0,
-                preparation_seconds: 0.0,
-                support: None,
-            };
-            if stage.problem.is_solid() {
-                let modes = rigid_body_modes(&stage.problem.space)?;
-                stage.matrix.set_near_null_space(modes)?;
-            }
-            stages.push(stage);
+            inputs.extend(stages.iter().filter_map(|s| Some((s.problem.name.clone(), s.input()?.clone()))));
+            let problem = build::build(deck, index, &mesh, &inputs)?;
+            stages.push(Stage::new(deck, &solvers(index), problem)?);
         }
         let simulation = Self { deck: deck.clone(), mesh, random, stages };
         super::placement::check(deck, &simulation.mesh, simulation.stages[0].space())?;
@@ -147,26 +117,17 @@ impl Simulation {
     /// Collective.
     pub fn renew_solvers(&mut self, initial: &Context) -> Result<()> {
         for (index, stage) in self.stages.iter_mut().enumerate() {
-            if stage.solver.options().contains("-ksp_type preonly") {
+            if stage.options().contains("-ksp_type preonly") {
                 continue;
             }
-            let mut solver = StageSolver::new(
-                &self.deck,
-                &self.deck.solver_options(index),
-                &stage.problem,
-                &stage.matrix,
-            )?;
-            match (&mut stage.solver, &mut solver) {
-                (StageSolver::Newton(old), StageSolver::Newton(new)) => {
-                    new.set_time(initial)?;
-                    new.take_over(old)?;
-                    new.tuning = old.tuning.take();
-                }
-                (StageSolver::Tuned(old), StageSolver::Tuned(new)) => {
-                    std::mem::swap(&mut old.tuning, &mut new.tuning);
-                }
-                _ => {}
+            let options = self.deck.solver_options(index);
+            let mut solver = solver_of(&self.deck, &options, &stage.problem, &stage.matrix)?;
+            solver.conditions(&stage.problem, initial)?;
+            // What it learnt goes over as it is, with its statistics.
+            if let (Some(old), Some(new)) = (stage.solver.tuning_mut(), solver.tuning_mut()) {
+                std::mem::swap(old, new);
             }
+            solver.restore(&Present(stage.solver.remembered()))?;
             stage.solver = solver;
         }
         Ok(())
@@ -174,7 +135,7 @@ impl Simulation {
 
     /// How the tuned solvers fared: lines for the end of a run.
     pub fn tuning_report(&self) -> Vec<String> {
-        let report = |s: &Stage| s.solver.tuning().map_or(Vec::new(), |t| t.report(&s.problem.name));
+        let report = |s: &Stage| s.tuning().map_or(Vec::new(), |t| t.report(&s.problem.name));
         self.stages.iter().flat_map(report).collect()
     }
 

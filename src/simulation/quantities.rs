@@ -311,7 +311,7 @@ impl Stage {
     /// When PETSc fails.
     pub fn with_exchange<T>(&self, context: &Context, read: impl FnOnce(&Exchange) -> T) -> Result<T> {
         let state = self.solution.local_read()?;
-        let history = self.solver.history();
+        let history = self.history();
         let now = At { context, state: &state, history: history.as_deref() };
         let linear = self.problem.is_linear_system();
         let exchange = |states: &[At], residual: Option<&[f64]>, steady: bool| {

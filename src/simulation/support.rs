@@ -1,5 +1,5 @@
 //! Supports of a problem before its solve, and free motions after it.
-use super::stage::{Stage, StageSolver};
+use super::stage::Stage;
 use crate::fem::Essential;
 use crate::physics::Context;
 use crate::solver::{Pieces, Support};
@@ -30,7 +30,7 @@ impl Stage {
         support.free = support.pieces.check(&self.problem, &self.essential, context)?;
         let Some(free) = &support.free else { return Ok(()) };
         // Where a motion is free the loads do no work on it.
-        if let StageSolver::Newton(_) = &self.solver {
+        if !self.problem.is_linear_system() {
             return Err(unheld(&self.problem.name, &free.what));
         }
         self.problem.assemble_load(context, &self.essential, &mut self.load)?;
@@ -62,10 +62,10 @@ impl Stage {
     /// # Errors
     /// As [`Stage::check_support`], and [`Error::Input`] when a prescribed value is not finite.
     pub fn free_motions(&mut self, context: &Context) -> Result<Option<String>> {
-        if let StageSolver::Newton(_) = &self.solver {
+        if !self.problem.is_linear_system() {
             return Ok(None);
         }
-        self.essential = self.problem.essential(context)?;
+        self.set_conditions(context)?;
         self.check_support(context)?;
         Ok(self.support.as_ref().and_then(|support| Some(support.free.as_ref()?.what.clone())))
     }

@@ -115,7 +115,7 @@ impl File {
     }
 
     fn kind(&self, path: &str, name: &str, expected: &str, found: &Value) -> Error {
-        Error::Storage(format!(
+        Error::storage(format!(
             "{}: {path}: attribute {name} should be {expected}, not {found}",
             self.label()
         ))

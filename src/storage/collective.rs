@@ -19,6 +19,7 @@ use hdf5_sys::h5s::{
     H5Sselect_hyperslab, H5Sselect_none,
 };
 use mpi::traits::Equivalence;
+use std::borrow::Borrow;
 use std::ffi::c_void;
 use std::ptr;
 
@@ -265,7 +266,7 @@ pub(super) fn write<T: Element>(
     settle: impl Fn(Result<()>) -> Result<()>,
 ) -> Result<()> {
     let bytes = size_of::<T>();
-    let fitting = fits(dataset, slab, values.len()).map_err(|e| Error::Storage(format!("{label}: {e}")));
+    let fitting = fits(dataset, slab, values.len()).map_err(|e| Error::storage(format!("{label}: {e}")));
     let list = transfer.choose(comm, &comm.agree(fitting)?, slab, bytes);
     let run = |round: u64| -> hdf5::Result<u32> {
         let (piece, offset) = slab.piece(bytes, round);
@@ -297,7 +298,7 @@ pub(super) fn read<T: Element>(
 ) -> Result<Vec<T>> {
     let length = slab.len() as usize;
     let bytes = size_of::<T>();
-    let fitting = fits(dataset, slab, length).map_err(|e| Error::Storage(format!("{label}: {e}")));
+    let fitting = fits(dataset, slab, length).map_err(|e| Error::storage(format!("{label}: {e}")));
     let list = transfer.choose(comm, &comm.agree(fitting)?, slab, bytes);
     let mut values = vec![T::default(); length];
     let mut run = |round: u64| -> hdf5::Result<u32> {
@@ -341,8 +342,10 @@ pub(super) fn read_alone<T: Element>(dataset: &Dataset, slab: &Slab) -> std::res
 /// Makes a transfer that was silently not collective a failure.
 fn verdict(outcome: hdf5::Result<u32>, allowed: u32, label: &str, verb: &str) -> Result<()> {
     match outcome {
-        Err(error) => Err(Error::Storage(format!("{label}: cannot {verb}: {}", message(error)))),
-        Ok(cause) if cause & !allowed != 0 => Err(Error::Storage(format!(
+        Err(error) => {
+            Err(Error::storage(format!("{label}: cannot {verb}: {}", message(&error))).because(error))
+        }
+        Ok(cause) if cause & !allowed != 0 => Err(Error::storage(format!(
             "{label}: HDF5 did not {verb} collectively (H5Pget_mpio_no_collective_cause = {cause:#x}); \
              is HDF5_MPI_OPT_TYPES set to 0?"
         ))),
@@ -351,7 +354,8 @@ fn verdict(outcome: hdf5::Result<u32>, allowed: u32, label: &str, verb: &str) ->
 }
 
 /// HDF5's own words: the innermost cause, and the outermost call when it says something else.
-pub(super) fn message(error: hdf5::Error) -> String {
+pub(super) fn message(error: impl Borrow<hdf5::Error>) -> String {
+    let error = error.borrow();
     let Some(stack) = error.stack().filter(|s| !s.is_empty()) else {
         return error.to_string();
     };

@@ -197,13 +197,13 @@ struct Output {
 impl Output {
     fn create(path: &Path) -> Result<Self> {
         let file = std::fs::File::create(temporary(path))
-            .map_err(|e| Error::Storage(format!("{}: cannot create: {e}", path.display())))?;
+            .map_err(|e| Error::storage(format!("{}: cannot create: {e}", path.display())).because(e))?;
         Ok(Self { path: path.to_path_buf(), writer: BufWriter::new(file), complete: false })
     }
 
     fn failed(&self) -> impl Fn(std::io::Error) -> Error + use<> {
         let path = self.path.display().to_string();
-        move |e| Error::Storage(format!("{path}: cannot write: {e}"))
+        move |e| Error::storage(format!("{path}: cannot write: {e}")).because(e)
     }
 
     /// A line; texts with commas or quotes are quoted (RFC 4180).

@@ -241,7 +241,7 @@ impl File {
         self.comm().agree(if found == owned * width {
             Ok(())
         } else {
-            Err(Error::Storage(format!("{}: {path}: {found} values for {owned} times {width}", self.label())))
+            Err(Error::storage(format!("{}: {path}: {found} values for {owned} times {width}", self.label())))
         })?;
         self.write_below(path, &lead, plan.range().start, &plan.to_canonical(values, width))
     }
@@ -277,7 +277,7 @@ impl File {
             Some((steps, entities, width)) if step < steps && entities == plan.total() => {
                 Ok((lead(&shape, step), width as usize))
             }
-            _ => Err(Error::Storage(format!(
+            _ => Err(Error::storage(format!(
                 "{}: {path} has the shape {shape:?}, which has no step {step} of {} nodes or cells",
                 self.label(),
                 plan.total()
@@ -302,7 +302,7 @@ impl File {
     pub(super) fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
         let shape = self.shape(path)?;
         parse(self.root(), path, name, &shape)
-            .map_err(|why| Error::Storage(format!("{}: {path}: {why}", self.label())))
+            .map_err(|why| Error::storage(format!("{}: {path}: {why}", self.label())))
     }
 
     fn expect_field(&self, name: &str) -> Result<()> {
@@ -315,7 +315,7 @@ impl File {
         } else {
             format!("fields: {}", there.join(", "))
         };
-        Err(Error::Storage(format!("{}: there is no field \"{name}\" ({list})", self.label())))
+        Err(Error::storage(format!("{}: there is no field \"{name}\" ({list})", self.label())))
     }
 }
 

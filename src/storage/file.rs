@@ -82,7 +82,7 @@ impl File {
         // A file to be read is the user's input.
         let refused = |why: String| match mode {
             OpenMode::Read => Error::input(&label, format!("cannot {verb}: {why}")),
-            _ => Error::Storage(format!("{label}: cannot {verb}: {why}")),
+            _ => Error::storage(format!("{label}: cannot {verb}: {why}")),
         };
         comm.agree(seen.map_err(|why| refused(why.to_string())))?;
         let open = || -> hdf5::Result<(hdf5::File, Transfer)> {
@@ -138,7 +138,7 @@ impl File {
     }
 
     pub(super) fn failure(&self, object: &str, what: &str, error: hdf5::Error) -> Error {
-        Error::Storage(format!("{}: {object}: {what}: {}", self.label, message(error)))
+        Error::storage(format!("{}: {object}: {what}: {}", self.label, message(&error))).because(error)
     }
 
     pub(super) fn root(&self) -> &Group {
@@ -269,7 +269,7 @@ impl File {
         let found = if self.exists(path) {
             self.root().dataset(path).map_err(|e| self.failure(path, "cannot open the dataset", e))
         } else {
-            Err(Error::Storage(format!("{}: there is no dataset {path}", self.label)))
+            Err(Error::storage(format!("{}: there is no dataset {path}", self.label)))
         };
         self.comm.agree(found)
     }
@@ -330,7 +330,9 @@ impl File {
         }
         let closed = self.file.take().map_or(Ok(()), hdf5::File::close);
         let label = &self.label;
-        self.settle(closed.map_err(|e| Error::Storage(format!("{label}: cannot close: {}", message(e)))))
+        self.settle(
+            closed.map_err(|e| Error::storage(format!("{label}: cannot close: {}", message(&e))).because(e)),
+        )
     }
 }
 
@@ -355,7 +357,7 @@ pub(super) fn reserve(file: &std::fs::File, offset: u64, bytes: u64) -> std::io:
 
 pub(super) fn no_room(label: &str, bytes: u64, error: &std::io::Error) -> Error {
     let size = crate::format::bytes(bytes as f64);
-    Error::Storage(format!("{label}: there is no room for {size}: {error}"))
+    Error::storage(format!("{label}: there is no room for {size}: {error}"))
 }
 
 /// Whether every part of an object's path is there (HDF5 itself fails on a missing parent).

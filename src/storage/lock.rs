@@ -45,13 +45,14 @@ impl Drop for Lock {
 /// The lock's file, locked; `None` where the file system knows no locks.
 fn lock(path: &Path) -> Result<Option<Held>> {
     let name = with_suffix(path, ".lock");
-    let failed = |e: io::Error| Error::Storage(format!("{}: cannot lock: {e}", path.display()));
+    let failed = |e: io::Error| Error::storage(format!("{}: cannot lock: {e}", path.display())).because(e);
     let missing =
         path.ancestors().skip(1).take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
     let folders: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Error::Storage(format!("{}: cannot make the folder: {e}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(|e| {
+            Error::storage(format!("{}: cannot make the folder: {e}", folder.display())).because(e)
+        })?;
     }
     loop {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&name);

@@ -31,7 +31,7 @@ impl Reader {
     }
 
     fn failure(&self, object: &str, why: impl std::fmt::Display) -> Error {
-        Error::Storage(format!("{}: {object}: {why}", self.path.display()))
+        Error::storage(format!("{}: {object}: {why}", self.path.display()))
     }
 
     /// Whether an object of that path is there.
@@ -107,7 +107,7 @@ impl Reader {
 
     fn dataset(&self, path: &str) -> Result<hdf5::Dataset> {
         if !self.exists(path) {
-            return Err(Error::Storage(format!("{}: there is no dataset {path}", self.path.display())));
+            return Err(Error::storage(format!("{}: there is no dataset {path}", self.path.display())));
         }
         self.file.dataset(path).map_err(|e| self.failure(path, message(e)))
     }

@@ -41,8 +41,9 @@ impl ResultFile {
     fn create_as(comm: &Comm, path: &Path, name: &Path) -> Result<Self> {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let made = match folder {
-            Some(folder) if comm.rank() == 0 => std::fs::create_dir_all(folder)
-                .map_err(|e| Error::Storage(format!("{}: cannot make the folder: {e}", folder.display()))),
+            Some(folder) if comm.rank() == 0 => std::fs::create_dir_all(folder).map_err(|e| {
+                Error::storage(format!("{}: cannot make the folder: {e}", folder.display())).because(e)
+            }),
             _ => Ok(()),
         };
         comm.agree(made)?;
@@ -113,7 +114,9 @@ impl ResultFile {
             if comm.rank() > 0 {
                 return Ok(0);
             }
-            last(&from).map_err(|e| Error::Storage(format!("{}: cannot write: {e}", self.path.display())))?;
+            last(&from).map_err(|e| {
+                Error::storage(format!("{}: cannot write: {e}", self.path.display())).because(e)
+            })?;
             rename(&from, &self.path)?;
             Ok(std::fs::metadata(&self.path).map_or(0, |data| data.len()))
         });
@@ -166,5 +169,5 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
         .and_then(|file| file.sync_all())
         .and_then(|()| std::fs::rename(from, to))
         .and_then(|()| std::fs::File::open(folder)?.sync_all())
-        .map_err(|e| Error::Storage(format!("{}: cannot give it this name: {e}", to.display())))
+        .map_err(|e| Error::storage(format!("{}: cannot give it this name: {e}", to.display())).because(e))
 }

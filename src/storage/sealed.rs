@@ -99,7 +99,7 @@ impl Sealing {
     }
 
     fn enter(&mut self, path: &str, bytes: u64, crc32: u32) -> Result<()> {
-        let missing = || Error::Storage(format!("{}: {path} has no place", self.file.label()));
+        let missing = || Error::storage(format!("{}: {path} has no place", self.file.label()));
         let offset = self.file.offset(path)?.ok_or_else(missing)?;
         self.entries.push(Entry { path: path.into(), offset, bytes, crc32 });
         Ok(())
@@ -231,12 +231,13 @@ impl Sealed {
 }
 
 fn damaged(path: &Path, what: String) -> Error {
-    Error::Storage(format!("{}: damaged: {what}", path.display()))
+    Error::storage(format!("{}: damaged: {what}", path.display()))
 }
 
 /// Reads and checks the table of a sealed file, and the bytes outside its datasets. Local.
 fn table(path: &Path) -> Result<Vec<u8>> {
-    let unreadable = |e: io::Error| Error::Storage(format!("{}: cannot read: {e}", path.display()));
+    let unreadable =
+        |e: io::Error| Error::storage(format!("{}: cannot read: {e}", path.display())).because(e);
     let file = std::fs::File::open(path)
         .map_err(|e| Error::input(path.display().to_string(), format!("cannot open: {e}")))?;
     let length = file.metadata().map_err(unreadable)?.len();

@@ -28,7 +28,8 @@ pub fn export_vtu(
     let mut blocks = Vec::new();
     let head = header(&content, &mut blocks);
     let partial = target.with_extension("vtu.partial");
-    let failed = |e: std::io::Error| Error::Storage(format!("{}: cannot write: {e}", target.display()));
+    let failed =
+        |e: std::io::Error| Error::storage(format!("{}: cannot write: {e}", target.display())).because(e);
     let write = || -> Result<()> {
         let mut out = BufWriter::new(std::fs::File::create(&partial).map_err(failed)?);
         out.write_all(head.as_bytes()).map_err(failed)?;

@@ -71,7 +71,7 @@ fn put(path: &Path, text: &str) -> Result<()> {
     let partial = path.with_extension("xdmf.partial");
     std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path)).map_err(|e| {
         let _ = std::fs::remove_file(&partial);
-        Error::Storage(format!("{}: cannot write: {e}", path.display()))
+        Error::storage(format!("{}: cannot write: {e}", path.display())).because(e)
     })
 }
 

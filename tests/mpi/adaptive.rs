@@ -71,7 +71,7 @@ fn worst(comm: &Comm, deck: &Deck) -> (f64, f64) {
         simulation.solve(&context).unwrap();
         let problem = simulation.stages[0].problem.clone();
         let solution = &model.solve(&[&*problem as &dyn Inputs], &context, 1000).unwrap()[0];
-        let exact = simulation.stages[0].solution.read().unwrap().to_vec();
+        let exact = simulation.stages[0].solution().read().unwrap().to_vec();
         let (e, size) = energy_error(&problem, &context, &exact, &model.field(0, solution)).unwrap();
         assert!(e <= solution.estimate * (1.0 + 1e-6) + 1e-9 * size, "no bound: {e} {}", solution.estimate);
         error = error.max(e / size);

@@ -4,7 +4,7 @@ use crate::common::Suite;
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
 use tessera::fem::place::point_value;
-use tessera::simulation::{Simulation, StageSolver};
+use tessera::simulation::Simulation;
 use tessera::solver::TimeIntegrator;
 
 const ERRORS: &str = "[[quantity]]\nname = \"velocity_error\"\nfield = \"velocity\"\nkind = \"l2_error\"\n\
@@ -56,8 +56,9 @@ fn errors_in_time(comm: &Comm, text: &str, scheme: TimeScheme, end: f64, steps: 
     let mut context = simulation.default_context();
     simulation.set_initial(&context).unwrap();
     let stage = &mut simulation.stages[0];
-    let StageSolver::Newton(newton) = &mut stage.solver else { panic!("a flow is nonlinear") };
-    let mut integrator = TimeIntegrator::new(scheme, newton, &context, &stage.solution).unwrap();
+    let initial = stage.solution().try_clone().unwrap();
+    let Some(newton) = stage.newton() else { panic!("a flow is nonlinear") };
+    let mut integrator = TimeIntegrator::new(scheme, newton, &context, &initial).unwrap();
     for _ in 0..steps {
         let dt = end / steps as f64;
         let trial = integrator.attempt(newton, &context, dt).unwrap();
@@ -65,7 +66,7 @@ fn errors_in_time(comm: &Comm, text: &str, scheme: TimeScheme, end: f64, steps: 
         integrator.accept(newton, &trial, dt).unwrap();
         context.time = integrator.time();
     }
-    stage.restore(&integrator).unwrap();
+    stage.set_solution(&integrator.solution().read().unwrap()).unwrap();
     simulation.quantities(&context).unwrap()
 }
 
@@ -276,7 +277,7 @@ fn lid_driven_cavity(comm: &Comm) {
         let mut simulation = simulation(comm, &cavity(reynolds, cells, PIN)).unwrap();
         simulation.solve(&simulation.default_context()).unwrap();
         let stage = &simulation.stages[0];
-        let state = stage.solution.local_read().unwrap();
+        let state = stage.solution().local_read().unwrap();
         let mut worst = 0.0_f64;
         for (table, component) in [(&GHIA_U, 0), (&GHIA_V, 1)] {
             for row in table.iter().filter(|row| !row[column].is_nan()) {
@@ -286,7 +287,7 @@ fn lid_driven_cavity(comm: &Comm) {
             }
         }
         if comm.rank() == 0 {
-            let (iterations, note) = (stage.outcome.iterations, &stage.outcome.note);
+            let (iterations, note) = (stage.outcome().iterations, &stage.outcome().note);
             println!(
                 "    Reynolds number {reynolds}: at most {worst:.4} from the table; {iterations} iterations {note}"
             );
@@ -313,7 +314,7 @@ fn lid_driven_cavity(comm: &Comm) {
 fn continuation_takes_over(comm: &Comm) {
     let mut simulation = simulation(comm, &cavity(3000.0, 16, PIN)).unwrap();
     simulation.solve(&simulation.default_context()).unwrap_or_else(|e| panic!("{e}"));
-    let outcome = &simulation.stages[0].outcome;
+    let outcome = simulation.stages[0].outcome();
     if comm.rank() == 0 {
         println!("    {} iterations; {}", outcome.iterations, outcome.note);
     }

@@ -5,7 +5,7 @@ use crate::common::Suite;
 use crate::common::decks::simulation;
 use petsc_rs::Norm;
 use tessera::parallel::Comm;
-use tessera::simulation::{Simulation, StageSolver};
+use tessera::simulation::Simulation;
 
 const SAMPLES: u64 = 16;
 
@@ -24,27 +24,27 @@ fn solve(simulation: &mut Simulation, sample: u64) -> usize {
     simulation.random.draw(sample).unwrap();
     let context = simulation.default_context();
     let stage = &mut simulation.stages[0];
-    stage.solution.set(0.0).unwrap();
+    stage.forget_solution().unwrap();
     stage.solve(&context).unwrap();
-    stage.outcome.iterations
+    stage.outcome().iterations
 }
 
 /// Solves samples by multigrid and by factorisation; kinds of preconditioners and iterations.
 fn compare(comm: &Comm, mesh: &str, degree: usize, conductivity: &str) -> Vec<(String, usize)> {
     let [mut ours, mut direct] =
         ["amg", "direct"].map(|method| simulation(comm, &flow(mesh, degree, conductivity, method)));
-    let StageSolver::Linear(solver) = &mut ours.stages[0].solver else { panic!("a linear problem") };
+    let Some(solver) = ours.stages[0].linear() else { panic!("a linear problem") };
     solver.keep_preconditioner();
     let mut list = Vec::new();
     for sample in 0..SAMPLES {
         let iterations = solve(&mut ours, sample);
         solve(&mut direct, sample);
-        let expected = &direct.stages[0].solution;
-        let mut d = ours.stages[0].solution.try_clone().unwrap();
+        let expected = direct.stages[0].solution();
+        let mut d = ours.stages[0].solution().try_clone().unwrap();
         d.axpy(-1.0, expected).unwrap();
         let error = d.norm(Norm::Infinity).unwrap() / expected.norm(Norm::Infinity).unwrap();
         assert!(error < 1e-6, "{mesh}, {conductivity}, sample {sample}: {error:e}");
-        let StageSolver::Linear(solver) = &mut ours.stages[0].solver else { panic!("a linear problem") };
+        let Some(solver) = ours.stages[0].linear() else { panic!("a linear problem") };
         list.push((solver.krylov().preconditioner().unwrap().kind(), iterations));
     }
     list
@@ -85,13 +85,13 @@ fn other_preconditioners_stay(comm: &Comm) {
     for (words, expected) in [("-pc_type gamg", "gamg"), ("-pc_hypre_type parasails", "hypre")] {
         let text = flow("{ cell = \"triangle\", cells = [20, 20] }", 1, "exp(g)", "amg");
         let mut simulation = simulation(comm, &format!("{text}petsc = \"{words}\"\n"));
-        let StageSolver::Linear(solver) = &mut simulation.stages[0].solver else {
+        let Some(solver) = simulation.stages[0].linear() else {
             panic!("a linear problem")
         };
         solver.keep_preconditioner();
         for sample in 0..4 {
             solve(&mut simulation, sample);
-            let StageSolver::Linear(solver) = &mut simulation.stages[0].solver else {
+            let Some(solver) = simulation.stages[0].linear() else {
                 panic!("a linear problem")
             };
             assert_eq!(solver.krylov().preconditioner().unwrap().kind(), expected);

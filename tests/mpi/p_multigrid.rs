@@ -47,7 +47,7 @@ fn parameter(simulation: &Simulation, a: f64) -> Context {
 
 /// Largest difference of the solutions, relative to the largest value.
 fn difference(one: &Simulation, other: &Simulation) -> f64 {
-    let (one, other) = (&one.stages[0].solution, &other.stages[0].solution);
+    let (one, other) = (one.stages[0].solution(), other.stages[0].solution());
     let mut d = one.try_clone().unwrap();
     d.axpy(-1.0, other).unwrap();
     d.norm(Norm::Infinity).unwrap() / other.norm(Norm::Infinity).unwrap()
@@ -109,10 +109,10 @@ fn solutions_agree_and_iterations_stay_flat(comm: &Comm) {
         let mut iterations = Vec::new();
         for n in sizes {
             let mut multigrid = simulation(comm, &block(cell, n, "amg"));
-            assert!(multigrid.stages[0].solver.options().contains("-pc_type mg"));
+            assert!(multigrid.stages[0].options().contains("-pc_type mg"));
             let context = multigrid.default_context();
             multigrid.solve(&context).unwrap();
-            iterations.push(multigrid.stages[0].outcome.iterations);
+            iterations.push(multigrid.stages[0].outcome().iterations);
             if n != sizes[2] {
                 let mut direct = simulation(comm, &block(cell, n, "direct"));
                 direct.solve(&context).unwrap();
@@ -138,13 +138,13 @@ fn coarse_level_follows_the_matrix(comm: &Comm) {
                 (simulation(comm, &text), simulation(comm, &block(cell, 6, "direct")));
             let context = parameter(&kept, a);
             // A first guess from other values would cost iterations of its own.
-            kept.stages[0].solution.set(0.0).unwrap();
+            kept.stages[0].forget_solution().unwrap();
             kept.solve(&context).unwrap();
             fresh.solve(&context).unwrap();
             direct.solve(&context).unwrap();
             let error = difference(&kept, &direct);
             assert!(error < 1e-7, "{cell} {a}: {error:e}");
-            let [kept, fresh] = [&kept, &fresh].map(|s| s.stages[0].outcome.iterations);
+            let [kept, fresh] = [&kept, &fresh].map(|s| s.stages[0].outcome().iterations);
             assert!(
                 kept.abs_diff(fresh) <= 1,
                 "{cell} {a}: {kept} iterations after other values, {fresh} anew"
@@ -155,10 +155,10 @@ fn coarse_level_follows_the_matrix(comm: &Comm) {
         other.solve(&context).unwrap();
         let stage = &other.stages[0];
         let mut solution = stage.problem.space.field().unwrap();
-        let solver = kept.stages[0].solver.linear().unwrap();
-        solver.set_matrix(&stage.matrix).unwrap();
-        let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut solution).unwrap();
-        assert!(outcome.iterations.abs_diff(stage.outcome.iterations) <= 1, "{cell}: {outcome:?}");
+        let solver = kept.stages[0].linear().unwrap();
+        solver.set_matrix(stage.assembled().matrix).unwrap();
+        let outcome = solver.solve(stage.assembled().matrix, stage.assembled().load, stage.assembled().essential, &mut solution).unwrap();
+        assert!(outcome.iterations.abs_diff(stage.outcome().iterations) <= 1, "{cell}: {outcome:?}");
     }
 }
 
@@ -189,7 +189,7 @@ fn options_of_the_user_win(comm: &Comm) {
     one.solve(&context).unwrap();
     other.solve(&context).unwrap();
     let kinds = [&mut one, &mut other]
-        .map(|s| s.stages[0].solver.linear().unwrap().krylov().preconditioner().unwrap().kind());
+        .map(|s| s.stages[0].linear().unwrap().krylov().preconditioner().unwrap().kind());
     assert_eq!(kinds, ["mg", "redundant"]);
     drop((one, other));
 

@@ -459,7 +459,7 @@ fn initial_and_boundary_values(comm: &Comm) {
         let space = stage.space().clone();
         let field = simulation.random.field(0).at_nodes_of(&space);
         assert!(comm.max(field.iter().fold(0.0f64, |m, v| m.max(v.abs()))) > 0.1);
-        let initial = stage.solution.local_read().unwrap();
+        let initial = stage.solution().local_read().unwrap();
         assert!(
             initial.iter().zip(&field).all(|(u, g)| (u - g.clamp(-0.5, 0.5).powi(2) - 3.0).abs() < 1e-12)
         );

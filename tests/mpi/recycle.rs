@@ -9,7 +9,7 @@ use mpi::traits::Communicator;
 use petsc_rs::{ConvergenceReason, Int, KrylovSolver, Matrix, Norm, Preconditioner, Vector};
 use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::{Comm, block};
-use tessera::simulation::{Simulation, StageSolver};
+use tessera::simulation::Simulation;
 use tessera::solver::{RecycleMethod, Recycler, Solved, TimeIntegrator};
 
 const METHODS: [RecycleMethod; 2] = [RecycleMethod::GcroDr, RecycleMethod::Cg];
@@ -417,13 +417,13 @@ fn samples_share_the_memory(comm: &Comm) {
         for a in [1.0, 1.3, 1.6, 1.9, 2.2] {
             context.parameters.iter_mut().for_each(|value| *value = a);
             // No help from the solution before.
-            simulation.stages[0].solution.set(0.0).unwrap();
+            simulation.stages[0].forget_solution().unwrap();
             simulation.solve(&context).unwrap();
-            let outcome = &simulation.stages[0].outcome;
+            let outcome = simulation.stages[0].outcome();
             assert!(outcome.residual <= 1.01e-9, "{}", outcome.residual);
             iterations.push(outcome.iterations);
         }
-        (iterations, simulation.stages.remove(0).solution)
+        (iterations, simulation.stages[0].solution().try_clone().unwrap())
     };
     let (without, expected) = run("");
     for method in ["auto", "cg", "gcro_dr"] {
@@ -458,9 +458,10 @@ fn time_and_newton_steps_share_the_memory(comm: &Comm) {
             let mut context = simulation.default_context();
             simulation.set_initial(&context).unwrap();
             let stage = &mut simulation.stages[0];
-            let StageSolver::Newton(newton) = &mut stage.solver else { panic!("it is nonlinear") };
+            let initial = stage.solution().try_clone().unwrap();
+    let Some(newton) = stage.newton() else { panic!("it is nonlinear") };
             let mut integrator =
-                TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &stage.solution).unwrap();
+                TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial).unwrap();
             let mut iterations = 0;
             for _ in 0..6 {
                 let trial = integrator.attempt(newton, &context, 0.05).unwrap();
@@ -469,8 +470,8 @@ fn time_and_newton_steps_share_the_memory(comm: &Comm) {
                 integrator.accept(newton, &trial, 0.05).unwrap();
                 context.time = integrator.time();
             }
-            stage.restore(&integrator).unwrap();
-            (iterations, simulation.stages.remove(0).solution)
+            stage.set_solution(&integrator.solution().read().unwrap()).unwrap();
+            (iterations, simulation.stages[0].solution().try_clone().unwrap())
         };
         let (without, expected) = run("");
         let (with, mut solution) = run(&format!("recycle = {{ method = \"{method}\" }}"));

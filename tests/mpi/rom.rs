@@ -105,7 +105,7 @@ fn solve(simulation: &mut Simulation, parameters: &[Vec<f64>]) -> Vec<Columns> {
     for parameters in parameters {
         simulation.solve(&context(parameters)).unwrap();
         for (columns, stage) in all.iter_mut().zip(&simulation.stages) {
-            columns.push(&stage.solution.read().unwrap());
+            columns.push(&stage.solution().read().unwrap());
         }
     }
     all
@@ -141,7 +141,7 @@ fn reassembles(comm: &Comm) {
             for (index, stage) in simulation.stages.iter().enumerate() {
                 let problem = &stage.problem;
                 let above = (index > 0).then(|| &simulation.stages[0]);
-                let field = above.and_then(|s| s.input.as_ref());
+                let field = above.and_then(|s| s.input());
                 let expansion = Expansion::new(problem, &set, field).unwrap_or_else(|e| panic!("{e}"));
                 assert!(expansion.inexact() == 0.0, "{:?}", expansion.splits);
                 let mut matrix = problem.new_matrix().unwrap();
@@ -165,10 +165,10 @@ fn reassembles(comm: &Comm) {
                         tessera::rom::Energy::new(&above.problem, &context, &deck.solver_options(0)).unwrap();
                     let upstream = tessera::rom::coupling::Upstream {
                         index: 0,
-                        field: above.input.clone().unwrap(),
+                        field: above.input().unwrap().clone(),
                         energy: &energy,
                     };
-                    let temperature = above.solution.read().unwrap().to_vec();
+                    let temperature = above.solution().read().unwrap().to_vec();
                     for term in &expansion.coupled {
                         let values =
                             tessera::rom::coupling::load(problem, term, &upstream, &temperature).unwrap();

@@ -7,7 +7,7 @@ fn solved(comm: &Comm, text: &str) -> Result<String, String> {
     let mut simulation = simulation(comm, text);
     let context = simulation.default_context();
     simulation.solve(&context).map_err(|error| error.to_string())?;
-    Ok(simulation.stages[0].outcome.note.clone())
+    Ok(simulation.stages[0].outcome().note.clone())
 }
 
 fn block(cell: &str, cells: &str, place: &str, sides: &str) -> String {

@@ -10,7 +10,7 @@ use tessera::drivers::run::run;
 use tessera::drivers::shared::RunOptions;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
-use tessera::simulation::{Simulation, StageSolver};
+use tessera::simulation::Simulation;
 use tessera::solver::TimeIntegrator;
 use tessera::solver::tuning::Summary;
 use tessera::storage::{DatasetFile, Reader};
@@ -28,14 +28,15 @@ fn heat(comm: &Comm, overrides: &[&str], steps: usize) -> Summary {
     let context = simulation.default_context();
     simulation.set_initial(&context).unwrap();
     let stage = &mut simulation.stages[0];
-    let StageSolver::Newton(newton) = &mut stage.solver else { panic!("a problem in time") };
-    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &stage.solution).unwrap();
+    let initial = stage.solution().try_clone().unwrap();
+    let Some(newton) = stage.newton() else { panic!("a problem in time") };
+    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial).unwrap();
     for _ in 0..steps {
         let trial = integrator.attempt(newton, &context, 0.01).unwrap();
         assert_eq!(trial.newton.failure, None);
         integrator.accept(newton, &trial, 0.01).unwrap();
     }
-    simulation.stages[0].solver.tuning().unwrap().summary()
+    simulation.stages[0].tuning().unwrap().summary()
 }
 
 const CONTEXT: &str = "solver.tune.context=[\"max(0.1*sin(2*pi*t), -10*sin(2*pi*t))\"]";
@@ -198,10 +199,10 @@ fn an_oracle_changes_no_choice(comm: &Comm) {
         ));
         let mut simulation = Simulation::new(comm, &deck).unwrap();
         for parameters in campaign_samples(comm, &deck).unwrap() {
-            simulation.stages[0].solution.set(0.0).unwrap();
+            simulation.stages[0].forget_solution().unwrap();
             simulation.solve(&Context::steady(parameters)).unwrap();
         }
-        let tuning = simulation.stages[0].solver.tuning().unwrap();
+        let tuning = simulation.stages[0].tuning().unwrap();
         (tuning.rounds().to_vec(), tuning.summary())
     };
     let ((plain, _), (oracle, summary)) = (with(false), with(true));

@@ -9,7 +9,7 @@ use tessera::deck::{Deck, TimeScheme};
 use tessera::fem::Parts;
 use tessera::parallel::Comm;
 use tessera::physics::{Context, FormState};
-use tessera::simulation::{Simulation, StageSolver};
+use tessera::simulation::Simulation;
 use tessera::solver::TimeIntegrator;
 
 /// A material as functions of the temperature.
@@ -199,17 +199,17 @@ fn integrate(comm: &Comm, deck: &Deck, steps: usize) -> (Simulation, Vec<f64>, u
     let mut context = simulation.default_context();
     let mut most = 0;
     let stage = &mut simulation.stages[0];
-    let StageSolver::Newton(newton) = &mut stage.solver else { panic!("a nonlinear problem") };
-    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &stage.solution).unwrap();
+    let initial = stage.solution().try_clone().unwrap();
+    let Some(newton) = stage.newton() else { panic!("a nonlinear problem") };
+    let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial).unwrap();
     for k in 1..=steps {
         let trial = integrator.attempt(newton, &context, dt).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(trial.newton.failure, None, "step {k} of {steps}");
         most = most.max(trial.newton.iterations);
         integrator.accept(newton, &trial, dt).unwrap();
         context.time = time.start + k as f64 * dt;
-        stage.solution.copy_from(&trial.solution).unwrap();
     }
-    stage.solution.ghost_update().unwrap();
+    stage.set_solution(&integrator.solution().read().unwrap()).unwrap();
     let values = simulation.quantities(&context).unwrap_or_else(|e| panic!("{e}"));
     (simulation, values, most)
 }

@@ -144,6 +144,19 @@ fn killed_campaigns_solve_every_sample_once() {
 }
 
 #[test]
+fn a_file_ends_all_groups() {
+    let place = Place::new(&DECK.replace("[24, 24]", "[80, 80]"));
+    let path = place.file("out/dataset.h5");
+    let mut child = start(&place, 2, "1");
+    wait_until("the dataset is there", || ended(&mut child) || path.exists());
+    std::fs::write(place.file("out/stop"), "").unwrap();
+    wait_until("the campaign ends", || ended(&mut child));
+    let outcome = Outcome::new(child.wait_with_output().unwrap()).expect(75);
+    assert!(outcome.err.contains("the same command goes on with the others"), "{}", outcome.err);
+    assert!(!place.file("out/stop").exists() && Content::read(&path).done() < SAMPLES);
+}
+
+#[test]
 fn a_signal_to_one_rank_ends_all_groups() {
     for (name, ranks, groups) in [("USR1", 4, "1"), ("TERM", 3, "2")] {
         let place = Place::new(DECK);

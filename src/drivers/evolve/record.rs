@@ -1,77 +1,15 @@
 //! What the file of a run in time takes: frames of fields, quantities of interest, the table of steps.
+use crate::Result;
 use crate::deck::Deck;
-use crate::drivers::shared::{RunOptions, solve};
+use crate::drivers::shared::RunOptions;
 use crate::drivers::{balance, output};
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
-use crate::simulation::{Balance, FieldInfo, Simulation, StageSolver, Step};
+use crate::simulation::{Balance, FieldInfo, Simulation, Step};
 use crate::storage::{File, ResultFile, Schema, field_path, write_xdmf};
-use crate::{Error, Result};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-impl Step {
-    /// Above the lines of steps.
-    pub fn heading() -> String {
-        format!(
-            "{:>6} {:>13} {:>11} {:>7} {:>7} {:>10} {:>16} {:>10}",
-            "step", "time", "length", "newton", "linear", "error", "conserved", "imbalance"
-        )
-    }
-
-    /// Numbers of a step besides its quantities of interest.
-    pub const NUMBERS: usize = 9;
-
-    /// A row of `/log/steps`: its columns are named in the file; then the quantities of interest.
-    pub fn row(&self) -> impl Iterator<Item = f64> {
-        let (newton, linear) = (self.newton as f64, self.linear as f64);
-        [
-            self.time,
-            self.length,
-            newton,
-            linear,
-            self.error,
-            self.conserved,
-            self.supplied,
-            self.inflow,
-            self.imbalance,
-        ]
-        .into_iter()
-        .chain(self.quantities.iter().copied())
-    }
-
-    /// The names of a row's numbers.
-    const COLUMNS: [&str; Self::NUMBERS] =
-        ["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance"];
-
-    /// The inverse of [`Step::row`].
-    ///
-    /// # Panics
-    /// When the row is shorter than [`Step::NUMBERS`].
-    pub fn from_row(row: &[f64]) -> Self {
-        Self {
-            time: row[0],
-            length: row[1],
-            newton: row[2] as usize,
-            linear: row[3] as usize,
-            error: row[4],
-            conserved: row[5],
-            supplied: row[6],
-            inflow: row[7],
-            imbalance: row[8],
-            quantities: row[Self::NUMBERS..].to_vec(),
-        }
-    }
-
-    /// The line of the log of step `number`.
-    pub fn line(&self, number: usize) -> String {
-        format!(
-            "{number:>6} {:>13.6e} {:>11.4e} {:>7} {:>7} {:>10.2e} {:>16.9e} {:>10.1e}",
-            self.time, self.length, self.newton, self.linear, self.error, self.conserved, self.imbalance
-        )
-    }
-}
 
 /// The output of a run in time.
 pub(super) struct Record {
@@ -85,17 +23,19 @@ pub(super) struct Record {
     pub plans: Vec<Redistribution>,
     /// Times at which fields are written.
     pub frames: Vec<f64>,
+    /// So many of them are.
+    pub(super) written: usize,
     /// Quantities of interest at the frames written so far.
     pub(super) quantities: Vec<Vec<f64>>,
-    /// All accepted steps.
-    pub steps: Vec<Step>,
+    /// By problem, at the end.
+    pub(super) balances: Vec<Balance>,
 }
 
 impl Record {
     /// A file with room for all frames. Collective.
     ///
     /// # Errors
-    /// [`Error::Input`] when the deck wants a field that there is not.
+    /// [`Error::Input`](crate::Error::Input) when the deck wants a field that there is not.
     pub fn create(
         simulation: &Simulation,
         frames: Vec<f64>,
@@ -114,13 +54,14 @@ impl Record {
             // A disk without room for all frames is better known now than after days.
             file.reserve_all()
         })?;
-        Ok(Self { deck, run, path, file, fields, plans, frames, quantities: Vec::new(), steps: Vec::new() })
+        let (quantities, balances) = (Vec::new(), Vec::new());
+        Ok(Self { deck, run, path, file, fields, plans, frames, written: 0, quantities, balances })
     }
 
     /// Sends what has been written to the disk. Collective.
     ///
     /// # Errors
-    /// [`Error::Storage`] when the disk is full.
+    /// [`Error::Storage`](crate::Error::Storage) when the disk is full.
     pub fn flush(&self) -> Result<()> {
         self.file.flush()
     }
@@ -142,57 +83,27 @@ impl Record {
         checkpoint.set("/", "offsets", offsets)
     }
 
-    /// Times and quantities of interest of the frames written so far.
-    pub fn frames_written(&self) -> (&[f64], &[Vec<f64>]) {
-        (&self.frames[..self.quantities.len()], &self.quantities)
-    }
-
-    /// Writes the next frame, after solving the problems without a time derivative; returns the quantities of
-    /// interest. Collective.
-    pub fn save(
-        &mut self,
-        simulation: &mut Simulation,
-        context: &Context,
-        report: &Report,
-    ) -> Result<Vec<f64>> {
-        for stage in &mut simulation.stages {
-            if !matches!(stage.solver, StageSolver::Newton(_)) {
-                solve(stage, context, report).map_err(|error| self.deck.locate(error))?;
-            }
+    /// Writes the next frame. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the disk is full.
+    pub fn save(&mut self, simulation: &Simulation, context: &Context) -> Result<()> {
+        for field in &self.fields {
+            let values = simulation.field_values(field, context)?;
+            let plan = &self.plans[field.stage];
+            self.file.write_field(&field.name, self.written as u64, plan, &values.read()?)?;
         }
-        let frame = self.quantities.len() as u64;
-        report.phase("output", || -> Result<()> {
-            for field in &self.fields {
-                let values = simulation.field_values(field, context)?;
-                self.file.write_field(&field.name, frame, &self.plans[field.stage], &values.read()?)?;
-            }
-            Ok(())
-        })?;
-        let values = report.phase("quantities", || simulation.quantities(context))?;
-        self.quantities.push(values.clone());
-        Ok(values)
-    }
-
-    /// Quantities of interest at the newest frame.
-    pub fn newest_quantities(&self) -> &[f64] {
-        self.quantities.last().map_or(&[], Vec::as_slice)
-    }
-
-    /// Where the file will lie.
-    pub fn path(&self) -> &PathBuf {
-        &self.path
+        self.written += 1;
+        Ok(())
     }
 
     /// Completes the file; frames that a failed run did not reach hold no numbers. Returns the files written.
     /// Collective.
-    pub fn finish(
-        self,
-        simulation: &Simulation,
-        balances: &[Balance],
-        report: &Report,
-    ) -> Result<Vec<PathBuf>> {
-        let Self { deck, path, file, fields, plans, frames, quantities, steps, .. } = self;
-        let written = quantities.len();
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when the disk is full.
+    pub fn finish(self, simulation: &Simulation, steps: &[Step], report: &Report) -> Result<Vec<PathBuf>> {
+        let Self { deck, path, file, fields, plans, frames, written, quantities, balances, .. } = self;
         let mut names = vec![path.clone()];
         report.phase("output", || -> Result<()> {
             for frame in written..frames.len() {
@@ -204,8 +115,8 @@ impl Record {
             }
             file.write_times(&frames[..written])?;
             output::write_quantities(&file, simulation, &quantities)?;
-            balance::write(&file, simulation, balances)?;
-            write_steps(&file, &deck, &steps)?;
+            balance::write(&file, simulation, &balances)?;
+            write_steps(&file, &deck, steps)?;
             report.write_log(&file)?;
             file.finish()?;
             if deck.output.xdmf {
@@ -214,11 +125,6 @@ impl Record {
             Ok(())
         })?;
         Ok(names)
-    }
-
-    /// The error of a run that cannot go on after `time`.
-    pub fn failure(path: &std::path::Path, why: &str, time: f64) -> Error {
-        Error::Failed(format!("{why}. {} holds everything up to t = {time:.6e} s", path.display()))
     }
 }
 

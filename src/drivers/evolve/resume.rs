@@ -1,5 +1,4 @@
 //! Going on with the result file of a run that has stopped.
-use super::checkpoint::number;
 use super::record::{Record, layout};
 use crate::drivers::output;
 use crate::drivers::shared::RunOptions;
@@ -24,7 +23,7 @@ struct Source {
 }
 
 impl Record {
-    /// The record at a checkpoint: the frames up to it stay in the result file, later ones are written again. `frames`
+    /// The record and the steps at a checkpoint: the frames up to it stay in the result file, later ones are written again. `frames`
     /// are those of the deck. When they changed, or the file was completed or damaged by a kill, the frames are copied
     /// to a new one. Collective.
     ///
@@ -37,7 +36,7 @@ impl Record {
         context: &Context,
         options: &RunOptions,
         report: &Report,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Vec<Step>)> {
         let (comm, deck) = (&simulation.mesh.comm, simulation.deck.clone());
         let fields = output::wanted(simulation)?;
         let path = deck.output.directory.join(&deck.output.file);
@@ -53,7 +52,7 @@ impl Record {
         let quantities = (0..written).map(|k| values[k * width..][..width].to_vec()).collect();
         let steps = saved.whole("/steps");
         let steps: Vec<Step> = steps.chunks_exact(Step::NUMBERS + width).map(Step::from_row).collect();
-        if steps.len() as f64 != number(saved.file(), "/", "step")? {
+        if saved.file().get("/", "step")? != Some(steps.len().into()) {
             return Err(Error::input(saved.file().label(), "its table of steps is not complete"));
         }
 
@@ -80,7 +79,10 @@ impl Record {
             file.keep();
             Ok(file)
         })?;
-        Ok(Self { deck, run, path, file, fields, plans, frames: all, quantities, steps })
+        let balances = Vec::new();
+        let record =
+            Self { deck, run, path, file, fields, plans, frames: all, written, quantities, balances };
+        Ok((record, steps))
     }
 }
 
@@ -132,7 +134,8 @@ fn copy(
     frames: usize,
 ) -> Result<()> {
     let comm = file.comm();
-    let fault = |e: std::io::Error| Error::Storage(format!("{}: cannot read: {e}", source.path.display()));
+    let fault =
+        |e: std::io::Error| Error::storage(format!("{}: cannot read: {e}", source.path.display())).because(e);
     let old = comm.agree(std::fs::File::open(&source.path).map_err(fault))?;
     for (field, &offset) in fields.iter().zip(&source.offsets) {
         let (plan, width) = (&plans[field.stage], field.components as u64);

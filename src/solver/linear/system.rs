@@ -3,6 +3,7 @@ use super::defaults::Elliptic;
 use super::options::OwnOptions;
 use crate::deck::{Refresh, SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
+use crate::memory::{Entry, Kept, Memory};
 use crate::mixture::{Columns, Mixture};
 use crate::parallel::Comm;
 use crate::solver::precondition::{Age, KeptInterpolation, PMultigrid, Sample, Schwarz};
@@ -296,7 +297,7 @@ impl LinearSolver {
         let start = Instant::now();
         self.own.activate()?;
         essential.impose(&mut solution.write()?);
-        let reference = self.free_norm(load, essential)?;
+        let reference = essential.free_norm(&self.comm, load)?;
         if !reference.is_finite() {
             return Err(Error::Failed(format!(
                 "{}: the load is not finite: an expression of the deck gives NaN or infinity somewhere",
@@ -375,7 +376,7 @@ impl LinearSolver {
         let (mut more, mut last) = (0, f64::INFINITY);
         loop {
             matrix.residual(load, solution, &mut residual)?;
-            let norm = self.free_norm(&residual, essential)?;
+            let norm = essential.free_norm(&self.comm, &residual)?;
             if !norm.is_finite() {
                 return Err(Error::Failed(format!("{}: the solution is not finite", self.name)));
             }
@@ -452,19 +453,8 @@ impl LinearSolver {
         })
     }
 
-    /// Euclidean norm over the free unknowns. Collective.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn free_norm(&self, vector: &Vector, essential: &Essential) -> Result<f64> {
-        let values = vector.read()?;
-        let square: f64 =
-            values.iter().zip(&essential.fixed).filter(|(_, fixed)| !**fixed).map(|(v, _)| v * v).sum();
-        Ok(self.comm.sum(square).sqrt())
-    }
-
     fn explain_setup(&self, error: &petsc_rs::Error) -> Error {
-        Error::Petsc(format!(
+        Error::petsc(format!(
             "{}: the preconditioner could not be built: {} (PETSc error {}).\n\
              A zero pivot or an indefinite matrix usually means a missing support (rigid-body motion, no reference \
              value) or a negative coefficient.\nOptions: {}\n{}",
@@ -501,6 +491,16 @@ impl LinearSolver {
              ({reason:?}); {advice}. Options: {}",
             self.name, self.options
         ))
+    }
+}
+
+impl Memory for LinearSolver {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        self.recycler.as_ref().map_or(Vec::new(), Memory::remembered)
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.recycler.as_mut().map_or(Ok(()), |recycler| recycler.restore(kept))
     }
 }
 

@@ -28,7 +28,7 @@ impl NewtonSolver {
         self.set_time(context)?;
         self.impose(solution)?;
         let mut storage = self.evaluate(Parts::STORAGE, solution)?;
-        let mut residual = self.free_norm(self.evaluate(Parts::REST, solution)?)?;
+        let mut residual = self.rest(solution)?;
         // The time in which the residual would use up what is stored; a few cells' passage.
         let mut step = match storage.norm(Norm::Two)? / residual {
             time if time > 0.0 && time.is_finite() => time,
@@ -57,8 +57,7 @@ impl NewtonSolver {
             solution.copy_from(&next)?;
             solution.ghost_update()?;
             storage = self.evaluate(Parts::STORAGE, solution)?;
-            let earlier =
-                std::mem::replace(&mut residual, self.free_norm(self.evaluate(Parts::REST, solution)?)?);
+            let earlier = std::mem::replace(&mut residual, self.rest(solution)?);
             largest = largest.max(residual);
             step *= (earlier / residual).clamp(2.0, 10.0);
             if residual <= NEAR * largest {
@@ -75,10 +74,9 @@ impl NewtonSolver {
         Ok((total, MOST_STEPS))
     }
 
-    /// Norm over the free unknowns.
-    fn free_norm(&self, mut vector: Vector) -> Result<f64> {
-        self.essential().clear(&mut vector.write()?);
-        Ok(vector.norm(Norm::Two)?)
+    /// Norm of the steady residual on the free unknowns.
+    fn rest(&self, state: &Vector) -> Result<f64> {
+        self.essential().free_norm(self.comm(), &self.evaluate(Parts::REST, state)?)
     }
 }
 

@@ -3,6 +3,8 @@ mod continuation;
 mod linear_form;
 mod newton;
 mod recycling;
+mod system;
+mod tuned;
 
 pub use newton::{FormParts, NewtonOutcome, NewtonSolver};
 pub use recycling::NewtonRecycling;

@@ -1,18 +1,18 @@
 //! Nonlinear systems by PETSc's Newton method with exact tangents.
-use super::linear_form::LinearForm;
 use super::recycling::NewtonRecycling;
+use super::system::{Inner, System};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts};
-use crate::physics::{Context, FormState, Prepared, Problem};
-use crate::solver::flow::{Blocks, PressureLevel, Schur};
+use crate::memory::{Entry, Kept, Memory, Value};
+use crate::physics::{Context, Problem};
+use crate::solver::flow::{Blocks, Schur};
 use crate::solver::linear::{LinearSolver, OwnOptions, defaults};
 use crate::solver::recycle::Recycler;
 use crate::solver::tuning::{self, Tuning};
 use crate::{Error, Result};
-use petsc_rs::{KrylovSolver, Matrix, NonlinearConvergence, NonlinearReason, NonlinearSolver, Vector};
-use std::cell::{Cell, Ref, RefCell};
+use petsc_rs::{KrylovSolver, Matrix, NonlinearReason, NonlinearSolver, Vector};
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
-use std::time::Instant;
 
 /// How a nonlinear solve went.
 #[derive(Debug, Clone, Default)]
@@ -39,9 +39,9 @@ pub struct FormParts {
 
 /// Solves `parts.storage * storage(u) + parts.residual * residual(u) + offset = 0` for the free unknowns.
 pub struct NewtonSolver {
-    solver: NonlinearSolver,
-    system: Rc<System>,
-    own: OwnOptions,
+    pub(super) solver: NonlinearSolver,
+    pub(super) system: Rc<System>,
+    pub(super) own: OwnOptions,
     flow: Option<(Blocks, Rc<RefCell<Schur>>)>,
     name: String,
     /// The PETSc options that define it.
@@ -50,127 +50,14 @@ pub struct NewtonSolver {
     max_iterations: usize,
     /// What chooses the linear solver of each solve, if anything does, and the arm in use.
     pub(crate) tuning: Option<Tuning>,
-    arm: Option<usize>,
-    linear_options: SolverOptions,
+    pub(super) arm: Option<usize>,
+    pub(super) linear_options: SolverOptions,
     /// Largest residual of a first guess so far, what later ones are compared with; in time as an amount of what is
     /// stored, so that steps of any length mean the same.
     reference: f64,
-    history: Rc<RefCell<Vec<f64>>>,
+    pub(super) history: Rc<RefCell<Vec<f64>>>,
     /// Our own linear solver, when the deck asks for it.
     recycling: Option<NewtonRecycling>,
-}
-
-struct System {
-    problem: Rc<Problem>,
-    /// Set when the tangent is assembled.
-    changed: Rc<Cell<bool>>,
-    inner: RefCell<Inner>,
-}
-
-struct Inner {
-    /// The problem at the present parameters and time; none before the first.
-    prepared: Option<Prepared>,
-    /// Parameters and draw that it holds for at all times, if they do not change in time.
-    constant: Option<(Vec<f64>, u64)>,
-    /// No unknowns, until there is a prepared problem.
-    nothing: Essential,
-    parts: Parts,
-    offset: Option<Vector>,
-    /// The residual at the first guess, until PETSc asks for it.
-    known: Option<Vector>,
-    state: Vector,
-    /// Internal variables at the last accepted step.
-    history: Option<History>,
-    /// What a flow's conditions leave open; known after the first evaluation.
-    level: Option<PressureLevel>,
-    /// Matrices of a linear form whose coefficients stay.
-    linear: Option<LinearForm>,
-    /// Factors and fixed unknowns for which the tangent of a linear form stands in the matrix.
-    assembled: Option<(Parts, Vec<bool>)>,
-}
-
-impl Inner {
-    fn at<'a>(&'a self, state: &'a [f64]) -> FormState<'a> {
-        FormState { state, history: self.history.as_ref(), parts: self.parts }
-    }
-
-    /// The problem at the present parameters.
-    fn prepared(&self) -> Result<&Prepared> {
-        self.prepared
-            .as_ref()
-            .ok_or_else(|| Error::Failed("a form is evaluated before its parameters are set".into()))
-    }
-
-    fn essential(&self) -> &Essential {
-        self.prepared.as_ref().map_or(&self.nothing, |prepared| &prepared.essential)
-    }
-}
-
-impl Inner {
-    /// Makes matrices of a linear form in time whose coefficients stay.
-    fn find_linear(&mut self, problem: &Problem) -> Result<()> {
-        // The stabilisation of others depends on the step.
-        let splits = problem.facts().is_symmetric_linear();
-        if self.parts.storage != 0.0 && splits && self.linear.is_none() && self.constant.is_some() {
-            let state = self.state.local_read()?;
-            let form = LinearForm::new(self.prepared()?, self.at(&state))?;
-            drop(state);
-            self.linear = Some(form);
-        }
-        Ok(())
-    }
-}
-
-impl System {
-    /// The residual at `x`; zero on essential unknowns when `free`.
-    fn residual(&self, x: &Vector, free: bool, result: &mut Vector) -> Result<()> {
-        let inner = &mut *self.inner.borrow_mut();
-        inner.find_linear(&self.problem)?;
-        match &inner.linear {
-            Some(linear) => linear.evaluate(inner.parts, x, result)?,
-            None => {
-                inner.state.copy_from(x)?;
-                inner.state.ghost_update()?;
-                let state = inner.state.local_read()?;
-                inner.prepared()?.residual(inner.at(&state), result)?;
-            }
-        }
-        if let Some(offset) = &inner.offset {
-            result.axpy(1.0, offset)?;
-        }
-        if free {
-            let mut values = result.write()?;
-            for dof in inner.essential().owned(&self.problem.space) {
-                values[dof] = 0.0;
-            }
-        }
-        Ok(())
-    }
-
-    /// The residual that PETSc asks for: the first one of a solve is known.
-    fn next_residual(&self, x: &Vector, result: &mut Vector) -> Result<()> {
-        let known = self.inner.borrow_mut().known.take();
-        match known {
-            Some(known) => Ok(result.copy_from(&known)?),
-            None => self.residual(x, true, result),
-        }
-    }
-
-    fn tangent(&self, x: &Vector, matrix: &mut Matrix) -> Result<()> {
-        let inner = &mut *self.inner.borrow_mut();
-        if self.problem.facts().linear {
-            let key = (inner.parts, inner.essential().fixed.clone());
-            if inner.assembled.as_ref() == Some(&key) {
-                return Ok(());
-            }
-            inner.assembled = Some(key);
-        }
-        self.changed.set(true);
-        inner.state.copy_from(x)?;
-        inner.state.ghost_update()?;
-        let state = inner.state.local_read()?;
-        inner.prepared()?.tangent(inner.at(&state), inner.essential(), matrix)
-    }
 }
 
 impl NewtonSolver {
@@ -185,24 +72,8 @@ impl NewtonSolver {
         let mut solver = NonlinearSolver::new(space.mesh.comm.mpi())?;
         let prefix = format!("{}_", problem.name);
         solver.set_prefix(&prefix)?;
-        let system = Rc::new(System {
-            problem: problem.clone(),
-            changed: Rc::default(),
-            inner: RefCell::new(Inner {
-                prepared: None,
-                constant: None,
-                nothing: Essential::new(space, []),
-                parts: Parts::REST,
-                offset: None,
-                known: None,
-                state: space.field()?,
-                history: problem.new_history(),
-                level: None,
-                linear: None,
-                assembled: None,
-            }),
-        });
-        let outside = |error: Error| petsc_rs::Error::user(error.to_string());
+        let system = Rc::new(System::new(problem)?);
+        let outside = |error: Error| petsc_rs::Error::caused_by(error);
         let this = system.clone();
         solver.set_residual(&space.field()?, move |x, f| this.next_residual(x, f).map_err(outside))?;
         let this = system.clone();
@@ -363,75 +234,6 @@ impl NewtonSolver {
         Ok(())
     }
 
-    /// Solves with the linear solver that a bandit chooses, with another if that fails. Collective.
-    fn solve_tuned(
-        &mut self,
-        tuning: &mut Tuning,
-        context: &Context,
-        solution: &mut Vector,
-    ) -> Result<NonlinearConvergence> {
-        let guess = solution.try_clone()?;
-        let mut tries = 0;
-        let (convergence, loss) = loop {
-            let arm = tuning.choose(context);
-            let (convergence, loss) = self.solve_with(tuning, arm, solution)?;
-            tries += 1;
-            match convergence.reason {
-                NonlinearReason::DivergedLinearSolve => tuning.fail(),
-                _ => break (convergence, loss),
-            }
-            if tries == tuning::TRIES {
-                return Ok(convergence);
-            }
-            solution.copy_from(&guess)?;
-        };
-        let mut all = None;
-        if tuning.oracle {
-            let history = self.history.borrow().clone();
-            let chosen = self.arm;
-            let mut losses = vec![f64::NAN; tuning.arms.len()];
-            for arm in 0..losses.len() {
-                if chosen == Some(arm) {
-                    losses[arm] = loss;
-                    continue;
-                }
-                let (other, loss) = self.solve_with(tuning, arm, &mut guess.try_clone()?)?;
-                if other.reason.converged() {
-                    losses[arm] = loss;
-                }
-            }
-            *self.history.borrow_mut() = history;
-            all = Some(losses);
-        }
-        tuning.learn(loss, all.as_deref());
-        Ok(convergence)
-    }
-
-    fn solve_with(
-        &mut self,
-        tuning: &Tuning,
-        arm: usize,
-        solution: &mut Vector,
-    ) -> Result<(NonlinearConvergence, f64)> {
-        if self.arm != Some(arm) {
-            let problem = &self.system.problem;
-            let options = tuning::with_arm(&self.linear_options, &tuning.arms[arm]);
-            let text = defaults::nonlinear(problem, &options);
-            // Nothing of another arm stays behind.
-            let mut krylov = self.solver.krylov()?;
-            krylov.set_type("preonly")?;
-            krylov.preconditioner()?.set_type("none")?;
-            self.own = OwnOptions::new(krylov.prefix(), || self.solver.set_options(&text))?;
-            (self.arm, self.options) = (Some(arm), text);
-        }
-        self.own.activate()?;
-        self.history.borrow_mut().clear();
-        let start = Instant::now();
-        let convergence = self.solver.solve(None, solution)?;
-        let loss = tuning.measure(convergence.linear_iterations, start.elapsed().as_secs_f64());
-        Ok((convergence, loss))
-    }
-
     /// A solver for the systems of a linear form that keeps their factorisations, if it is by factorisation that they are
     /// solved. Collective.
     ///
@@ -470,32 +272,7 @@ impl NewtonSolver {
     /// # Errors
     /// [`Error::Input`] for coefficients that no material can have.
     pub fn set_time(&mut self, context: &Context) -> Result<()> {
-        let problem = &self.system.problem;
-        let data = (context.parameters.clone(), context.sample);
-        if self.system.inner.borrow().constant.as_ref() == Some(&data) {
-            return Ok(());
-        }
-        {
-            let inner = &mut *self.system.inner.borrow_mut();
-            (inner.constant, inner.linear) = (None, None);
-        }
-        let prepared = problem.at(context)?;
-        let inner = &mut *self.system.inner.borrow_mut();
-        if problem.facts().pressure {
-            if inner.level.is_none() {
-                inner.level = Some(PressureLevel::new(&prepared)?);
-            }
-            let level = inner.level.as_ref().expect("set above");
-            level.check(problem, &prepared.essential)?;
-        }
-        // The matrix of a linear form holds unless coefficients changed, on any rank.
-        let same = inner.prepared.as_ref().is_some_and(|before| before.has_coefficients_of(&prepared));
-        if problem.space.mesh.comm.max(u8::from(!same)) == 1 {
-            inner.assembled = None;
-        }
-        inner.prepared = Some(prepared);
-        inner.constant = Some(data).filter(|_| !problem.varies_in_time());
-        Ok(())
+        self.system.set_time(context)
     }
 
     /// Parts of the form at a state, with the coefficients of the last [`NewtonSolver::set_time`] or solve;
@@ -504,16 +281,7 @@ impl NewtonSolver {
     /// # Errors
     /// When PETSc fails, or no parameters are set yet.
     pub fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
-        let mut result = state.duplicate()?;
-        let inner = self.system.inner.borrow();
-        match &inner.linear {
-            Some(linear) => linear.evaluate(parts, state, &mut result)?,
-            None => {
-                let state = state.local_read()?;
-                inner.prepared()?.residual(FormState { parts, ..inner.at(&state) }, &mut result)?;
-            }
-        }
-        Ok(result)
+        self.system.evaluate(parts, state)
     }
 
     /// The form at a state, and its parts one by one; see [`NewtonSolver::evaluate`]. Collective.
@@ -555,36 +323,10 @@ impl NewtonSolver {
         Ref::filter_map(self.system.inner.borrow(), |inner| inner.history.as_ref()).ok()
     }
 
-    /// Largest residual of a first guess so far, see [`NewtonSolver::resume`].
-    pub fn reference(&self) -> f64 {
-        self.reference
-    }
-
-    /// Goes on where another solver of the same problem was: what it compared residuals with, and the internal
-    /// variables, if the model has any. Local.
-    pub fn resume(&mut self, reference: f64, history: Option<History>) {
-        self.reference = reference;
-        self.system.inner.borrow_mut().history = history;
-    }
-
-    /// Goes on where another solver of the same problem is. Local.
-    ///
-    /// # Errors
-    /// When PETSc fails.
-    pub fn take_over(&mut self, other: &Self) -> Result<()> {
-        self.resume(other.reference, other.history().map(|history| history.clone()));
-        if let (Some(mine), Some(theirs)) = (&self.recycling, &other.recycling) {
-            let copy = |list: &[Vector]| list.iter().map(Vector::try_clone).collect::<petsc_rs::Result<_>>();
-            let [space, origin] = theirs.with_memory(|memory| memory.memory().map(|(_, list)| copy(list)));
-            let lists = [space?, origin?];
-            mine.with_memory(|memory| memory.restore(lists));
-        }
-        Ok(())
-    }
-
-    /// The memory of the linear solver, if the deck asks for one.
-    pub fn recycling(&self) -> Option<&NewtonRecycling> {
-        self.recycling.as_ref()
+    /// Forgets what it compared residuals with, and the internal variables. Local.
+    pub fn forget(&mut self) {
+        self.reference = 0.0;
+        self.system.inner.borrow_mut().history = self.system.problem.new_history();
     }
 
     /// Whether the model has a time derivative.
@@ -635,5 +377,29 @@ impl NewtonSolver {
             "{}: the residual of component {} is not a number at ({:.6}, {:.6}, {:.6}) on rank {holder}",
             self.name, at[3], at[0], at[1], at[2]
         ))
+    }
+}
+
+impl Memory for NewtonSolver {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        let mut list = vec![Entry::numbers("reference", [self.reference])];
+        if let Some(history) = self.history() {
+            let width = history.points * history.width;
+            let values = Ref::map(history, |history| &history.values[..]);
+            list.push(Entry("internal".into(), Value::Cells(Box::new(values), width)));
+        }
+        list.extend(self.recycling.iter().flat_map(Memory::remembered));
+        list.extend(self.tuning.iter().flat_map(Memory::remembered));
+        list
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.reference = kept.number("reference")?;
+        if let Some(history) = &mut self.system.inner.borrow_mut().history {
+            let values = kept.cells("internal", history.points * history.width)?;
+            history.values = values.ok_or_else(|| kept.missing("internal"))?;
+        }
+        self.recycling.as_mut().map_or(Ok(()), |recycling| recycling.restore(kept))?;
+        self.tuning.as_mut().map_or(Ok(()), |tuning| tuning.restore(kept))
     }
 }

@@ -1,8 +1,9 @@
 //! The memory inside Newton's method: the linear solver of SNES is a shell that calls ours.
-use crate::Error;
+use crate::Result;
+use crate::memory::{Entry, Kept, Memory};
 use crate::solver::recycle::Recycler;
 use petsc_rs::{KrylovSolver, NonlinearSolver, Norm};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
 
 /// Our linear solver in the place of that of a nonlinear solver.
@@ -33,7 +34,7 @@ impl NewtonRecycling {
         holder: KrylovSolver,
         recycler: Recycler,
         changed: Rc<Cell<bool>>,
-    ) -> crate::Result<Self> {
+    ) -> Result<Self> {
         let mut outer = solver.krylov()?;
         outer.set_type("preonly")?;
         let mut shell = outer.preconditioner()?;
@@ -42,7 +43,7 @@ impl NewtonRecycling {
         let weak: Weak<RefCell<Inner>> = Rc::downgrade(&inner);
         shell.set_shell(false, move |b, x| {
             let inner = weak.upgrade().ok_or_else(|| petsc_rs::Error::user("the linear solver is gone"))?;
-            inner.borrow_mut().solve(b, x).map_err(|error| petsc_rs::Error::user(error.to_string()))
+            inner.borrow_mut().solve(b, x).map_err(petsc_rs::Error::caused_by)
         })?;
         Ok(Self { inner })
     }
@@ -51,15 +52,26 @@ impl NewtonRecycling {
     pub fn take_iterations(&self) -> usize {
         std::mem::take(&mut self.inner.borrow_mut().iterations)
     }
+}
 
-    /// What is remembered.
-    pub fn with_memory<T>(&self, work: impl FnOnce(&mut Recycler) -> T) -> T {
-        work(&mut self.inner.borrow_mut().recycler)
+impl Memory for NewtonRecycling {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        let sizes = self.inner.borrow().recycler.lists().map(|(name, list)| (name, list.len()));
+        let list = |(l, (name, size)): (usize, (&'static str, usize))| {
+            let vector =
+                move |k: usize| Ref::map(self.inner.borrow(), |inner| &inner.recycler.lists()[l].1[k]);
+            (0..size).map(move |k| Entry::field(format!("{name}_{k}"), vector(k)))
+        };
+        sizes.into_iter().enumerate().flat_map(list).collect()
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.inner.borrow_mut().recycler.restore(kept)
     }
 }
 
 impl Inner {
-    fn solve(&mut self, b: &petsc_rs::Vector, x: &mut petsc_rs::Vector) -> Result<(), Error> {
+    fn solve(&mut self, b: &petsc_rs::Vector, x: &mut petsc_rs::Vector) -> Result<()> {
         let matrix = self.holder.operator()?;
         if self.changed.take() {
             self.recycler.operator_changed();

@@ -2,6 +2,7 @@
 use super::space::{Goal, Solved, Space, System};
 use super::{deflated_cg, gcro_dr};
 use crate::deck::{RecycleKind, RecycleOptions};
+use crate::memory::{Entry, Kept, Memory};
 use crate::parallel::Comm;
 use crate::{Error, Result};
 use petsc_rs::{ConvergenceReason, Matrix, Preconditioner, Vector};
@@ -78,14 +79,9 @@ impl Recycler {
         self.space.vectors.len()
     }
 
-    /// All that is remembered, for a checkpoint: named lists of vectors. Local.
-    pub fn memory(&self) -> [(&'static str, &[Vector]); 2] {
+    /// All that is remembered: named lists of vectors. Local.
+    pub(in crate::solver) fn lists(&self) -> [(&'static str, &[Vector]); 2] {
         [("recycled", &self.space.vectors), ("recycled_origin", &self.space.origins)]
-    }
-
-    /// Goes on with what another solver of the same problem remembered, see [`Recycler::memory`]. Local.
-    pub fn restore(&mut self, [vectors, origins]: [Vec<Vector>; 2]) {
-        self.space = Space { vectors, origins, images: Vec::new() };
     }
 
     /// Solves `A x = b` from the guess in `x` until the norm of the residual is at most `residual`, and remembers
@@ -117,5 +113,17 @@ impl Recycler {
             self.space = Space::default();
         }
         Ok(solved)
+    }
+}
+
+impl Memory for Recycler {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        self.lists().into_iter().flat_map(|(name, list)| Entry::fields(name, list)).collect()
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        let (vectors, origins) = (kept.fields("recycled")?, kept.fields("recycled_origin")?);
+        self.space = Space { vectors, origins, images: Vec::new() };
+        Ok(())
     }
 }

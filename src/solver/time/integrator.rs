@@ -3,72 +3,15 @@
 //! Every scheme acts on the assembled storage `S(u)` and on the assembled rest `F(t, u)`, so that the sum of
 //! S over all rows, the integral of what is conserved, changes by exactly what flows in. A stage solves
 //! `sigma S(u) + F(t, u) + offset = 0`.
+use super::scheme::{SDIRK2, SDIRK3, Sdirk};
 use crate::Result;
 use crate::deck::TimeScheme;
 use crate::fem::Parts;
+use crate::memory::{Entry, Kept, Memory};
 use crate::physics::Context;
 use crate::solver::nonlinear::{FormParts, NewtonOutcome, NewtonSolver};
 use petsc_rs::Vector;
 use std::collections::VecDeque;
-
-/// A singly diagonally implicit Runge-Kutta method whose last stage is the solution.
-struct Sdirk {
-    gamma: f64,
-    /// Rows of the strictly lower triangle.
-    lower: &'static [&'static [f64]],
-    /// Weights of the embedded method, one order lower.
-    embedded: &'static [f64],
-}
-
-/// Alexander, SIAM J. Numer. Anal. 14 (1977), two stages, order 2, L-stable.
-const SDIRK2: Sdirk = Sdirk {
-    gamma: 1.0 - std::f64::consts::FRAC_1_SQRT_2,
-    lower: &[&[], &[std::f64::consts::FRAC_1_SQRT_2]],
-    embedded: &[0.5, 0.5],
-};
-
-/// Alexander's method of three stages, order 3, L-stable.
-const SDIRK3: Sdirk = Sdirk {
-    gamma: GAMMA3,
-    lower: &[
-        &[],
-        &[(1.0 - GAMMA3) / 2.0],
-        &[
-            -(6.0 * GAMMA3 * GAMMA3 - 16.0 * GAMMA3 + 1.0) / 4.0,
-            (6.0 * GAMMA3 * GAMMA3 - 20.0 * GAMMA3 + 5.0) / 4.0,
-        ],
-    ],
-    embedded: &[1.0 - (1.0 - 2.0 * GAMMA3) / (1.0 - GAMMA3), (1.0 - 2.0 * GAMMA3) / (1.0 - GAMMA3), 0.0],
-};
-
-/// The root of `1/6 - 3/2 x + 3 x^2 - x^3` for which the method is L-stable.
-const GAMMA3: f64 = 0.435_866_521_508_459;
-
-impl Sdirk {
-    fn abscissa(&self, stage: usize) -> f64 {
-        self.gamma + self.lower[stage].iter().sum::<f64>()
-    }
-}
-
-impl TimeScheme {
-    /// Order of convergence with steps of one length.
-    pub fn order(self) -> usize {
-        match self {
-            Self::Bdf1 => 1,
-            Self::Bdf2 | Self::CrankNicolson | Self::Sdirk2 => 2,
-            Self::Sdirk3 => 3,
-        }
-    }
-
-    /// Order of the less accurate of the two formulas whose difference estimates the local error: it goes with the
-    /// power one higher of the step.
-    pub fn order_of_estimate(self) -> usize {
-        match self {
-            Self::Bdf1 | Self::Sdirk2 => 1,
-            Self::Bdf2 | Self::CrankNicolson | Self::Sdirk3 => 2,
-        }
-    }
-}
 
 /// An attempted step.
 pub struct Trial {
@@ -119,12 +62,12 @@ impl Flow {
 pub struct TimeIntegrator {
     scheme: TimeScheme,
     /// Times (s) and solutions; their ghosts are up to date.
-    pub(crate) solutions: VecDeque<(f64, Vector)>,
-    pub(crate) storages: VecDeque<Vector>,
+    solutions: VecDeque<(f64, Vector)>,
+    storages: VecDeque<Vector>,
     /// `F` at the newest solution, for Crank-Nicolson.
-    pub(crate) rest: Option<Vector>,
+    rest: Option<Vector>,
     /// What came in during the newest step.
-    pub(crate) flow: Flow,
+    flow: Flow,
 }
 
 impl TimeIntegrator {
@@ -399,6 +342,36 @@ impl TimeIntegrator {
         let ends = residuals.pop().zip(rests.pop()).zip(stored);
         let ((residual, rest), storage) = ends.expect("a method has stages");
         Ok(Trial { solution, error, newton: total, flow, residual, mean: false, storage, rest })
+    }
+}
+
+impl Memory for TimeIntegrator {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        let times: Vec<f64> = self.solutions.iter().map(|solution| solution.0).collect();
+        let Flow { supplied, natural } = self.flow;
+        let mut list = vec![Entry::numbers("times", times), Entry::numbers("flow", [supplied, natural])];
+        list.extend(Entry::fields("solution", self.solutions.iter().map(|solution| &solution.1)));
+        list.extend(Entry::fields("storage", &self.storages));
+        list.extend(self.rest.as_ref().map(|rest| Entry::field("rest", rest)));
+        list
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        let times = kept.numbers("times")?.ok_or_else(|| kept.missing("times"))?;
+        let (solutions, storages) = (kept.fields("solution")?, kept.fields("storage")?);
+        if solutions.len() != times.len() || solutions.is_empty() {
+            return Err(kept.missing(&format!("solution_{}", solutions.len())));
+        }
+        if storages.is_empty() {
+            return Err(kept.missing("storage_0"));
+        }
+        self.solutions = times.into_iter().zip(solutions).collect();
+        self.storages = storages.into();
+        self.rest = kept.field("rest")?;
+        if let Some([supplied, natural]) = kept.numbers("flow")?.as_deref() {
+            self.flow = Flow { supplied: *supplied, natural: *natural };
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Steps in time, and their lengths.
 mod integrator;
+mod scheme;
 mod step_control;
 
 pub use integrator::{Flow, TimeIntegrator, Trial};

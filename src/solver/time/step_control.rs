@@ -1,4 +1,6 @@
 //! Lengths of time steps.
+use crate::Result;
+use crate::memory::{Entry, Kept, Memory};
 
 /// Chooses steps so that the estimated local error stays below a tolerance, and meets given times exactly.
 #[derive(Debug, Clone)]
@@ -60,5 +62,16 @@ impl StepControl {
     pub fn cut(&mut self, dt: f64) -> bool {
         self.step = dt / 4.0;
         self.step >= self.shortest
+    }
+}
+
+impl Memory for StepControl {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        vec![Entry::numbers("next_step", [self.step])]
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.step = kept.number("next_step")?.max(self.shortest);
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::range::LossRange;
 use super::tsallis::{Estimator, TsallisInf};
 use super::tuner::{Bandit, Summary, Tuner};
 use crate::deck::{COORDINATES, Deck, Expression, SolverOptions, TuneLoss, TuneSection};
+use crate::memory::{Entry, Kept, Memory, Value};
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::{Error, Result};
@@ -70,16 +71,20 @@ impl Tuning {
 
     /// The arm for the next system. Collective.
     pub fn choose(&mut self, context: &Context) -> usize {
-        let arguments = context.arguments(&[0.0; 3]);
-        let scaled = |(expression, [low, high]): &(Expression, [f64; 2])| {
-            2.0 * (expression.eval(&arguments) - low) / (high - low).max(f64::MIN_POSITIVE) - 1.0
-        };
-        self.context = self.contexts.iter().map(scaled).collect();
+        self.context = self.scaled(context).collect();
         let arm = self.tuner.choose(&self.context);
         // Ranks on unlike processors may round differently: that of rank 0 counts.
         let arm = self.comm.max(if self.comm.rank() == 0 { arm as u64 } else { 0 }) as usize;
         self.tuner.force(arm);
         arm
+    }
+
+    /// The contexts at parameters and time, each from -1 to 1 over its range.
+    fn scaled(&self, context: &Context) -> impl Iterator<Item = f64> {
+        let arguments = context.arguments(&[0.0; 3]);
+        self.contexts.iter().map(move |(expression, [low, high])| {
+            2.0 * (expression.eval(&arguments) - low) / (high - low).max(f64::MIN_POSITIVE) - 1.0
+        })
     }
 
     /// The loss of a solve, the same on all ranks. Collective.
@@ -128,7 +133,7 @@ impl Tuning {
         &self.rounds
     }
 
-    /// Takes in a row of [`Tuning::rounds`] of an earlier run, after which the choices are those that it would have made.
+    /// Takes in a system of an earlier run (arm, loss, context), after which the choices are those that it would have made.
     /// What does not fit is left out.
     pub fn replay(&mut self, row: &[f64]) {
         let [arm, loss, context @ ..] = row else { return };
@@ -144,11 +149,7 @@ impl Tuning {
 
     /// As [`Tuning::replay`] for a system at these parameters and time.
     pub fn replay_at(&mut self, context: &Context, arm: f64, loss: f64) {
-        let arguments = context.arguments(&[0.0; 3]);
-        let scaled = |(expression, [low, high]): &(Expression, [f64; 2])| {
-            2.0 * (expression.eval(&arguments) - low) / (high - low).max(f64::MIN_POSITIVE) - 1.0
-        };
-        let row: Vec<f64> = [arm, loss].into_iter().chain(self.contexts.iter().map(scaled)).collect();
+        let row: Vec<f64> = [arm, loss].into_iter().chain(self.scaled(context)).collect();
         self.replay(&row);
     }
 
@@ -185,6 +186,17 @@ impl Tuning {
             lines.push(format!("  {rounds:6} x `{arm}`: {loss:.4}"));
         }
         lines
+    }
+}
+
+impl Memory for Tuning {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        vec![Entry("tuning".into(), Value::Rows(&self.rounds))]
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        kept.rows("tuning")?.into_iter().flatten().for_each(|row| self.replay(&row));
+        Ok(())
     }
 }
 

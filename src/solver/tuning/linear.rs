@@ -2,6 +2,7 @@
 use super::choice::{TRIES, Tuning};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
+use crate::memory::{Entry, Kept, Memory};
 use crate::physics::Context;
 use crate::solver::linear::{LinearSolver, Outcome};
 use crate::{Error, Result};
@@ -17,7 +18,6 @@ pub struct TunedSolver {
     options: SolverOptions,
     solvers: Vec<Option<LinearSolver>>,
     current: usize,
-    context: Context,
     seconds: f64,
     /// The arms in words.
     pub label: String,
@@ -35,15 +35,9 @@ impl TunedSolver {
             options: iterative(options),
             solvers,
             current: 0,
-            context: Context::default(),
             seconds: 0.0,
             label,
         }
-    }
-
-    /// The parameters of the next system.
-    pub fn set_context(&mut self, context: &Context) {
-        self.context = context.clone();
     }
 
     fn set_up(&mut self, arm: usize, matrix: &Matrix) -> Result<f64> {
@@ -55,15 +49,15 @@ impl TunedSolver {
         self.space.mesh.comm.agree(solver.set_matrix(matrix))
     }
 
-    /// Chooses the arm for this matrix and builds its preconditioner, or another's if that fails; returns the seconds it
-    /// took. Collective.
+    /// Chooses the arm for this matrix and parameters and builds its preconditioner, or another's if that fails; returns the
+    /// seconds it took. Collective.
     ///
     /// # Errors
     /// When several arms fail.
-    pub fn set_matrix(&mut self, matrix: &Matrix) -> Result<f64> {
+    pub fn set_matrix(&mut self, context: &Context, matrix: &Matrix) -> Result<f64> {
         let mut tries = 0;
         loop {
-            self.current = self.tuning.choose(&self.context);
+            self.current = self.tuning.choose(context);
             tries += 1;
             match self.set_up(self.current, matrix) {
                 Ok(seconds) => {
@@ -86,6 +80,7 @@ impl TunedSolver {
     /// When several arms fail.
     pub fn solve(
         &mut self,
+        context: &Context,
         matrix: &Matrix,
         load: &Vector,
         essential: &Essential,
@@ -103,7 +98,7 @@ impl TunedSolver {
                         return Err(error);
                     }
                     solution.copy_from(&guess)?;
-                    self.set_matrix(matrix)?;
+                    self.set_matrix(context, matrix)?;
                 }
                 Err(other) => return Err(other),
             }
@@ -142,6 +137,16 @@ impl TunedSolver {
         };
         let solved = solver.solve(matrix, load, essential, solution);
         self.space.mesh.comm.agree(solved)
+    }
+}
+
+impl Memory for TunedSolver {
+    fn remembered(&self) -> Vec<Entry<'_>> {
+        self.tuning.remembered()
+    }
+
+    fn restore(&mut self, kept: &dyn Kept) -> Result<()> {
+        self.tuning.restore(kept)
     }
 }
 

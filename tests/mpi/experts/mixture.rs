@@ -114,7 +114,7 @@ pub fn projections_find_what_is_in_the_space(comm: &Comm) {
         let (simulation, _) = simulation(comm, &deck);
         let stage = &simulation.stages[0];
         let space = &stage.problem.space;
-        let free: Vec<bool> = stage.essential.fixed[..space.owned_dofs()].iter().map(|f| !f).collect();
+        let free: Vec<bool> = stage.assembled().essential.fixed[..space.owned_dofs()].iter().map(|f| !f).collect();
         let modes = Some(CoarseModes::of(&stage.problem));
         let mut mixture = Mixture::new(space.clone(), Rc::new(Gating::new(space, 1).unwrap()), modes);
         mixture.columns.push(&prediction(space, &space.field().unwrap(), 1.0).read().unwrap());
@@ -123,14 +123,14 @@ pub fn projections_find_what_is_in_the_space(comm: &Comm) {
         let values = |(i, v): (usize, &mut f64)| *v = 1.5 + ((first + i) as f64).sin();
         weights.write().unwrap().iter_mut().enumerate().for_each(values);
         for projection in [
-            mixture.galerkin("galerkin_", &stage.matrix, &free),
-            mixture.least_squares("squares_", &stage.matrix, &free, None),
-            mixture.least_squares("weighted_", &stage.matrix, &free, Some(&weights)),
+            mixture.galerkin("galerkin_", stage.assembled().matrix, &free),
+            mixture.least_squares("squares_", stage.assembled().matrix, &free, None),
+            mixture.least_squares("weighted_", stage.assembled().matrix, &free, Some(&weights)),
         ] {
             let mut projection = projection.unwrap();
             let field = member(&projection.x);
             let (mut load, mut found) = (field.duplicate().unwrap(), field.duplicate().unwrap());
-            stage.matrix.mult(&field, &mut load).unwrap();
+            stage.assembled().matrix.mult(&field, &mut load).unwrap();
             projection.field(&load, &mut found).unwrap();
             assert!(difference(&found, &field) < 1e-9, "{}", difference(&found, &field));
             // Nothing is left of the residual, and nothing of the field.
@@ -138,7 +138,7 @@ pub fn projections_find_what_is_in_the_space(comm: &Comm) {
             projection.project_residual(&mut load, &mut found).unwrap();
             assert!(size(&load) < 1e-9 * scale);
         }
-        let mut galerkin = mixture.galerkin("galerkin_", &stage.matrix, &free).unwrap();
+        let mut galerkin = mixture.galerkin("galerkin_", stage.assembled().matrix, &free).unwrap();
         let mut field = member(&galerkin.x);
         let scale = size(&field);
         galerkin.project(&mut field).unwrap();
@@ -151,18 +151,18 @@ pub fn least_squares_solve_the_normal_equations(comm: &Comm) {
     let (simulation, _) = simulation(comm, &heat("triangle", &[7, 6], 1, 4, "direct"));
     let stage = &simulation.stages[0];
     let space = &stage.problem.space;
-    let free: Vec<bool> = stage.essential.fixed[..space.owned_dofs()].iter().map(|f| !f).collect();
+    let free: Vec<bool> = stage.assembled().essential.fixed[..space.owned_dofs()].iter().map(|f| !f).collect();
     let mixture = Mixture::new(space.clone(), Rc::new(boxes(space, 2, 2)), Some(CoarseModes::Constants));
     let mut weights = space.field().unwrap();
     for (node, v) in weights.write().unwrap().iter_mut().enumerate() {
         *v = 1.0 + space.point(node)[0];
     }
-    let mut projection = mixture.least_squares("normal_", &stage.matrix, &free, Some(&weights)).unwrap();
+    let mut projection = mixture.least_squares("normal_", stage.assembled().matrix, &free, Some(&weights)).unwrap();
     let mut found = space.field().unwrap();
-    projection.field(&stage.load, &mut found).unwrap();
+    projection.field(stage.assembled().load, &mut found).unwrap();
     let all = |v: &Vector| comm.all_gather_varied(&v.read().unwrap());
-    let (x, k) = (dense(comm, &projection.x), dense(comm, &stage.matrix));
-    let (w, f) = (all(&weights), all(&stage.load));
+    let (x, k) = (dense(comm, &projection.x), dense(comm, stage.assembled().matrix));
+    let (w, f) = (all(&weights), all(stage.assembled().load));
     let kx = &k * &x;
     let scaled = faer::Mat::from_fn(kx.nrows(), kx.ncols(), |i, j| w[i] * kx[(i, j)]);
     let right = scaled.transpose() * faer::Mat::from_fn(f.len(), 1, |i, _| f[i]);
@@ -194,15 +194,15 @@ pub fn another_matrix_is_noticed(comm: &Comm) {
                 // Stiffer on one half: another matrix with the rows and columns of essential unknowns as they are.
                 let mut scale = space.field().unwrap();
                 for (node, v) in scale.write().unwrap().iter_mut().enumerate() {
-                    let stiffer = !stage.essential.fixed[node] && space.point(node)[1] > 0.5;
+                    let stiffer = !stage.assembled().essential.fixed[node] && space.point(node)[1] > 0.5;
                     *v = if stiffer { 1.5 } else { 1.0 };
                 }
-                stage.matrix.diagonal_scale(Some(&scale), Some(&scale)).unwrap();
+                stage.workplace().matrix.diagonal_scale(Some(&scale), Some(&scale)).unwrap();
             }
             let equations = Equations {
-                matrix: &stage.matrix,
-                load: &stage.load,
-                essential: &stage.essential,
+                matrix: stage.assembled().matrix,
+                load: stage.assembled().load,
+                essential: stage.assembled().essential,
                 problem: None,
             };
             let mut state = from.try_clone().unwrap();

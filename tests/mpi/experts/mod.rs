@@ -95,7 +95,7 @@ fn conservation_balances_every_expert(comm: &Comm) {
         simulation.stages[0].solve(&context).unwrap();
         let stage = &simulation.stages[0];
         let space = &stage.problem.space;
-        let from = prediction(space, &stage.solution, *scale);
+        let from = prediction(space, stage.solution(), *scale);
         for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
             for layers in [1, 2] {
                 let gating = Gating::new(space, layers).unwrap();
@@ -109,10 +109,10 @@ fn conservation_balances_every_expert(comm: &Comm) {
                 assert_eq!(report.after.len(), report.experts.len() * space.components);
                 if weight == Norm::Energy {
                     // The repaired state is the best one in the coarse space around the prediction.
-                    let error = |state: &Vector| energy_of_difference(&stage.matrix, state, &stage.solution);
+                    let error = |state: &Vector| energy_of_difference(stage.assembled().matrix, state, stage.solution());
                     let mut start = from.try_clone().unwrap();
-                    for dof in stage.essential.owned(space) {
-                        start.write().unwrap()[dof] = stage.essential.values[dof];
+                    for dof in stage.assembled().essential.owned(space) {
+                        start.write().unwrap()[dof] = stage.assembled().essential.values[dof];
                     }
                     assert!(error(&state) < error(&start), "{what}");
                 }
@@ -154,12 +154,12 @@ fn nearest_state_agrees_with_dense_algebra(comm: &Comm) {
         let n = space.global_dofs() as usize;
         let gating = boxes(space, 2, 2);
         let m = gating.global_experts as usize * c;
-        let from = prediction(space, &stage.solution, scale);
+        let from = prediction(space, stage.solution(), scale);
         let all = |values: &[f64]| comm.all_gather_varied(values);
         let fixed: Vec<f64> =
-            stage.essential.fixed[..space.owned_dofs()].iter().map(|&f| f64::from(u8::from(f))).collect();
-        let (fixed, prescribed) = (all(&fixed), all(&stage.essential.values[..space.owned_dofs()]));
-        let (load, guess) = (all(&stage.load.read().unwrap()), all(&from.read().unwrap()));
+            stage.assembled().essential.fixed[..space.owned_dofs()].iter().map(|&f| f64::from(u8::from(f))).collect();
+        let (fixed, prescribed) = (all(&fixed), all(&stage.assembled().essential.values[..space.owned_dofs()]));
+        let (load, guess) = (all(&stage.assembled().load.read().unwrap()), all(&from.read().unwrap()));
         let mut rows = vec![0.0; space.owned_dofs() * m];
         for node in 0..space.owned_nodes {
             for i in 0..c {
@@ -169,8 +169,8 @@ fn nearest_state_agrees_with_dense_algebra(comm: &Comm) {
             }
         }
         let z = all(&rows);
-        let k = dense(comm, &stage.matrix);
-        let mass = dense(comm, &mass_matrix(space, &stage.essential).unwrap());
+        let k = dense(comm, stage.assembled().matrix);
+        let mass = dense(comm, &mass_matrix(space, stage.assembled().essential).unwrap());
         let start: Vec<f64> =
             (0..n).map(|i| if fixed[i] == 1.0 { prescribed[i] } else { guess[i] }).collect();
         for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
@@ -221,11 +221,11 @@ fn exact_equals_the_direct_solution(comm: &Comm) {
         simulation.stages[0].solve(&context).unwrap();
         let stage = &simulation.stages[0];
         let space = &stage.problem.space;
-        let from = prediction(space, &stage.solution, scale);
+        let from = prediction(space, stage.solution(), scale);
         let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem));
         for gating in [Gating::new(space, 1).unwrap(), boxes(space, per_side, 2)] {
             let (state, report) = repair(&simulation, &context, gating, options, &from);
-            let error = difference(&state, &stage.solution);
+            let error = difference(&state, stage.solution());
             assert!(error < 1e-9, "{error:.1e}, {report:?}");
             assert!(report.worst_after < 1e-9 && report.boundary_after == 0.0, "{report:?}");
             assert!((1..80).contains(&report.iterations), "{report:?}");
@@ -279,7 +279,7 @@ fn lower_levels_do_what_they_say(comm: &Comm) {
     simulation.stages[0].solve(&context).unwrap();
     let stage = &simulation.stages[0];
     let space = &stage.problem.space;
-    let from = prediction(space, &stage.solution, 1.0);
+    let from = prediction(space, stage.solution(), 1.0);
     let gating = || Gating::new(space, 1).unwrap();
     let with = |level| options(level, Norm::Energy, CoarseModes::Constants);
     let (state, report) = repair(&simulation, &context, gating(), with(ConstraintLevel::None), &from);
@@ -290,14 +290,14 @@ fn lower_levels_do_what_they_say(comm: &Comm) {
     let (state, report) = repair(&simulation, &context, gating(), with(ConstraintLevel::Boundary), &from);
     let (state, from_values) = (state.read().unwrap(), from.read().unwrap());
     for dof in 0..space.owned_dofs() {
-        let fixed = stage.essential.fixed[dof];
-        assert_eq!(state[dof], if fixed { stage.essential.values[dof] } else { from_values[dof] });
+        let fixed = stage.assembled().essential.fixed[dof];
+        assert_eq!(state[dof], if fixed { stage.assembled().essential.values[dof] } else { from_values[dof] });
     }
     assert!(report.boundary_before > 0.0 && report.boundary_after == 0.0);
     // The solution itself passes through unharmed, and a prediction that is not finite is refused.
     let options = with(ConstraintLevel::Conservation);
-    let (state, report) = repair(&simulation, &context, gating(), options, &stage.solution);
-    assert!(difference(&state, &stage.solution) < 1e-12 && report.worst_before < 1e-10, "{report:?}");
+    let (state, report) = repair(&simulation, &context, gating(), options, stage.solution());
+    assert!(difference(&state, stage.solution()) < 1e-12 && report.worst_before < 1e-10, "{report:?}");
     let mut broken = from.try_clone().unwrap();
     if comm.rank() == 0 {
         broken.write().unwrap()[0] = f64::NAN;
@@ -317,7 +317,7 @@ fn tiny_experts(comm: &Comm) {
         simulation.stages[0].solve(&context).unwrap();
         let stage = &simulation.stages[0];
         let space = &stage.problem.space;
-        let from = prediction(space, &stage.solution, scale);
+        let from = prediction(space, stage.solution(), scale);
         for weight in [Norm::Energy, Norm::Mass, Norm::Euclidean] {
             let modes = CoarseModes::of(&stage.problem);
             let per_side = if space.components == 1 { 4 } else { 3 };
@@ -328,7 +328,7 @@ fn tiny_experts(comm: &Comm) {
         }
         let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem));
         let (state, _) = repair(&simulation, &context, Gating::new(space, 1).unwrap(), options, &from);
-        assert!(difference(&state, &stage.solution) < 1e-9);
+        assert!(difference(&state, stage.solution()) < 1e-9);
     }
 }
 

@@ -12,9 +12,9 @@ fn iterations(simulation: &Simulation, gating: Gating, coarse: Option<CoarseMode
     let options = simulation.deck.solver_options(0);
     let mut solver = LinearSolver::new(&stage.problem.space, "one", &options).unwrap();
     solver.use_experts(Mixture::new(stage.problem.space.clone(), Rc::new(gating), coarse));
-    solver.set_matrix(&stage.matrix).unwrap();
+    solver.set_matrix(stage.assembled().matrix).unwrap();
     let mut x = stage.problem.space.field().unwrap();
-    let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
+    let outcome = solver.solve(stage.assembled().matrix, stage.assembled().load, stage.assembled().essential, &mut x).unwrap();
     assert!(outcome.residual < 1e-12);
     outcome.iterations
 }
@@ -48,9 +48,9 @@ pub fn coarse_space_takes_up_solutions(comm: &Comm) {
         let coarse = Some(CoarseModes::of(&stage.problem));
         solver.use_experts(Mixture::new(space.clone(), Rc::new(boxes(space, 3, 1)), coarse));
         let solve = |solver: &mut LinearSolver| {
-            solver.set_matrix(&stage.matrix).unwrap();
+            solver.set_matrix(stage.assembled().matrix).unwrap();
             let mut x = space.field().unwrap();
-            let outcome = solver.solve(&stage.matrix, &stage.load, &stage.essential, &mut x).unwrap();
+            let outcome = solver.solve(stage.assembled().matrix, stage.assembled().load, stage.assembled().essential, &mut x).unwrap();
             let values = x.read().unwrap().to_vec();
             (outcome.iterations, values)
         };
@@ -80,14 +80,14 @@ pub fn method_schwarz_solves_decks(comm: &Comm) {
         let reference = {
             let (mut theirs, context) = simulation(comm, &direct);
             theirs.solve(&context).unwrap();
-            theirs.stages[0].solution.try_clone().unwrap()
+            theirs.stages[0].solution().try_clone().unwrap()
         };
         let (mut ours, context) = simulation(comm, &deck);
         for _ in 0..2 {
             ours.solve(&context).unwrap();
-            let error = difference(&ours.stages[0].solution, &reference);
+            let error = difference(ours.stages[0].solution(), &reference);
             assert!(error < 1e-9, "{error:.1e}");
-            assert!(ours.stages[0].outcome.history.len() < 80);
+            assert!(ours.stages[0].outcome().history.len() < 80);
         }
     }
 }
@@ -100,8 +100,8 @@ pub fn schwarz_is_symmetric(comm: &Comm) {
     let gating = Rc::new(Gating::new(space, 1).unwrap());
     for coarse in [None, Some(CoarseModes::RigidBody)] {
         let mut schwarz =
-            Schwarz::new("symmetry", &Mixture::new(space.clone(), gating.clone(), coarse), &stage.matrix).unwrap();
-        let (x, y) = (prediction(space, &stage.load, 1.0), prediction(space, &stage.load, 3.0));
+            Schwarz::new("symmetry", &Mixture::new(space.clone(), gating.clone(), coarse), stage.assembled().matrix).unwrap();
+        let (x, y) = (prediction(space, stage.assembled().load, 1.0), prediction(space, stage.assembled().load, 3.0));
         let (mut mx, mut my) = (x.duplicate().unwrap(), x.duplicate().unwrap());
         schwarz.apply(&x, &mut mx).unwrap();
         schwarz.apply(&y, &mut my).unwrap();

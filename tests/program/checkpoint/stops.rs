@@ -44,6 +44,39 @@ fn signals_make_a_checkpoint_and_end_with_75() {
 }
 
 #[test]
+fn files_ask_for_output_and_for_the_end() {
+    // Steps enough for two looks.
+    let longer = LONG.replace("[16, 16]", "[40, 40]");
+    let (whole, place) = (Place::new(&longer), Place::new(&longer));
+    whole.run(2, &[]).expect(0);
+    // Left by another run.
+    std::fs::create_dir_all(place.file("out")).unwrap();
+    std::fs::write(place.file("out/stop"), "").unwrap();
+    let mut child = place.start(2, &[]);
+    let mut ended = || child.try_wait().is_ok_and(|status| status.is_some());
+    wait_until("a checkpoint", || !place.checkpoints().is_empty() || ended());
+    assert!(!ended(), "what another run has left does not stop it");
+    for name in ["output_now", "stop"] {
+        std::fs::write(place.file("out").join(name), "").unwrap();
+        wait_until("the file is seen", || !place.file("out").join(name).exists() || ended());
+    }
+    wait_until("the run ends", ended);
+    let outcome = Outcome::new(child.wait_with_output().expect("it has ended")).expect(75);
+    assert!(outcome.err.contains("stopped early: step "), "{}", outcome.err);
+    let line = outcome.out.lines().find(|line| line.starts_with("output       step ")).expect("output");
+    let step: usize = line.split_whitespace().nth(2).unwrap().trim_end_matches(',').parse().unwrap();
+    let file = tessera::storage::Reader::open(&place.file(&format!("out/run-step-{step:08}.h5"))).unwrap();
+    let (_, values) = file.array::<f64>("/fields/u").unwrap();
+    assert!(!values.is_empty() && values.iter().all(|v| v.is_finite()));
+    assert!(file.array::<f64>("/time").unwrap().1[0] > 0.0);
+    assert!(!place.file("out/stop").exists());
+    // Neither changes the answer.
+    place.run(2, &["--restart", "latest"]).expect(0);
+    let same = compare(&whole.file("out/run.h5"), &place.file("out/run.h5"), 1e-10);
+    assert!(same.is_ok(), "{}", same.unwrap_err());
+}
+
+#[test]
 fn a_second_interruption_ends_at_once() {
     let place = Place::new(LONG);
     // Steps that take longer than the two signals.
