@@ -26,17 +26,28 @@ pub enum Error {
 }
 
 /// What failed, in words, and the error behind it where there is one; the words hold those of the error already.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{text}")]
+#[derive(Debug, Clone)]
 pub struct Failure {
     text: String,
-    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
 }
 
 impl Failure {
     /// With words alone.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), source: None }
+        Self { text: text.into(), cause: None }
     }
 }
 
@@ -110,7 +121,7 @@ impl Error {
     /// The same with the error behind it, if it is of a kind that has one.
     pub fn because(mut self, error: impl std::error::Error + Send + Sync + 'static) -> Self {
         if let Self::Petsc(failure) | Self::Storage(failure) = &mut self {
-            failure.source = Some(Arc::new(error));
+            failure.cause = Some(Arc::new(error));
         }
         self
     }
