@@ -41,3 +41,10 @@ pub fn either(words: &[impl AsRef<str>]) -> String {
         }
     }
 }
+
+/// Whether a name can stand in expressions, option prefixes and file paths.
+pub(super) fn is_identifier(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,7 +1,7 @@
 //! What checks a deck, key by key.
 use crate::deck::document::{Fault, Place};
 use crate::deck::expression::{COORDINATES, Expression};
-use crate::deck::spelling::{did_you_mean, either};
+use crate::deck::spelling::{did_you_mean, either, is_identifier};
 use crate::deck::value::{Names, Scalar, ScalarOrVector};
 use crate::deck::whole::Deck;
 use crate::mesh::LEAST_PERIODIC;
@@ -62,13 +62,6 @@ impl Deck {
         checker.dimension(dimension);
         checker.finish()
     }
-}
-
-/// Whether a name can stand in expressions, option prefixes and file paths.
-fn is_identifier(name: &str) -> bool {
-    let mut characters = name.chars();
-    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 impl<'a> Checker<'a> {
