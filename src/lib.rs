@@ -86,22 +86,18 @@ pub mod checkpoint;
 pub mod deck;
 pub mod drivers;
 pub mod error;
-#[allow(clippy::missing_errors_doc)]
 pub mod experts;
 pub mod fem;
 pub mod format;
 pub mod memory;
 pub mod mesh;
-#[allow(clippy::missing_errors_doc)]
 pub mod mixture;
 pub mod parallel;
 pub mod physics;
 pub mod random;
 pub mod report;
 pub mod reuse;
-#[allow(clippy::missing_errors_doc)]
 pub mod rom;
-#[allow(clippy::missing_errors_doc)]
 pub mod simulation;
 pub mod solver;
 pub mod storage;

@@ -41,15 +41,27 @@ pub trait Memory {
 /// Where things that were remembered are kept. Anything that is not there is `None`.
 pub trait Kept {
     /// See [`Value::Numbers`]. Local.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read, or is of another kind.
     fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>>;
 
     /// See [`Value::Rows`]. Local.
+    ///
+    /// # Errors
+    /// As for [`Kept::numbers`].
     fn rows(&self, name: &str) -> Result<Option<Vec<Vec<f64>>>>;
 
     /// See [`Value::Field`]; ghosts are up to date. Collective.
+    ///
+    /// # Errors
+    /// As for [`Kept::numbers`].
     fn field(&self, name: &str) -> Result<Option<Vector>>;
 
     /// See [`Value::Cells`]. Collective.
+    ///
+    /// # Errors
+    /// As for [`Kept::numbers`].
     fn cells(&self, name: &str, width: usize) -> Result<Option<Vec<f64>>>;
 
     /// The error for something that must be there.

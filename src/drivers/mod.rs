@@ -3,7 +3,6 @@ mod adaptive;
 pub mod balance;
 pub mod campaign;
 pub mod check;
-#[allow(clippy::missing_errors_doc)]
 pub mod evolve;
 pub mod export;
 pub mod grid;

@@ -42,6 +42,9 @@ impl CoarseModes {
 
 /// The rigid-body motions of an elastic body as near-null space: constants and rotations, orthonormal.
 /// Collective.
+///
+/// # Errors
+/// When PETSc fails.
 pub fn rigid_body_modes(space: &Space) -> Result<Vec<Vector>> {
     let (components, mut modes) = (space.components, Vec::new());
     let motions = if space.axisymmetric { CoarseModes::Axial } else { CoarseModes::RigidBody };

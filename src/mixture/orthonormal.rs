@@ -26,6 +26,9 @@ impl Orthonormal {
     }
 
     /// Orthonormalises columns in their order; dependent ones add no direction. Collective.
+    ///
+    /// # Errors
+    /// When the product fails.
     pub fn of(columns: &Columns, product: &dyn InnerProduct) -> Result<Self> {
         let mut result = Self::new(&columns.comm, columns.rows());
         columns.iter().try_for_each(|column| result.append(column, product).map(drop))?;

@@ -135,6 +135,9 @@ fn failed(what: &str, cause: impl std::fmt::Debug) -> Error {
 
 /// Householder QR of distributed tall columns over a binary tree of ranks: `columns = Q R` with R
 /// the same on every rank and a diagonal that is not negative. Collective.
+///
+/// # Errors
+/// When the small factorisations fail.
 pub fn tsqr(columns: &Columns) -> Result<(Columns, Mat<f64>)> {
     let comm = &columns.comm;
     let (rank, size) = (comm.rank(), comm.size());

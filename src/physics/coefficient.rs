@@ -553,7 +553,7 @@ impl Coefficients {
     /// they are: by the chain rule through formulas and tables.
     ///
     /// # Errors
-    /// [`Error::Failed`](crate::Error::Failed) when a formula has no derivative that can be written.
+    /// [`Error::Failed`] when a formula has no derivative that can be written.
     pub fn derivative(&self, parameter: usize) -> Result<Self> {
         let variable = COORDINATES.len() + parameter;
         let count = self.inputs.len();

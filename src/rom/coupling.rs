@@ -54,6 +54,9 @@ pub struct Upstream<'a> {
 }
 
 /// The load of one coupled term for a field of the upstream physics (this rank's unknowns). Collective.
+///
+/// # Errors
+/// When PETSc fails.
 pub fn load(problem: &Problem, term: &Coupled, upstream: &Upstream, field: &[f64]) -> Result<Vec<f64>> {
     let nodal = NodalField::new(upstream.field.space.clone());
     let mut vector = nodal.space.field_of(1)?;

@@ -59,6 +59,9 @@ impl Energy {
 
     /// The Riesz representer of a functional (its values on the basis functions of this rank's
     /// unknowns), zero on prescribed unknowns. Collective.
+    ///
+    /// # Errors
+    /// When the solve does not converge.
     pub fn representer(&self, functional: &[f64]) -> Result<Vec<f64>> {
         let essential = &self.essential;
         let (solver, x, y) = &mut *self.work.borrow_mut();

@@ -146,6 +146,9 @@ impl ReducedModel {
     }
 
     /// Writes bases and reduced systems. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when HDF5 or the file system refuses.
     pub fn write(&self, file: &File, simulation: &Simulation) -> Result<()> {
         file.create_group("/reduced")?;
         file.set("/reduced", "reference_parameters", self.reference.clone())?;

@@ -105,12 +105,18 @@ impl Simulation {
     }
 
     /// A field's values at the nodes of its problem's space, for given solutions. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails, or the field does not follow from the solution.
     pub fn field_values(&self, field: &FieldInfo, context: &Context) -> Result<Vector> {
         self.field_values_in(field, context, None)
     }
 
     /// As [`Simulation::field_values`]; a derived field is averaged over the cells of one region alone, if one is given.
     /// Collective.
+    ///
+    /// # Errors
+    /// As for [`Simulation::field_values`].
     pub fn field_values_in(
         &self,
         field: &FieldInfo,

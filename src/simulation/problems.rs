@@ -34,11 +34,17 @@ impl Simulation {
     }
 
     /// As [`Simulation::new`] on a mesh that is there already. Collective.
+    ///
+    /// # Errors
+    /// As for [`Simulation::new`].
     pub fn on_mesh(deck: &Deck, mesh: Rc<Mesh>) -> Result<Self> {
         Self::with_solvers(deck, mesh, |index| deck.solver_options(index))
     }
 
     /// As [`Simulation::on_mesh`] with other solvers, by the number of the physics. Collective.
+    ///
+    /// # Errors
+    /// As for [`Simulation::new`].
     pub fn with_solvers(
         deck: &Deck,
         mesh: Rc<Mesh>,
@@ -65,6 +71,9 @@ impl Simulation {
     }
 
     /// Assembles and solves every problem, each with the fields of the earlier ones. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for data that no material can have, [`Error::Failed`] when a solver does not converge.
     pub fn solve(&mut self, context: &Context) -> Result<()> {
         let Self { deck, stages, random, .. } = self;
         random.draw(context.sample)?;
@@ -115,6 +124,9 @@ impl Simulation {
     /// preconditioners parts of earlier steps, which no checkpoint holds, so a run that goes on would not give the bits
     /// of one that is restarted. Factorisations keep nothing and stay. `initial` is what the solvers began with.
     /// Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn renew_solvers(&mut self, initial: &Context) -> Result<()> {
         for (index, stage) in self.stages.iter_mut().enumerate() {
             if stage.options().contains("-ksp_type preonly") {

@@ -260,6 +260,9 @@ impl Simulation {
     }
 
     /// The field that a quantity measures, with its problem.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is no such field.
     pub fn measured(&self, quantity: &Quantity) -> Result<(FieldInfo, &Stage)> {
         let fields = self.fields();
         let found = match (&quantity.field, &quantity.physics) {
