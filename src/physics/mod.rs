@@ -14,6 +14,8 @@ mod operator;
 mod problem;
 mod quantity;
 mod rotation;
+mod source;
+mod sweep;
 
 pub use coefficient::Context;
 pub use operator::{At, Evaluated, FormState, Prepared};

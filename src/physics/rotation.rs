@@ -9,13 +9,22 @@ impl Builder<'_> {
     pub(super) fn rotation(&self, rotation: &Rotation, d: usize) -> Result<Source> {
         let axis = unit(&rotation.axis, self.physics.plane() == Some(Plane::Axisymmetric));
         let origin = pad(&rotation.origin);
-        let from: Vec<String> = (0..3).map(|i| format!("({} - ({:e}))", COORDINATES[i], origin[i])).collect();
-        let along: Vec<String> = (0..3).map(|i| format!("{}*({:e})", from[i], axis[i])).collect();
+        let from = |i: usize| match origin[i] {
+            0.0 => COORDINATES[i].to_string(),
+            origin => format!("({} - ({origin:e}))", COORDINATES[i]),
+        };
+        let along = |i: usize| (axis[i] != 0.0).then(|| format!("{}*({:e})", from(i), axis[i]));
+        let along: Vec<String> = (0..3).filter_map(along).collect();
         let speed = match &rotation.speed {
             Scalar::Number(value) => format!("{value:e}"),
             Scalar::Expression(text) => text.clone(),
         };
-        let text = format!("({speed})^2*({} - ({})*({:e}))", from[d], along.join(" + "), axis[d]);
+        let text = match axis[d] {
+            0.0 => format!("({speed})^2*{}", from(d)),
+            // Along the axis there is none.
+            part if part.abs() == 1.0 => "0".into(),
+            part => format!("({speed})^2*({} - ({})*({part:e}))", from(d), along.join(" + ")),
+        };
         self.scalar(&Scalar::Expression(text))
     }
 }
