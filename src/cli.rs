@@ -1,10 +1,11 @@
 //! The command line.
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tessera::campaign::Part;
-use tessera::drivers::export;
 use tessera::fem::grid::Counts;
 use tessera::report::Level;
+use tessera::storage::{EXPORTERS, Exporter};
 
 /// Distributed-memory parametric simulation and model reduction.
 #[derive(Debug, Parser)]
@@ -47,8 +48,8 @@ pub enum Command {
         /// The file: of a run, a campaign or a reduced model
         file: PathBuf,
         /// For which program
-        #[arg(short = 't', long, value_enum, default_value_t)]
-        format: Format,
+        #[arg(short = 't', long, value_parser = formats(), default_value = EXPORTERS[0].name)]
+        format: &'static Exporter,
         /// Only this field; may be given several times
         #[arg(short, long = "field", value_name = "NAME")]
         fields: Vec<String>,
@@ -194,26 +195,11 @@ pub struct PetscOptions {
     pub options: Vec<String>,
 }
 
-/// What `export` writes.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub enum Format {
-    /// XDMF for ParaView: all steps or samples; points into the HDF5 file
-    #[default]
-    Xdmf,
-    /// Comma-separated values: points, cells, quantities of interest
-    Csv,
-    /// One step as a VTK file of its own
-    Vtu,
-}
-
-impl From<Format> for export::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Xdmf => Self::Xdmf,
-            Format::Csv => Self::Csv,
-            Format::Vtu => Self::Vtu,
-        }
-    }
+/// The formats of `export`, from their table.
+fn formats() -> impl TypedValueParser<Value = &'static Exporter> {
+    let words = EXPORTERS.iter().map(|exporter| PossibleValue::new(exporter.name).help(exporter.about));
+    let named = |name: String| EXPORTERS.iter().find(|exporter| exporter.name == name).copied();
+    PossibleValuesParser::new(words).map(move |name| named(name).unwrap_or(EXPORTERS[0]))
 }
 
 impl Show {

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Export { file, format, fields, sample, output, grid } })
             if grid.grid.is_none() =>
         {
-            let options = ExportOptions { format: format.into(), fields, sample, output };
+            let options = ExportOptions { format, fields, sample, output };
             return alone(|| drivers::export::run(&file, &options));
         }
         other => other,

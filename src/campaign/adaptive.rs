@@ -2,8 +2,9 @@
 //! (weak greedy, see [`Greedy`]).
 use super::dataset::ESTIMATE;
 use super::design::Design;
+use super::observer::SampleReport;
 use super::part::Selection;
-use super::run::{Campaign, SampleReport};
+use super::run::Campaign;
 use super::samples::{design_samples, options};
 use crate::Result;
 use crate::deck::AdaptiveSection;
@@ -72,7 +73,7 @@ impl<'a> Adaptive<'a> {
     /// As [`Campaign::run`].
     pub fn run(
         &mut self,
-        mut observe: impl FnMut(Option<Choice>, Option<&SampleReport>) -> bool,
+        mut observe: impl FnMut(Option<Choice>, Option<&SampleReport>) -> Result<bool>,
     ) -> Result<()> {
         for sample in self.campaign.pending()? {
             let mut choice = None;
@@ -81,7 +82,7 @@ impl<'a> Adaptive<'a> {
                 choice = Some(Choice { samples: sample, estimate });
                 let Some(next) = next.filter(|_| estimate > self.options.tolerance) else {
                     self.campaign.dataset().spare_from(sample)?;
-                    observe(choice, None);
+                    observe(choice, None)?;
                     return Ok(());
                 };
                 let parameters = self.candidates[next].clone();
@@ -95,12 +96,12 @@ impl<'a> Adaptive<'a> {
                 self.greedy.add(&self.campaign.samples()[sample], solutions)?;
             }
             let last = sample + 1 == self.campaign.samples().len();
-            if !observe(choice, Some(&report)) && !last {
+            if !observe(choice, Some(&report))? && !last {
                 return Ok(());
             }
             if last {
                 let (estimate, _) = self.largest(sample + 1)?;
-                observe(Some(Choice { samples: sample + 1, estimate }), None);
+                observe(Some(Choice { samples: sample + 1, estimate }), None)?;
             }
         }
         Ok(())

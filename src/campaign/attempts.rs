@@ -1,19 +1,11 @@
 //! Why first attempts at samples failed: what a second one saves does not go unsaid.
-use super::run::SampleReport;
+use super::observer::{SampleObserver, SampleReport};
+use crate::Result;
 use crate::parallel::Comm;
 use crate::report::Report;
 
 /// So many causes are named.
 const NAMED: usize = 5;
-
-impl SampleReport {
-    /// Says at the level verbose why the first attempt failed, if there were two.
-    pub fn show_retry(&self, report: &Report) {
-        if let Some(reason) = &self.retried {
-            report.detail(format!("sample {}: the first attempt failed: {reason}", self.sample));
-        }
-    }
-}
 
 /// How many first attempts failed, by cause.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,15 +17,18 @@ pub struct Attempts {
     causes: Vec<(String, usize)>,
 }
 
-impl Attempts {
-    /// Counts a sample. Local.
-    pub fn add(&mut self, sample: &SampleReport) {
+impl SampleObserver for Attempts {
+    fn after_sample(&mut self, sample: &SampleReport) -> Result<()> {
         self.samples += 1;
-        let Some(reason) = &sample.retried else { return };
-        self.saved += usize::from(sample.failure.is_none());
-        self.count(reason.lines().next().unwrap_or_default(), 1);
+        if let Some(reason) = &sample.retried {
+            self.saved += usize::from(sample.failure.is_none());
+            self.count(reason.lines().next().unwrap_or_default(), 1);
+        }
+        Ok(())
     }
+}
 
+impl Attempts {
     fn count(&mut self, message: &str, times: usize) {
         let kind = without_numbers(message);
         match self.causes.iter_mut().find(|(known, _)| without_numbers(known) == kind) {
@@ -101,10 +96,12 @@ mod tests {
             "heat: stopped after 1800 iterations at 3e+7 of the load",
             "heat: a zero pivot in 'Mat_0x55eb3d102420_0'",
         ] {
-            attempts.add(&sample(Some(reason), None));
+            attempts.after_sample(&sample(Some(reason), None)).unwrap();
         }
-        attempts.add(&sample(None, None));
-        attempts.add(&sample(Some("heat: a zero pivot in 'Mat_0x21_7'"), Some("heat: singular")));
+        attempts.after_sample(&sample(None, None)).unwrap();
+        attempts
+            .after_sample(&sample(Some("heat: a zero pivot in 'Mat_0x21_7'"), Some("heat: singular")))
+            .unwrap();
         assert_eq!((attempts.samples, attempts.saved), (5, 3));
         let first = "heat: stopped after 17 iterations at 1.2e-05 of the load";
         assert_eq!(

@@ -1,6 +1,8 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::fields::{beside_solutions, describe};
+use super::hand_out::HandOut;
 use super::memory::{Archive, Guesses};
+use super::observer::{SampleObserver, SampleReport};
 use super::part::Selection;
 use super::same::{continued, same_fields, same_problem};
 use super::{dataset, order, transient, tuning};
@@ -15,21 +17,6 @@ use crate::{Error, Result};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
-
-/// What became of one sample.
-#[derive(Debug, Clone)]
-pub struct SampleReport {
-    /// Its number in the undivided campaign, from 0.
-    pub sample: usize,
-    /// Krylov iterations over all problems.
-    pub iterations: usize,
-    /// Seconds it took.
-    pub seconds: f64,
-    /// Why it failed, if it did.
-    pub failure: Option<String>,
-    /// Why the first attempt failed, if there were two.
-    pub retried: Option<String>,
-}
 
 /// A simulation with the dataset that its samples go to.
 pub struct Campaign<'a> {
@@ -241,6 +228,26 @@ impl<'a> Campaign<'a> {
             if !observe(&report) {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Solves the samples that are handed out, `order[place]`, until none is left or `stops` says so on a rank of the group;
+    /// the observers are told of each. Collective over the group.
+    ///
+    /// # Errors
+    /// As [`Campaign::solve`], and those of observers.
+    pub fn go(
+        &mut self,
+        order: &[usize],
+        hand_out: &HandOut,
+        mut stops: impl FnMut() -> bool,
+        observers: &mut [&mut dyn SampleObserver],
+    ) -> Result<()> {
+        while let Some(place) = hand_out.next(stops())? {
+            let sample = self.solve(order[place])?;
+            hand_out.over(sample.failure.is_some())?;
+            observers.iter_mut().try_for_each(|observer| observer.after_sample(&sample))?;
         }
         Ok(())
     }

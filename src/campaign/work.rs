@@ -1,7 +1,8 @@
 //! What each group has done: samples, failures, and the time that it waited for others.
 use super::attempts::Attempts;
 use super::groups::Groups;
-use super::run::SampleReport;
+use super::observer::{SampleObserver, SampleReport};
+use crate::Result;
 use crate::format::duration;
 use crate::report::{Report, Table};
 use std::time::Instant;
@@ -24,13 +25,6 @@ impl Work {
         Self { start: Instant::now(), samples: 0, busy: 0.0, attempts: Attempts::default() }
     }
 
-    /// Counts a sample. Local.
-    pub fn add(&mut self, sample: &SampleReport) {
-        self.samples += 1;
-        self.busy += sample.seconds;
-        self.attempts.add(sample);
-    }
-
     /// Waits for all groups; what they have done together. Collective over all groups.
     pub fn meet(self, groups: &Groups) -> Done {
         let world = &groups.world;
@@ -41,6 +35,14 @@ impl Work {
         let rows = world.all_gather_varied(if speaks { &row[..] } else { &[] });
         let attempts = self.attempts.over(world, speaks);
         Done { groups: rows.chunks_exact(4).map(|r| [r[0], r[1], r[2], r[3]]).collect(), attempts }
+    }
+}
+
+impl SampleObserver for Work {
+    fn after_sample(&mut self, sample: &SampleReport) -> Result<()> {
+        self.samples += 1;
+        self.busy += sample.seconds;
+        self.attempts.after_sample(sample)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tessera campaign` with an adaptive design: samples where the reduced model errs most, and that model at the end.
 use super::shared::RunOptions;
 use super::{output, train};
-use crate::campaign::{Adaptive, Attempts, Selection, campaign_samples};
+use crate::campaign::{Adaptive, Attempts, Failures, SampleObserver, Selection, campaign_samples};
 use crate::checkpoint::Requests;
 use crate::deck::Deck;
 use crate::parallel::Comm;
@@ -45,7 +45,7 @@ pub fn run(
         ));
     }
     let mut signalled = || comm.max(u8::from(requests.stop())) == 1;
-    let mut attempts = Attempts::default();
+    let (mut attempts, mut failures) = (Attempts::default(), Failures { report, warns: true });
     report.phase("samples", || {
         if signalled() {
             return Ok(());
@@ -58,13 +58,10 @@ pub fn run(
                 ));
             }
             if let Some(sample) = sample {
-                attempts.add(sample);
-                sample.show_retry(report);
+                let observers: [&mut dyn SampleObserver; 2] = [&mut attempts, &mut failures];
+                observers.into_iter().try_for_each(|observer| observer.after_sample(sample))?;
             }
-            if let Some((sample, reason)) = sample.and_then(|s| s.failure.as_ref().map(|f| (s.sample, f))) {
-                report.warn(format!("sample {sample} failed and is left out: {reason}"));
-            }
-            !signalled()
+            Ok(!signalled())
         })
     })?;
     adaptive.campaign().simulation().tuning_report().iter().for_each(|line| report.line(line));

@@ -1,11 +1,14 @@
 //! `tessera campaign`: a design of samples, solved by groups of ranks into one dataset.
 use super::output;
 use super::shared::RunOptions;
-use crate::campaign::{Campaign, Groups, HandOut, Selection, Work, campaign_samples, solve_once};
+use crate::campaign::{
+    Campaign, Failures, Groups, HandOut, SampleObserver, SampleReport, Selection, Work, campaign_samples,
+    failure, solve_once,
+};
 use crate::checkpoint::Requests;
 use crate::deck::{Deck, Design, Order};
 use crate::parallel::Comm;
-use crate::report::{Report, Table};
+use crate::report::{Progress, Report, Table};
 use crate::reuse::Effort;
 use crate::simulation::Simulation;
 use crate::storage::{DatasetFile, Lock, Provenance, Status};
@@ -90,21 +93,10 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         if groups.count > 1 {
             campaign.share();
         }
-        while let Some(place) = hand_out.next(requests.stop())? {
-            let sample = campaign.solve(order[place])?;
-            hand_out.over(sample.failure.is_some())?;
-            if comm.rank() == 0 {
-                let (over, failed) = hand_out.counts()?;
-                let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-                progress.reach(over, &format!("{} iterations{failed}", sample.iterations));
-                shown = over;
-            }
-            sample.show_retry(&report);
-            if let (0, Some(reason)) = (groups.index, &sample.failure) {
-                report.warn(failure(sample.sample, reason));
-            }
-            work.add(&sample);
-        }
+        let mut failures = Failures { report: &report, warns: groups.index == 0 };
+        let mut reached = Reached { comm, hand_out: &hand_out, progress: &progress, shown: &mut shown };
+        let observers: &mut [&mut dyn SampleObserver] = &mut [&mut reached, &mut failures, &mut work];
+        campaign.go(&order, &hand_out, || requests.stop(), observers)?;
         let efforts = campaign.efforts();
         tuned = campaign.simulation().tuning_report();
         campaign.close()?;
@@ -160,9 +152,25 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     Ok(())
 }
 
-/// The warning for a failed sample.
-fn failure(sample: usize, reason: &str) -> String {
-    format!("sample {sample} failed and is left out: {}", reason.lines().next().unwrap_or_default())
+/// Shows how far all groups are.
+struct Reached<'a> {
+    comm: &'a Comm,
+    hand_out: &'a HandOut,
+    progress: &'a Progress<'a>,
+    /// Samples that were shown.
+    shown: &'a mut usize,
+}
+
+impl SampleObserver for Reached<'_> {
+    fn after_sample(&mut self, sample: &SampleReport) -> Result<()> {
+        if self.comm.rank() == 0 {
+            let (over, failed) = self.hand_out.counts()?;
+            let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+            self.progress.reach(over, &format!("{} iterations{failed}", sample.iterations));
+            *self.shown = over;
+        }
+        Ok(())
+    }
 }
 
 /// The samples that are left to do. Collective.

@@ -1,6 +1,7 @@
 //! Tables of comma-separated values: points, cells, and one row for each run of quantities of interest.
 use super::collective::Slab;
 use super::content::{Array, Content};
+use super::exporter::Exporter;
 use super::reader::Reader;
 use super::result::temporary;
 use crate::error::{Error, Result};
@@ -9,6 +10,13 @@ use std::path::{Path, PathBuf};
 
 /// Rows read at once: no field is ever held whole.
 const PIECE: u64 = 1 << 16;
+
+/// The format.
+pub const EXPORTER: Exporter = Exporter {
+    name: "csv",
+    about: "Comma-separated values: points, cells, quantities of interest",
+    export: export_csv,
+};
 
 /// Writes tables beside `target`: `<target>.points.csv` with the nodal fields and `<target>.cells.csv` with
 /// those of the cells, at one step, sample or mode (the last when none is named), and
@@ -19,12 +27,7 @@ const PIECE: u64 = 1 << 16;
 ///
 /// # Errors
 /// [`Error::Input`] when there is no such field, step or done sample.
-pub fn export_csv(
-    reader: &Reader,
-    target: &Path,
-    names: &[String],
-    step: Option<u64>,
-) -> Result<Vec<PathBuf>> {
+fn export_csv(reader: &Reader, target: &Path, names: &[String], step: Option<u64>) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     if reader.exists("/mesh") {
         let content = Content::read(reader, names)?;

@@ -3,6 +3,7 @@
 //! Numbers are appended as raw little-endian bytes; see the VTK file formats,
 //! <https://docs.vtk.org/en/latest/design_documents/VTKFileFormats.html>.
 use super::content::{Array, Content};
+use super::exporter::Exporter;
 use super::reader::Reader;
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
@@ -12,17 +13,16 @@ use std::path::{Path, PathBuf};
 /// Positions in our symmetric tensors (xx, xy, xz, yy, yz, zz) of VTK's components (xx, yy, zz, xy, yz, xz).
 const SYMMETRIC: [usize; 6] = [0, 3, 5, 1, 4, 2];
 
+/// The format.
+pub const EXPORTER: Exporter =
+    Exporter { name: "vtu", about: "One step as a VTK file of its own", export: export_vtu };
+
 /// Writes one step, sample or mode (the last when none is named) of the fields in `names`, or of all, to
 /// `target`; returns what was written.
 ///
 /// # Errors
 /// [`Error::Input`] when there is no such field, step or done sample, or no mesh.
-pub fn export_vtu(
-    reader: &Reader,
-    target: &Path,
-    names: &[String],
-    step: Option<u64>,
-) -> Result<Vec<PathBuf>> {
+fn export_vtu(reader: &Reader, target: &Path, names: &[String], step: Option<u64>) -> Result<Vec<PathBuf>> {
     let content = Content::read(reader, names)?;
     let step = if content.arrays.is_empty() { 0 } else { content.step(reader, step)? };
     let mut blocks = Vec::new();

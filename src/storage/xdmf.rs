@@ -6,6 +6,7 @@
 //! first of their nodes; a second file `<name>.p2.xdmf` then has the quadratic cells and those fields.
 //! See the XDMF model and format, <https://www.xdmf.org/index.php/XDMF_Model_and_Format>.
 use super::content::{Array, Content};
+use super::exporter::Exporter;
 use super::field::lead;
 use super::reader::Reader;
 use crate::error::{Error, Result};
@@ -33,17 +34,19 @@ pub fn write_xdmf(comm: &Comm, file: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The format.
+pub const EXPORTER: Exporter = Exporter {
+    name: "xdmf",
+    about: "XDMF for ParaView: all steps or samples; points into the HDF5 file",
+    export: export_xdmf,
+};
+
 /// Writes the XDMF of a file to `target`, of the fields in `names` or of all, of one step, sample or mode or of
 /// all; returns what was written.
 ///
 /// # Errors
 /// [`Error::Input`] when the file holds no mesh, or not that field, step or done sample.
-pub fn export_xdmf(
-    reader: &Reader,
-    target: &Path,
-    names: &[String],
-    step: Option<u64>,
-) -> Result<Vec<PathBuf>> {
+fn export_xdmf(reader: &Reader, target: &Path, names: &[String], step: Option<u64>) -> Result<Vec<PathBuf>> {
     let mut content = Content::read(reader, names)?;
     if step.is_some() {
         let only = content.step(reader, step)?;

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use tessera::deck::{Deck, Expression};
-use tessera::drivers::export::{ExportOptions, Format, export};
+use tessera::drivers::export::{ExportOptions, export};
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::shared::RunOptions;
 use tessera::drivers::{info, predict};
@@ -11,6 +11,7 @@ use tessera::mesh::{Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
 use tessera::report::Level;
 use tessera::simulation::Simulation;
+use tessera::storage::EXPORTERS;
 use tessera::storage::Reader as Hdf5;
 
 /// A reader and its inputs.
@@ -149,7 +150,7 @@ fn hdf5(comm: &Comm, bytes: &[u8], folder: &Path) {
     if let Ok(reader) = Hdf5::open(&path) {
         let _ = info::describe(&reader, true);
     }
-    for format in [Format::Xdmf, Format::Csv, Format::Vtu] {
+    for &format in EXPORTERS {
         let output = Some(folder.join("exported"));
         let _ = export(&path, &ExportOptions { format, output, ..ExportOptions::default() });
     }

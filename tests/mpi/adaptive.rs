@@ -155,7 +155,7 @@ fn goes_on_with_the_same_choices(comm: &Comm) {
             adaptive
                 .run(|_, sample| {
                     solved += usize::from(sample.is_some());
-                    solved < stop
+                    Ok(solved < stop)
                 })
                 .unwrap();
             assert_eq!(solved, stop);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
-use tessera::campaign::{Attempts, SampleReport};
+use tessera::campaign::{SampleObserver, Attempts, SampleReport};
 use tessera::parallel::Comm;
 use tessera::report::{Level, Report, Table};
 use tessera::storage::File;
@@ -169,7 +169,8 @@ fn attempts_that_failed_are_counted_over_groups(comm: &Comm) {
         for number in 0..2 {
             let cause = format!("heat: no convergence after {} iterations", 10 * comm.rank() + number);
             let retried = (both || number == 0).then_some(cause);
-            attempts.add(&SampleReport { sample: number, iterations: 1, seconds: 0.0, failure: None, retried });
+            let sample = SampleReport { sample: number, iterations: 1, seconds: 0.0, failure: None, retried };
+            attempts.after_sample(&sample).unwrap();
         }
         let (report, screen) = report(comm, Level::Normal);
         attempts.over(comm, true).print(&report);

@@ -4,7 +4,8 @@ use crate::common::{Suite, with_folder};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
-use tessera::drivers::export::{ExportOptions, Format, export};
+use tessera::drivers::export::{ExportOptions, export};
+use tessera::storage::EXPORTERS;
 use tessera::drivers::info::describe;
 use tessera::fem::Space;
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
@@ -160,7 +161,7 @@ fn exports_hold_what_the_file_holds(comm: &Comm) {
         if comm.rank() > 0 {
             return;
         }
-        let as_csv = ExportOptions { format: Format::Csv, ..ExportOptions::default() };
+        let as_csv = ExportOptions { format: EXPORTERS[1], ..ExportOptions::default() };
         let written = export(&path, &as_csv).unwrap();
         assert_eq!(written, [folder.join("run.points.csv"), folder.join("run.cells.csv")]);
         let (heads, rows) = table(&written[0]);
@@ -177,7 +178,7 @@ fn exports_hold_what_the_file_holds(comm: &Comm) {
 
         let target = folder.join("sub/one.vtu");
         let as_vtu = ExportOptions {
-            format: Format::Vtu,
+            format: EXPORTERS[2],
             fields: vec!["linear".into(), "vector".into(), "number".into()],
             sample: Some(0),
             output: Some(target.clone()),
