@@ -1,6 +1,6 @@
 //! The command line.
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use tessera::campaign::Part;
 use tessera::fem::grid::Counts;

@@ -8,7 +8,7 @@ mod groups;
 mod hand_out;
 pub mod memory;
 mod observer;
-mod order;
+pub mod order;
 mod part;
 mod run;
 mod same;

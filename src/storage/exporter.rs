@@ -1,8 +1,10 @@
-//! The formats of other programs: one file each, and a line here.
+//! What a format of another program is.
 use super::reader::Reader;
-use super::{csv, vtu, xdmf};
 use crate::Result;
 use std::path::{Path, PathBuf};
+
+/// From a file to others beside the target.
+pub type Export = fn(&Reader, &Path, &[String], Option<u64>) -> Result<Vec<PathBuf>>;
 
 /// A format of other programs.
 #[derive(Debug)]
@@ -12,8 +14,5 @@ pub struct Exporter {
     /// What it is, for the command line.
     pub about: &'static str,
     /// Writes fields (all when none is named) at a step, sample or mode; returns what was written.
-    pub export: fn(&Reader, &Path, &[String], Option<u64>) -> Result<Vec<PathBuf>>,
+    pub export: Export,
 }
-
-/// All of them, the usual one first.
-pub const EXPORTERS: &[&Exporter] = &[&xdmf::EXPORTER, &csv::EXPORTER, &vtu::EXPORTER];
