@@ -59,7 +59,7 @@ pub enum Tensor {
     Diagonal(Vec<Scalar>),
     /// Rows; symmetric.
     Full(Vec<Vec<Scalar>>),
-    /// Over the solution itself, where the model allows it; constant beyond the ends.
+    /// Over the solution itself, where the model allows it; a solution outside the table is an error.
     Table(PropertyTable),
 }
 

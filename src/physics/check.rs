@@ -1,9 +1,10 @@
 //! Coefficients that no material can have: not finite, or of the wrong sign.
-use super::coefficient::{Context, Meaning};
+use super::coefficient::{Coefficients, Context, Meaning};
 use super::problem::{Group, Integral, Place, Problem};
+use crate::deck::Reading;
 use crate::error::{Diagnostic, Error, Result};
 use crate::fem::Values;
-use crate::fem::functional::position;
+use crate::fem::functional::{position, visit};
 use tessera_kernels::model::Sign;
 
 impl Problem {
@@ -24,7 +25,8 @@ impl Problem {
         })
     }
 
-    /// Refuses coefficients that depend on the solution and at this one have no value or the wrong sign. Collective.
+    /// Refuses coefficients that depend on the solution and at this one have the wrong sign, and a solution outside of the
+    /// tables that are read at it, beyond whose ends they are constant for Newton's method alone. Collective.
     ///
     /// # Errors
     /// As [`Problem::check`].
@@ -33,7 +35,36 @@ impl Problem {
             return Ok(());
         }
         self.set_own(state);
-        self.check(&self.evaluate(context))
+        self.check(&self.evaluate(context))?;
+        let outside = self.integrals.iter().find_map(|integral| self.outside(integral, state));
+        self.space.mesh.comm.agree(outside.map_or(Ok(()), Err))
+    }
+
+    /// The first place where the solution lies outside of a table that is read at it. Local.
+    fn outside(&self, integral: &Integral, state: &[f64]) -> Option<Error> {
+        let Coefficients { inputs, tables, names, .. } = &integral.coefficients;
+        let read = tables.iter().zip(&names[inputs.len()..]);
+        let read: Vec<_> = read.filter(|(table, _)| table.reading == Some(Reading::Value)).collect();
+        let mut fault = None;
+        for group in integral.groups.iter().filter(|_| !read.is_empty()) {
+            visit(&self.space, state, &group.domain(), |sample| {
+                for (table, name) in &read {
+                    let Some(own) = &table.by_region[sample.entity.1 as usize] else { continue };
+                    let (first, last) = (own.temperature[0], own.temperature[own.temperature.len() - 1]);
+                    let (value, slack) = (sample.value[0], 1e-9 * (last - first));
+                    if fault.is_none() && !(first - slack..=last + slack).contains(&value) {
+                        let place = self.place_of(group, sample.cell as u32, sample.point);
+                        let message = format!(
+                            "the solution is {value}{place}, outside of the table, which goes from {first} to {last}"
+                        );
+                        let key = format!("{}.{name}", integral.key);
+                        fault =
+                            Some(Error::Input(vec![Diagnostic { key, message, ..Diagnostic::default() }]));
+                    }
+                }
+            });
+        }
+        fault
     }
 
     fn check_those(

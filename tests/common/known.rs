@@ -90,6 +90,7 @@ pub const SMALL: &[Known] = &[
 
 /// Decks in `tests/faults` that have no answer, and words of the message that says why.
 pub const REFUSED: &[(&str, &str)] = &[
+    ("tests/faults/h08_own_conductivity/short.toml", "outside of the table, which goes from 0 to 80"),
     ("tests/faults/h08_own_conductivity/falls.toml", "conductivity: expected a positive number"),
     ("tests/faults/h10_nafems_t2/celsius.toml", "radiation goes with the absolute temperature"),
     ("tests/faults/e03_axi_thermal/plane_heat.toml", "is solved on a plane section"),

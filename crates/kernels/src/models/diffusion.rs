@@ -89,7 +89,7 @@ pub const MODEL: Model = Model {
             "coefficient = \"1 + a\"\nambient = 3",
         ),
         Trial::steady(
-            "conductivity = { temperature = [-1, 0, 1], value = [1, 3, 2] }\nreaction = \"a\"",
+            "conductivity = { temperature = [-4, 0, 4], value = [1, 3, 2] }\nreaction = \"a\"",
             "coefficient = \"1 + a\"\nambient = 3",
         ),
         Trial {
@@ -105,7 +105,7 @@ pub const MODEL: Model = Model {
             "coefficient = \"1 + a\"\nambient = 3",
         ),
         Trial::in_time(
-            "conductivity = \"1 + u*u\"\ncapacity = { temperature = [-1, 0.1, 1], value = [1, 3, 2] }",
+            "conductivity = \"1 + u*u\"\ncapacity = { temperature = [-4, 0.1, 4], value = [1, 3, 2] }",
             "flux = \"a\"",
         ),
     ],
