@@ -17,9 +17,11 @@ mod by_cell;
 mod dispatch;
 mod evaluated;
 pub mod form;
+mod forms;
 pub mod functions;
 mod job;
 mod kernel;
+mod kinds;
 pub mod lanes;
 mod linear;
 pub mod model;
@@ -32,12 +34,12 @@ mod values;
 pub mod weak_form;
 
 pub use by_cell::{ByCell, Element, Elements};
+pub use forms::Forms;
 pub use job::{
     Cells, Entity, History, Job, OFF_DIAGONAL, Part, Parts, Prescribed, Sparsity, Tables, Tabulation,
 };
 pub use kernel::Kernel;
-pub use linear::Linear;
-pub use models::{Forms, MODELS};
-pub use nonlinear::Nonlinear;
+pub use kinds::{Linear, Nonlinear};
+pub use models::MODELS;
 pub use points::{Densities, Needs, Points};
 pub use values::Values;

@@ -4,15 +4,12 @@ use super::dispatch::{Loop, dispatch, portable};
 use super::functions::{Any, Functions};
 use super::job::{Job, Part};
 use super::kernel::Kernel;
+use super::kinds::Linear;
 use super::lanes::{LANES, Lanes, vector};
 use super::points::{self, Densities, Needs, PointLoop, Points};
 use super::scatter::{Element, find, find_inlined, gather, none, scatter, scatter_inlined};
 use super::weak_form::WeakForm;
 use multiversion::multiversion;
-
-/// The kernels of a [`WeakForm`] in `D` dimensions with `C` unknowns at a node: assembly of its matrix and load in all
-/// elements.
-pub struct Linear<const D: usize, const C: usize, F>(pub F);
 
 impl<const D: usize, const C: usize, F: WeakForm<D, C>> Kernel for Linear<D, C, F> {
     fn dimension(&self) -> usize {

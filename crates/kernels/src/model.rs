@@ -1,6 +1,6 @@
 //! What a model is to decks, files and solvers, beside its forms: plain data, from which the parser of decks, their schema
 //! and reference, validation, the checks of signs, boundary conditions, derived fields and the choice of solvers follow.
-use crate::models::Forms;
+use crate::forms::Forms;
 
 /// A model. Every one stands once in [`MODELS`](crate::models::MODELS).
 pub struct Model {

@@ -5,14 +5,11 @@ use super::form::{Density, Form};
 use super::functions::{Any, Functions};
 use super::job::{Job, Part};
 use super::kernel::Kernel;
+use super::kinds::Nonlinear;
 use super::lanes::{LANES, Lanes, dot, vector};
 use super::points::{self, Densities, Needs, PointLoop, Points};
 use super::scatter::{Element, find, none, scatter};
 use multiversion::multiversion;
-
-/// The kernels of a [`Form`] in `D` dimensions with `C` unknowns at a node, four at most: assembly of its residual and
-/// tangent in all elements.
-pub struct Nonlinear<const D: usize, const C: usize, F>(pub F);
 
 impl<const D: usize, const C: usize, F: Form<D, C>> Kernel for Nonlinear<D, C, F> {
     fn dimension(&self) -> usize {

@@ -8,12 +8,12 @@
 //! Iterative Solvers*, 2nd ed. (2014), eq. 6.44): the least that keeps P1 free of oscillations in one
 //! dimension, and nothing where the mesh resolves the solution, so that P2 keeps its order. The length h
 //! along b comes from the metric `G = 4 J^-T J^-1` of the cell: `2 |b|/h = (b . G b)^(1/2)`.
-use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
 use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial};
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.

@@ -1,12 +1,12 @@
 //! `burgers`: `du/dt + u . grad u - div(nu grad u) = f` for a velocity u with one component a dimension.
-use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
 use crate::model::{
     Choice, Coefficient, Degree, Facts, Input, Kind, Law, Local, Model, Role, Sign, Time, Trial,
 };
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.

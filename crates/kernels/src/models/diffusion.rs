@@ -10,17 +10,18 @@
 //! section of a body of revolution integrals go around the axis, with the measure `2 pi r`.
 //!
 //! Steady problems whose coefficients do not depend on u have forms of their own, which are faster to assemble.
+use super::scalar;
 use super::scalar::{Radiating, ScalarSurface};
-use super::{Forms, scalar};
 use crate::Values;
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Linear;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
-use crate::linear::Linear;
 use crate::model::{
     Choice, Coefficient, Components, Degree, Derived, Facts, Input, Kind, Law, Local, Model, Origin, Planes,
     Role, Sign, Time, Trial,
 };
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape, WeakForm};
 
 /// What decks, files and solvers know of it.

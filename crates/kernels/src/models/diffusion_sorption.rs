@@ -4,12 +4,12 @@
 //! `R(u) du/dt = D lap u` with `R = 1 + (1 - phi)/phi rho_s k n u^(n - 1)`, solved as a conservation law:
 //! `d/dt (u + beta u^n) = div(D grad u)` with `beta = (1 - phi)/phi rho_s k`, whose storage is conserved
 //! exactly. As there, `u` is shifted by 1e-6 inside the power, which keeps the slope finite at zero.
-use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, vector};
 use crate::model::{Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial};
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it. The numbers are PDEBench's (Takamoto et al., NeurIPS 2022), section D.2.

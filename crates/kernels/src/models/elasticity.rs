@@ -10,10 +10,11 @@
 //!
 //! (Zienkiewicz and Taylor, *The Finite Element Method*, vol. 1, chapter 2). Plane strain, plane
 //! stress and axisymmetric problems differ in `lambda` and `s` only, and in the hoop strain `u_r / r`.
-use super::{Forms, solid};
+use super::solid;
 use crate::Values;
+use crate::forms::Forms;
+use crate::kinds::Linear;
 use crate::lanes::{Lanes, dot};
-use crate::linear::Linear;
 use crate::model::{
     Choice, Coefficient, Components, Degree, Derived, Facts, Input, Law, Local, Model, Motions, Origin,
     Planes, Role, Sign, Time, Trial,

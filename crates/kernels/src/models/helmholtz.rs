@@ -5,12 +5,12 @@
 //!
 //! The imaginary part's equation is taken with the opposite sign. So the matrix is symmetric, as the complex one is, and
 //! a factorisation takes two thirds of the time and half of the memory.
-use super::Forms;
 use super::scalar;
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::vector;
 use crate::model::{Coefficient, Degree, Facts, Input, Law, Model, Role, Sign, Time, Trial};
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.

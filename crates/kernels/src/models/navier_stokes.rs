@@ -6,15 +6,15 @@
 //! `mu grad u^T n` is given back: they are the usual "do nothing" outflow `mu du/dn = (p - P) n` (Heywood, Rannacher,
 //! Turek, IJNMF 22 (1996)), which lets a fully developed flow pass. The components are the velocities and then the
 //! pressure; the continuity equation is negated, which makes Stokes' problem symmetric.
-use super::Forms;
 use super::scalar;
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
 use crate::model::{
     Choice, Coefficient, Components, Degree, Derived, Facts, Input, Kind, Law, Local, Model, Motions, Origin,
     Role, Sign, Time, Trial,
 };
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.

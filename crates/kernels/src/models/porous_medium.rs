@@ -4,14 +4,14 @@
 //! The flux is the gradient of `Phi(u) = int_0^u k` (Kirchhoff's transformation), interpolated at the nodes,
 //! and the storage is lumped: on cells without obtuse angles the scheme is then monotone with implicit
 //! Euler, so that u keeps its sign (Eymard, Gallouet, Herbin, Handbook of Numerical Analysis VII (2000)).
-use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::Lanes;
 use crate::model::{
     Choice, Coefficient, Conormal, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial,
 };
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.

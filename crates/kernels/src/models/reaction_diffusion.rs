@@ -5,12 +5,12 @@
 //! `D du/dn = q + h (u_ambient - u)` on the rest; in weak form, for every test function v:
 //!
 //! `int d/dt u v + D grad u . grad v + k u |u|^(m - 1) v dx + int h u v ds = int f v dx + int (q + h u_ambient) v ds`.
-use super::Forms;
 use super::scalar::{self, ScalarSurface};
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, vector};
 use crate::model::{Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial};
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.

@@ -11,14 +11,15 @@
 //! update (Simo and Taylor, CMAME 48 (1985)).
 mod flow;
 
-use super::{Forms, solid};
+use super::solid;
 use crate::form::{Density, Form, State};
+use crate::forms::Forms;
+use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, vector};
 use crate::model::{
     Choice, Coefficient, Components, Conormal, Degree, Derived, Facts, Input, Kind, Law, Model, Motions,
     Origin, Planes, Role, Sign, Time, Trial,
 };
-use crate::nonlinear::Nonlinear;
 use crate::weak_form::{Point, Shape};
 use flow::{Flow, Increment};
 
