@@ -536,7 +536,7 @@ impl Default for ConstraintSection {
 }
 
 /// Levels of constraint, each including those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConstraintLevel {
     /// Leave predictions as they are.
@@ -545,6 +545,8 @@ pub enum ConstraintLevel {
     Boundary,
     /// The balance of every expert.
     Conservation,
+    /// Galerkin's equations on the experts' functions.
+    Coupled,
     /// The discrete equations.
     Exact,
 }
@@ -559,6 +561,8 @@ pub enum Norm {
     Mass,
     /// Of nodal values.
     Euclidean,
+    /// Of nodal values, each over the predicted variance.
+    Variance,
 }
 
 /// Many runs over a design of the parameters.

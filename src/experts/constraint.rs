@@ -1,24 +1,17 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
-use super::balance::Balance;
-use super::weight::{Mass, Weight};
+use super::balance::{KnownRow, Rows};
+use super::equations::{Equations, Tangent};
+use super::metric::{Energy, Mass, Metric};
 use crate::deck::{ConstraintLevel, Norm};
-use crate::fem::{Essential, Space};
-use crate::mixture::{CoarseModes, Euclidean, Gating, InnerProduct, MatrixProduct, Mixture, sketch};
-use crate::physics::{Context, Problem};
-use crate::simulation::{Stage, System};
-use crate::solver::Schwarz;
+use crate::fem::Space;
+use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
+use crate::physics::Problem;
+use crate::simulation::Stage;
 use crate::{Error, Result};
-use petsc_rs::{KrylovSolver, Matrix, NormType, Vector};
+use petsc_rs::{KrylovSolver, Matrix, Vector};
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Instant;
-
-/// Balances are refined until they are this small relative to the exchange, as far as round-off lets them.
-const BALANCED: f64 = 1e-14;
-/// Balances above this after refinement are a failure.
-const UNBALANCED: f64 = 1e-9;
-/// Steps of iterative refinement at most.
-const REFINEMENTS: usize = 4;
 
 /// What the layer should do.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,34 +20,12 @@ pub struct ConstraintOptions {
     pub level: ConstraintLevel,
     /// The norm in which it is nearest to the prediction (level `conservation`).
     pub weight: Norm,
-    /// Functions of the coarse space (level `exact`).
+    /// Functions of the coarse space (levels `coupled` and `exact`).
     pub modes: CoarseModes,
-    /// Relative residual of level `exact`.
+    /// Relative residual of levels `coupled` and `exact`.
     pub tolerance: f64,
     /// Most iterations of level `exact`.
     pub max_iterations: usize,
-}
-
-/// The discrete equations at some parameters.
-#[derive(Clone, Copy)]
-pub struct Equations<'a> {
-    /// `K`, essential unknowns eliminated symmetrically (identity on their rows and columns).
-    pub matrix: &'a Matrix,
-    /// `f`, with the essential values in their rows and lifted from the others.
-    pub load: &'a Vector,
-    /// The essential conditions.
-    pub essential: &'a Essential,
-    /// The problem and its parameters, to measure a prediction whose essential values are wrong;
-    /// without it violations before are those after these values were set.
-    pub problem: Option<(&'a Problem, &'a Context)>,
-}
-
-impl<'a> Equations<'a> {
-    /// Of an assembled stage of a simulation.
-    pub fn of(stage: &'a Stage, context: &'a Context) -> Self {
-        let System { matrix, load, essential } = stage.assembled();
-        Self { matrix, load, essential, problem: Some((&stage.problem, context)) }
-    }
 }
 
 /// What the layer found and did. Lists hold this rank's experts, `[expert, component]`.
@@ -78,15 +49,21 @@ pub struct Repair {
     pub worst_before: f64,
     /// The same afterwards.
     pub worst_after: f64,
+    /// What known rows lack before and after, in the unit of the row.
+    pub known: Vec<[f64; 2]>,
+    /// Multipliers of the balances, the prices at which their loads move the repaired state (level `conservation`).
+    pub multipliers: Vec<f64>,
     /// Largest error of an essential value before, in the unit of the field.
     pub boundary_before: f64,
     /// The same afterwards.
     pub boundary_after: f64,
+    /// Euclidean norm of the residual on the free unknowns before, with the essential values set, and afterwards.
+    pub residual: [f64; 2],
     /// How far the free unknowns moved, in the chosen norm.
     pub distance: f64,
     /// The same relative to the norm of the repaired state.
     pub relative_distance: f64,
-    /// Iterations: of the multipliers, or of the Schwarz method for level `exact`.
+    /// Iterations: of the multipliers, of Newton's method, or of the Schwarz method for level `exact`.
     pub iterations: usize,
     /// Wall time on the slowest rank, s.
     pub seconds: f64,
@@ -94,32 +71,64 @@ pub struct Repair {
 
 /// The layer for one problem; keeps what does not depend on the parameters, and what does as long as the matrix stays.
 pub struct Constraint {
-    name: String,
-    options: ConstraintOptions,
+    pub(super) name: String,
+    pub(super) options: ConstraintOptions,
     /// The experts with the functions that balances are tested with.
-    balances: Mixture,
+    pub(super) balances: Mixture,
+    /// The experts with the functions of level `coupled`.
+    pub(super) basis: Mixture,
+    pub(super) known: Vec<KnownRow>,
+    /// Variances of the prediction, for the norm of that name.
+    pub(super) variance: Option<Vector>,
+    /// The sizes of velocity and pressure in the mass norm; those of the prediction if there are none.
+    scales: Option<[f64; 2]>,
     /// The unknowns that were prescribed last.
     fixed: Vec<bool>,
-    weight: Weight,
+    /// The norm in use.
+    norm: Norm,
+    pub(super) metric: Option<Metric>,
     kept: Option<Kept>,
+    pub(super) last: Option<Last>,
 }
 
 /// What belongs to one matrix.
 struct Kept {
-    /// See [`sketch`].
-    sketch: Vec<f64>,
-    balance: Balance,
-    /// Of level `exact`, made when it is first needed.
-    solver: Option<KrylovSolver>,
+    /// See [`sketch`]; none if the tangent depends on the state.
+    sketch: Option<Vec<f64>>,
+    rows: Rows,
+    /// The experts' solver of level `exact`.
+    exact: Option<KrylovSolver>,
+}
+
+/// The last repair, for its derivative.
+pub(super) struct Last {
+    /// The prediction with its essential values.
+    pub start: Vector,
+    /// The repaired state.
+    pub state: Vector,
+    /// Of level `conservation`.
+    pub multipliers: Option<Vector>,
+    /// Of level `coupled`: those of the functions.
+    pub coefficients: Option<Vector>,
 }
 
 impl Constraint {
     /// A layer whose PETSc options carry the prefix `<name>_constraint_`.
     pub fn new(name: &str, space: Rc<Space>, gating: Rc<Gating>, options: ConstraintOptions) -> Self {
-        let balances = Mixture::new(space, gating, Some(CoarseModes::Constants));
-        let name = format!("{name}_constraint");
-        let weight = Weight { norm: options.weight, mass: None };
-        Self { name, options, balances, fixed: Vec::new(), weight, kept: None }
+        Self {
+            name: format!("{name}_constraint"),
+            options,
+            basis: Mixture::new(space.clone(), gating.clone(), Some(options.modes)),
+            balances: Mixture::new(space, gating, Some(CoarseModes::Constants)),
+            known: Vec::new(),
+            variance: None,
+            scales: None,
+            fixed: Vec::new(),
+            norm: options.weight,
+            metric: None,
+            kept: None,
+            last: None,
+        }
     }
 
     /// For a stage of a simulation, with `layers` of overlap between its experts. Collective.
@@ -140,207 +149,270 @@ impl Constraint {
         Ok(Self::new(&stage.problem.name, space, gating, options))
     }
 
+    /// The norm that a problem's repairs are nearest in unless another is asked for: the energy where its form is one,
+    /// else the mass.
+    pub fn natural_norm(problem: &Problem) -> Norm {
+        match problem.is_linear_system() && problem.facts().symmetric {
+            true => Norm::Energy,
+            false => Norm::Mass,
+        }
+    }
+
+    /// Further rows that level `conservation` satisfies.
+    pub fn set_known(&mut self, known: Vec<KnownRow>) {
+        (self.known, self.kept) = (known, None);
+    }
+
+    /// Variances of the prediction's unknowns, for the norm `variance`; one of zero is not moved. Collective.
+    ///
+    /// # Errors
+    /// When one is negative or no number.
+    pub fn set_variance(&mut self, variance: Vector) -> Result<()> {
+        let good = variance.read()?.iter().all(|v| v.is_finite() && *v >= 0.0);
+        let fault = Error::Failed(format!("{}: a variance is negative or not finite", self.name));
+        self.balances.fields.mesh.comm.agree(if good { Ok(()) } else { Err(fault) })?;
+        (self.variance, self.metric, self.kept) = (Some(variance), None, None);
+        Ok(())
+    }
+
+    /// What counts as a large velocity and a large pressure in the mass norm of a flow, instead of the root mean squares of
+    /// each prediction.
+    pub fn set_scales(&mut self, velocity: f64, pressure: f64) {
+        (self.scales, self.metric, self.kept) = (Some([velocity, pressure]), None, None);
+    }
+
+    /// Further functions of level `coupled`: fields on the owned unknowns, of which every expert takes its part, times its
+    /// gating function.
+    pub fn set_columns(&mut self, columns: Columns) {
+        self.basis.columns = columns;
+    }
+
     /// Replaces the prediction in `state` (a field of the space; ghosts need not be up to date before
     /// and are afterwards) by the nearest state that satisfies the level. Collective.
     ///
     /// # Errors
     /// [`Error::Failed`] when the prediction is not finite, balances cannot be met, or the iteration of
-    /// level `exact` does not converge.
-    pub fn apply(&mut self, system: &Equations, state: &mut Vector) -> Result<Repair> {
-        let start = Instant::now();
+    /// levels `coupled` and `exact` does not converge.
+    pub fn apply(&mut self, equations: &Equations, state: &mut Vector) -> Result<Repair> {
+        let begin = Instant::now();
         let space = self.balances.fields.clone();
         let comm = &space.mesh.comm;
         let level = self.options.level;
-        let essential = system.essential;
         if !state.norm(petsc_rs::Norm::Two)?.is_finite() {
             return Err(Error::Failed(format!("{}: the prediction is not finite", self.name)));
         }
-        let mut kept = self.prepare(system)?;
-        let balance = &mut kept.balance;
+        state.ghost_update()?;
+        let boundary_before = self.boundary_error(equations, state)?;
+        let mut start = state.try_clone()?;
+        equations.impose(&space, &mut start)?;
+        let tangent = equations.tangent(&start, None)?;
+        self.set_metric(equations, &tangent, &start)?;
+        let mut kept = self.prepare(equations, &tangent)?;
 
         let mut residual = state.duplicate()?;
-        let boundary_before = self.boundary_error(essential, state)?;
-        let mut start_state = state.try_clone()?;
-        essential.impose(&mut start_state.write()?);
-        match system.problem {
-            Some((problem, context)) => {
-                state.ghost_update()?;
-                problem.residual(context, &state.local_read()?, &mut residual)?;
-            }
-            None => system.matrix.residual(system.load, &start_state, &mut residual)?,
+        let exchange = kept.rows.exchange(&self.balances, equations, &start)?;
+        match equations.problem() {
+            Some(_) => equations.residual(state, &mut residual)?,
+            None => equations.residual_inside(&start, &mut residual)?,
         }
-        let exchange = balance.exchange(comm, system.load, &start_state)?;
-        let before = balance.violation(comm, &residual, &exchange)?;
+        let measure = |rows: &Rows, residual: &Vector, state: &Vector| {
+            rows.violation(&self.balances, residual, state, &exchange, &self.known)
+        };
+        let before = measure(&kept.rows, &residual, state)?;
+        equations.residual_inside(&start, &mut residual)?;
+        let size_before = residual.norm(petsc_rs::Norm::Two)?;
+        if !size_before.is_finite() {
+            let text =
+                "the equations have no value at the prediction; is it inside of what the model is made for?";
+            return Err(Error::Failed(format!("{}: {text}", self.name)));
+        }
+        let mut metric = self.metric.take().expect("set above");
+        if !self.known.is_empty() && level > ConstraintLevel::Conservation {
+            let text = "rows that are known are met by the level \"conservation\" alone";
+            return Err(Error::input("constraint.level", format!("{}: {text}", self.name)));
+        }
         if level != ConstraintLevel::None {
-            state.copy_from(&start_state)?;
+            state.copy_from(&start)?;
+            state.ghost_update()?;
         }
-
-        let mut after = before.clone();
-        let mut iterations = 0;
+        let mut found = Found::default();
         match level {
             ConstraintLevel::None | ConstraintLevel::Boundary => {}
             ConstraintLevel::Conservation => {
-                iterations = self.conserve(system, balance, &exchange, state)?;
+                found = self.conserve(equations, &mut kept.rows, &mut metric, &exchange, state)?;
             }
-            ConstraintLevel::Exact => iterations = self.solve(system, &mut kept.solver, state)?,
+            ConstraintLevel::Coupled => found = self.couple(equations, tangent, state)?,
+            ConstraintLevel::Exact => {
+                found.iterations = self.solve_exactly(&mut kept.exact, equations, tangent, state)?;
+            }
         }
+        let mut after = before.clone();
         if level != ConstraintLevel::None {
-            system.matrix.residual(system.load, state, &mut residual)?;
-            after = kept.balance.violation(comm, &residual, &exchange)?;
+            if let Some(problem) = equations.problem() {
+                problem.fill_unused(state)?;
+            }
+            state.ghost_update()?;
+            equations.residual_inside(state, &mut residual)?;
+            after = measure(&kept.rows, &residual, state)?;
         }
-        let (distance, size) = self.distance(system, &start_state, state)?;
-        state.ghost_update()?;
-        self.kept = Some(kept);
-        Ok(Repair {
+        let (distance, size) = self.distance(equations, &metric, &start, state)?;
+        let relative_distance = if size > 0.0 { distance / size } else { distance };
+        let multipliers =
+            found.multipliers.as_ref().map_or(Ok(Vec::new()), |y| Ok::<_, Error>(y.read()?.to_vec()))?;
+        let repair = Repair {
             level,
-            weight: self.options.weight,
+            weight: self.norm,
             experts: self.balances.gating.experts.clone(),
             components: space.components,
+            worst_before: before.worst,
+            worst_after: after.worst,
+            known: before.known.iter().zip(&after.known).map(|(b, a)| [b.0, a.0]).collect(),
             before: before.values,
             after: after.values,
             exchange,
-            worst_before: before.worst,
-            worst_after: after.worst,
+            multipliers,
             boundary_before,
-            boundary_after: self.boundary_error(essential, state)?,
+            boundary_after: self.boundary_error(equations, state)?,
+            residual: [size_before, residual.norm(petsc_rs::Norm::Two)?],
             distance,
-            relative_distance: if size > 0.0 { distance / size } else { distance },
-            iterations,
-            seconds: comm.max(start.elapsed().as_secs_f64()),
-        })
+            relative_distance,
+            iterations: found.iterations,
+            seconds: comm.max(begin.elapsed().as_secs_f64()),
+        };
+        self.last = Some(Last {
+            start,
+            state: state.try_clone()?,
+            multipliers: found.multipliers,
+            coefficients: found.coefficients,
+        });
+        (self.metric, self.kept) = (Some(metric), Some(kept));
+        Ok(repair)
     }
 
-    /// The nearest state with balanced experts.
-    fn conserve(
-        &mut self,
-        system: &Equations,
-        balance: &mut Balance,
-        exchange: &[f64],
-        state: &mut Vector,
-    ) -> Result<usize> {
-        let comm = &self.balances.fields.mesh.comm;
-        let mut residual = state.duplicate()?;
-        system.matrix.residual(system.load, state, &mut residual)?;
-        let mut violation = balance.violation(comm, &residual, exchange)?;
-        let mut iterations = 0;
-        for _ in 0..=REFINEMENTS {
-            if violation.worst <= BALANCED {
-                break;
-            }
-            let mut next = state.try_clone()?;
-            iterations += self.weight.correct(balance, &residual, &mut next)?;
-            system.matrix.residual(system.load, &next, &mut residual)?;
-            let then = balance.violation(comm, &residual, exchange)?;
-            // At the level of round-off corrections may do harm.
-            if then.worst >= violation.worst || then.worst.is_nan() {
-                break;
-            }
-            state.copy_from(&next)?;
-            violation = then;
+    /// The norm: that of the last call if nothing that it depends on has changed. Collective.
+    fn set_metric(&mut self, equations: &Equations, tangent: &Matrix, start: &Vector) -> Result<()> {
+        let space = self.balances.fields.clone();
+        let comm = &space.mesh.comm;
+        let fixed = &equations.essential.fixed;
+        // Every rank keeps its part or none does.
+        if comm.min(u8::from(self.fixed == *fixed)) == 0 {
+            self.fixed.clone_from(fixed);
+            (self.metric, self.kept) = (None, None);
         }
-        match violation.worst <= UNBALANCED {
-            true => Ok(iterations),
-            false => Err(Error::Failed(format!(
-                "{}: after the correction an expert is still out of balance by {:.1e} of its exchange; the matrix \
-                 may be singular, or its entries differ too much in size",
-                self.name, violation.worst
-            ))),
+        let flow = equations.problem().is_some_and(|problem| problem.facts().pressure);
+        let (norm, refused) = match (self.options.weight, equations.is_linear() && equations.is_symmetric()) {
+            (Norm::Energy, false) => (Norm::Mass, self.options.level == ConstraintLevel::Conservation),
+            (norm, _) => (norm, false),
+        };
+        if refused {
+            let text = "constraint.weight: expected \"mass\", \"euclidean\" or \"variance\", found \"energy\": the model \
+                        has no symmetric, constant and positive form that is one";
+            return Err(Error::input("constraint.weight", format!("{}: {text}", self.name)));
         }
+        self.norm = norm;
+        if norm == Norm::Energy {
+            // Another matrix is another norm.
+            return Ok(());
+        }
+        if self.metric.is_some() && !(norm == Norm::Mass && flow && self.scales.is_none()) {
+            return Ok(());
+        }
+        self.metric = Some(match norm {
+            Norm::Mass => {
+                let mut factors = vec![1.0; space.components];
+                if flow {
+                    let scales = self.scales.map_or_else(|| root_mean_squares(&space, start), Ok)?;
+                    let d = space.components - 1;
+                    factors = (0..=d).map(|i| scales[usize::from(i == d)].powi(-2)).collect();
+                    if factors.iter().any(|f| !f.is_finite()) {
+                        let text = "the predicted velocity or pressure is zero everywhere, so the mass norm has no scale \
+                                    for it: choose another constraint.weight";
+                        return Err(Error::input("constraint.weight", format!("{}: {text}", self.name)));
+                    }
+                }
+                Metric::Mass(Mass::new(&self.name, &space, equations.essential, &factors)?)
+            }
+            Norm::Variance => {
+                let Some(variance) = &self.variance else {
+                    let text = format!("{}: the prediction comes without variances", self.name);
+                    return Err(Error::input("constraint.weight", text));
+                };
+                let mut inverse = variance.try_clone()?;
+                equations.essential.clear(&mut inverse.write()?);
+                Metric::Diagonal(inverse)
+            }
+            _ => {
+                let mut inverse = tangent.vectors()?.1;
+                inverse.set(1.0)?;
+                equations.essential.clear(&mut inverse.write()?);
+                Metric::Diagonal(inverse)
+            }
+        });
+        Ok(())
     }
 
     /// What belongs to the matrix: that of the last call, if it is the same, or else made anew. Collective.
-    fn prepare(&mut self, system: &Equations) -> Result<Kept> {
-        let space = &self.balances.fields;
-        // Every rank keeps its part or none does.
-        let all = |same: bool| space.mesh.comm.min(u8::from(same)) == 1;
-        let fixed = &system.essential.fixed;
-        if !all(self.fixed == *fixed) {
-            self.fixed.clone_from(fixed);
-            (self.weight.mass, self.kept) = (None, None);
-            if self.weight.norm == Norm::Mass {
-                self.weight.mass = Some(Mass::new(&self.name, space, system.essential)?);
-            }
-        }
-        let sketch = sketch(system.matrix)?.1.read()?.to_vec();
-        let kept = self.kept.take().filter(|kept| kept.sketch == sketch);
-        if all(kept.is_some()) {
+    fn prepare(&mut self, equations: &Equations, tangent: &Tangent) -> Result<Kept> {
+        let comm = &self.balances.fields.mesh.comm;
+        let linear = equations.is_linear();
+        let sketch = if linear { Some(sketch(tangent)?.1.read()?.to_vec()) } else { None };
+        let kept = self.kept.take().filter(|kept| linear && kept.sketch == sketch);
+        if comm.min(u8::from(kept.is_some())) == 1 && self.metric.is_some() {
             return Ok(kept.expect("on every rank"));
         }
         drop(kept);
-        let free: Vec<bool> = fixed[..space.owned_dofs()].iter().map(|fixed| !fixed).collect();
-        let prefix = format!("{}_balance_", self.name);
-        let balance = Balance(self.weight.project(&prefix, &self.balances, system.matrix, &free)?);
-        Ok(Kept { sketch, balance, solver: None })
-    }
-
-    /// The discrete solution, by two-level Schwarz conjugate gradients from `state`.
-    fn solve(
-        &self,
-        system: &Equations,
-        solver: &mut Option<KrylovSolver>,
-        state: &mut Vector,
-    ) -> Result<usize> {
-        if solver.is_none() {
-            *solver = Some(self.experts(system.matrix)?);
+        if self.norm == Norm::Energy {
+            self.metric = Some(Metric::Energy(Energy::new(comm, tangent)?));
         }
-        let solver = solver.as_mut().expect("set above");
-        let mut free = system.load.try_clone()?;
-        system.essential.clear(&mut free.write()?);
-        let target = self.options.tolerance * free.norm(petsc_rs::Norm::Two)?;
-        solver.set_tolerances(0.0, target.max(f64::MIN_POSITIVE.sqrt()), self.options.max_iterations)?;
-        let outcome = solver.solve(system.load, state)?;
-        if !outcome.reason.converged() {
-            return Err(Error::Failed(format!(
-                "{}: the experts' iteration stopped after {} steps at a residual of {:.2e}: {}",
-                self.name, outcome.iterations, outcome.residual, outcome.reason
-            )));
-        }
-        system.essential.impose(&mut state.write()?);
-        Ok(outcome.iterations)
-    }
-
-    /// Conjugate gradients with the experts' two-level Schwarz method. Of a copy: the caller may write other numbers
-    /// into the matrix.
-    fn experts(&self, matrix: &Matrix) -> Result<KrylovSolver> {
-        let Mixture { fields, gating, .. } = &self.balances;
-        let matrix = matrix.duplicate(true)?;
-        let mixture = Mixture::new(fields.clone(), gating.clone(), Some(self.options.modes));
-        let schwarz = Schwarz::new(&self.name, &mixture, &matrix)?;
-        let mut solver = KrylovSolver::new(fields.mesh.comm.mpi())?;
-        solver.set_prefix(&format!("{}_", self.name))?;
-        solver.set_operators(&matrix, &matrix)?;
-        solver.set_options("-ksp_type cg")?;
-        schwarz.attach(&solver)?;
-        solver.set_norm_type(NormType::Unpreconditioned)?;
-        solver.set_initial_guess_nonzero(true)?;
-        Ok(solver)
+        let rows =
+            Rows::new(&format!("{}_balance_", self.name), &self.balances, equations, tangent, &self.known)?;
+        Ok(Kept { sketch, rows, exact: None })
     }
 
     /// Distance of two states with the same essential values, and size of the second, in the chosen norm.
-    fn distance(&self, system: &Equations, from: &Vector, to: &Vector) -> Result<(f64, f64)> {
+    fn distance(
+        &self,
+        equations: &Equations,
+        metric: &Metric,
+        from: &Vector,
+        to: &Vector,
+    ) -> Result<(f64, f64)> {
         let mut change = to.try_clone()?;
         change.axpy(-1.0, from)?;
         let mut inside = to.try_clone()?;
-        system.essential.clear(&mut inside.write()?);
-        system.essential.clear(&mut change.write()?);
-        let energy;
-        let product: &dyn InnerProduct = match (self.weight.norm, &self.weight.mass) {
-            (Norm::Mass, Some(mass)) => &mass.product,
-            (Norm::Euclidean, _) => &Euclidean,
-            (Norm::Energy | Norm::Mass, _) => {
-                energy = MatrixProduct::new(system.matrix)?;
-                &energy
-            }
-        };
-        let comm = &self.balances.fields.mesh.comm;
-        Ok((product.norm(comm, &change.read()?)?, product.norm(comm, &inside.read()?)?))
+        equations.essential.clear(&mut inside.write()?);
+        equations.essential.clear(&mut change.write()?);
+        let space = &self.balances.fields;
+        Ok((metric.norm(space, &change)?, metric.norm(space, &inside)?))
     }
 
     /// Largest error of an owned essential value over all ranks.
-    fn boundary_error(&self, essential: &Essential, state: &Vector) -> Result<f64> {
-        let values = state.read()?;
-        let worst =
-            essential.owned(&self.balances.fields).map(|dof| (values[dof] - essential.values[dof]).abs());
-        Ok(self.balances.fields.mesh.comm.max(worst.fold(0.0, f64::max)))
+    fn boundary_error(&self, equations: &Equations, state: &Vector) -> Result<f64> {
+        let (values, space) = (state.read()?, &self.balances.fields);
+        let prescribed = &equations.essential.values;
+        let worst = equations.prescribed(space).map(|dof| (values[dof] - prescribed[dof]).abs());
+        Ok(space.mesh.comm.max(worst.fold(0.0, f64::max)))
     }
+}
+
+/// What an iteration found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub iterations: usize,
+    pub multipliers: Option<Vector>,
+    pub coefficients: Option<Vector>,
+}
+
+/// Root mean squares of the velocity's magnitude and of the pressure over the vertices of a flow.
+fn root_mean_squares(space: &Space, state: &Vector) -> Result<[f64; 2]> {
+    let (c, values) = (space.components, state.read()?);
+    let mut sums = [0.0; 3];
+    for node in (0..space.owned_nodes).filter(|&node| space.is_vertex(node)) {
+        let (velocity, pressure) = values[node * c..][..c].split_at(c - 1);
+        sums[0] += velocity.iter().map(|v| v * v).sum::<f64>();
+        sums[1] += pressure[0] * pressure[0];
+        sums[2] += 1.0;
+    }
+    space.mesh.comm.sum_into(&mut sums);
+    Ok([0, 1].map(|i| (sums[i] / sums[2]).sqrt()))
 }

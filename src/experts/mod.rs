@@ -5,11 +5,20 @@
 //! | --- | --- |
 //! | `none` | nothing changes; violations are measured |
 //! | `boundary` | essential conditions hold exactly |
-//! | `conservation` | and the discrete residual vanishes against every gating function and component: each expert's balance of mass, heat or force |
+//! | `conservation` | and the discrete residual vanishes against every gating function and component: each expert's balance of mass, heat or force; and known rows have their values |
+//! | `coupled` | and against every function of the experts: Galerkin's equations on them |
 //! | `exact` | and the discrete equations hold to the solver's tolerance |
+mod adjoint;
 mod balance;
+mod conservation;
 mod constraint;
-mod weight;
+mod coupled;
+mod equations;
+mod exact;
+mod metric;
 
 pub use crate::mixture::{CoarseModes, Gating};
-pub use constraint::{Constraint, ConstraintOptions, Equations, Repair};
+pub use adjoint::Pullback;
+pub use balance::KnownRow;
+pub use constraint::{Constraint, ConstraintOptions, Repair};
+pub use equations::Equations;

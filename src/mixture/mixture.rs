@@ -135,6 +135,14 @@ impl Mixture {
         Projection::new(&self.fields.mesh.comm, prefix, matrix, self.space(free)?, None)
     }
 
+    /// As [`Mixture::galerkin`] of a matrix that need not be symmetric. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn petrov(&self, prefix: &str, matrix: &Matrix, free: &[bool]) -> petsc_rs::Result<Projection> {
+        Projection::petrov(&self.fields.mesh.comm, prefix, matrix, self.space(free)?)
+    }
+
     /// The least squares of the residual of any matrix (the tangent of an equation) on `X`, each row with its weight, 1
     /// without `weights`. Collective.
     ///

@@ -22,6 +22,6 @@ pub use orthonormal::Orthonormal;
 pub use pod::{Algorithm, Pod, Truncation, pod};
 pub use product::{Euclidean, Form, InnerProduct, MatrixProduct};
 pub use projection::Projection;
-pub(crate) use projection::finished;
+pub(crate) use projection::{factorised_small, finished};
 pub(crate) use sketch::{coupled, sketch};
 pub(crate) use small::{bordered, eigen, solve as solve_small, whiten};

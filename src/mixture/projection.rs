@@ -2,12 +2,12 @@
 use crate::parallel::Comm;
 use petsc_rs::{Convergence, Error, KrylovSolver, Matrix, Result, Vector};
 
-/// A symmetric LDL^T factorisation that passes over pivots which are zero to round-off: experts may
+/// A factorisation (LDL^T of a symmetric matrix) that passes over pivots which are zero to round-off: experts may
 /// have no free unknowns, or functions that depend on one another. Of the solutions that a consistent
 /// singular system then has, any gives the same field. (ICNTL(24), (13) and CNTL(3) of MUMPS, users'
 /// guide 5.5, section 5.12.)
-const SINGULAR_DIRECT: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps \
-     -mat_mumps_icntl_24 1 -mat_mumps_icntl_13 1 -mat_mumps_cntl_3 1e-11";
+const SINGULAR_DIRECT: &str =
+    "-pc_factor_mat_solver_type mumps -mat_mumps_icntl_24 1 -mat_mumps_icntl_13 1 -mat_mumps_cntl_3 1e-11";
 
 /// `K u = f` on the space of the columns of `X` (N x n, N unknowns, n functions over all experts), tested with the
 /// columns of `T`: `u = X w`, `T^T K X w = T^T f`. Galerkin's projection has `T = X`; least squares of the residual in
@@ -22,6 +22,7 @@ pub struct Projection {
     test: Option<Matrix>,
     comm: Comm,
     prefix: String,
+    symmetric: bool,
     solver: Option<KrylovSolver>,
     /// Right-hand side and solution of the small problem.
     right: Vector,
@@ -46,7 +47,22 @@ impl Projection {
             }
         }
         let (right, left) = (x.vectors()?.0, x.vectors()?.0);
-        Ok(Self { x, kx, test, comm: comm.clone(), prefix: prefix.into(), solver: None, right, left })
+        Ok(Self {
+            x,
+            kx,
+            test,
+            comm: comm.clone(),
+            prefix: prefix.into(),
+            symmetric: true,
+            solver: None,
+            right,
+            left,
+        })
+    }
+
+    /// Of any matrix, tested with the space itself.
+    pub(super) fn petrov(comm: &Comm, prefix: &str, matrix: &Matrix, x: Matrix) -> Result<Self> {
+        Ok(Self { symmetric: false, ..Self::new(comm, prefix, matrix, x, None)? })
     }
 
     /// Factorises the small matrix unless that is done. Collective.
@@ -56,12 +72,7 @@ impl Projection {
     pub fn factorise(&mut self) -> Result<&mut KrylovSolver> {
         if self.solver.is_none() {
             let small = self.test.as_ref().unwrap_or(&self.x).transpose_mat_mult(&self.kx)?;
-            let mut solver = KrylovSolver::new(self.comm.mpi())?;
-            solver.set_prefix(&self.prefix)?;
-            solver.set_options(SINGULAR_DIRECT)?;
-            solver.set_operators(&small, &small)?;
-            solver.set_up()?;
-            self.solver = Some(solver);
+            self.solver = Some(factorised_small(&self.comm, &self.prefix, &small, self.symmetric)?);
         }
         Ok(self.solver.as_mut().expect("set above"))
     }
@@ -112,6 +123,26 @@ impl Projection {
         let Self { solver: Some(solver), right, left, .. } = self else { unreachable!("factorised") };
         finished(solver.solve(right, left)?)
     }
+}
+
+/// A direct solver of the small matrix of a projection, which passes over pivots that are zero to round-off; `prefix` names
+/// PETSc's options. Collective.
+///
+/// # Errors
+/// When the factorisation fails.
+pub(crate) fn factorised_small(
+    comm: &Comm,
+    prefix: &str,
+    small: &Matrix,
+    symmetric: bool,
+) -> Result<KrylovSolver> {
+    let mut solver = KrylovSolver::new(comm.mpi())?;
+    solver.set_prefix(prefix)?;
+    let factors = if symmetric { "cholesky" } else { "lu" };
+    solver.set_options(&format!("-ksp_type preonly -pc_type {factors} {SINGULAR_DIRECT}"))?;
+    solver.set_operators(small, small)?;
+    solver.set_up()?;
+    Ok(solver)
 }
 
 /// PETSc's number for "solver did not converge" (`PETSC_ERR_NOT_CONVERGED`).

@@ -195,6 +195,20 @@ impl Problem {
     /// # Errors
     /// [`Error::Input`] when a prescribed value is not finite.
     pub fn essential(&self, context: &Context) -> Result<Essential> {
+        self.prescribe(context, None)
+    }
+
+    /// The derivatives of the prescribed values with respect to parameter number `parameter` of the deck, with fields as
+    /// they are. Collective.
+    ///
+    /// # Errors
+    /// As [`Problem::essential`].
+    pub fn essential_slope(&self, context: &Context, parameter: usize) -> Result<Essential> {
+        self.prescribe(context, Some(parameter))
+    }
+
+    /// The prescribed values, or their derivatives.
+    fn prescribe(&self, context: &Context, derivative: Option<usize>) -> Result<Essential> {
         let space = &self.space;
         let components = space.components;
         let mut fixed = space.field()?;
@@ -203,14 +217,23 @@ impl Problem {
         {
             let (mut fixed, mut values) = (fixed.write()?, values.write()?);
             for condition in &self.conditions {
+                let slopes: Vec<Option<Source>>;
+                let given = match derivative {
+                    None => &condition.values,
+                    Some(parameter) => {
+                        let slope = |source: &Source| source.derivative(PARAMETERS + parameter);
+                        slopes = condition.values.iter().map(|s| s.as_ref().map(slope)).collect();
+                        &slopes
+                    }
+                };
                 let of_fields = |source: &Option<Source>| match source {
                     Some(Source::Fields(formula)) => formula.at_nodes_of(space, context),
                     _ => Vec::new(),
                 };
-                let formulas: Vec<Vec<f64>> = condition.values.iter().map(of_fields).collect();
+                let formulas: Vec<Vec<f64>> = given.iter().map(of_fields).collect();
                 for &node in condition.nodes.iter().filter(|&&n| (n as usize) < space.owned_nodes) {
                     let arguments = context.arguments(&space.point(node as usize));
-                    for (component, source) in condition.values.iter().enumerate() {
+                    for (component, source) in given.iter().enumerate() {
                         if let Some(source) = source {
                             let dof = node as usize * components + component;
                             fixed[dof] = 1.0;
@@ -296,27 +319,63 @@ impl Problem {
     /// # Errors
     /// When PETSc fails.
     pub fn fill_unused(&self, state: &mut Vector) -> Result<()> {
+        let mut values = state.local_write()?;
+        if !self.each_unused(|into, from| {
+            values[into] = from.iter().map(|(dof, weight)| weight * values[*dof]).sum()
+        }) {
+            return Ok(());
+        }
+        drop(values);
+        Ok(state.ghost_update()?)
+    }
+
+    /// The transpose of [`Problem::fill_unused`]: what is said of interpolated values is said of those that they are
+    /// interpolated from. Ghosts are not up to date afterwards. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn fold_unused(&self, cotangent: &mut Vector) -> Result<()> {
+        {
+            let owned = self.space.owned_dofs();
+            let mut values = cotangent.local_write()?;
+            values[owned..].fill(0.0);
+            let some = self.each_unused(|from, into| {
+                // Several cells know a node, its owner once.
+                let value = std::mem::take(&mut values[from]);
+                if from < owned {
+                    into.iter().for_each(|(dof, weight)| values[*dof] += weight * value);
+                }
+            });
+            if !some {
+                return Ok(());
+            }
+        }
+        Ok(cotangent.ghost_accumulate()?)
+    }
+
+    /// Every local unknown that only stands for what is interpolated, with those it is interpolated from and their
+    /// weights, once in each cell; whether there can be any.
+    fn each_unused(&self, mut visit: impl FnMut(usize, &[(usize, f64)])) -> bool {
         let (space, c) = (&self.space, self.space.components);
         let linear: Vec<usize> = self.linear_components().collect();
         if linear.is_empty() || space.element.degree == 1 {
-            return Ok(());
+            return false;
         }
-        {
-            let vertices = nodal_rule(&space.element).geometry;
-            let corners = space.mesh.cell_type.vertices();
-            let mut values = state.local_write()?;
-            for cell in 0..space.mesh.local_cells() {
-                let nodes = space.nodes_of(cell);
-                for (a, &node) in nodes.iter().enumerate().skip(corners) {
-                    for &i in &linear {
-                        values[node as usize * c + i] = (0..corners)
-                            .map(|v| vertices.values[a * corners + v] * values[nodes[v] as usize * c + i])
-                            .sum();
+        let vertices = nodal_rule(&space.element).geometry;
+        let corners = space.mesh.cell_type.vertices();
+        let mut from = vec![(0, 0.0); corners];
+        for cell in 0..space.mesh.local_cells() {
+            let nodes = space.nodes_of(cell);
+            for (a, &node) in nodes.iter().enumerate().skip(corners) {
+                for &i in &linear {
+                    for (v, from) in from.iter_mut().enumerate() {
+                        *from = (nodes[v] as usize * c + i, vertices.values[a * corners + v]);
                     }
+                    visit(node as usize * c + i, &from);
                 }
             }
         }
-        Ok(state.ghost_update()?)
+        true
     }
 
     /// Has coefficients that depend on the solution read this state from now on. Local.
@@ -484,6 +543,9 @@ impl Integral {
         }
     }
 }
+
+/// The number of the first parameter among the variables of formulas, after coordinates and time.
+const PARAMETERS: usize = 4;
 
 fn not_finite(key: &str, value: f64, at: &[f64; 3]) -> Error {
     Error::Input(vec![Diagnostic {

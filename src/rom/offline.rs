@@ -163,7 +163,7 @@ impl Basis {
                 mass = MatrixProduct::with(scalar_mass(space)?, Form::Components(space.components))?;
                 &mass
             }
-            Norm::Euclidean => &Euclidean,
+            Norm::Euclidean | Norm::Variance => &Euclidean,
         };
         let Pod { modes, singular_values } = pod(&snapshots, product, options.algorithm, options.truncation)?;
         functions.extend(modes.iter());

@@ -2,6 +2,7 @@
 use super::checker::Checker;
 use crate::Result;
 use crate::deck::physics::Physics;
+use crate::deck::sections::Norm;
 use crate::deck::value::Coefficient;
 use crate::deck::whole::Deck;
 use std::collections::HashSet;
@@ -24,6 +25,12 @@ impl Deck {
         }
         if !self.random.is_empty() {
             checker.add("random", "a reduced model has no random fields: only parameters may vary");
+        }
+        if self.rom.inner_product == Norm::Variance {
+            checker.add(
+                "rom.inner_product",
+                "snapshots have no variances: \"energy\", \"mass\" or \"euclidean\"",
+            );
         }
         for (p, physics) in self.physics.iter().enumerate() {
             checker.reducible(p, physics);

@@ -8,6 +8,7 @@ use tessera::deck::{ConstraintLevel, Norm};
 use tessera::experts::{CoarseModes, Constraint, Equations, Gating};
 use tessera::mixture::{Columns, Mixture};
 use tessera::parallel::Comm;
+use tessera::simulation::System;
 
 const CELLS: [(&str, &[usize]); 3] =
     [("triangle", &[9, 7]), ("quadrilateral", &[6, 5]), ("tetrahedron", &[4, 3, 3])];
@@ -199,12 +200,8 @@ pub fn another_matrix_is_noticed(comm: &Comm) {
                 }
                 stage.workplace().matrix.diagonal_scale(Some(&scale), Some(&scale)).unwrap();
             }
-            let equations = Equations {
-                matrix: stage.assembled().matrix,
-                load: stage.assembled().load,
-                essential: stage.assembled().essential,
-                problem: None,
-            };
+            let System { matrix, load, essential } = stage.assembled();
+            let equations = Equations::linear(matrix, load, essential);
             let mut state = from.try_clone().unwrap();
             let report = layer.apply(&equations, &mut state).unwrap();
             let mut fresh = from.try_clone().unwrap();

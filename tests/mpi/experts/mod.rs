@@ -1,5 +1,7 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
+mod derivatives;
 mod mixture;
+mod nonlinear;
 mod schwarz;
 mod setup;
 
@@ -181,7 +183,7 @@ fn nearest_state_agrees_with_dense_algebra(comm: &Comm) {
                     kkt[(i, j)] = match weight {
                         Norm::Energy => k[(i, j)],
                         Norm::Mass => mass[(i, j)],
-                        Norm::Euclidean => f64::from(u8::from(i == j)),
+                        Norm::Euclidean | Norm::Variance => f64::from(u8::from(i == j)),
                     };
                 }
                 for q in (0..m).filter(|_| fixed[i] == 0.0) {
@@ -349,6 +351,11 @@ pub const SUITES: &[Suite] = &[Suite {
             ("projections_find_what_is_in_the_space", mixture::projections_find_what_is_in_the_space),
             ("least_squares_solve_the_normal_equations", mixture::least_squares_solve_the_normal_equations),
             ("another_matrix_is_noticed", mixture::another_matrix_is_noticed),
+            ("levels_hold_for_nonlinear_problems", nonlinear::levels_hold_for_nonlinear_problems),
+            ("nearest_state_is_stationary", nonlinear::nearest_state_is_stationary),
+            ("known_rows_agree_with_the_closed_form", nonlinear::known_rows_agree_with_the_closed_form),
+            ("rows_that_contradict_are_named", nonlinear::rows_that_contradict_are_named),
+            ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
             ("two_levels_scale", schwarz::two_levels_scale),
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),

@@ -1,0 +1,104 @@
+//! Level `coupled`: Galerkin's equations on the experts' functions, `X^T r(u^ + X w) = 0` with `X = [chi_k Phi_k]`.
+//!
+//! The functions hold the constants that balances are tested with, so these are satisfied as well.
+use super::constraint::{Constraint, Found};
+use super::equations::{Equations, Tangent};
+use crate::mixture::{factorised_small, finished};
+use crate::{Error, Result};
+use petsc_rs::{Matrix, Vector};
+
+/// Newton steps at most.
+const MOST_STEPS: usize = 40;
+/// The shortest share of a step.
+const SHORTEST: f64 = 1e-4;
+
+impl Constraint {
+    /// The experts' functions at the free unknowns. Collective.
+    ///
+    /// # Errors
+    /// When one of them vanishes.
+    pub(super) fn functions(&self, equations: &Equations) -> Result<Matrix> {
+        let space = &self.basis.fields;
+        let fixed = &equations.essential.fixed[..space.owned_dofs()];
+        let free: Vec<bool> = fixed.iter().map(|fixed| !fixed).collect();
+        for (number, column) in self.basis.columns.iter().enumerate() {
+            let largest = column
+                .iter()
+                .zip(&free)
+                .filter(|(_, free)| **free)
+                .fold(0.0, |m: f64, (v, _)| if v.is_nan() { f64::NAN } else { m.max(v.abs()) });
+            // A rank may have none of it.
+            let bad = space.mesh.comm.max(u8::from(!largest.is_finite()));
+            if bad == 1 || space.mesh.comm.max(largest) == 0.0 {
+                let what = if bad == 1 { "is not finite" } else { "vanishes at all free unknowns" };
+                return Err(Error::Failed(format!("{}: function {number} of the basis {what}", self.name)));
+            }
+        }
+        Ok(self.basis.space(&free)?)
+    }
+
+    /// From `state`, which has the essential values, to the state of that kind; Newton steps. `tangent` is that of
+    /// `state`. Collective.
+    pub(super) fn couple<'a>(
+        &self,
+        equations: &Equations<'a>,
+        mut tangent: Tangent<'a>,
+        state: &mut Vector,
+    ) -> Result<Found> {
+        let x = self.functions(equations)?;
+        let comm = &self.basis.fields.mesh.comm;
+        let (mut tested, mut change) = x.vectors()?;
+        let (mut coefficients, mut w) = (tested.duplicate()?, tested.duplicate()?);
+        w.set(0.0)?;
+        let found = |step, w| Found { iterations: step, multipliers: None, coefficients: Some(w) };
+        let mut residual = state.duplicate()?;
+        let mut next = state.duplicate()?;
+        equations.residual_inside(state, &mut residual)?;
+        x.mult_transpose(&residual, &mut tested)?;
+        let mut norm = tested.norm(petsc_rs::Norm::Two)?;
+        let (first, mut last) = (norm, f64::MAX);
+        for step in 0..MOST_STEPS {
+            // To round-off: another step costs little, and balances are worth it.
+            if norm == 0.0 || norm <= self.options.tolerance * first && norm > 0.25 * last {
+                return Ok(found(step, w));
+            }
+            let images = tangent.mat_mult(&x)?;
+            let small = x.transpose_mat_mult(&images)?;
+            let prefix = format!("{}_coupled_", self.name);
+            let mut solver = factorised_small(comm, &prefix, &small, equations.is_symmetric())?;
+            finished(solver.solve(&tested, &mut coefficients)?)?;
+            x.mult(&coefficients, &mut change)?;
+            let mut share = 1.0;
+            let then = loop {
+                next.copy_from(state)?;
+                next.axpy(-share, &change)?;
+                next.ghost_update()?;
+                equations.residual_inside(&next, &mut residual)?;
+                x.mult_transpose(&residual, &mut tested)?;
+                let then = tested.norm(petsc_rs::Norm::Two)?;
+                if then.is_finite() && then < norm {
+                    break then;
+                }
+                share *= 0.5;
+                if share < SHORTEST {
+                    if norm <= self.options.tolerance * first {
+                        return Ok(found(step, w));
+                    }
+                    return Err(Error::Failed(format!(
+                        "{}: Newton's method on the experts' functions came to a halt after {step} steps; what it tests \
+                         fell from {first:.2e} to {norm:.2e}",
+                        self.name
+                    )));
+                }
+            };
+            state.copy_from(&next)?;
+            state.ghost_update()?;
+            w.axpy(-share, &coefficients)?;
+            (last, norm) = (norm, then);
+            if !equations.is_linear() {
+                tangent = equations.tangent(state, tangent.into_room())?;
+            }
+        }
+        Err(Error::Failed(format!("{}: more than {MOST_STEPS} steps on the experts' functions", self.name)))
+    }
+}
