@@ -7,8 +7,8 @@ use tessera::deck::{Deck, TimeScheme};
 use tessera::parallel::Comm;
 use tessera::report::{Level, Report, Table};
 use tessera::simulation::Simulation;
-use tessera::solver::TimeIntegrator;
 use tessera::solver::tuning::Summary;
+use tessera::solver::{TimeIntegrator, by_newton};
 
 const DECK: &str = include_str!("tuning.toml");
 
@@ -64,7 +64,7 @@ fn follow(comm: &Comm, overrides: &[String]) -> tessera::Result<Vec<Summary>> {
     let mut summaries = Vec::new();
     for step in 1..=STEPS[STEPS.len() - 1] {
         let Some(newton) = stage.newton() else { break };
-        let trial = integrator.attempt(newton, &context, STEP)?;
+        let trial = integrator.attempt(newton, &context, STEP, &mut by_newton)?;
         integrator.accept(newton, &trial, STEP)?;
         if STEPS.contains(&step) {
             summaries.extend(stage.tuning().map(|tuning| tuning.summary()));

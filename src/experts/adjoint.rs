@@ -5,6 +5,7 @@
 use super::balance::Rows;
 use super::constraint::{Constraint, Last};
 use super::equations::{DIFFERENCE, Equations, STEP};
+use super::gmres::gmres;
 use super::metric::Metric;
 use crate::deck::ConstraintLevel;
 use crate::fem::Essential;
@@ -15,8 +16,6 @@ use petsc_rs::Vector;
 
 /// Relative residual of the iteration with the exact matrix.
 const TOLERANCE: f64 = 1e-12;
-/// Its steps at most.
-const MOST_STEPS: usize = 100;
 
 /// What `L` says of the inputs of a repair.
 pub struct Pullback {
@@ -132,16 +131,16 @@ impl Constraint {
             Ok(image)
         };
         // a = Pi (g - D a), with Pi the inverse of the matrix with W in the place of P.
-        let (right, mut b) = inverse(&mut rows, metric, free)?;
+        let (right, mut b) = rows.project(metric, free)?;
         let mut a = right.try_clone()?;
         if !equations.is_linear() {
-            a = gmres(&right, |v, image| {
+            a = gmres(&right, TOLERANCE, |v, image| {
                 image.copy_from(v)?;
-                Ok(image.axpy(1.0, &inverse(&mut rows, metric, &curved(v)?)?.0)?)
+                Ok(image.axpy(1.0, &rows.project(metric, &curved(v)?)?.0)?)
             })?;
             let mut rest = free.try_clone()?;
             rest.axpy(-1.0, &curved(&a)?)?;
-            (a, b) = inverse(&mut rows, metric, &rest)?;
+            (a, b) = rows.project(metric, &rest)?;
         }
         let mut prediction = free.duplicate()?;
         metric.apply(&a, &mut prediction)?;
@@ -292,81 +291,4 @@ impl Constraint {
         }
         Ok(result)
     }
-}
-
-/// `[W B^T; B 0] [a; b] = [r; 0]`. Collective.
-fn inverse(rows: &mut Rows, metric: &mut Metric, r: &Vector) -> Result<(Vector, Vector)> {
-    let mut a = r.duplicate()?;
-    metric.solve(r, &mut a)?;
-    let mut right = rows.vector()?;
-    rows.transposed().mult_transpose(&a, &mut right)?;
-    let (mut b, _) = rows.multipliers(metric, &right)?;
-    let mut change = r.duplicate()?;
-    rows.direction(metric, &b, &mut change)?;
-    a.axpy(-1.0, &change)?;
-    // Once more, for round-off.
-    rows.transposed().mult_transpose(&a, &mut right)?;
-    let (rest, _) = rows.multipliers(metric, &right)?;
-    rows.direction(metric, &rest, &mut change)?;
-    a.axpy(-1.0, &change)?;
-    b.axpy(1.0, &rest)?;
-    Ok((a, b))
-}
-
-/// GMRES without a restart (Saad and Schultz 1986) for an operator that borrows what it needs. Collective.
-fn gmres(right: &Vector, mut apply: impl FnMut(&Vector, &mut Vector) -> Result<()>) -> Result<Vector> {
-    let length = right.norm(petsc_rs::Norm::Two)?;
-    let mut solution = right.duplicate()?;
-    solution.set(0.0)?;
-    if length == 0.0 {
-        return Ok(solution);
-    }
-    let mut first = right.try_clone()?;
-    first.scale(1.0 / length)?;
-    let mut basis = vec![first];
-    // Columns of Hessenberg's matrix.
-    let mut columns: Vec<Vec<f64>> = Vec::new();
-    loop {
-        let k = columns.len();
-        let mut next = right.duplicate()?;
-        apply(&basis[k], &mut next)?;
-        let mut column = vec![0.0; k + 1];
-        for _ in 0..2 {
-            for (entry, vector) in column.iter_mut().zip(&basis) {
-                let part = next.dot(vector)?;
-                next.axpy(-part, vector)?;
-                *entry += part;
-            }
-        }
-        let rest = next.norm(petsc_rs::Norm::Two)?;
-        column.push(rest);
-        columns.push(column);
-        let (y, lacking) = least_squares(&columns, length);
-        if lacking <= TOLERANCE * length || rest <= 1e-14 * length {
-            for (factor, vector) in y.iter().zip(&basis) {
-                solution.axpy(*factor, vector)?;
-            }
-            return Ok(solution);
-        }
-        if columns.len() == MOST_STEPS {
-            return Err(Error::Failed(format!(
-                "the derivative of the repair was found to {:.1e} in {MOST_STEPS} steps only",
-                lacking / length
-            )));
-        }
-        next.scale(1.0 / rest)?;
-        basis.push(next);
-    }
-}
-
-/// The least residual of Hessenberg's system with `length` in the first row.
-fn least_squares(columns: &[Vec<f64>], length: f64) -> (Vec<f64>, f64) {
-    use faer::linalg::solvers::SolveLstsq;
-    let n = columns.len();
-    let matrix = faer::Mat::from_fn(n + 1, n, |i, j| columns[j].get(i).copied().unwrap_or(0.0));
-    let right = faer::Mat::from_fn(n + 1, 1, |i, _| if i == 0 { length } else { 0.0 });
-    let y = matrix.qr().solve_lstsq(&right);
-    let y = y.subrows(0, n).to_owned();
-    let rest = &right - &matrix * &y;
-    ((0..n).map(|i| y[(i, 0)]).collect(), rest.norm_l2())
 }

@@ -170,6 +170,25 @@ impl Rows {
         }
     }
 
+    /// `[W B^T; B 0] [a; b] = [r; 0]`. Collective.
+    pub fn project(&mut self, metric: &mut Metric, r: &Vector) -> Result<(Vector, Vector)> {
+        let mut a = r.duplicate()?;
+        metric.solve(r, &mut a)?;
+        let mut right = self.vector()?;
+        self.transposed().mult_transpose(&a, &mut right)?;
+        let (mut b, _) = self.multipliers(metric, &right)?;
+        let mut change = r.duplicate()?;
+        self.direction(metric, &b, &mut change)?;
+        a.axpy(-1.0, &change)?;
+        // Once more, for round-off.
+        self.transposed().mult_transpose(&a, &mut right)?;
+        let (rest, _) = self.multipliers(metric, &right)?;
+        self.direction(metric, &rest, &mut change)?;
+        a.axpy(-1.0, &change)?;
+        b.axpy(1.0, &rest)?;
+        Ok((a, b))
+    }
+
     /// The gross exchange of each expert: the magnitude of `b_k`, plus what `B` moves by the variation of `u` about its
     /// mean on the row, `sqrt(sum_j |B_kj| . sum_j |B_kj| (u_j - mean)^2)`. It does not change when `u` is shifted, as
     /// balances do not away from the boundary. In a step it is that of the fluxes alone, and what changes in store. `rows`

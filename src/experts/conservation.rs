@@ -4,10 +4,12 @@
 //! `B = dc/du`: Newton's method on the rows and the Gauss-Newton matrix in the objective. A step is shortened until the
 //! exact penalty function `1/2 |u - u^|_W^2 + nu |c|` falls or the rows do, where `|c|` is the length of the least
 //! correction that removes `c`, so that no unit enters (Nocedal and Wright, *Numerical Optimization*, 2006, chapters 15 and
-//! 18). Linear rows need one step.
+//! 18). Linear rows need one step. Where these steps shrink slowly, because the rows are curved, the exact matrix
+//! `W + y^T d2c/du2` is taken, by GMRES in the null space of `B`.
 use super::balance::{Rows, Violation};
 use super::constraint::{Constraint, Found};
 use super::equations::Equations;
+use super::gmres::gmres;
 use super::metric::Metric;
 use crate::{Error, Result};
 use petsc_rs::Vector;
@@ -22,6 +24,10 @@ const REFINEMENTS: usize = 4;
 const MOST_STEPS: usize = 60;
 /// It ends when a step is this small relative to the whole correction.
 const SMALL: f64 = 1e-11;
+/// Above this ratio of the lengths of two steps the exact matrix is taken.
+const SLOW: f64 = 0.1;
+/// Relative residual of its systems.
+const EXACT: f64 = 1e-3;
 /// The shortest share of a step.
 const SHORTEST: f64 = 1e-4;
 
@@ -91,7 +97,7 @@ impl Constraint {
         equations.residual(state, &mut residual)?;
         let mut values = rows.values(&residual, state, &self.known)?;
         let mut found = Found::default();
-        let mut room = None;
+        let (mut room, mut last_length) = (None, f64::INFINITY);
         for step in 0..MOST_STEPS {
             if step > 0 {
                 let tangent = equations.tangent(state, room.take())?;
@@ -115,7 +121,13 @@ impl Constraint {
             let whole = metric.norm(space, &change)?;
             let mut direction = target.try_clone()?;
             direction.axpy(-1.0, state)?;
-            let length = metric.norm(space, &direction)?;
+            let mut length = metric.norm(space, &direction)?;
+            let slow = step > 1 && length > SLOW * last_length && length > SMALL * whole;
+            if slow && let Some(exact) = self.curved(equations, rows, metric, state, &y, &direction)? {
+                length = metric.norm(space, &exact)?;
+                direction = exact;
+            }
+            last_length = length;
             found.multipliers = Some(y.try_clone()?);
 
             let lacking = rows.length(&values)?;
@@ -159,6 +171,36 @@ impl Constraint {
             "{}: the nearest balanced state was not found in {MOST_STEPS} steps; the prediction is too far off",
             self.name
         )))
+    }
+
+    /// The step of the exact matrix from that of `W`: `d + a` with `B a = 0`, `a = -Pi D (d + a)`, `D = y^T d2c/du2`;
+    /// none where the iteration does not find it.
+    fn curved(
+        &self,
+        equations: &Equations,
+        rows: &mut Rows,
+        metric: &mut Metric,
+        state: &Vector,
+        y: &Vector,
+        direction: &Vector,
+    ) -> Result<Option<Vector>> {
+        let size = Equations::size(&self.balances.fields, state)?;
+        let mut tested = direction.duplicate()?;
+        rows.test(y, &mut tested)?;
+        let mut image = direction.duplicate()?;
+        let mut apply = |v: &Vector| -> Result<Vector> {
+            equations.curvature(state, v, &tested, size, &mut image)?;
+            Ok(rows.project(metric, &image)?.0)
+        };
+        let mut right = apply(direction)?;
+        right.scale(-1.0)?;
+        let found = gmres(&right, EXACT, |v, image| {
+            image.copy_from(v)?;
+            Ok(image.axpy(1.0, &apply(v)?)?)
+        });
+        let Ok(mut exact) = found else { return Ok(None) };
+        exact.axpy(1.0, direction)?;
+        Ok(Some(exact))
     }
 
     /// Which row is not met.

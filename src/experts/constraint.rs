@@ -112,6 +112,18 @@ pub(super) struct Last {
     pub coefficients: Option<Vector>,
 }
 
+impl Last {
+    pub fn try_clone(&self) -> Result<Self> {
+        let copy = |vector: &Option<Vector>| vector.as_ref().map(Vector::try_clone).transpose();
+        Ok(Self {
+            start: self.start.try_clone()?,
+            state: self.state.try_clone()?,
+            multipliers: copy(&self.multipliers)?,
+            coefficients: copy(&self.coefficients)?,
+        })
+    }
+}
+
 impl Constraint {
     /// A layer whose PETSc options carry the prefix `<name>_constraint_`.
     pub fn new(name: &str, space: Rc<Space>, gating: Rc<Gating>, options: ConstraintOptions) -> Self {

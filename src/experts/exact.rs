@@ -4,7 +4,7 @@ use super::equations::{Equations, Tangent};
 use crate::mixture::{Mixture, Projection, finished};
 use crate::solver::Schwarz;
 use crate::{Error, Result};
-use petsc_rs::{Convergence, KrylovSolver, Matrix, NormType, Options, SchwarzType, Vector};
+use petsc_rs::{Convergence, KrylovSolver, Matrix, NormType, SchwarzType, Vector};
 
 /// Newton steps at most.
 const MOST_STEPS: usize = 40;
@@ -151,11 +151,7 @@ impl Constraint {
         let mut solver = KrylovSolver::new(self.balances.fields.mesh.comm.mpi())?;
         solver.set_prefix(&format!("{}_", self.name))?;
         solver.set_operators(matrix, matrix)?;
-        let added = solver.set_options(options)?;
-        // Another parameter may ask for the other method under this name.
-        let mut all = Options::global()?;
-        added.iter().try_for_each(|option| all.clear(option))?;
-        attach(&solver)?;
+        solver.set_up_with(options, |solver| attach(solver))?;
         solver.set_norm_type(NormType::Unpreconditioned)?;
         solver.set_initial_guess_nonzero(true)?;
         Ok(solver)
@@ -183,11 +179,11 @@ impl Nonsymmetric {
         let mut local = KrylovSolver::new(fields.mesh.comm.mpi())?;
         local.set_prefix(&format!("{name}_experts_"))?;
         local.set_operators(&matrix, &matrix)?;
-        local.set_options(LOCAL)?;
-        let mut asm = local.preconditioner()?;
-        asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
-        asm.asm_set_type(SchwarzType::Basic)?;
-        local.set_up()?;
+        local.set_up_with(LOCAL, |local| {
+            let mut asm = local.preconditioner()?;
+            asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
+            asm.asm_set_type(SchwarzType::Basic)
+        })?;
         let free = crate::mixture::coupled(&matrix)?;
         let mut coarse = mixture.petrov(&format!("{name}_coarse_"), &matrix, &free)?;
         coarse.factorise()?;

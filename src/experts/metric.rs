@@ -41,8 +41,9 @@ impl Energy {
     fn solve(&mut self, x: &Vector, y: &mut Vector) -> Result<()> {
         if self.solver.is_none() {
             let mut solver = KrylovSolver::new(self.comm.mpi())?;
-            solver.set_options(ENERGY)?;
+            solver.set_prefix("energy_norm_")?;
             solver.set_operators(&self.matrix, &self.matrix)?;
+            solver.set_up_with(ENERGY, |_| Ok(()))?;
             self.solver = Some(solver);
         }
         let solver = self.solver.as_mut().expect("set above");
@@ -71,8 +72,8 @@ impl Mass {
         }
         let mut solver = KrylovSolver::new(space.mesh.comm.mpi())?;
         solver.set_prefix(&format!("{name}_mass_"))?;
-        solver.set_options(MASS)?;
         solver.set_operators(&matrix, &matrix)?;
+        solver.set_up_with(MASS, |_| Ok(()))?;
         Ok(Self { product: MatrixProduct::new(matrix)?, solver })
     }
 }

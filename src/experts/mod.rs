@@ -15,10 +15,13 @@ mod constraint;
 mod coupled;
 mod equations;
 mod exact;
+mod gmres;
 mod metric;
+mod trajectory;
 
 pub use crate::mixture::{CoarseModes, Gating};
 pub use adjoint::Pullback;
 pub use balance::KnownRow;
 pub use constraint::{Constraint, ConstraintOptions, Repair};
 pub use equations::Equations;
+pub use trajectory::{Frames, Tape, TrajectoryPullback, repair_step};

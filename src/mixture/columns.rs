@@ -54,6 +54,13 @@ impl Columns {
         &mut self.data[j * self.rows..(j + 1) * self.rows]
     }
 
+    /// Adds columns of the same number and length. Local.
+    pub fn add(&mut self, other: &Self) {
+        for j in 0..self.count() {
+            self.column_mut(j).iter_mut().zip(other.column(j)).for_each(|(a, b)| *a += b);
+        }
+    }
+
     /// This rank's rows of all columns, one after the other.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         (0..self.count).map(|j| self.column(j))

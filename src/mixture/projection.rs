@@ -139,9 +139,8 @@ pub(crate) fn factorised_small(
     let mut solver = KrylovSolver::new(comm.mpi())?;
     solver.set_prefix(prefix)?;
     let factors = if symmetric { "cholesky" } else { "lu" };
-    solver.set_options(&format!("-ksp_type preonly -pc_type {factors} {SINGULAR_DIRECT}"))?;
     solver.set_operators(small, small)?;
-    solver.set_up()?;
+    solver.set_up_with(&format!("-ksp_type preonly -pc_type {factors} {SINGULAR_DIRECT}"), |_| Ok(()))?;
     Ok(solver)
 }
 

@@ -2,11 +2,14 @@
 use super::problems::Simulation;
 use super::stage::Stage;
 use super::step::Step;
-use crate::Result;
 use crate::deck::TimeSection;
 use crate::memory::{Entry, Kept, Memory};
 use crate::physics::Context;
-use crate::solver::{StepControl, TimeIntegrator, Trial};
+use crate::solver::{
+    NewtonOutcome, NewtonSolver, StepControl, StepEquation, TimeIntegrator, Trial, by_newton,
+};
+use crate::{Error, Result};
+use petsc_rs::Vector;
 
 /// What became of an attempted step.
 pub enum Progress {
@@ -19,6 +22,11 @@ pub enum Progress {
     /// It failed for this reason, and no shorter one is allowed.
     Failed(String),
 }
+
+/// What finds the states of equations of the problems, by their numbers; see
+/// [`StepSolve`](crate::solver::StepSolve).
+pub type EquationSolve<'a> =
+    dyn FnMut(usize, &mut NewtonSolver, &StepEquation, &mut Vector) -> Result<NewtonOutcome> + 'a;
 
 /// The state of a run in time between two steps.
 pub struct Evolution {
@@ -78,7 +86,11 @@ impl Evolution {
         let dt = self.control.next(self.context.time, &self.stops);
         let (end, slack) = (self.context.time + dt, 1e-9 * self.time.step.max(dt));
         let reached = |stop: &&f64| (end - **stop).abs() <= slack;
-        Ok(match self.attempt(simulation, dt)? {
+        let solve =
+            &mut |_: usize, newton: &mut NewtonSolver, equation: &StepEquation, solution: &mut Vector| {
+                by_newton(newton, equation, solution)
+            };
+        Ok(match self.attempt(simulation, dt, true, solve)? {
             Attempt::Inaccurate if self.control.is_shortest(dt) => Progress::Failed(format!(
                 "a step of {dt:.3e} s, the shortest allowed, is not accurate to time.tolerance"
             )),
@@ -97,26 +109,63 @@ impl Evolution {
                 }
             }
             Attempt::Good(mut step) => {
-                let on_stop = self.time.stops.iter().any(|stop| reached(&stop));
                 let on_frame = self.frames.iter().find(reached).copied();
-                self.context.time = on_frame.unwrap_or(end);
-                step.time = self.context.time;
-                if on_stop {
-                    let pasts = simulation.stages.iter_mut().filter_map(|stage| stage.past.as_mut());
-                    pasts.for_each(TimeIntegrator::restart);
-                    // Without a past there may be no estimate of the error either.
-                    self.control.step = self.control.step.min(self.time.step);
-                }
+                step.time = on_frame.unwrap_or(end);
+                self.arrive(simulation, step.time, slack);
                 Progress::Accepted(step, on_frame.is_some())
             }
         })
     }
 
-    fn attempt(&mut self, simulation: &mut Simulation, dt: f64) -> Result<Attempt> {
+    /// What comes after an accepted step to the time `end`.
+    fn arrive(&mut self, simulation: &mut Simulation, end: f64, slack: f64) {
+        self.context.time = end;
+        if self.time.stops.iter().any(|stop| (end - *stop).abs() <= slack) {
+            let pasts = simulation.stages.iter_mut().filter_map(|stage| stage.past.as_mut());
+            pasts.for_each(TimeIntegrator::restart);
+            // Without a past there may be no estimate of the error either.
+            self.control.step = self.control.step.min(self.time.step);
+        }
+    }
+
+    /// A step of all problems to the time `end` that is kept however accurate it is; `solve` finds the states of the
+    /// equations of each problem, by its number. Collective.
+    ///
+    /// # Errors
+    /// Those of `solve`, and [`Error::Failed`] when `end` is not later than the present time.
+    pub fn follow(
+        &mut self,
+        simulation: &mut Simulation,
+        end: f64,
+        solve: &mut EquationSolve,
+    ) -> Result<Step> {
+        let dt = end - self.context.time;
+        if dt.is_nan() || dt <= 0.0 {
+            let now = self.context.time;
+            return Err(Error::Failed(format!("a step from {now:.9e} s to {end:.9e} s does not go forward")));
+        }
+        match self.attempt(simulation, dt, false, solve)? {
+            Attempt::Good(step) => {
+                self.arrive(simulation, end, 1e-9 * self.time.step.max(dt));
+                Ok(Step { time: end, ..step })
+            }
+            Attempt::Failed(why) => Err(Error::Failed(why)),
+            Attempt::Inaccurate => unreachable!("not judged"),
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        simulation: &mut Simulation,
+        dt: f64,
+        judge: bool,
+        solve: &mut EquationSolve,
+    ) -> Result<Attempt> {
         let mut trials: Vec<Trial> = Vec::new();
         let mut step = Step { length: dt, ..Step::default() };
-        let mut evolving: Vec<&mut Stage> = simulation.stages.iter_mut().filter(|s| s.evolves()).collect();
-        for stage in &mut evolving {
+        let all = simulation.stages.iter_mut().enumerate().filter(|(_, s)| s.evolves());
+        let (numbers, mut evolving): (Vec<usize>, Vec<&mut Stage>) = all.unzip();
+        for (stage, number) in evolving.iter_mut().zip(numbers) {
             if stage.history().is_some() {
                 // A solid without inertia rests on its supports at all times.
                 let end = Context { time: self.context.time + dt, ..self.context.clone() };
@@ -124,7 +173,10 @@ impl Evolution {
                     return Ok(Attempt::Failed(error.to_string()));
                 }
             }
-            let Some(trial) = stage.attempt(&self.context, dt)? else { continue };
+            let solve = &mut |newton: &mut NewtonSolver, equation: &StepEquation, solution: &mut Vector| {
+                solve(number, newton, equation, solution)
+            };
+            let Some(trial) = stage.attempt(&self.context, dt, solve)? else { continue };
             step.newton += trial.newton.iterations;
             step.linear += trial.newton.linear_iterations;
             if let Some(failure) = &trial.newton.failure {
@@ -135,7 +187,7 @@ impl Evolution {
             trials.push(trial);
         }
         let error = trials.iter().filter_map(|t| t.error).reduce(f64::max);
-        if !self.control.accepts(error, dt) {
+        if judge && !self.control.accepts(error, dt) {
             evolving.iter_mut().try_for_each(|stage| stage.fall_back())?;
             return Ok(Attempt::Inaccurate);
         }

@@ -13,7 +13,7 @@ mod stepping;
 mod support;
 
 pub use balance::Balance;
-pub use evolution::{Evolution, Progress};
+pub use evolution::{EquationSolve, Evolution, Progress};
 pub use fields::FieldInfo;
 pub use problems::Simulation;
 pub use run::{Observer, Run, Wishes};

@@ -3,7 +3,7 @@ use super::stage::Stage;
 use crate::deck::TimeScheme;
 use crate::memory::{Entry, Kept, Memory};
 use crate::physics::Context;
-use crate::solver::{NewtonSolver, TimeIntegrator, Trial};
+use crate::solver::{NewtonSolver, StepSolve, TimeIntegrator, Trial};
 use crate::{Error, Result};
 
 /// What an accepted step changed.
@@ -35,9 +35,14 @@ impl Stage {
 
     /// Attempts a step of length `dt` from `context.time` on; later problems read the field at its end. `None` if it does
     /// not evolve. Collective.
-    pub(super) fn attempt(&mut self, context: &Context, dt: f64) -> Result<Option<Trial>> {
+    pub(super) fn attempt(
+        &mut self,
+        context: &Context,
+        dt: f64,
+        solve: &mut StepSolve,
+    ) -> Result<Option<Trial>> {
         let (Some(past), Some(newton)) = (&self.past, self.solver.newton()) else { return Ok(None) };
-        let trial = past.attempt(newton, context, dt)?;
+        let trial = past.attempt(newton, context, dt, solve)?;
         if trial.newton.failure.is_none() {
             self.solution.copy_from(&trial.solution)?;
             self.publish()?;

@@ -13,4 +13,4 @@ pub use nonlinear::{FormParts, NewtonOutcome, NewtonRecycling, NewtonSolver};
 pub use precondition::{PMultigrid, Schwarz};
 pub use recycle::{Method as RecycleMethod, Recycler, Solved};
 pub(crate) use support::{Pieces, Support};
-pub use time::{Flow, StepControl, TimeIntegrator, Trial};
+pub use time::{Earlier, Flow, StepControl, StepEquation, StepSolve, Term, TimeIntegrator, Trial, by_newton};

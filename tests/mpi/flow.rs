@@ -61,7 +61,7 @@ fn errors_in_time(comm: &Comm, text: &str, scheme: TimeScheme, end: f64, steps: 
     let mut integrator = TimeIntegrator::new(scheme, newton, &context, &initial).unwrap();
     for _ in 0..steps {
         let dt = end / steps as f64;
-        let trial = integrator.attempt(newton, &context, dt).unwrap();
+        let trial = integrator.attempt(newton, &context, dt, &mut tessera::solver::by_newton).unwrap();
         assert_eq!(trial.newton.failure, None);
         integrator.accept(newton, &trial, dt).unwrap();
         context.time = integrator.time();

@@ -464,7 +464,7 @@ fn time_and_newton_steps_share_the_memory(comm: &Comm) {
                 TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial).unwrap();
             let mut iterations = 0;
             for _ in 0..6 {
-                let trial = integrator.attempt(newton, &context, 0.05).unwrap();
+                let trial = integrator.attempt(newton, &context, 0.05, &mut tessera::solver::by_newton).unwrap();
                 assert_eq!(trial.newton.failure, None, "{text}");
                 iterations += trial.newton.linear_iterations;
                 integrator.accept(newton, &trial, 0.05).unwrap();

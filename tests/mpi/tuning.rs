@@ -32,7 +32,7 @@ fn heat(comm: &Comm, overrides: &[&str], steps: usize) -> Summary {
     let Some(newton) = stage.newton() else { panic!("a problem in time") };
     let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial).unwrap();
     for _ in 0..steps {
-        let trial = integrator.attempt(newton, &context, 0.01).unwrap();
+        let trial = integrator.attempt(newton, &context, 0.01, &mut tessera::solver::by_newton).unwrap();
         assert_eq!(trial.newton.failure, None);
         integrator.accept(newton, &trial, 0.01).unwrap();
     }

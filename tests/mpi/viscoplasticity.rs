@@ -203,7 +203,7 @@ fn integrate(comm: &Comm, deck: &Deck, steps: usize) -> (Simulation, Vec<f64>, u
     let Some(newton) = stage.newton() else { panic!("a nonlinear problem") };
     let mut integrator = TimeIntegrator::new(TimeScheme::Bdf1, newton, &context, &initial).unwrap();
     for k in 1..=steps {
-        let trial = integrator.attempt(newton, &context, dt).unwrap_or_else(|e| panic!("{e}"));
+        let trial = integrator.attempt(newton, &context, dt, &mut tessera::solver::by_newton).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(trial.newton.failure, None, "step {k} of {steps}");
         most = most.max(trial.newton.iterations);
         integrator.accept(newton, &trial, dt).unwrap();

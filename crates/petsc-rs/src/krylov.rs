@@ -94,6 +94,19 @@ impl KrylovSolver {
         }
     }
 
+    /// Sets the solver up with options as [`KrylovSolver::set_options`] takes them, after `prepare`, and takes them out of
+    /// the database again: another solver of the same prefix must not meet them, whose matrix may be of another kind.
+    ///
+    /// # Errors
+    /// When an option is malformed, `prepare` fails, or the set-up does.
+    pub fn set_up_with(&mut self, line: &str, prepare: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let added = self.set_options(line)?;
+        let result = prepare(self).and_then(|()| self.set_up());
+        let mut options = Options::global()?;
+        added.iter().try_for_each(|option| options.clear(option))?;
+        result
+    }
+
     /// Sets the matrix and the one that the preconditioner is built from (often the same). PETSc shares
     /// them: later changes of their values are seen at the next solve.
     ///

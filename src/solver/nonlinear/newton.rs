@@ -151,11 +151,7 @@ impl NewtonSolver {
         offset: Option<Vector>,
         solution: &mut Vector,
     ) -> Result<NewtonOutcome> {
-        self.set_time(context)?;
-        {
-            let inner = &mut *self.system.inner.borrow_mut();
-            (inner.parts, inner.offset) = (parts, offset);
-        }
+        self.set_equation(context, parts, offset)?;
         if parts.storage == 0.0 {
             self.begin(solution)?;
         }
@@ -267,6 +263,18 @@ impl NewtonSolver {
         Ok(state.ghost_update()?)
     }
 
+    /// Takes the equation of [`NewtonSolver::solve`] that somebody else solves: what is evaluated and committed afterwards
+    /// belongs to it. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for coefficients that no material can have.
+    pub fn set_equation(&mut self, context: &Context, parts: Parts, offset: Option<Vector>) -> Result<()> {
+        self.set_time(context)?;
+        let inner = &mut *self.system.inner.borrow_mut();
+        (inner.parts, inner.offset) = (parts, offset);
+        Ok(())
+    }
+
     /// Coefficients and essential conditions at a time and parameters. Collective.
     ///
     /// # Errors
@@ -332,6 +340,11 @@ impl NewtonSolver {
     /// Whether the model has a time derivative.
     pub fn evolves(&self) -> bool {
         self.system.problem.evolves()
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Rc<Problem> {
+        &self.system.problem
     }
 
     /// The ranks.

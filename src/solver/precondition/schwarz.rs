@@ -47,11 +47,11 @@ impl Schwarz {
         let mut local = KrylovSolver::new(fields.mesh.comm.mpi())?;
         local.set_prefix(&format!("{name}_experts_"))?;
         local.set_operators(matrix, matrix)?;
-        local.set_options(LOCAL)?;
-        let mut asm = local.preconditioner()?;
-        asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
-        asm.asm_set_type(SchwarzType::Basic)?;
-        local.set_up()?;
+        local.set_up_with(LOCAL, |local| {
+            let mut asm = local.preconditioner()?;
+            asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
+            asm.asm_set_type(SchwarzType::Basic)
+        })?;
         let (residual, correction) = matrix.vectors()?;
         let coarse = match mixture.functions() {
             0 => None,

@@ -3,6 +3,7 @@
 //! Every scheme acts on the assembled storage `S(u)` and on the assembled rest `F(t, u)`, so that the sum of
 //! S over all rows, the integral of what is conserved, changes by exactly what flows in. A stage solves
 //! `sigma S(u) + F(t, u) + offset = 0`.
+use super::equation::{Earlier, StepEquation, StepSolve, Term};
 use super::scheme::{SDIRK2, SDIRK3, Sdirk};
 use crate::Result;
 use crate::deck::TimeScheme;
@@ -125,19 +126,25 @@ impl TimeIntegrator {
         Ok(self.solution().norm(petsc_rs::Norm::Two)? == 0.0)
     }
 
-    /// Attempts a step of length `dt`; `context` gives the parameters. Nothing changes until
-    /// [`TimeIntegrator::accept`]. Collective.
+    /// Attempts a step of length `dt`; `context` gives the parameters, `solve` finds the states of its equations
+    /// (see [`by_newton`](super::by_newton)). Nothing changes until [`TimeIntegrator::accept`]. Collective.
     ///
     /// # Errors
-    /// See [`NewtonSolver::solve`].
-    pub fn attempt(&self, newton: &mut NewtonSolver, context: &Context, dt: f64) -> Result<Trial> {
+    /// Those of `solve`.
+    pub fn attempt(
+        &self,
+        newton: &mut NewtonSolver,
+        context: &Context,
+        dt: f64,
+        solve: &mut StepSolve,
+    ) -> Result<Trial> {
         let mut trial = match self.scheme {
-            TimeScheme::Bdf1 => self.multistep(newton, context, dt),
-            TimeScheme::Sdirk2 => self.sdirk(&SDIRK2, newton, context, dt),
-            TimeScheme::Sdirk3 => self.sdirk(&SDIRK3, newton, context, dt),
+            TimeScheme::Bdf1 => self.multistep(newton, context, dt, solve),
+            TimeScheme::Sdirk2 => self.sdirk(&SDIRK2, newton, context, dt, solve),
+            TimeScheme::Sdirk3 => self.sdirk(&SDIRK3, newton, context, dt, solve),
             // One step of the same order gives the others their past and consistent algebraic unknowns.
-            _ if self.solutions.len() < 2 => self.sdirk(&SDIRK2, newton, context, dt),
-            _ => self.multistep(newton, context, dt),
+            _ if self.solutions.len() < 2 => self.sdirk(&SDIRK2, newton, context, dt, solve),
+            _ => self.multistep(newton, context, dt, solve),
         }?;
         if self.starts_from_nothing()? {
             trial.error = None;
@@ -163,15 +170,22 @@ impl TimeIntegrator {
         Ok(())
     }
 
-    fn multistep(&self, newton: &mut NewtonSolver, context: &Context, dt: f64) -> Result<Trial> {
-        let (sigma, offset) = self.formula(dt)?;
+    fn multistep(
+        &self,
+        newton: &mut NewtonSolver,
+        context: &Context,
+        dt: f64,
+        solve: &mut StepSolve,
+    ) -> Result<Trial> {
+        let (sigma, terms) = self.formula(dt);
         let mut solution = self.extrapolate(dt)?;
         let predicted = solution.try_clone()?;
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
-        let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
+        let equation = StepEquation { context: at, parts, offset: self.offset(&terms, &[])?, terms };
+        let outcome = solve(newton, &equation, &mut solution)?;
         let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
-        residual.axpy(1.0, &offset)?;
+        residual.axpy(1.0, &equation.offset)?;
         let flow = self.multistep_flow(dt, supply(newton, &residual)?, &rest)?;
         // Crank-Nicolson's equation is the sum of those at both ends.
         let mean = self.scheme == TimeScheme::CrankNicolson && self.rest.is_some();
@@ -213,30 +227,40 @@ impl TimeIntegrator {
         if (ratio - 1.0).abs() < 1e-9 { 1.0 } else { ratio }
     }
 
-    /// `sigma` and offset of the multistep formula.
-    fn formula(&self, dt: f64) -> Result<(f64, Vector)> {
-        let mut offset = self.storages[0].try_clone()?;
-        let previous = self.storages.get(1);
-        let sigma = match (self.scheme, previous) {
-            (TimeScheme::CrankNicolson, _) => {
-                offset.scale(-2.0 / dt)?;
-                if let Some(rest) = &self.rest {
-                    offset.axpy(1.0, rest)?;
-                }
-                2.0 / dt
+    /// `sigma` of the multistep formula, and what its offset is the sum of.
+    fn formula(&self, dt: f64) -> (f64, Vec<Term>) {
+        let stored = |back, storage| Term { of: Earlier::Accepted(back), storage, rest: 0.0 };
+        match self.scheme {
+            TimeScheme::CrankNicolson => {
+                let rest = if self.rest.is_some() { 1.0 } else { 0.0 };
+                (2.0 / dt, vec![Term { rest, ..stored(0, -2.0 / dt) }])
             }
-            (TimeScheme::Bdf2, Some(previous)) => {
+            TimeScheme::Bdf2 if self.storages.len() > 1 => {
                 let ratio = self.ratio(dt);
-                offset.scale(-(1.0 + ratio) / dt)?;
-                offset.axpy(ratio * ratio / (1.0 + ratio) / dt, previous)?;
-                (1.0 + 2.0 * ratio) / (1.0 + ratio) / dt
+                let terms =
+                    vec![stored(0, -(1.0 + ratio) / dt), stored(1, ratio * ratio / (1.0 + ratio) / dt)];
+                ((1.0 + 2.0 * ratio) / (1.0 + ratio) / dt, terms)
             }
-            _ => {
-                offset.scale(-1.0 / dt)?;
-                1.0 / dt
+            _ => (1.0 / dt, vec![stored(0, -1.0 / dt)]),
+        }
+    }
+
+    /// The sum of terms, with the rests at the stages of the step so far. Collective.
+    fn offset(&self, terms: &[Term], rests: &[Vector]) -> Result<Vector> {
+        let mut offset = self.storages[0].duplicate()?;
+        for term in terms {
+            match term.of {
+                Earlier::Accepted(back) => {
+                    offset.axpy(term.storage, &self.storages[back])?;
+                    if term.rest != 0.0 {
+                        let rest = self.rest.as_ref().expect("a term of Crank-Nicolson's formula");
+                        offset.axpy(term.rest, rest)?;
+                    }
+                }
+                Earlier::Stage(stage) => offset.axpy(term.rest, &rests[stage])?,
             }
-        };
-        Ok((sigma, offset))
+        }
+        Ok(offset)
     }
 
     /// Extrapolation through as many solutions as the order and one more: first guess and predictor.
@@ -278,7 +302,14 @@ impl TimeIntegrator {
         Some(corrector / (predictor + corrector))
     }
 
-    fn sdirk(&self, method: &Sdirk, newton: &mut NewtonSolver, context: &Context, dt: f64) -> Result<Trial> {
+    fn sdirk(
+        &self,
+        method: &Sdirk,
+        newton: &mut NewtonSolver,
+        context: &Context,
+        dt: f64,
+        solve: &mut StepSolve,
+    ) -> Result<Trial> {
         let (start, first) = &self.solutions[0];
         let sigma = 1.0 / (method.gamma * dt);
         let parts = Parts { storage: sigma, residual: 1.0 };
@@ -291,21 +322,22 @@ impl TimeIntegrator {
         let mut solution = first.try_clone()?;
         let mut flow = Flow::default();
         for stage in 0..method.lower.len() {
-            let mut offset = self.storages[0].try_clone()?;
-            offset.scale(-sigma)?;
+            let mut terms = vec![Term { of: Earlier::Accepted(0), storage: -sigma, rest: 0.0 }];
             let mut base = first.try_clone()?;
             for (j, &a) in method.lower[stage].iter().enumerate() {
-                offset.axpy(a / method.gamma, &rests[j])?;
+                terms.push(Term { of: Earlier::Stage(j), storage: 0.0, rest: a / method.gamma });
                 base.axpy(dt * a, &slopes[j])?;
             }
-            let at = Context { time: start + method.abscissa(stage) * dt, ..context.clone() };
-            let outcome = newton.solve(&at, parts, Some(offset.try_clone()?), &mut solution)?;
+            let context = Context { time: start + method.abscissa(stage) * dt, ..context.clone() };
+            let offset = self.offset(&terms, &rests)?;
+            let equation = StepEquation { context, parts, terms, offset };
+            let outcome = solve(newton, &equation, &mut solution)?;
             total.iterations += outcome.iterations;
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
             let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
-            residual.axpy(1.0, &offset)?;
+            residual.axpy(1.0, &equation.offset)?;
             flow.supplied = method.gamma * supply(newton, &residual)?;
             // The stage's equation also holds those of the stages before it.
             for (&a, earlier) in method.lower[stage].iter().zip(&residuals) {

@@ -1,7 +1,9 @@
 //! Steps in time, and their lengths.
+mod equation;
 mod integrator;
 mod scheme;
 mod step_control;
 
+pub use equation::{Earlier, StepEquation, StepSolve, Term, by_newton};
 pub use integrator::{Flow, TimeIntegrator, Trial};
 pub use step_control::StepControl;

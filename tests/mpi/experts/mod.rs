@@ -1,5 +1,6 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
 mod derivatives;
+mod in_time;
 mod mixture;
 mod nonlinear;
 mod schwarz;
@@ -356,6 +357,8 @@ pub const SUITES: &[Suite] = &[Suite {
             ("known_rows_agree_with_the_closed_form", nonlinear::known_rows_agree_with_the_closed_form),
             ("rows_that_contradict_are_named", nonlinear::rows_that_contradict_are_named),
             ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
+            ("levels_hold_in_time", in_time::levels_hold_in_time),
+            ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
             ("two_levels_scale", schwarz::two_levels_scale),
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),

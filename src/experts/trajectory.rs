@@ -1,0 +1,258 @@
+//! Repairs of predicted runs in time, step by step: the equations of a step hold the repaired states before it.
+//!
+//! The scheme of the deck stays what it is; where it would solve an equation, the layer repairs the prediction of the same
+//! time. So a balance that holds for every equation holds for the step, with what is stored and what flows in, and level
+//! `exact` gives the run itself.
+use super::constraint::{Constraint, Last, Repair};
+use super::equations::Equations;
+use crate::fem::{Essential, Parts};
+use crate::mixture::Columns;
+use crate::physics::{Context, FormState, Problem};
+use crate::simulation::{Evolution, Simulation, Step};
+use crate::solver::{Earlier, NewtonOutcome, NewtonSolver, StepEquation};
+use crate::{Error, Result};
+use petsc_rs::Vector;
+use std::rc::Rc;
+
+/// States of one problem at ascending times, with straight lines between them.
+pub struct Frames {
+    /// Times (s).
+    pub times: Vec<f64>,
+    /// A field at each.
+    pub states: Vec<Vector>,
+}
+
+impl Frames {
+    /// The two frames about a time, with their weights.
+    fn about(&self, time: f64) -> [(usize, f64); 2] {
+        let last = self.times.len() - 1;
+        let next = self.times.partition_point(|t| *t < time).clamp(usize::from(last > 0), last);
+        let before = next.saturating_sub(1);
+        let length = self.times[next] - self.times[before];
+        let share = if length > 0.0 { ((time - self.times[before]) / length).clamp(0.0, 1.0) } else { 1.0 };
+        [(before, 1.0 - share), (next, share)]
+    }
+
+    /// The field at a time; ghosts are not up to date. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn at(&self, time: f64, field: &mut Vector) -> Result<()> {
+        field.set(0.0)?;
+        for (frame, weight) in self.about(time) {
+            field.axpy(weight, &self.states[frame])?;
+        }
+        Ok(())
+    }
+
+    /// The transpose of [`Frames::at`]: adds what is said of the field at a time to what is said of the frames.
+    /// Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn pull_back(&self, time: f64, cotangent: &Vector, frames: &mut [Vector]) -> Result<()> {
+        for (frame, weight) in self.about(time) {
+            frames[frame].axpy(weight, cotangent)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a repaired run in time of one problem remembers for its derivative: every state that it found.
+#[derive(Default)]
+pub struct Tape {
+    /// Where the run began, and when.
+    initial: Option<(Context, Vector)>,
+    solves: Vec<Solved>,
+    /// States at the ends of accepted steps; 0 is the initial one, n the state of the n-th equation.
+    accepted: Vec<usize>,
+}
+
+/// One equation with its repaired state.
+struct Solved {
+    context: Context,
+    parts: Parts,
+    offset: Vector,
+    /// States, with the factors of what is stored and of the rest.
+    terms: Vec<(usize, f64, f64)>,
+    last: Last,
+}
+
+/// What a scalar `L` of the repaired states says of the inputs of the run.
+pub struct TrajectoryPullback {
+    /// Time (s) of every equation, in their order, and `dL/du^` of its prediction.
+    pub predictions: Vec<(f64, Vector)>,
+    /// `dL/du` of the initial state, zero where its values are prescribed.
+    pub initial: Vector,
+    /// `dL/d mu` of every parameter of the deck, with the initial state and fields of other problems as they are.
+    pub parameters: Vec<f64>,
+    /// `dL/d Phi` of the columns of level `coupled`.
+    pub columns: Columns,
+}
+
+/// Takes a step to the time `end`: every problem that evolves, by its number, has a layer and a prediction (`predict`
+/// fills in its field at a time, ghosts need not be up to date). `tapes`, one for each problem, remember it for the
+/// derivative. Gives the repairs with their problems, in the order of the equations. Collective.
+///
+/// # Errors
+/// Those of [`Constraint::apply`] and of `predict`.
+pub fn repair_step(
+    simulation: &mut Simulation,
+    evolution: &mut Evolution,
+    layers: &mut [Constraint],
+    end: f64,
+    predict: &mut dyn FnMut(usize, f64, &mut Vector) -> Result<()>,
+    mut tapes: Option<&mut [Tape]>,
+) -> Result<(Step, Vec<(usize, Repair)>)> {
+    if let Some(tapes) = &mut tapes {
+        for (tape, stage) in tapes.iter_mut().zip(&simulation.stages) {
+            tape.begin(&evolution.context, stage.solution())?;
+        }
+    }
+    let mut repairs = Vec::new();
+    let mut found: Vec<usize> = vec![0; layers.len()];
+    let solve = &mut |number: usize,
+                      newton: &mut NewtonSolver,
+                      equation: &StepEquation,
+                      state: &mut Vector| {
+        let StepEquation { context, parts, terms, offset } = equation;
+        newton.set_equation(context, *parts, Some(offset.try_clone()?))?;
+        let prepared = newton.problem().clone().at(context)?;
+        let history = newton.history();
+        let equations = Equations::step(&prepared, *parts, Some(offset), history.as_deref());
+        predict(number, context.time, state)?;
+        let layer = &mut layers[number];
+        let when = |error| Error::Failed(format!("at {:.6e} s: {error}", context.time));
+        let repair = layer.apply(&equations, state).map_err(when)?;
+        let outcome = NewtonOutcome { iterations: repair.iterations, ..NewtonOutcome::default() };
+        repairs.push((number, repair));
+        if let Some(tapes) = &mut tapes {
+            if history.is_some() {
+                let text =
+                    "the derivative of a repaired run of a model with internal variables is not available";
+                return Err(Error::Failed(format!("{}: {text}", layer.name)));
+            }
+            let tape = &mut tapes[number];
+            let place = |of| match of {
+                Earlier::Accepted(back) => tape.accepted[tape.accepted.len() - 1 - back],
+                Earlier::Stage(stage) => tape.solves.len() - found[number] + stage + 1,
+            };
+            let terms = terms.iter().map(|term| (place(term.of), term.storage, term.rest)).collect();
+            let last = layer.last.take().expect("a repair leaves it");
+            let (context, offset) = (context.clone(), offset.try_clone()?);
+            tape.solves.push(Solved { context, parts: *parts, offset, terms, last });
+            found[number] += 1;
+        }
+        Ok(outcome)
+    };
+    let step = evolution.follow(simulation, end, solve)?;
+    if let Some(tapes) = tapes {
+        for tape in tapes.iter_mut() {
+            tape.accepted.push(tape.solves.len());
+        }
+    }
+    Ok((step, repairs))
+}
+
+impl Tape {
+    fn begin(&mut self, context: &Context, state: &Vector) -> Result<()> {
+        if self.initial.is_none() {
+            self.initial = Some((context.clone(), state.try_clone()?));
+            self.accepted.push(0);
+        }
+        Ok(())
+    }
+
+    /// Steps so far.
+    pub fn steps(&self) -> usize {
+        self.accepted.len().saturating_sub(1)
+    }
+
+    /// Pulls `dL/du` of the states at the ends of all steps, in their order, back through the run that the layer repaired.
+    /// Collective.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when there are more or fewer of them than steps, or a solve fails.
+    pub fn pull_back(
+        &mut self,
+        layer: &mut Constraint,
+        problem: &Rc<Problem>,
+        cotangents: &[Vector],
+    ) -> Result<TrajectoryPullback> {
+        let Some((start, initial)) = &self.initial else {
+            return Err(Error::Failed(format!("{}: nothing to derive", layer.name)));
+        };
+        let steps = self.accepted.len() - 1;
+        if cotangents.len() != steps {
+            let text = format!("{} cotangents for {steps} steps", cotangents.len());
+            return Err(Error::Failed(format!("{}: {text}", layer.name)));
+        }
+        let space = &problem.space;
+        let mut said: Vec<Vector> = Vec::with_capacity(self.solves.len() + 1);
+        for _ in 0..=self.solves.len() {
+            said.push(space.field()?);
+        }
+        for (&state, cotangent) in self.accepted[1..].iter().zip(cotangents) {
+            said[state].axpy(1.0, cotangent)?;
+        }
+        let mut parameters = vec![0.0; start.parameters.len()];
+        let mut columns: Option<Columns> = None;
+        let mut predictions = Vec::with_capacity(self.solves.len());
+        let nothing = Essential::new(space, []);
+        let mut room = problem.new_matrix()?;
+        let mut image = space.field()?;
+        for number in (0..self.solves.len()).rev() {
+            let said_of_it = said.pop().expect("one for each state");
+            let solved = &mut self.solves[number];
+            let prepared = problem.at(&solved.context)?;
+            let equations = Equations::step(&prepared, solved.parts, Some(&solved.offset), None);
+            let kept = layer.last.replace(solved.last.try_clone()?);
+            let pulled = layer.pull_back(&equations, &said_of_it);
+            layer.last = kept;
+            let pulled = pulled?;
+            parameters.iter_mut().zip(&pulled.parameters).for_each(|(sum, p)| *sum += p);
+            match &mut columns {
+                None => columns = Some(pulled.columns),
+                Some(sum) => sum.add(&pulled.columns),
+            }
+            predictions.push((solved.context.time, pulled.prediction));
+            for &(earlier, storage, rest) in &self.solves[number].terms {
+                let (context, state) = match earlier {
+                    0 => (start, initial),
+                    n => (&self.solves[n - 1].context, &self.solves[n - 1].last.state),
+                };
+                let prepared = problem.at(context)?;
+                let local = state.local_read()?;
+                for (parts, factor) in [(Parts::STORAGE, storage), (Parts::REST, rest)] {
+                    if factor == 0.0 {
+                        continue;
+                    }
+                    let form = FormState { parts, ..FormState::steady(&local) };
+                    prepared.tangent(form, &nothing, &mut room)?;
+                    room.mult_transpose(&pulled.offset, &mut image)?;
+                    said[earlier].axpy(factor, &image)?;
+                    for (parameter, sum) in parameters.iter_mut().enumerate() {
+                        prepared.slope(parameter, form, &mut image)?;
+                        *sum += factor * image.dot(&pulled.offset)?;
+                    }
+                }
+            }
+        }
+        predictions.reverse();
+        let mut initial = said.pop().expect("the initial state's");
+        problem.fold_unused(&mut initial)?;
+        let prepared = problem.at(start)?;
+        for (parameter, sum) in parameters.iter_mut().enumerate() {
+            let rates = problem.essential_slope(start, parameter)?;
+            let used = prepared.essential.owned(space).filter(|&dof| problem.is_used(dof));
+            let of_prescribed: f64 = {
+                let said = initial.read()?;
+                used.map(|dof| said[dof] * rates.values[dof]).sum()
+            };
+            *sum += space.mesh.comm.sum(of_prescribed);
+        }
+        prepared.essential.clear(&mut initial.write()?);
+        let columns = columns.unwrap_or_else(|| Columns::new(&space.mesh.comm, space.owned_dofs()));
+        Ok(TrajectoryPullback { predictions, initial, parameters, columns })
+    }
+}
