@@ -101,6 +101,9 @@ fn layer(simulation: &Simulation, level: ConstraintLevel, weight: Norm) -> Const
     layer
 }
 
+/// A step with the repairs of its equations, by problem.
+type Reported = (Step, Vec<(usize, Repair)>);
+
 /// The repaired run from the state of the simulation on, with the repairs of each step.
 fn repaired(
     simulation: &mut Simulation,
@@ -108,7 +111,7 @@ fn repaired(
     layer: &mut Constraint,
     prediction: &Frames,
     mut tape: Option<&mut Tape>,
-) -> tessera::Result<(Frames, Vec<(Step, Vec<(usize, Repair)>)>)> {
+) -> tessera::Result<(Frames, Vec<Reported>)> {
     let mut states = vec![simulation.stages[0].solution().try_clone()?];
     let mut reports = Vec::new();
     for time in &TIMES[1..] {
