@@ -83,14 +83,17 @@ impl Constraint {
         let mut free = folded.try_clone()?;
         equations.essential.clear(&mut free.write()?);
         let adjoint = match self.options.level {
-            ConstraintLevel::None | ConstraintLevel::Boundary => Multiplied {
+            ConstraintLevel::None => unreachable!("treated above"),
+            ConstraintLevel::Boundary if self.known.is_empty() => Multiplied {
                 y: zero()?,
                 second: None,
                 prediction: free,
                 known: vec![0.0; self.known.len()],
                 columns: None,
             },
-            ConstraintLevel::Conservation => self.of_rows(equations, last, &free)?,
+            ConstraintLevel::Boundary | ConstraintLevel::Conservation => {
+                self.of_rows(equations, last, &free)?
+            }
             ConstraintLevel::Coupled => self.of_functions(equations, last, &free)?,
             ConstraintLevel::Exact => {
                 let tangent = equations.tangent(&last.state, None)?;
@@ -113,14 +116,15 @@ impl Constraint {
         Ok(Pullback { prediction, offset, prescribed, parameters, known, columns: columns.unwrap_or(none) })
     }
 
-    /// Level `conservation`: `[P B^T; B 0] [a; b] = [g; 0]` with `P = W + d/du (J^T Z y)`.
+    /// Rows that are satisfied: `[P B^T; B 0] [a; b] = [g; 0]` with `P = W + d/du (J^T Z y)`.
     fn of_rows(&mut self, equations: &Equations, last: &Last, free: &Vector) -> Result<Multiplied> {
         let space = self.balances.fields.clone();
         let (comm, size) = (&space.mesh.comm, Equations::size(&space, &last.state)?);
         let metric = self.metric.as_mut().expect("set by the repair");
         let prefix = format!("{}_balance_", self.name);
         let tangent = equations.tangent(&last.state, None)?;
-        let mut rows = Rows::new(&prefix, &self.balances, equations, &tangent, &self.known)?;
+        let balanced = self.options.level != ConstraintLevel::Boundary;
+        let mut rows = Rows::new(&prefix, &self.balances, equations, &tangent, &self.known, balanced)?;
         rows.weigh(comm, metric)?;
         let multipliers = last.multipliers.as_ref().expect("of this level");
         let mut tested = free.duplicate()?;
@@ -133,7 +137,7 @@ impl Constraint {
         // a = Pi (g - D a), with Pi the inverse of the matrix with W in the place of P.
         let (right, mut b) = rows.project(metric, free)?;
         let mut a = right.try_clone()?;
-        if !equations.is_linear() {
+        if !equations.is_linear() && balanced {
             a = gmres(&right, TOLERANCE, |v, image| {
                 image.copy_from(v)?;
                 Ok(image.axpy(1.0, &rows.project(metric, &curved(v)?)?.0)?)

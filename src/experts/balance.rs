@@ -27,8 +27,10 @@ pub(super) struct Rows {
     pub tested: Matrix,
     /// `J^T Z` (N x m).
     pub balances: Matrix,
-    /// `B^T` (N x (m + q)), where there are q known rows.
+    /// `B^T` (N x (m + q)), where there are q known rows; N x q if balances are not asked for.
     all: Option<Matrix>,
+    /// Whether balances are among the rows.
+    balanced: bool,
     prefix: String,
     weighed: Option<Weighed>,
 }
@@ -48,6 +50,8 @@ pub(super) struct Violation {
     pub values: Vec<f64>,
     /// Largest magnitude over all experts and components, each relative to its gross exchange.
     pub worst: f64,
+    /// The same, if balances are asked for.
+    asked: f64,
     /// Of the known rows, what is lacking, and each relative to what the row adds up.
     pub known: Vec<(f64, f64)>,
 }
@@ -55,18 +59,20 @@ pub(super) struct Violation {
 impl Violation {
     /// The worst row of all.
     pub fn worst_of_all(&self) -> f64 {
-        self.known.iter().map(|known| known.1).fold(self.worst, nan_max)
+        self.known.iter().map(|known| known.1).fold(self.asked, nan_max)
     }
 }
 
 impl Rows {
-    /// At a tangent. PETSc's options of the small problem carry the prefix. Collective.
+    /// At a tangent; without balances those that are known alone. PETSc's options of the small problem carry the prefix.
+    /// Collective.
     pub fn new(
         prefix: &str,
         mixture: &Mixture,
         equations: &Equations,
         tangent: &Matrix,
         known: &[KnownRow],
+        balanced: bool,
     ) -> Result<Self> {
         let space = &mixture.fields;
         let fixed = &equations.essential.fixed;
@@ -78,21 +84,27 @@ impl Rows {
         };
         let all = match known {
             [] => None,
-            _ => Some(with_rows(mixture, &balances, known, &free)?),
+            _ => Some(with_rows(mixture, &balances, known, &free, balanced)?),
         };
-        Ok(Self { tested, balances, all, prefix: prefix.into(), weighed: None })
+        Ok(Self { tested, balances, all, balanced, prefix: prefix.into(), weighed: None })
     }
 
     /// Makes ready for corrections in a norm, unless that is done. Collective.
     pub fn weigh(&mut self, comm: &Comm, metric: &mut Metric) -> Result<()> {
         if self.weighed.is_none() {
-            let (along, near) = metric.along(self.transposed(), &self.tested)?;
+            let tested = self.balanced.then_some(&self.tested);
+            let (along, near) = metric.along(self.transposed(), tested)?;
             let other = along.as_ref().or(near.as_ref()).expect("one of the two");
             let small = self.transposed().transpose_mat_mult(other)?;
             let small = factorised_small(comm, &self.prefix, &small, true)?;
             self.weighed = Some(Weighed { along, small });
         }
         Ok(())
+    }
+
+    /// Whether balances are among the rows.
+    pub fn balanced(&self) -> bool {
+        self.balanced
     }
 
     /// `B^T`.
@@ -117,7 +129,8 @@ impl Rows {
             known.iter().map(|k| Ok(k.row.dot(state)? - k.value)).collect::<Result<_>>()?;
         {
             let (mut values, own) = (all.write()?, own.read()?);
-            values[..own.len()].copy_from_slice(&own);
+            let own = if self.balanced { &own[..] } else { &[] };
+            values[..own.len()].copy_from_slice(own);
             // The last rank has the known ones.
             let rest = &mut values[own.len()..];
             rest.iter_mut().zip(&lacking).for_each(|(v, l)| *v = *l);
@@ -127,6 +140,9 @@ impl Rows {
 
     /// The test functions times multipliers of the balances, `Z y`. Collective.
     pub fn test(&self, multipliers: &Vector, result: &mut Vector) -> Result<()> {
+        if !self.balanced {
+            return Ok(result.set(0.0)?);
+        }
         let mut own = self.balances.vectors()?.0;
         {
             let mut values = own.write()?;
@@ -275,7 +291,8 @@ impl Rows {
         let worst = values.iter().zip(exchange).map(|(v, e)| v.abs() / e).fold(0.0, nan_max);
         let comm = &mixture.fields.mesh.comm;
         let known = known.iter().map(|known| known.lacking(comm, state)).collect::<Result<_>>()?;
-        Ok(Violation { values, worst: comm.max(worst), known })
+        let worst = comm.max(worst);
+        Ok(Violation { values, worst, asked: if self.balanced { worst } else { 0.0 }, known })
     }
 }
 
@@ -289,8 +306,14 @@ impl KnownRow {
     }
 }
 
-/// `B^T` with a column for each known row, after those of the last rank.
-fn with_rows(mixture: &Mixture, balances: &Matrix, known: &[KnownRow], free: &[bool]) -> Result<Matrix> {
+/// `B^T` (without balances none of its columns) with a column for each known row, after those of the last rank.
+fn with_rows(
+    mixture: &Mixture,
+    balances: &Matrix,
+    known: &[KnownRow],
+    free: &[bool],
+    balanced: bool,
+) -> Result<Matrix> {
     let comm = &mixture.fields.mesh.comm;
     if known.len() as u64 > comm.sum(free.iter().filter(|free| **free).count() as u64) {
         return Err(Error::Failed(format!("{} known rows are more than there are unknowns", known.len())));
@@ -308,10 +331,10 @@ fn with_rows(mixture: &Mixture, balances: &Matrix, known: &[KnownRow], free: &[b
         }
         arrays.push(values);
     }
-    let first = balances.global_size().1;
+    let first = if balanced { balances.global_size().1 } else { 0 };
     let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
     for (local, row) in balances.row_range().enumerate() {
-        let mut entries = balances.row(row)?;
+        let mut entries = if balanced { balances.row(row)? } else { Vec::new() };
         entries.sort_unstable_by_key(|entry| entry.0);
         entries
             .extend(arrays.iter().enumerate().map(|(k, row)| (first + k, row[local])).filter(|e| e.1 != 0.0));
@@ -320,7 +343,7 @@ fn with_rows(mixture: &Mixture, balances: &Matrix, known: &[KnownRow], free: &[b
         pointers.push(columns.len() as i32);
     }
     let last = comm.rank() + 1 == comm.size();
-    let own = balances.local_size().1 + if last { known.len() } else { 0 };
+    let own = if balanced { balances.local_size().1 } else { 0 } + if last { known.len() } else { 0 };
     Ok(Matrix::from_csr_values(comm.mpi(), 1, &pointers, &columns, &values, own)?)
 }
 

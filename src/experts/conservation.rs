@@ -43,7 +43,7 @@ impl Constraint {
     ) -> Result<Found> {
         let comm = &self.balances.fields.mesh.comm;
         rows.weigh(comm, metric)?;
-        let mut found = match equations.is_linear() {
+        let mut found = match equations.is_linear() || !rows.balanced() {
             true => Found { multipliers: Some(rows.vector()?), ..Found::default() },
             false => self.approach(equations, rows, metric, state)?,
         };
@@ -102,7 +102,7 @@ impl Constraint {
             if step > 0 {
                 let tangent = equations.tangent(state, room.take())?;
                 let prefix = format!("{}_balance_", self.name);
-                *rows = Rows::new(&prefix, &self.balances, equations, &tangent, &self.known)?;
+                *rows = Rows::new(&prefix, &self.balances, equations, &tangent, &self.known, true)?;
                 rows.weigh(&space.mesh.comm, metric)?;
                 room = tangent.into_room();
             }

@@ -170,7 +170,7 @@ impl Constraint {
         }
     }
 
-    /// Further rows that level `conservation` satisfies.
+    /// Further rows that levels `boundary` and `conservation` satisfy.
     pub fn set_known(&mut self, known: Vec<KnownRow>) {
         (self.known, self.kept) = (known, None);
     }
@@ -240,7 +240,7 @@ impl Constraint {
         }
         let mut metric = self.metric.take().expect("set above");
         if !self.known.is_empty() && level > ConstraintLevel::Conservation {
-            let text = "rows that are known are met by the level \"conservation\" alone";
+            let text = "rows that are known are met by the levels \"boundary\" and \"conservation\" alone";
             return Err(Error::input("constraint.level", format!("{}: {text}", self.name)));
         }
         if level != ConstraintLevel::None {
@@ -249,8 +249,9 @@ impl Constraint {
         }
         let mut found = Found::default();
         match level {
-            ConstraintLevel::None | ConstraintLevel::Boundary => {}
-            ConstraintLevel::Conservation => {
+            ConstraintLevel::None => {}
+            ConstraintLevel::Boundary if self.known.is_empty() => {}
+            ConstraintLevel::Boundary | ConstraintLevel::Conservation => {
                 found = self.conserve(equations, &mut kept.rows, &mut metric, &exchange, state)?;
             }
             ConstraintLevel::Coupled => found = self.couple(equations, tangent, state)?,
@@ -376,8 +377,14 @@ impl Constraint {
         if self.norm == Norm::Energy {
             self.metric = Some(Metric::Energy(Energy::new(comm, tangent)?));
         }
-        let rows =
-            Rows::new(&format!("{}_balance_", self.name), &self.balances, equations, tangent, &self.known)?;
+        let rows = Rows::new(
+            &format!("{}_balance_", self.name),
+            &self.balances,
+            equations,
+            tangent,
+            &self.known,
+            self.options.level != ConstraintLevel::Boundary,
+        )?;
         Ok(Kept { sketch, rows, exact: None })
     }
 

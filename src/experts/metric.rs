@@ -80,13 +80,19 @@ impl Mass {
 
 impl Metric {
     /// `W^-1 B^T` where it is sparse or small, or else something near to it. Collective.
-    pub fn along(&mut self, rows: &Matrix, tested: &Matrix) -> Result<(Option<Matrix>, Option<Matrix>)> {
+    pub fn along(
+        &mut self,
+        rows: &Matrix,
+        tested: Option<&Matrix>,
+    ) -> Result<(Option<Matrix>, Option<Matrix>)> {
         Ok(match self {
-            // W^-1 (J^T Z) = Z.
-            Self::Energy(_) if rows.global_size().1 == tested.global_size().1 => {
-                (Some(tested.duplicate(true)?), None)
-            }
-            Self::Energy(energy) => (Some(solved(energy, rows, tested)?), None),
+            Self::Energy(energy) => match tested {
+                // W^-1 (J^T Z) = Z.
+                Some(tested) if rows.global_size().1 == tested.global_size().1 => {
+                    (Some(tested.duplicate(true)?), None)
+                }
+                _ => (Some(solved(energy, rows, tested)?), None),
+            },
             Self::Diagonal(inverse) => {
                 let mut along = rows.duplicate(true)?;
                 along.diagonal_scale(Some(inverse), None)?;
@@ -179,8 +185,8 @@ impl Metric {
 }
 
 /// `[Z, K^-1 G^T]` from `[K Z, G^T]`: a solve for each known row.
-fn solved(energy: &mut Energy, rows: &Matrix, tested: &Matrix) -> Result<Matrix> {
-    let (m, n) = (tested.global_size().1, rows.global_size().1);
+fn solved(energy: &mut Energy, rows: &Matrix, tested: Option<&Matrix>) -> Result<Matrix> {
+    let (m, n) = (tested.map_or(0, |tested| tested.global_size().1), rows.global_size().1);
     let (mut unit, mut row) = rows.vectors()?;
     let mut fields = Vec::new();
     for known in m..n {
@@ -195,8 +201,8 @@ fn solved(energy: &mut Energy, rows: &Matrix, tested: &Matrix) -> Result<Matrix>
         fields.push(field.read()?.to_vec());
     }
     let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
-    for (local, row) in tested.row_range().enumerate() {
-        let mut entries = tested.row(row)?;
+    for (local, row) in rows.row_range().enumerate() {
+        let mut entries = tested.map_or(Ok(Vec::new()), |tested| tested.row(row))?;
         entries.sort_unstable_by_key(|entry| entry.0);
         entries.extend(fields.iter().enumerate().map(|(k, field)| (m + k, field[local])));
         columns.extend(entries.iter().map(|entry| entry.0 as i32));

@@ -4,8 +4,8 @@
 //! | level | afterwards |
 //! | --- | --- |
 //! | `none` | nothing changes; violations are measured |
-//! | `boundary` | essential conditions hold exactly |
-//! | `conservation` | and the discrete residual vanishes against every gating function and component: each expert's balance of mass, heat or force; and known rows have their values |
+//! | `boundary` | essential conditions hold exactly; and known rows have their values |
+//! | `conservation` | and the discrete residual vanishes against every gating function and component: each expert's balance of mass, heat or force |
 //! | `coupled` | and against every function of the experts: Galerkin's equations on them |
 //! | `exact` | and the discrete equations hold to the solver's tolerance |
 mod adjoint;

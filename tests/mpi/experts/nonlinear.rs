@@ -200,7 +200,8 @@ pub fn known_rows_agree_with_the_closed_form(comm: &Comm) {
     }
     // One expert of which nothing is asked but the rows: its balance is in the comparison as well.
     let gating = boxes(&space, 1, 1);
-    let rows: Vec<KnownRow> = [(1.0, 0.0, 1000.0), (0.0, 1.0, 500.0)]
+    let known = || -> Vec<KnownRow> {
+        [(1.0, 0.0, 1000.0), (0.0, 1.0, 500.0)]
         .into_iter()
         .enumerate()
         .map(|(k, (a, b, value))| {
@@ -211,7 +212,9 @@ pub fn known_rows_agree_with_the_closed_form(comm: &Comm) {
             }
             KnownRow { name: format!("row {k}"), row, value }
         })
-        .collect();
+        .collect()
+    };
+    let rows = known();
     let prepared = stage.problem.at(&context).unwrap();
     let equations = Equations::steady(&prepared);
     let mut start = from.try_clone().unwrap();
@@ -242,13 +245,38 @@ pub fn known_rows_agree_with_the_closed_form(comm: &Comm) {
     layer.set_known(rows);
     let error = layer.apply(&equations, &mut from.try_clone().unwrap()).unwrap_err();
     assert!(error.to_string().contains("without variances"), "{error}");
-    layer.set_variance(variance).unwrap();
+    layer.set_variance(variance.try_clone().unwrap()).unwrap();
     let mut state = from.try_clone().unwrap();
     let report = layer.apply(&equations, &mut state).unwrap();
     let state = all(&state.read().unwrap());
     let error = (0..n).map(|i| (state[i] - u[i] + change[(i, 0)]).powi(2)).sum::<f64>().sqrt();
     assert!(error < 1e-12 * faer::Mat::from_fn(n, 1, |i, _| u[i]).norm_l2(), "{error:.1e} {report:?}");
     assert!(report.known.iter().all(|[before, after]| before.abs() > 1.0 && after.abs() < 1e-9), "{report:?}");
+
+    // The rows alone, in every norm that has a closed form here.
+    let g = faer::Mat::from_fn(2, n, |i, j| free[j] * full[i][j]);
+    let c = faer::Mat::from_fn(2, 1, |i, _| c[(i + 1, 0)]);
+    for weight in [Norm::Variance, Norm::Euclidean, Norm::Energy, Norm::Mass] {
+        let mut layer = self::layer(&prepared, boxes(&space, 2, 1), ConstraintLevel::Boundary, weight);
+        layer.set_known(known());
+        layer.set_variance(variance.try_clone().unwrap()).unwrap();
+        let mut state = from.try_clone().unwrap();
+        let report = layer.apply(&equations, &mut state).unwrap();
+        assert!(report.known.iter().all(|[before, after]| before.abs() > 1.0 && after.abs() < 1e-9), "{report:?}");
+        let state = all(&state.read().unwrap());
+        let sg = match weight {
+            Norm::Variance => faer::Mat::from_fn(n, 2, |i, j| s[i] * g[(j, i)]),
+            Norm::Euclidean => g.transpose().to_owned(),
+            Norm::Energy => {
+                let eliminated = faer::Mat::from_fn(n, n, |i, j| if free[i] * free[j] == 1.0 { k[(i, j)] } else { f64::from(u8::from(i == j)) });
+                eliminated.partial_piv_lu().solve(&g.transpose().to_owned())
+            }
+            _ => continue,
+        };
+        let change = &sg * (&g * &sg).partial_piv_lu().solve(&c);
+        let error = (0..n).map(|i| (state[i] - u[i] + change[(i, 0)]).powi(2)).sum::<f64>().sqrt();
+        assert!(error < 1e-10 * faer::Mat::from_fn(n, 1, |i, _| u[i]).norm_l2(), "{weight:?}: {error:.1e}");
+    }
 }
 
 pub fn rows_that_contradict_are_named(comm: &Comm) {
