@@ -96,14 +96,17 @@ impl Mlp {
     }
 
     /// Parameters to start from: weights uniform with variance `2 / (inputs + outputs)` (Glorot and Bengio, AISTATS
-    /// 2010, equation 16), biases 0. A seed gives the same on every machine.
+    /// 2010, equation 16), biases uniform up to `1 / sqrt(inputs)`, lest the network be odd about the middle of its
+    /// inputs. A seed gives the same on every machine.
     pub fn initial(&self, seed: u64) -> Vec<f64> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut parameters = vec![0.0; self.count()];
         for layer in &self.layers {
-            let bound = (6.0 / (layer.inputs + layer.outputs) as f64).sqrt();
-            for weight in &mut parameters[layer.weights.clone()] {
-                *weight = bound * (2.0 * random.random::<f64>() - 1.0);
+            let bounds =
+                [(6.0 / (layer.inputs + layer.outputs) as f64).sqrt(), 1.0 / (layer.inputs as f64).sqrt()];
+            for (range, bound) in [&layer.weights, &layer.bias].into_iter().zip(bounds) {
+                let uniform = |parameter: &mut f64| *parameter = bound * (2.0 * random.random::<f64>() - 1.0);
+                parameters[range.clone()].iter_mut().for_each(uniform);
             }
         }
         parameters
