@@ -88,6 +88,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE", num_args = 1..)]
         dataset: Vec<PathBuf>,
     },
+    /// Train the network of the deck's [experts.network] by the equations alone; goes on where an earlier run stopped
+    Learn {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Predict fields and quantities of interest with a reduced model, with error estimates
     Predict(Predict),
     /// Print the JSON schema of decks
@@ -220,6 +225,7 @@ impl Command {
             Self::Check { common, .. }
             | Self::Run { common, .. }
             | Self::Campaign { common, .. }
+            | Self::Learn { common }
             | Self::Train { common, .. } => &common.petsc.options,
             Self::Predict(predict) => &predict.petsc.options,
             Self::Schema { .. } | Self::Completions { .. } | Self::Info { .. } | Self::Export { .. } => &[],

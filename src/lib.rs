@@ -78,7 +78,8 @@
 //! | 10 | [`checkpoint`] | when a run in time is saved, and from where it goes on |
 //! | 11 | [`reuse`] | what earlier solves lend to the next one |
 //! | 12 | [`campaign`] | many samples of a deck: designs, groups, datasets |
-//! | 13 | [`drivers`] | the commands |
+//! | 13 | [`learning`] | functions that experts learn from the equations alone |
+//! | 14 | [`drivers`] | the commands |
 #![deny(unsafe_code)]
 
 pub mod campaign;
@@ -89,6 +90,7 @@ pub mod error;
 pub mod experts;
 pub mod fem;
 pub mod format;
+pub mod learning;
 pub mod memory;
 pub mod mesh;
 pub mod mixture;

@@ -48,7 +48,9 @@ fn main() -> ExitCode {
     };
     // Before MPI starts, which takes a moment: a signal in it must not end the job without a word.
     let signals = match &command {
-        Ok(Cli { command: Command::Run { .. } | Command::Campaign { .. } }) => Signals::watch(),
+        Ok(Cli { command: Command::Run { .. } | Command::Campaign { .. } | Command::Learn { .. } }) => {
+            Signals::watch()
+        }
         _ => Ok(Signals::default()),
     };
     let Some(universe) = parallel::initialize() else {
@@ -95,6 +97,10 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
         Command::Campaign { common, part } => {
             let options = RunOptions { part: *part, signals, ..run_options(common) };
             drivers::campaign::run(comm, &deck(comm, common)?, &options)
+        }
+        Command::Learn { common } => {
+            let options = RunOptions { signals, ..run_options(common) };
+            drivers::learn::run(comm, &deck(comm, common)?, &options)
         }
         Command::Train { common, dataset } => {
             drivers::train::run(comm, &deck(comm, common)?, dataset, &run_options(common))

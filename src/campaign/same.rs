@@ -1,8 +1,8 @@
 //! Whether a campaign may go on with the dataset that it finds.
 use crate::checkpoint::differences;
 use crate::deck::{
-    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, OutputSection, PartitionSection,
-    RomSection, SolverOptions,
+    CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, ExpertsSection, NetworkSection,
+    OutputSection, PartitionSection, RomSection, SolverOptions,
 };
 use crate::storage::{DatasetFile, File};
 use crate::{Error, Result};
@@ -30,6 +30,25 @@ pub fn same_for_training(deck: &Deck, file: &File) -> Result<()> {
         deck.quantity.clear();
         deck.parameters.clear();
         deck
+    })
+}
+
+/// As `same_problem` for a network to go on with: experts and training must be the same as well, so that it ends as if it had
+/// never stopped; how often it is looked at and where it is kept does not matter. Collective.
+///
+/// # Errors
+/// As there.
+pub fn same_for_learning(deck: &Deck, file: &File) -> Result<()> {
+    same(deck, file, |deck| {
+        let mut part = problem(deck);
+        part.quantity.clear();
+        part.partition = deck.partition.clone();
+        part.experts = deck.experts.clone();
+        if let Some(network) = &mut part.experts.network {
+            let NetworkSection { every, file, .. } = NetworkSection::default();
+            (network.every, network.file) = (every, file);
+        }
+        part
     })
 }
 
@@ -102,6 +121,7 @@ fn problem(deck: &Deck) -> Deck {
     deck.output = OutputSection::default();
     deck.checkpoint = CheckpointSection::default();
     deck.constraint = ConstraintSection::default();
+    deck.experts = ExpertsSection::default();
     deck.campaign = CampaignSection::default();
     deck.rom = RomSection::default();
     deck.exact.clear();

@@ -16,6 +16,7 @@ const HARMLESS: &[&str] = &[
     "checkpoint",
     "exact",
     "constraint",
+    "experts",
     "campaign",
     "rom",
     "time.end",

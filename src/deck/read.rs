@@ -185,7 +185,9 @@ impl Deck {
     /// How to divide the mesh: into experts only if something asks for them.
     pub fn partition_options(&self) -> PartitionOptions {
         let schwarz = |index| self.solver_options(index).method == SolverMethod::Schwarz;
-        let asked = self.constraint.level != ConstraintLevel::None || (0..self.physics.len()).any(schwarz);
+        let asked = self.constraint.level != ConstraintLevel::None
+            || self.experts.network.is_some()
+            || (0..self.physics.len()).any(schwarz);
         PartitionOptions {
             method: match self.partition.method {
                 PartitionMethod::Ptscotch => crate::mesh::PartitionMethod::PtScotch,

@@ -117,7 +117,7 @@ impl CellShape {
 pub struct PartitionSection {
     /// Partitioner over ranks.
     pub method: PartitionMethod,
-    /// Number of experts over all ranks, at least one a rank; if left out one a rank, or, where `constraint` or the Schwarz method use them, one for 4000 cells, but 8 at least.
+    /// Number of experts over all ranks, at least one a rank; if left out one a rank, or, where `constraint`, `experts` or the Schwarz method use them, one for 4000 cells, but 8 at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub experts: Option<u32>,

@@ -1,5 +1,6 @@
 //! A deck as a whole.
 use super::document::Document;
+use super::network::ExpertsSection;
 use super::parameter::{self, Parameter};
 use super::physics::Physics;
 use super::random::RandomField;
@@ -59,6 +60,9 @@ pub struct Deck {
     /// Hard constraint that repairs predictions.
     #[serde(default)]
     pub constraint: ConstraintSection,
+    /// What experts learn.
+    #[serde(default, skip_serializing_if = "ExpertsSection::is_default")]
+    pub experts: ExpertsSection,
     /// Many runs over a design of the parameters.
     #[serde(default)]
     pub campaign: CampaignSection,
@@ -91,6 +95,7 @@ impl Deck {
             quantity: Vec::new(),
             exact: Vec::new(),
             constraint: ConstraintSection::default(),
+            experts: ExpertsSection::default(),
             campaign: CampaignSection::default(),
             rom: RomSection::default(),
             document: None,

@@ -67,6 +67,7 @@ fn heading(reader: &Reader, text: &mut String) -> Result<()> {
         "tessera-dataset" => "samples of a campaign".to_string(),
         "tessera-model" => "reduced model".to_string(),
         "tessera-grid" => "samples on a regular grid".to_string(),
+        "tessera-network" => "functions that experts have learned".to_string(),
         "tessera-mesh" => "mesh".to_string(),
         "tessera-checkpoint" => "checkpoint of a run".to_string(),
         "" => "HDF5 file that does not say what it is".to_string(),

@@ -1,8 +1,9 @@
-//! `tessera predict`: fields and quantities of interest from a reduced model, with error estimates.
+//! `tessera predict`: fields and quantities of interest from a reduced model, with error estimates, or from a network.
 use super::output;
+use super::points::{FILE, points, warn_outside};
 use super::prediction::{Prediction, Truth, print_results, write_results};
-use super::shared::RunOptions;
-use crate::campaign::{Design, design_samples, named, read_table};
+use crate::Result;
+use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::experts::{Constraint, Equations, Repair};
 use crate::mesh::{Mesh, MeshSource};
@@ -13,54 +14,11 @@ use crate::rom::theta::Inputs;
 use crate::rom::{ReducedModel, Solution, energy_error};
 use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{File, ModelFile, ResultFile, Schema, write_xdmf};
-use crate::{Error, Result, deck};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Where the predictions go below the output folder.
-const FILE: &str = "predict.h5";
-
-/// Which parameters to predict for.
-#[derive(Debug, Clone)]
-pub enum Points {
-    /// One point: values by name, `name=value`; the deck's defaults for the others.
-    One(Vec<String>),
-    /// The rows of a file of comma-separated values, whose first line names parameters.
-    Table(PathBuf),
-    /// A Latin hypercube over the ranges.
-    LatinHypercube {
-        /// Number of points.
-        samples: usize,
-        /// Seed.
-        seed: u64,
-    },
-}
-
-impl Default for Points {
-    fn default() -> Self {
-        Self::One(Vec::new())
-    }
-}
-
-/// How to predict.
-#[derive(Debug, Clone, Default)]
-pub struct PredictOptions {
-    /// What every run has.
-    pub run: RunOptions,
-    /// For which parameters.
-    pub points: Points,
-    /// At most so many modes; all of them when left out.
-    pub modes: Option<usize>,
-    /// Whether to solve the full model as well and report the true errors.
-    pub truth: bool,
-    /// What predictions are repaired to, instead of the deck's `constraint.level`.
-    pub constraint: Option<ConstraintLevel>,
-    /// The norm of that, instead of the deck's `constraint.weight`.
-    pub weight: Option<Norm>,
-    /// Output folder instead of the deck's.
-    pub output: Option<PathBuf>,
-}
+pub use super::points::{Points, PredictOptions};
 
 /// Predicts with a reduced model. Collective.
 ///
@@ -68,6 +26,9 @@ pub struct PredictOptions {
 /// When the model cannot be read or the parameters do not fit it.
 pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     let report = Report::new(comm, options.run.level);
+    if is_network(comm, path)? {
+        return super::predict_learned::run(comm, path, options, &report);
+    }
     let file = ModelFile::open(comm, path)?;
     let mut deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;
     if let Some(folder) = &options.output {
@@ -144,6 +105,14 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     Ok(())
 }
 
+/// Whether a file holds a network, not a reduced model. Collective.
+fn is_network(comm: &Comm, path: &Path) -> Result<bool> {
+    let file = File::open(comm, path)?;
+    let schema = file.text("/", "schema")?;
+    file.close()?;
+    Ok(schema == Schema::Network.name())
+}
+
 struct Predictor<'a> {
     simulation: &'a mut Simulation,
     model: &'a ReducedModel,
@@ -218,56 +187,5 @@ impl Predictor<'_> {
         }
         truth.quantities = self.simulation.quantities(context)?;
         Ok(truth)
-    }
-}
-
-fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
-    match points {
-        Points::Table(path) => read_table(comm, deck, path),
-        Points::LatinHypercube { samples, seed } => {
-            design_samples(deck, &Design::LatinHypercube { samples: *samples, seed: *seed })
-        }
-        Points::One(list) => {
-            let mut point = deck.default_parameters();
-            for text in list {
-                let wrong = |message: String| Error::input("--parameter", message);
-                let (name, value) = text
-                    .split_once('=')
-                    .ok_or_else(|| wrong(format!("`{text}` is not of the form name=value")))?;
-                let place = deck.parameters.get_index_of(name.trim()).ok_or_else(|| {
-                    let known: Vec<&str> = deck.parameters.keys().map(String::as_str).collect();
-                    let hint = deck::did_you_mean(name.trim(), &known, "parameters");
-                    wrong(format!("the model has no parameter \"{}\"{hint}", name.trim()))
-                })?;
-                point[place] = deck.parameters[place]
-                    .value(value.trim())
-                    .ok_or_else(|| wrong(format!("`{}` in `{text}` is no number", value.trim())))?;
-            }
-            Ok(vec![point])
-        }
-    }
-}
-
-/// Outside the ranges the basis was not trained; the estimate still holds.
-fn warn_outside(report: &Report, deck: &Deck, points: &[Vec<f64>]) {
-    for (i, (name, parameter)) in deck.parameters.iter().enumerate() {
-        if let Some(choices) = &parameter.choices {
-            let values = choices.values();
-            if let Some(point) = points.iter().find(|p| !values.contains(&p[i])) {
-                report.warn(format!("{name} = {} is none of the choices of the training", point[i]));
-            }
-            continue;
-        }
-        let Some([low, high]) = parameter.range else {
-            if points.iter().any(|p| p[i] != parameter.default) {
-                report.warn(format!("{name} was fixed at {} in training", parameter.default));
-            }
-            continue;
-        };
-        if points.iter().any(|p| p[i] < low || p[i] > high) {
-            report.warn(format!(
-                "{name} lies outside the range [{low}, {high}] of the training; look at the error estimate"
-            ));
-        }
     }
 }

@@ -38,6 +38,8 @@ pub enum Schema {
     Checkpoint,
     /// Samples on a regular grid.
     Grid,
+    /// A network that experts have learned, with the state of its training.
+    Network,
 }
 
 impl Schema {
@@ -50,6 +52,7 @@ impl Schema {
             Self::Mesh => "tessera-mesh",
             Self::Checkpoint => "tessera-checkpoint",
             Self::Grid => "tessera-grid",
+            Self::Network => "tessera-network",
         }
     }
 }

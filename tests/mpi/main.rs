@@ -28,6 +28,7 @@ capabilities! {
     grid_export
     kept_interpolation
     known_values
+    learning
     mesh
     mesh_gmsh
     mesh_hdf5

@@ -1,6 +1,7 @@
 //! What the schema cannot say: expressions, references between sections, physical signs.
 mod checker;
 mod markers;
+mod network;
 mod notes;
 mod physics;
 mod random;

@@ -56,7 +56,23 @@ pub fn cases() -> Vec<Case> {
         )
     };
     let (campaign, train) = (["campaign", "deck.toml"], ["train", "deck.toml"]);
+    let network = |name, text: String, message: &str| Case {
+        files: vec![("deck.toml", Content::Text(text))],
+        ..case(name, ["learn", "deck.toml"], "", message)
+    };
+    let plain = DECK.split("\n[campaign]").next().unwrap_or_default();
     vec![
+        network("a deck without a network", plain.into(), "deck.toml:1:1: experts.network: missing"),
+        network(
+            "a network of a problem in time",
+            format!("time = {{ end = 1, step = 0.1 }}\nexperts.network = {{ functions = 2 }}\n{plain}"),
+            "deck.toml:1:8: time: functions are learned for steady problems only: leave [time] out",
+        ),
+        network(
+            "a misspelt key of a network",
+            format!("experts.network = {{ function = 2 }}\n{plain}"),
+            "deck.toml:1:21: experts.network.function: unknown key; did you mean \"functions\"?",
+        ),
         Case {
             files: vec![("deck.toml", Content::Text(DECK.into()))],
             ..case("no table", campaign, "", "samples.csv: cannot read the samples: ")

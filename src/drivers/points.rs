@@ -1,0 +1,103 @@
+//! What is predicted, and for which parameters.
+use super::shared::RunOptions;
+use crate::campaign::{Design, design_samples, read_table};
+use crate::deck::{ConstraintLevel, Deck, Norm};
+use crate::parallel::Comm;
+use crate::report::Report;
+use crate::{Error, Result, deck};
+use std::path::PathBuf;
+
+/// Where the predictions go below the output folder.
+pub(super) const FILE: &str = "predict.h5";
+
+/// Which parameters to predict for.
+#[derive(Debug, Clone)]
+pub enum Points {
+    /// One point: values by name, `name=value`; the deck's defaults for the others.
+    One(Vec<String>),
+    /// The rows of a file of comma-separated values, whose first line names parameters.
+    Table(PathBuf),
+    /// A Latin hypercube over the ranges.
+    LatinHypercube {
+        /// Number of points.
+        samples: usize,
+        /// Seed.
+        seed: u64,
+    },
+}
+
+impl Default for Points {
+    fn default() -> Self {
+        Self::One(Vec::new())
+    }
+}
+
+/// How to predict.
+#[derive(Debug, Clone, Default)]
+pub struct PredictOptions {
+    /// What every run has.
+    pub run: RunOptions,
+    /// For which parameters.
+    pub points: Points,
+    /// At most so many modes; all of them when left out.
+    pub modes: Option<usize>,
+    /// Whether to solve the full model as well and report the true errors.
+    pub truth: bool,
+    /// What predictions are repaired to, instead of the deck's `constraint.level`.
+    pub constraint: Option<ConstraintLevel>,
+    /// The norm of that, instead of the deck's `constraint.weight`.
+    pub weight: Option<Norm>,
+    /// Output folder instead of the deck's.
+    pub output: Option<PathBuf>,
+}
+
+pub(super) fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
+    match points {
+        Points::Table(path) => read_table(comm, deck, path),
+        Points::LatinHypercube { samples, seed } => {
+            design_samples(deck, &Design::LatinHypercube { samples: *samples, seed: *seed })
+        }
+        Points::One(list) => {
+            let mut point = deck.default_parameters();
+            for text in list {
+                let wrong = |message: String| Error::input("--parameter", message);
+                let (name, value) = text
+                    .split_once('=')
+                    .ok_or_else(|| wrong(format!("`{text}` is not of the form name=value")))?;
+                let place = deck.parameters.get_index_of(name.trim()).ok_or_else(|| {
+                    let known: Vec<&str> = deck.parameters.keys().map(String::as_str).collect();
+                    let hint = deck::did_you_mean(name.trim(), &known, "parameters");
+                    wrong(format!("the model has no parameter \"{}\"{hint}", name.trim()))
+                })?;
+                point[place] = deck.parameters[place]
+                    .value(value.trim())
+                    .ok_or_else(|| wrong(format!("`{}` in `{text}` is no number", value.trim())))?;
+            }
+            Ok(vec![point])
+        }
+    }
+}
+
+/// Outside the ranges the basis was not trained; the estimate still holds.
+pub(super) fn warn_outside(report: &Report, deck: &Deck, points: &[Vec<f64>]) {
+    for (i, (name, parameter)) in deck.parameters.iter().enumerate() {
+        if let Some(choices) = &parameter.choices {
+            let values = choices.values();
+            if let Some(point) = points.iter().find(|p| !values.contains(&p[i])) {
+                report.warn(format!("{name} = {} is none of the choices of the training", point[i]));
+            }
+            continue;
+        }
+        let Some([low, high]) = parameter.range else {
+            if points.iter().any(|p| p[i] != parameter.default) {
+                report.warn(format!("{name} was fixed at {} in training", parameter.default));
+            }
+            continue;
+        };
+        if points.iter().any(|p| p[i] < low || p[i] > high) {
+            report.warn(format!(
+                "{name} lies outside the range [{low}, {high}] of the training; look at the error estimate"
+            ));
+        }
+    }
+}
