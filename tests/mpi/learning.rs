@@ -112,7 +112,9 @@ fn groups_and_interruptions_change_nothing(comm: &Comm) {
     let simulation = Simulation::new(&groups.comm, &deck).unwrap();
     let mut begun = Training::new(&groups, &simulation, section).unwrap();
     assert_eq!(begun.look().unwrap(), first);
-    (0..5).for_each(|_| drop(begun.step().unwrap()));
+    for _ in 0..5 {
+        begun.step().unwrap();
+    }
     let mut resumed = Training::new(&groups, &simulation, section).unwrap();
     with_folder(comm, |folder| {
         let path = folder.join("network.h5");
@@ -154,7 +156,9 @@ fn residuals_fall_and_unseen_fields_are_found(comm: &Comm) {
         let mut training = Training::new(&groups, &simulation, section).unwrap();
         let before = training.look().unwrap();
         let errors_before = errors(&groups, &mut training, &mut simulation).unwrap();
-        (0..section.steps).for_each(|_| drop(training.step().unwrap()));
+        for _ in 0..section.steps {
+            training.step().unwrap();
+        }
         let after = training.look().unwrap();
         let errors = errors(&groups, &mut training, &mut simulation).unwrap();
         let largest = |rows: &[[f64; 2]]| rows.iter().map(|row| row[1]).fold(0.0, f64::max);
