@@ -75,6 +75,7 @@
 //! | 9 | [`simulation`] | a deck's problems on one mesh, solved in order or in time |
 //! | 10 | [`experts`] | predictions repaired until they satisfy balances or equations |
 //! | 10 | [`rom`] | reduced models: bases, expansions, online solves |
+//! | 10 | [`sensitivity`] | derivatives of steady solutions and quantities with respect to parameters |
 //! | 10 | [`checkpoint`] | when a run in time is saved, and from where it goes on |
 //! | 11 | [`reuse`] | what earlier solves lend to the next one |
 //! | 12 | [`campaign`] | many samples of a deck: designs, groups, datasets |
@@ -100,6 +101,7 @@ pub mod random;
 pub mod report;
 pub mod reuse;
 pub mod rom;
+pub mod sensitivity;
 pub mod simulation;
 pub mod solver;
 pub mod storage;

@@ -164,6 +164,13 @@ impl Problem {
         }
     }
 
+    /// Whether a coefficient or a prescribed value is that of a field, or follows from it.
+    pub fn reads(&self, field: &Rc<NodalField>) -> bool {
+        let inputs = self.integrals.iter().flat_map(|integral| integral.coefficients.inputs.iter().flatten());
+        let prescribed = self.conditions.iter().flat_map(|condition| condition.values.iter().flatten());
+        inputs.chain(prescribed).any(|source| source.reads(field))
+    }
+
     /// Whether it is one linear system for each set of parameters: its form is linear, has no time derivative and blocks
     /// for pairs of functions.
     pub fn is_linear_system(&self) -> bool {

@@ -2,6 +2,7 @@
 mod balance;
 mod evolution;
 mod fields;
+mod functional;
 mod placement;
 mod problems;
 mod quantities;

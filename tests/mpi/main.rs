@@ -41,6 +41,7 @@ capabilities! {
     rom_blade
     rom_campaign
     scales
+    sensitivities
     spaces
     storage
     supports
