@@ -1,7 +1,7 @@
 //! Derivatives of the solutions of a deck's problems.
 use super::linearised::{Linearised, Side};
 use crate::physics::{Context, FormState};
-use crate::simulation::{Simulation, Stage};
+use crate::simulation::Simulation;
 use crate::{Error, Result};
 use petsc_rs::{Norm, Vector};
 
@@ -151,12 +151,9 @@ impl<'a> Sensitivities<'a> {
     pub fn pulled_back(&mut self, cotangents: &[Option<Vector>], parameters: &[usize]) -> Result<Vec<f64>> {
         let count = self.simulation.stages.len();
         let mut gradient = vec![0.0; parameters.len()];
-        // Where a later problem needs the change of a field anyway, that is all it takes.
         let wanted: Vec<bool> = (0..count).map(|i| cotangents.get(i).is_some_and(Option::is_some)).collect();
-        // So it is where a solution holds more numbers than there are unknowns: the pressure of elements of degree 2.
-        let interpolated = |stage: &Stage| stage.problem.facts().pressure && stage.space().element.degree > 1;
-        let mut forward: Vec<bool> = self.simulation.stages.iter().map(interpolated).collect();
-        forward.iter_mut().zip(&wanted).for_each(|(forward, wanted)| *forward &= wanted);
+        // Where a later problem needs the change of a field anyway, that is all it takes.
+        let mut forward = vec![false; count];
         let needed = self.needed(&wanted);
         for later in (0..count).filter(|&later| needed[later]) {
             (0..later).filter(|&earlier| self.reads(later, earlier)).for_each(|i| forward[i] = true);
@@ -185,9 +182,11 @@ impl<'a> Sensitivities<'a> {
     /// The adjoint state, zero where values are prescribed, and what prescribed values weigh there.
     fn adjoint(&mut self, stage: usize, cotangent: &Vector) -> Result<[Vector; 2]> {
         let linearised = self.linearised(stage)?;
-        let free = linearised.solve(Side::Transposed, cotangent)?;
+        let mut cotangent = cotangent.try_clone()?;
+        linearised.prepared.problem().fold_unused(&mut cotangent)?;
+        let free = linearised.solve(Side::Transposed, &cotangent)?;
         let mut fixed = linearised.product(Side::Transposed, &free)?;
-        fixed.aypx(-1.0, cotangent)?;
+        fixed.aypx(-1.0, &cotangent)?;
         Ok([free, fixed])
     }
 }
