@@ -1,6 +1,7 @@
 //! Fields as sums over experts, and bases of fields: gating functions and local functions as one [`Mixture`], columns
 //! that are distributed by rows, inner products, orthonormal bases, and projections of equations on all of them.
 pub(crate) mod block;
+mod boxes;
 mod columns;
 mod gating;
 #[expect(clippy::module_inception, reason = "the folder's one noun")]

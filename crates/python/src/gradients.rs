@@ -1,12 +1,13 @@
 //! Derivatives of solutions and quantities with respect to parameters.
 use crate::arrays::Rows;
+use crate::choices::{METHODS, chosen};
 use crate::errors::wrong;
 use crate::open::Open;
 use crate::parameters;
 use petsc_rs::Vector;
 use pyo3::prelude::*;
 use tessera::deck::did_you_mean;
-use tessera::sensitivity::{self, Method, Sensitivities};
+use tessera::sensitivity::{self, Sensitivities};
 use tessera::{Error, Result};
 
 fn expect_solved(open: &Open) -> Result<()> {
@@ -32,14 +33,7 @@ pub fn gradient(
         wrong(format!("the deck has no quantity \"{quantity}\"{hint}"))
     })?;
     let parameters = parameters::numbers(&open.simulation.deck, names)?;
-    let method = match method.as_deref() {
-        None => None,
-        Some("adjoint") => Some(Method::Adjoint),
-        Some("tangent") => Some(Method::Tangent),
-        Some(other) => {
-            return Err(wrong(format!("method: expected \"adjoint\" or \"tangent\", found \"{other}\"")));
-        }
-    };
+    let method = method.map(|word| chosen("method", &word, METHODS)).transpose()?;
     expect_solved(open)?;
     sensitivity::gradient(&mut open.simulation, &open.context, number, &parameters, method)
 }

@@ -4,11 +4,14 @@
 //! Whatever is called on a simulation is called by all ranks of its communicator. A fault of any of them becomes an
 //! exception on all, and calls that differ between ranks are refused: nobody waits for ranks that are elsewhere.
 mod arrays;
+mod choices;
+mod constraint;
 mod deck;
 mod errors;
 mod evolution;
 mod gradients;
 mod held;
+mod layer;
 mod model;
 mod open;
 mod operators;
@@ -23,6 +26,7 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<deck::Deck>()?;
     module.add_class::<simulation::Simulation>()?;
+    module.add_class::<constraint::Constraint>()?;
     module.add_class::<model::Model>()?;
     module.add_function(wrap_pyfunction!(session::finalize, module)?)?;
     module.add_function(wrap_pyfunction!(session::failed, module)?)?;

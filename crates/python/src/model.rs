@@ -1,6 +1,6 @@
 //! Reduced models.
 use crate::arrays::Rows;
-use crate::errors::wrong;
+use crate::choices::{LEVELS, NORMS, chosen};
 use crate::held::Held;
 use crate::open::Open;
 use crate::slot::Slot;
@@ -55,7 +55,8 @@ impl Model {
         level: Option<String>,
         weight: Option<String>,
     ) -> PyResult<Self> {
-        let (level, weight) = (chosen_level(level), chosen_weight(weight));
+        let level = level.map(|word| chosen("constraint", &word, LEVELS)).transpose();
+        let weight = weight.map(|word| chosen("weight", &word, NORMS)).transpose();
         let comm = session::communicator(address)?;
         let make = |comm: &Comm| Reduced::open(comm, &path, comm.agree(level)?, comm.agree(weight)?);
         let slot = Slot::new(comm, make)?;
@@ -166,29 +167,4 @@ impl Reduced {
         let estimates = open.simulation.stages.iter().zip(&solutions).map(estimate).collect();
         Ok((values, quantities, model.quantity_estimates(&solutions), estimates))
     }
-}
-
-fn chosen_level(level: Option<String>) -> Result<Option<ConstraintLevel>> {
-    Ok(Some(match level.as_deref() {
-        None => return Ok(None),
-        Some("none") => ConstraintLevel::None,
-        Some("boundary") => ConstraintLevel::Boundary,
-        Some("conservation") => ConstraintLevel::Conservation,
-        Some("exact") => ConstraintLevel::Exact,
-        Some(other) => {
-            let known = "\"none\", \"boundary\", \"conservation\" or \"exact\"";
-            return Err(wrong(format!("constraint: expected {known}, found \"{other}\"")));
-        }
-    }))
-}
-
-fn chosen_weight(weight: Option<String>) -> Result<Option<Norm>> {
-    Ok(Some(match weight.as_deref() {
-        None => return Ok(None),
-        Some("energy") => Norm::Energy,
-        Some("mass") => Norm::Mass,
-        Some(other) => {
-            return Err(wrong(format!("weight: expected \"energy\" or \"mass\", found \"{other}\"")));
-        }
-    }))
 }

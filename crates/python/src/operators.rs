@@ -13,7 +13,7 @@ type Given<'a, 'py> = Option<&'a Bound<'py, PyDict>>;
 type Array<'a, 'py> = &'a Bound<'py, PyAny>;
 
 /// A problem at parameters, with its number. Collective.
-fn prepared(open: &Open, stage: &str, given: Given) -> Result<(usize, Prepared)> {
+pub fn prepared(open: &Open, stage: &str, given: Given) -> Result<(usize, Prepared)> {
     let deck = &open.simulation.deck;
     let comm = &open.simulation.mesh.comm;
     let number = open.stage(stage)?;

@@ -1,8 +1,10 @@
 //! Simulations as Python sees them.
 use crate::arrays::{Rows, plain};
+use crate::constraint::Constraint;
 use crate::deck::Deck;
 use crate::errors::wrong;
 use crate::held::Held;
+use crate::layer::Asked;
 use crate::open::Open;
 use crate::slot::{Slot, same};
 use crate::{evolution, gradients, operators, parameters, session};
@@ -91,9 +93,10 @@ impl Simulation {
         })
     }
 
-    /// Parameters of the present fields, in the deck's order, and whether these are the solution for them.
-    fn state(&self) -> PyResult<(Vec<f64>, bool)> {
-        self.0.look(|open| (open.context.parameters.clone(), open.is_solved))
+    /// Parameters of the present fields, in the deck's order, their draw of random fields, and whether they are the
+    /// solution for these.
+    fn state(&self) -> PyResult<(Vec<f64>, u64, bool)> {
+        self.0.look(|open| (open.context.parameters.clone(), open.context.sample, open.is_solved))
     }
 
     fn solve(&self, given: Parameters, sample: u64) -> PyResult<()> {
@@ -177,6 +180,32 @@ impl Simulation {
         let words = format!("pull_back({fields:?}, {names:?}, own={own})");
         let work = |open: &mut Open, _: &Comm| gradients::pull_back(open, &cotangents, names, own);
         self.0.together(&words, work).map(|values| plain(values, 1))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "Python's half names them")]
+    fn constraint(
+        &self,
+        stage: &str,
+        level: &str,
+        norm: Option<String>,
+        experts: (Option<usize>, Option<u32>),
+        tolerance: Option<f64>,
+        scales: Option<[f64; 2]>,
+        variance: Option<Bound<'_, PyAny>>,
+        known: Vec<(String, Bound<'_, PyAny>)>,
+        own: bool,
+    ) -> PyResult<Constraint> {
+        let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+        let given = variance.is_some();
+        let words = format!(
+            "constraint({level}, {stage}, norm={norm:?}, {experts:?}, {tolerance:?}, {scales:?}, variance={given}, \
+             known={names:?}, own={own})"
+        );
+        self.0.together(&words, |_, _| Ok(()))?;
+        let (norm, variance, known) = (norm.as_deref(), variance.as_ref(), known.as_slice());
+        let (per_side, overlap) = experts;
+        let asked = Asked { stage, level, norm, per_side, overlap, tolerance, scales, variance, known, own };
+        Constraint::new(&self.0, &asked)
     }
 
     fn run(

@@ -122,8 +122,19 @@ def test_predictions_are_those_of_the_program(ranks, case, program, tmp_path):
     close(ours["temperature"], ours["truth"], 1e-4)
 
 
-def test_pytorch_differentiates_through_solves(case):
+@pytest.mark.parametrize("name, stage, norm", [
+    ("heat", "heat", "energy"), ("heat", "heat", "mass"), ("nonlinear", "heat", "mass"), ("nonlinear", "heat", "euclidean"),
+    ("thermal", "body", "energy"), ("flow", "flow", "mass")])
+@pytest.mark.parametrize("level", ["none", "boundary", "conservation", "coupled", "exact"])
+def test_repairs_satisfy_their_level_and_have_derivatives(level, name, stage, norm, case):
+    one, two = (json.loads(case("constraint", ranks, name, stage, level, norm).stdout) for ranks in RANKS)
+    for key, value in one.items():
+        close(two[key], value, 1e-8)
+
+
+@pytest.mark.parametrize("name", ["learning", "repairing"])
+def test_pytorch_differentiates_through_solves_and_repairs(name, case):
     pytest.importorskip("torch", reason="PyTorch is not there: pip install torch")
-    one, two = (json.loads(case("learning", ranks).stdout) for ranks in RANKS)
+    one, two = (json.loads(case(name, ranks).stdout) for ranks in RANKS)
     for key, value in one.items():
         close(two[key], value, 1e-6)

@@ -18,14 +18,15 @@ import traceback
 from typing import Any
 
 from . import _native
+from ._constraint import Constraint, Pullback, Repair
 from ._deck import Deck, Parameter
 from ._model import Model, Prediction
 from ._native import Error, InputError, __version__
 from ._simulation import Field, History, Quantity, Simulation
 from ._stage import Stage
 
-__all__ = ["Deck", "Error", "Field", "History", "InputError", "Model", "Parameter", "Prediction", "Quantity", "Simulation",
-           "Stage", "__version__"]
+__all__ = ["Constraint", "Deck", "Error", "Field", "History", "InputError", "Model", "Parameter", "Prediction", "Pullback",
+           "Quantity", "Repair", "Simulation", "Stage", "__version__"]
 
 
 def _watch_exceptions() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import _native
 from ._arguments import Value, address, given
+from ._constraint import Constraint
 from ._deck import Deck
 from ._native import InputError
 from ._stage import Stage
@@ -74,9 +75,14 @@ class Simulation:
         return dict(zip(self.deck.parameters, self._native.state()[0]))
 
     @property
-    def is_solved(self) -> bool:
-        """Whether the present fields are the steady solution for :attr:`parameters`."""
+    def sample(self) -> int:
+        """Which draw of the random fields the present fields are for."""
         return self._native.state()[1]
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the present fields are the steady solution for :attr:`parameters` and :attr:`sample`."""
+        return self._native.state()[2]
 
     def fields(self) -> dict[str, Field]:
         """All fields by name."""
@@ -143,6 +149,34 @@ class Simulation:
         the values of fields (``cotangents``, arrays like those of :meth:`field`), by the adjoint."""
         names = list(self.deck.parameters) if parameters is None else list(parameters)
         return dict(zip(names, map(float, self._native.pull_back(list(cotangents.items()), names, own))))
+
+    def constraint(self, level: Literal["none", "boundary", "conservation", "coupled", "exact"] = "conservation", *,
+                   stage: Optional[str] = None, norm: Optional[Literal["energy", "mass", "euclidean", "variance"]] = None,
+                   per_side: Optional[int] = None, overlap: Optional[int] = None, tolerance: Optional[float] = None,
+                   scales: Optional[tuple[float, float]] = None, variance: Optional[ArrayLike] = None,
+                   known: Optional[Mapping[str, tuple[ArrayLike, float]]] = None, own: bool = False) -> Constraint:
+        """A layer that repairs predictions of a steady problem, see ``docs/theory/experts.md``.
+
+        :param level: what repaired states satisfy; each level includes those before it.
+        :param stage: name of the physics, needed if there are several.
+        :param norm: in what they are nearest to predictions; the energy where the problem has one, else ``"mass"``.
+        :param per_side: the mesh's box is cut so often along each axis, and each part is an expert. Without it the experts
+            are those of the deck's ``[partition]``, whose shapes (and number, if the deck does not say it) follow the ranks.
+        :param overlap: layers of cells by which experts overlap; the deck's without one.
+        :param tolerance: relative residual of the levels ``"coupled"`` and ``"exact"``; the solver's without one.
+        :param scales: sizes of velocity and pressure in the mass norm of a flow, else those of each prediction.
+        :param variance: of the prediction's unknowns, for the norm of that name; those with zero are not moved.
+        :param known: linear functionals whose values are known (level ``"conservation"``): by name the coefficients of all
+            unknowns, and the value.
+        :param own: arrays hold this rank's nodes alone.
+        """
+        names = list(self.stages)
+        if stage is None and len(names) > 1:
+            raise InputError(f"stage: the deck has several physics, choose one: {', '.join(names)}")
+        rows = [(name, row) for name, (row, _) in (known or {}).items()]
+        native = self._native.constraint(names[0] if stage is None else stage, level, norm, (per_side, overlap), tolerance,
+                                         scales, variance, rows, own)
+        return Constraint(native, self, {name: float(value) for name, (_, value) in (known or {}).items()})
 
     def run(self, parameters: Optional[Mapping[str, Value]] = None, /, *, fields: Optional[Sequence[str]] = None,
             sample: int = 0, own: bool = False, **values: Value) -> History:

@@ -1,5 +1,4 @@
-"""Solutions and layers inside PyTorch."""
-import numpy as np
+"""Solves inside PyTorch."""
 import tessera.torch
 import torch
 from decks import say, simulation
@@ -35,22 +34,4 @@ p = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
 q = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
 (tessera.torch.solve(s, "temperature", k=q) ** 2).sum().backward()
 assert abs(p.grad - q.grad) < 1e-10 * abs(q.grad)
-
-
-class Cubes:
-    """A layer whose derivative depends on where it is."""
-
-    def forward(self, values):
-        self.values = values
-        return np.array([values.sum() ** 3, values[0] * values[1]])
-
-    def vjp(self, cotangent):
-        row = np.zeros_like(self.values)
-        row[0], row[1] = self.values[1], self.values[0]
-        return cotangent[0] * 3 * self.values.sum() ** 2 + cotangent[1] * row
-
-
-layer = tessera.torch.Layer(Cubes())
-x = torch.tensor([0.3, 0.5, -0.1], dtype=torch.float64, requires_grad=True)
-assert torch.autograd.gradcheck(lambda x: layer(x) + layer(2 * x), (x,))
 say(s, k=k.grad.item(), alpha=alpha.grad.item(), loss=value.item())
