@@ -38,9 +38,9 @@ class Model:
     """A reduced model that ``tessera train`` wrote. Collective, like all that it does.
 
     :param comm: as of :class:`Simulation`.
-    :param constraint: what predictions are repaired to: ``"none"``, ``"boundary"``, ``"conservation"`` or ``"exact"``; the
-        deck's without one.
-    :param weight: the norm of that, ``"energy"`` or ``"mass"``.
+    :param constraint: what predictions are repaired to: ``"none"``, ``"boundary"``, ``"conservation"``, ``"coupled"`` or
+        ``"exact"``; the deck's without one.
+    :param weight: the norm of that: ``"energy"``, ``"mass"`` or ``"euclidean"``.
     """
 
     def __init__(self, path: Union[str, PathLike[str]], comm: Optional[MPI.Comm] = None, constraint: Optional[str] = None,
