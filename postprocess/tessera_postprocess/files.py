@@ -147,10 +147,19 @@ class Result:
         elif kind == "prediction":
             words.append(f"prediction {place[0]}")
         if (kind == "step" or len(place) == 2) and "/time" in self.h5:
-            times = self.h5["/time"]
+            times = self.times(place[0])
             if len(times) > 1 or times[0] != 0:         # a steady run has the one time 0
                 words.append(f"t = {times[place[-1]]:.4g} s")
         return ", ".join(words)
+
+    def times(self, sample=None):
+        """Times of the steps, in seconds; where each sample of a dataset has steps of its own, those of a sample."""
+        times = self.dataset("/time")
+        if times.ndim < 2:
+            return times
+        if sample is None:
+            raise FileError(f"{self.path}: every sample has times of its own; choose one")
+        return times[sample][: int(self.h5["/steps"][sample])]
 
     def _kind(self, path):
         """What the first axis of a field counts."""
@@ -175,6 +184,8 @@ class Result:
                 sample = int(np.flatnonzero(self.done())[-1])
         place = []
         for number, count, word in ((sample, shape[0], kind), (-1 if step is None else step, shape[1], "step"))[: 1 + both]:
+            if place and "/steps" in self.h5:       # of which there may be room for more
+                count = int(self.h5["/steps"][place[0]]) or count
             if not -count <= number < count:
                 raise FileError(f"{self.path}: {path} has {count} {word}s, so there is no {word} {number}")
             place.append(number % count)

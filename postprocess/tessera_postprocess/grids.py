@@ -42,6 +42,7 @@ class GridDataset(_Base):
         with GridFile(path) as file:
             self.samples = np.flatnonzero(file.done())          # numbers of the samples in the file
             self.axes, self.mask = file.axes(), file.mask()
+            # [step], or [sample, step] with not a number behind the last of each sample.
             self.time = file.dataset("/time") if file.in_time() else None
             if step is not None:
                 self._check_step()
@@ -70,7 +71,7 @@ class GridDataset(_Base):
     def _check_step(self):
         if self.time is None:
             raise FileError(f"{self.path}: its problem does not evolve in time, so there are no steps")
-        np.arange(len(self.time))[self.step]                    # raises IndexError
+        np.arange(self.time.shape[-1])[self.step]                    # raises IndexError
 
     def _input_scale(self, file, name):
         if name in self._fields:
@@ -164,7 +165,7 @@ class GridDataset(_Base):
         if not self.normalise:
             return outputs
         # Channels come before the grid, and before the steps unless one was chosen.
-        steps = self.time is not None and (self.step is None or np.ndim(np.arange(len(self.time))[self.step]) > 0)
+        steps = self.time is not None and (self.step is None or np.ndim(np.arange(self.time.shape[-1])[self.step]) > 0)
         behind = len(self.axes) + int(steps)
         mean, std = (v.reshape([-1] + [1] * behind) for v in (self.output_mean, self.output_std))
         if torch is not None and isinstance(outputs, torch.Tensor):

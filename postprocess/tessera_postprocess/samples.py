@@ -37,7 +37,11 @@ class _Column:
         return text
 
     def when(self):
-        return "" if self.step is None else f"t = {self.file.h5['/time'][self.step]:.4g} s"
+        if self.step is None:
+            return ""
+        times = self.file.h5["/time"]
+        # Where each sample has times of its own a step has none in common.
+        return f"t = {times[self.step]:.4g} s" if times.ndim == 1 else f"step {self.step}"
 
 
 def _columns(file, names, steps):
@@ -45,7 +49,7 @@ def _columns(file, names, steps):
     for name in names:
         if name not in there:
             raise FileError(f"{file.path}: there is no {name} (there: {', '.join(there)})")
-    times = len(file.h5["/time"]) if file.in_time() else 0
+    times = file.h5["/time"].shape[-1] if file.in_time() else 0
     for step in steps:
         if not -times <= step < times:
             raise FileError(f"{file.path}: there are {times} steps, so there is no step {step}")

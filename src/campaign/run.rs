@@ -12,7 +12,7 @@ use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
 use crate::reuse::Effort;
 use crate::simulation::{FieldInfo, Simulation};
-use crate::storage::{DatasetFile, Field, Provenance, Status};
+use crate::storage::{DatasetFile, Field, Moments, Provenance, Room, Status};
 use crate::{Error, Result};
 use std::path::Path;
 use std::rc::Rc;
@@ -31,8 +31,8 @@ pub struct Campaign<'a> {
     derived: Vec<FieldInfo>,
     /// Random fields, each with its name and the plan to write it.
     inputs: Vec<(String, Rc<NodalField>, Redistribution)>,
-    /// Times of the frames that are stored, if the problems evolve in time.
-    times: Option<Vec<f64>>,
+    /// When samples are stored, if the problems evolve in time.
+    moments: Option<Moments>,
 }
 
 impl<'a> Campaign<'a> {
@@ -55,7 +55,8 @@ impl<'a> Campaign<'a> {
             (name, field, plan)
         };
         let inputs: Vec<_> = simulation.random.inputs().into_iter().map(with_plan).collect();
-        let times = transient::times(&simulation.deck);
+        let moments = transient::moments(&simulation.deck);
+        let single = simulation.deck.campaign.single;
         let derived = beside_solutions(simulation)?;
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
         let mut found = None;
@@ -64,9 +65,16 @@ impl<'a> Campaign<'a> {
             let whole = dataset
                 .expect_samples(&selection.named, &selection.numbers)
                 .map_err(|error| continued(&simulation.deck, &dataset, error))?;
-            if dataset.times()? != times {
-                let message = "it holds other frames than the deck asks for; remove it, or name another file";
-                return Err(Error::input(dataset.file().label(), message));
+            let refuse = |what: &str| {
+                let message =
+                    format!("it holds {what} than the deck asks for; remove it, or name another file");
+                Err(Error::input(dataset.file().label(), message))
+            };
+            if dataset.moments()? != moments {
+                return refuse("other frames, or room for another number of steps,");
+            }
+            if dataset.is_single()? != single {
+                return refuse("fields of another precision");
             }
             same_problem(&simulation.deck, dataset.file())?;
             let solutions = simulation.stages.iter().map(|stage| stage.problem.field.as_str());
@@ -100,8 +108,8 @@ impl<'a> Campaign<'a> {
                 .zip(&told)
                 .map(|(q, [unit, meaning])| (q.name.as_str(), unit.as_str(), meaning.as_str()))
                 .collect();
-            let samples = (&selection.named, times.as_deref());
-            DatasetFile::create(&comm, path, provenance, samples, &fields, &quantities, first, |file| {
+            let room = Room { samples: &selection.named, moments: moments.as_ref(), single };
+            DatasetFile::create(&comm, path, provenance, room, &fields, &quantities, first, |file| {
                 DatasetFile::write_numbers(file, &selection.numbers)?;
                 selection.part.map_or(Ok(()), |part| file.set("/", "part", part.to_string()))?;
                 simulation.mesh.write(file)?;
@@ -127,12 +135,12 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().try_for_each(|s| s.problem.space.write(file))
             })?
         };
-        if times.is_none() {
+        if moments.is_none() {
             tuning::replay(&dataset, simulation, selection)?;
         }
         let guesses = Guesses::new(simulation, &selection.samples);
         let (selection, shared) = (selection.clone(), false);
-        Ok(Self { simulation, dataset, guesses, shared, selection, plans, derived, inputs, times })
+        Ok(Self { simulation, dataset, guesses, shared, selection, plans, derived, inputs, moments })
     }
 
     /// The dataset.
@@ -203,8 +211,8 @@ impl<'a> Campaign<'a> {
     /// # Errors
     /// When the file cannot be read.
     pub fn recall(&mut self) -> Result<()> {
-        let Self { simulation, guesses, dataset, plans, selection, times, .. } = self;
-        match times {
+        let Self { simulation, guesses, dataset, plans, selection, moments, .. } = self;
+        match moments {
             // Evolutions start from their initial values.
             Some(_) => Ok(()),
             None => guesses
@@ -262,7 +270,7 @@ impl<'a> Campaign<'a> {
         let comm = self.simulation.mesh.comm.clone();
         let start_time = self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start);
         let context = self.selection.context(start_time, sample);
-        if self.shared && self.times.is_none() {
+        if self.shared && self.moments.is_none() {
             let Self { simulation, guesses, dataset, plans, selection, .. } = self;
             guesses.look_around(simulation, Archive { dataset, plans }, |sample| {
                 selection.context(0.0, sample)
@@ -327,14 +335,24 @@ impl<'a> Campaign<'a> {
         sample: usize,
         context: &Context,
     ) -> Result<usize> {
-        let Self { simulation, dataset, guesses, plans, derived, times, .. } = self;
+        let Self { simulation, dataset, guesses, plans, derived, moments, .. } = self;
         let (simulation, guesses): (&mut Simulation, _) = match solvers {
             Some(solvers) => (solvers, None),
             None => (simulation, Some(guesses)),
         };
         // By frame.
         let mut quantities: Vec<Vec<f64>> = Vec::new();
+        let mut times = Vec::new();
+        let room = moments.as_ref().map_or(1, Moments::count);
         let mut store = |simulation: &Simulation, context: &Context, frame: usize| -> Result<()> {
+            if frame == room {
+                let (steps, now) = (room - 1, context.time);
+                let message = format!(
+                    "there is room for {steps} steps, and the sample needs more from t = {now:.6e} s on"
+                );
+                return Err(simulation.deck.fault("campaign.steps", message));
+            }
+            times.push(context.time);
             quantities.push(simulation.mesh.comm.agree(simulation.quantities(context))?);
             for (stage, plan) in simulation.stages.iter().zip(plans.iter()) {
                 dataset.write_field(
@@ -350,8 +368,8 @@ impl<'a> Campaign<'a> {
             }
             Ok(())
         };
-        let iterations = match times {
-            Some(times) => transient::integrate(simulation, times, context, &mut store)?,
+        let iterations = match moments {
+            Some(moments) => transient::integrate(simulation, moments, context, &mut store)?,
             None => {
                 let comm = simulation.mesh.comm.clone();
                 comm.agree(match guesses {
@@ -362,6 +380,9 @@ impl<'a> Campaign<'a> {
                 simulation.stages.iter().map(|s| s.outcome().iterations).sum()
             }
         };
+        if matches!(moments, Some(Moments::Steps(_))) {
+            dataset.write_times(sample, &times)?;
+        }
         for (q, quantity) in simulation.deck.quantity.iter().enumerate() {
             let values: Vec<f64> = quantities.iter().map(|frame| frame[q]).collect();
             dataset.write_quantity(sample, &quantity.name, &values)?;

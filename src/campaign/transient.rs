@@ -1,17 +1,35 @@
 //! Samples of problems in time.
-use crate::deck::{Deck, Frames};
+use crate::deck::{Deck, Frames, TimeSection};
 use crate::physics::Context;
 use crate::report::{Level, Report};
-use crate::simulation::{Evolution, Observer, Run, Simulation};
+use crate::simulation::{Evolution, Observer, Run, Simulation, step_control};
+use crate::storage::Moments;
 use crate::{Error, Result};
 
-/// The times at which a campaign stores the fields of a sample; `None` for steady problems.
-pub(super) fn times(deck: &Deck) -> Option<Vec<f64>> {
+/// When a campaign stores a sample; `None` for steady problems.
+pub(super) fn moments(deck: &Deck) -> Option<Moments> {
     let time = deck.time.as_ref()?;
     Some(match deck.campaign.frames {
-        Frames::All => time.frames(deck.output.frames),
-        Frames::Last => vec![time.end],
+        Frames::All => Moments::Shared(time.frames(deck.output.frames)),
+        Frames::Last => Moments::Shared(vec![time.end]),
+        // The start as well.
+        Frames::Steps => Moments::Steps(1 + deck.campaign.steps.unwrap_or_else(|| steps(deck, time))),
     })
+}
+
+/// More steps than any file has room for.
+const MOST: usize = 100_000_000;
+
+/// How many steps of one length a sample takes if none fails.
+fn steps(deck: &Deck, time: &TimeSection) -> usize {
+    let mut stops: Vec<f64> = time.frames(deck.output.frames).into_iter().chain(time.stops.clone()).collect();
+    stops.sort_by(f64::total_cmp);
+    let (control, mut now, mut count) = (step_control(time), time.start, 0);
+    while now < time.end - 1e-9 * time.step && count < MOST {
+        now += control.next(now, &stops);
+        count += 1;
+    }
+    count
 }
 
 /// Solves for one sample and stores nothing. Collective.
@@ -19,20 +37,20 @@ pub(super) fn times(deck: &Deck) -> Option<Vec<f64>> {
 /// # Errors
 /// When a solve fails.
 pub fn solve_once(simulation: &mut Simulation, context: &Context) -> Result<()> {
-    match times(&simulation.deck) {
-        Some(times) => integrate(simulation, &times, context, |_, _, _| Ok(())).map(|_| ()),
+    match moments(&simulation.deck) {
+        Some(moments) => integrate(simulation, &moments, context, |_, _, _| Ok(())).map(|_| ()),
         None => simulation.solve(context),
     }
 }
 
-/// Integrates one sample from its initial values; `store` gets each frame's number when the simulation stands there.
+/// Integrates one sample from its initial values; `store` gets the number of each moment when the simulation stands there.
 /// Returns the Krylov iterations. Collective.
 ///
 /// # Errors
 /// [`Error::Failed`] when a step fails however short it is; those of `store`.
 pub(super) fn integrate(
     simulation: &mut Simulation,
-    times: &[f64],
+    moments: &Moments,
     context: &Context,
     store: impl FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<usize> {
@@ -40,11 +58,16 @@ pub(super) fn integrate(
     let comm = simulation.mesh.comm.clone();
     comm.agree(simulation.reset(context))?;
     let mut evolution = comm.agree(Evolution::start(simulation, &time, context.clone()))?;
-    evolution.stop_at(times);
+    // With every step, too, steps end where those of a run do.
+    let (times, each) = match moments {
+        Moments::Shared(times) => (times.clone(), false),
+        Moments::Steps(_) => (time.frames(simulation.deck.output.frames), true),
+    };
+    evolution.stop_at(&times);
     let report = Report::new(&comm, Level::Quiet);
     let on_frame = times.first() == Some(&time.start);
     let mut run = Run { simulation, evolution, steps: Vec::new(), on_frame, report: &report, forgives: true };
-    let mut frames = Stored { store, frame: 0, iterations: 0 };
+    let mut frames = Stored { store, each, frame: 0, iterations: 0 };
     match run.go(&mut [&mut frames])? {
         None => Ok(frames.iterations + run.steps.iter().map(|step| step.linear).sum::<usize>()),
         Some(Error::Failed(why)) => {
@@ -57,6 +80,8 @@ pub(super) fn integrate(
 /// Stores the frames of a sample.
 struct Stored<S> {
     store: S,
+    /// Whether those of every step, and not of the frames alone.
+    each: bool,
     /// How many there are so far.
     frame: usize,
     /// Krylov iterations of problems without a time derivative.
@@ -69,7 +94,7 @@ impl<S: FnMut(&Simulation, &Context, usize) -> Result<()>> Observer for Stored<S
     }
 
     fn after_step(&mut self, Run { simulation, evolution, on_frame, .. }: &mut Run) -> Result<()> {
-        if *on_frame {
+        if *on_frame || self.each {
             let context = &evolution.context;
             simulation.mesh.comm.clone().agree(simulation.solve_steady(context))?;
             (self.store)(simulation, context, self.frame)?;

@@ -581,8 +581,15 @@ pub struct CampaignSection {
     pub seed: u64,
     /// HDF5 file in the output folder.
     pub file: PathBuf,
-    /// Problems in time: the frames of each sample that are kept.
+    /// Problems in time: what is kept of each sample.
     pub frames: Frames,
+    /// Frames "steps": room for so many steps of each sample. With `time.tolerance`, where nobody knows beforehand, it must be
+    /// given; otherwise room for the steps of the deck if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub steps: Option<usize>,
+    /// Whether fields are stored in single precision.
+    pub single: bool,
     /// Ranks that solve a sample together: the others solve other samples at the same time. "auto" measures which number
     /// is best; if left out, as many as a sample's size asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -613,7 +620,7 @@ pub struct CampaignSection {
     pub levels: Option<IndexMap<String, Level>>,
 }
 
-/// Frames of a sample in time.
+/// What is kept of a sample in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Frames {
@@ -622,6 +629,8 @@ pub enum Frames {
     All,
     /// The end alone.
     Last,
+    /// The start and the end of every accepted step, at times of each sample's own.
+    Steps,
 }
 
 /// Number of levels of a parameter in a grid.
@@ -638,6 +647,8 @@ impl Default for CampaignSection {
             seed: 0,
             file: "dataset.h5".into(),
             frames: Frames::All,
+            steps: None,
+            single: false,
             group_ranks: None,
             guess: FirstGuess::Galerkin,
             basis: 100,

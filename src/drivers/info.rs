@@ -178,17 +178,9 @@ fn parameters(reader: &Reader, text: &mut String) -> Result<()> {
 
 fn fields(reader: &Reader, text: &mut String) -> Result<()> {
     let mut table = Table::new(&["field", "at", "values", "smallest", "largest", "unit", "meaning"]);
-    // Of samples only those that are done mean something.
-    let codes = if reader.exists("/status") { Some(reader.array::<u8>("/status")?.1) } else { None };
     for (field, steps) in reader.fields()? {
-        let valid: Vec<u64> = match &codes {
-            // In time a sample has several steps, one after the other.
-            Some(codes) => {
-                let each = (steps / codes.len().max(1) as u64).max(1);
-                (0..steps).filter(|&s| codes.get((s / each) as usize) == Some(&1)).collect()
-            }
-            None => (0..steps).collect(),
-        };
+        // Of samples only those that are done mean something.
+        let valid = reader.stored(steps)?;
         let each = field.entities * field.components as u64;
         let affordable = (RANGE_LIMIT / each.max(1)).max(1) as usize;
         let chosen = &valid[valid.len().saturating_sub(affordable)..];
@@ -319,7 +311,7 @@ fn log(reader: &Reader, text: &mut String) -> Result<()> {
 
 /// Datasets that nothing above tells of.
 fn others(reader: &Reader, text: &mut String) -> Result<()> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 15] = [
         "/mesh/",
         "/spaces/",
         "/partition/",
@@ -331,6 +323,8 @@ fn others(reader: &Reader, text: &mut String) -> Result<()> {
         "/status",
         "/cost/",
         "/time",
+        "/steps",
+        "/bases/",
         "/log/phases",
         "/log/memory",
     ];

@@ -226,7 +226,8 @@ impl Memory for Evolution {
     }
 }
 
-fn step_control(time: &TimeSection) -> StepControl {
+/// The control of the steps that a deck asks for.
+pub fn step_control(time: &TimeSection) -> StepControl {
     StepControl {
         tolerance: time.tolerance,
         order: time.scheme.order_of_estimate(),

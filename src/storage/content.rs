@@ -78,11 +78,18 @@ impl Content {
         let Some((_, shapes)) = SHAPES.iter().find(|(name, _)| *name == kind) else {
             return Err(Error::input(label, "holds no mesh, so there is nothing to show"));
         };
-        let group = if reader.exists("/fields") { "/fields" } else { "/basis" };
+        let group = ["/fields", "/basis", "/bases"]
+            .into_iter()
+            .find(|group| reader.exists(group))
+            .unwrap_or("/basis");
         let mut arrays = Vec::new();
         for name in reader.members(group) {
             if names.is_empty() || names.contains(&name) {
-                let path = if group == "/fields" { field_path(&name) } else { format!("{group}/{name}") };
+                let path = match group {
+                    "/fields" => field_path(&name),
+                    "/bases" => format!("{group}/{name}/modes"),
+                    _ => format!("{group}/{name}"),
+                };
                 let (field, steps) = reader.field_at(&path, &name)?;
                 let shape = reader.shape(&path)?;
                 arrays.push(Array { path, field, steps, shape });
@@ -209,13 +216,7 @@ fn rows(reader: &Reader, path: &str) -> Result<u64> {
 /// model the modes.
 fn steps(reader: &Reader, count: u64) -> Result<Vec<(u64, f64)>> {
     if reader.exists("/status") {
-        let (_, codes) = reader.array::<u8>("/status")?;
-        // In time a sample has several steps, one after the other.
-        let each = (count / codes.len().max(1) as u64).max(1);
-        return Ok((0..count)
-            .filter(|&i| codes.get((i / each) as usize) == Some(&1))
-            .map(|i| (i, i as f64))
-            .collect());
+        return Ok(reader.stored(count)?.into_iter().map(|i| (i, i as f64)).collect());
     }
     let times = if reader.exists("/time") { reader.array::<f64>("/time")?.1 } else { Vec::new() };
     Ok((0..count).map(|i| (i, times.get(i as usize).copied().unwrap_or(i as f64))).collect())

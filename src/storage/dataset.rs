@@ -13,11 +13,14 @@ use std::path::Path;
 
 const NUMBERS: &str = "/sample";
 pub(super) const STATUS: &str = "/status";
-const TIMES: &str = "/time";
+pub(super) const TIMES: &str = "/time";
+pub(super) const STEPS: &str = "/steps";
 pub(super) const ITERATIONS: &str = "/cost/iterations";
 pub(super) const TIME: &str = "/cost/time";
 pub(super) const FAILURE: &str = "/failure";
 pub(super) const RETRIED: &str = "/retried";
+/// Most numbers of a table over samples and steps, which every rank holds while it is made.
+const LARGEST_TABLE: usize = 1 << 28;
 /// Bytes of a text in [`FAILURE`] and [`RETRIED`].
 pub(super) const TEXT: usize = 240;
 
@@ -57,6 +60,36 @@ impl Status {
     }
 }
 
+/// When samples in time are stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moments {
+    /// At these times (s), the same of all samples.
+    Shared(Vec<f64>),
+    /// At the start and at the end of every accepted step, each sample at times of its own: there is room for so many.
+    Steps(usize),
+}
+
+impl Moments {
+    /// So many have room.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Shared(times) => times.len(),
+            Self::Steps(room) => *room,
+        }
+    }
+}
+
+/// What a dataset has room for.
+#[derive(Debug, Clone, Copy)]
+pub struct Room<'a> {
+    /// The samples.
+    pub samples: &'a Samples,
+    /// When they are stored, if the problem evolves in time.
+    pub moments: Option<&'a Moments>,
+    /// Whether fields have numbers of single precision.
+    pub single: bool,
+}
+
 /// A quantity of interest: name, unit, meaning.
 pub type Quantity<'a> = (&'a str, &'a str, &'a str);
 
@@ -69,25 +102,30 @@ pub struct DatasetFile {
 }
 
 impl DatasetFile {
-    /// Creates the file with room for all samples, and for their steps at `times` if the problem evolves in time, and
-    /// opens it for writing; `setup` adds what the samples share, such as the mesh. `first` is a dataset of the first
-    /// samples, whose rows are copied; under the same name it is replaced when all is there. Collective.
+    /// Creates the file with room for all samples and their steps, and opens it for writing; `setup` adds what the
+    /// samples share, such as the mesh. `first` is a dataset of the first samples, whose rows are copied; under the same
+    /// name it is replaced when all is there. Collective.
     ///
     /// # Errors
-    /// [`Error::Storage`] when the file system refuses or has no room for all of it, or `first` cannot be read; those
+    /// [`Error::Storage`] when the file system refuses or there is no room for all of it, or `first` cannot be read; those
     /// of `setup`.
     #[allow(clippy::too_many_arguments)]
     pub fn create(
         comm: &Comm,
         path: &Path,
         provenance: &Provenance,
-        (samples, times): (&Samples, Option<&[f64]>),
+        Room { samples, moments, single }: Room,
         fields: &[Field],
         quantities: &[Quantity],
         first: Option<Self>,
         setup: impl FnOnce(&File) -> Result<()>,
     ) -> Result<Self> {
         let count = samples.count as u64;
+        let steps = moments.map_or(1, Moments::count);
+        if samples.count.checked_mul(steps).is_none_or(|entries| entries > LARGEST_TABLE) {
+            let text = format!("{}: there is no room for {steps} steps of {count} samples", path.display());
+            return Err(Error::storage(text));
+        }
         let file = ResultFile::create(comm, path)?;
         file.describe(Schema::Dataset, provenance)?;
         setup(&file)?;
@@ -102,7 +140,22 @@ impl DatasetFile {
             file.set(path, "unit", unit)?;
             file.set(path, "meaning", meaning)?;
         }
-        times.map_or(Ok(()), |times| file.write_times(times))?;
+        match moments {
+            None => {}
+            Some(Moments::Shared(times)) => file.write_times(times)?,
+            Some(&Moments::Steps(room)) => {
+                let shape = [count, room as u64];
+                file.write_array(TIMES, &shape, &vec![f64::NAN; samples.count * room])?;
+                file.set(TIMES, "unit", "s")?;
+                file.set(TIMES, "meaning", "times of the steps of each sample, NaN behind the last")?;
+                file.write_array(STEPS, &[count], &vec![0u64; samples.count])?;
+                file.set(
+                    STEPS,
+                    "meaning",
+                    "number of steps that are stored of each sample, the start included",
+                )?;
+            }
+        }
         for (path, meaning) in [
             (FAILURE, "why a failed sample failed: UTF-8, filled up with zeros"),
             (RETRIED, "why the first attempt failed, where there was a second: UTF-8, filled up with zeros"),
@@ -111,14 +164,12 @@ impl DatasetFile {
             file.set(path, "meaning", meaning)?;
         }
         for field in fields {
-            match times {
-                Some(times) => file.create_field_in_time(field, count, times.len() as u64)?,
-                None => file.create_field(field, count)?,
-            }
+            let lead = [&[count][..], moments.map(|m| m.count() as u64).as_slice()].concat();
+            file.create_field_of_samples(field, &lead, single)?;
         }
         for &(name, unit, meaning) in quantities {
             let path = format!("/qoi/{name}");
-            let shape = [&[count][..], times.map(|times| times.len() as u64).as_slice()].concat();
+            let shape = [&[count][..], moments.map(|m| m.count() as u64).as_slice()].concat();
             file.write_array(&path, &shape, &vec![f64::NAN; shape.iter().product::<u64>() as usize])?;
             file.set(&path, "unit", unit)?;
             file.set(&path, "meaning", meaning)?;
@@ -142,7 +193,9 @@ impl DatasetFile {
         let file = if writable { File::open_writable(comm, path)? } else { File::open(comm, path)? };
         file.expect(Schema::Dataset)?;
         let samples = file.shape(STATUS)?.first().copied().unwrap_or(0) as usize;
-        let steps = if file.exists(TIMES) { file.shape(TIMES)?.iter().product::<u64>() as usize } else { 1 };
+        // Of all samples, or of each.
+        let steps =
+            if file.exists(TIMES) { file.shape(TIMES)?.last().copied().unwrap_or(1) as usize } else { 1 };
         Ok(Self { file, samples, steps })
     }
 
@@ -205,8 +258,13 @@ impl DatasetFile {
             }
         }
         let quantities = self.file.members("/qoi").into_iter().map(|name| format!("/qoi/{name}"));
-        for path in [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(quantities) {
+        let times = self.file.exists(STEPS).then(|| TIMES.to_string());
+        for path in [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(quantities).chain(times) {
             file.write_rows(&path, 0, &at_root(self.file.read_array(&path)?.1))?;
+        }
+        if self.file.exists(STEPS) {
+            let (_, steps) = self.file.read_array::<u64>(STEPS)?;
+            file.write_rows(STEPS, 0, if comm.rank() == 0 { &steps } else { &[] })?;
         }
         let done = self.done()?;
         for group in ["/fields", "/inputs", "/coefficients"] {
@@ -214,9 +272,16 @@ impl DatasetFile {
                 let path = format!("{group}/{name}");
                 let entries = self.file.shape(&path)?.get(1).copied().unwrap_or(0);
                 let range = block(entries, comm.size(), comm.rank());
+                let single = file.is_single(&path)?;
                 for &sample in &done {
-                    let values: Vec<f64> = self.file.read_step(&path, sample as u64, range.clone())?;
-                    file.write_step(&path, sample as u64, range.start, &values)?;
+                    let row = sample as u64;
+                    if single {
+                        let values: Vec<f32> = self.file.read_step(&path, row, range.clone())?;
+                        file.write_step(&path, row, range.start, &values)?;
+                    } else {
+                        let values: Vec<f64> = self.file.read_step(&path, row, range.clone())?;
+                        file.write_step(&path, row, range.start, &values)?;
+                    }
                 }
             }
         }
@@ -269,15 +334,49 @@ impl DatasetFile {
         Ok((0..status.len()).filter(|&i| status[i] == Status::Done).collect())
     }
 
-    /// Times of the steps that are stored of each sample; `None` for a steady problem.
+    /// When samples are stored; `None` for a steady problem.
     ///
     /// # Errors
-    /// [`Error::Storage`] when they cannot be read.
-    pub fn times(&self) -> Result<Option<Vec<f64>>> {
+    /// [`Error::Storage`] when it cannot be read.
+    pub fn moments(&self) -> Result<Option<Moments>> {
+        Ok(match (self.file.exists(TIMES), self.file.exists(STEPS)) {
+            (false, _) => None,
+            (true, true) => Some(Moments::Steps(self.steps)),
+            (true, false) => Some(Moments::Shared(self.file.read_array(TIMES)?.1)),
+        })
+    }
+
+    /// The times (s) of the steps that are stored of a sample; none for a steady problem.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when they cannot be read, or do not fit the room for them.
+    pub fn times(&self, sample: usize) -> Result<Vec<f64>> {
         if !self.file.exists(TIMES) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        Ok(Some(self.file.read_array(TIMES)?.1))
+        if !self.file.exists(STEPS) {
+            return Ok(self.file.read_array(TIMES)?.1);
+        }
+        let row = sample as u64..sample as u64 + 1;
+        let steps = self.file.read_rows::<u64>(STEPS, row.clone())?.first().copied().unwrap_or(0) as usize;
+        let mut times = self.file.read_rows::<f64>(TIMES, row)?;
+        if steps > times.len() {
+            let label = self.file.label();
+            let text =
+                format!("{label}: {STEPS} of sample {sample} is {steps}, more than {} times", times.len());
+            return Err(Error::storage(text));
+        }
+        times.truncate(steps);
+        Ok(times)
+    }
+
+    /// Whether the fields have numbers of single precision.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when it cannot be read.
+    pub fn is_single(&self) -> Result<bool> {
+        let first = self.file.fields().into_iter().next();
+        first.map_or(Ok(false), |name| self.file.is_single(&super::field::field_path(&name)))
     }
 
     /// Closes the file.

@@ -143,22 +143,35 @@ impl File {
         self.create_field_at(&field_path(&field.name), field, steps)
     }
 
-    /// Makes room for a field of a campaign in time: for each of `samples` samples, `steps` steps. Collective.
+    /// Makes room for a field of a campaign, `lead` being the number of samples, or of samples and of steps of each; in
+    /// single precision if so wanted. Collective.
     ///
     /// # Errors
     /// As [`File::create_dataset`].
-    pub fn create_field_in_time(&self, field: &Field, samples: u64, steps: u64) -> Result<()> {
+    pub fn create_field_of_samples(&self, field: &Field, lead: &[u64], single: bool) -> Result<()> {
         let path = field_path(&field.name);
-        self.create_dataset::<f64>(&path, &[samples, steps, field.entities, field.components as u64])?;
+        let shape = [lead, &[field.entities, field.components as u64]].concat();
+        match single {
+            true => self.create_dataset::<f32>(&path, &shape)?,
+            false => self.create_dataset::<f64>(&path, &shape)?,
+        }
         self.describe_field(&path, field)
     }
 
-    pub(super) fn create_field_at(&self, path: &str, field: &Field, steps: u64) -> Result<()> {
+    /// Makes room for a field in a place of its own, over so many steps, modes or the like. Collective.
+    ///
+    /// # Errors
+    /// As [`File::create_dataset`].
+    pub fn create_field_at(&self, path: &str, field: &Field, steps: u64) -> Result<()> {
         self.create_dataset::<f64>(path, &[steps, field.entities, field.components as u64])?;
         self.describe_field(path, field)
     }
 
-    fn describe_field(&self, path: &str, field: &Field) -> Result<()> {
+    /// Gives the array of a field its attributes. Collective.
+    ///
+    /// # Errors
+    /// As [`File::set`].
+    pub fn describe_field(&self, path: &str, field: &Field) -> Result<()> {
         self.set(path, "unit", field.unit.as_str())?;
         self.set(path, "meaning", field.meaning.as_str())?;
         self.set(path, "components", field.components)?;
@@ -229,13 +242,12 @@ impl File {
         self.write_field_at(&field_path(name), step, plan, values)
     }
 
-    pub(super) fn write_field_at(
-        &self,
-        path: &str,
-        step: u64,
-        plan: &Redistribution,
-        values: &[f64],
-    ) -> Result<()> {
+    /// As [`File::write_field`] of the array at `path`; of one with samples and steps the steps of the first sample come
+    /// first. Collective.
+    ///
+    /// # Errors
+    /// As [`File::write_field`].
+    pub fn write_field_at(&self, path: &str, step: u64, plan: &Redistribution, values: &[f64]) -> Result<()> {
         let (lead, width) = self.field_place(path, step, plan)?;
         let (found, owned) = (values.len(), plan.owned());
         self.comm().agree(if found == owned * width {
@@ -243,7 +255,17 @@ impl File {
         } else {
             Err(Error::storage(format!("{}: {path}: {found} values for {owned} times {width}", self.label())))
         })?;
-        self.write_below(path, &lead, plan.range().start, &plan.to_canonical(values, width))
+        let block = plan.to_canonical(values, width);
+        if !self.is_single(path)? {
+            return self.write_below(path, &lead, plan.range().start, &block);
+        }
+        let single: Vec<f32> = block.iter().map(|&value| value as f32).collect();
+        let large = block.iter().zip(&single).any(|(value, single)| value.is_finite() && !single.is_finite());
+        self.comm().agree(match large {
+            false => Ok(()),
+            true => Err(Error::Failed(format!("{path}: a value is too large for single precision"))),
+        })?;
+        self.write_below(path, &lead, plan.range().start, &single)
     }
 
     /// Reads one step of a field: the values of the owned nodes or cells, in the order of `plan`. Collective.
@@ -255,7 +277,11 @@ impl File {
         self.read_field_at(&field_path(name), step, plan)
     }
 
-    pub(super) fn read_field_at(&self, path: &str, step: u64, plan: &Redistribution) -> Result<Vec<f64>> {
+    /// As [`File::read_field`] of the array at `path`. Collective.
+    ///
+    /// # Errors
+    /// As [`File::read_field`].
+    pub fn read_field_at(&self, path: &str, step: u64, plan: &Redistribution) -> Result<Vec<f64>> {
         let (lead, width) = self.field_place(path, step, plan)?;
         let block: Vec<f64> = self.read_below(path, &lead, plan.range())?;
         Ok(plan.from_canonical(&block, width))
@@ -299,7 +325,11 @@ impl File {
         self.field_at(&field_path(name), name)
     }
 
-    pub(super) fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
+    /// What the file says of the field whose array lies at `path`, and its number of steps. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such array, or it does not say what it is.
+    pub fn field_at(&self, path: &str, name: &str) -> Result<(Field, u64)> {
         let shape = self.shape(path)?;
         parse(self.root(), path, name, &shape)
             .map_err(|why| Error::storage(format!("{}: {path}: {why}", self.label())))

@@ -8,7 +8,7 @@
 //! /fields/<name>           [step or sample, node or cell, component]: location, degree, unit, components, ...
 //! /basis/<name>            [mode, node, component], with the attributes of a field
 //! /partition/{rank,expert} [cell]
-//! /time                    [step]
+//! /time                    [step], or [sample, step] of a campaign that keeps every step; /steps [sample] then
 //! /sample, /status         [sample] of a campaign: number in the undivided campaign, how far
 //! /qoi/<name>              [step] or [step, component]: unit, meaning
 //! /log/<name>              [entry] or [entry, column]: unit, meaning, names of columns

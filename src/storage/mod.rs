@@ -29,7 +29,7 @@ mod xdmf;
 pub use attribute::Value;
 pub use checksum::{checksum, checksum_alone};
 pub use collective::{Element, Slab};
-pub use dataset::{DatasetFile, Quantity, Status};
+pub use dataset::{DatasetFile, Moments, Quantity, Room, Status};
 pub use exporter::Exporter;
 pub use field::{Field, Location, field_path};
 pub use file::{File, broken};

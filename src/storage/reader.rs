@@ -159,6 +159,27 @@ impl Reader {
         self.slab(path, &Slab { start, count })
     }
 
+    /// Which of so many steps of a file's fields hold something: of a run all; of a campaign those of the samples that are
+    /// done, counted through all samples.
+    ///
+    /// # Errors
+    /// As [`Reader::slab`].
+    pub fn stored(&self, count: u64) -> Result<Vec<u64>> {
+        if !self.exists("/status") {
+            return Ok((0..count).collect());
+        }
+        let codes = self.array::<u8>("/status")?.1;
+        // In time a sample has several steps, one after the other, and maybe room for more.
+        let each = (count / codes.len().max(1) as u64).max(1);
+        let steps =
+            if self.exists("/steps") { self.array::<u64>("/steps")?.1 } else { vec![each; codes.len()] };
+        let holds = |step: &u64| {
+            let sample = (step / each) as usize;
+            codes.get(sample) == Some(&1) && steps.get(sample).is_some_and(|&steps| step % each < steps)
+        };
+        Ok((0..count).filter(holds).collect())
+    }
+
     /// Rows from `first` on of a step of the array of a field, all components; of a campaign in time the steps of the
     /// first sample come first.
     ///

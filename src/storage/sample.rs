@@ -1,6 +1,6 @@
 //! What a dataset holds of each sample: fields, quantities, costs, and how it ended.
 use super::collective::Element;
-use super::dataset::{DatasetFile, FAILURE, ITERATIONS, RETRIED, STATUS, Status, TEXT, TIME};
+use super::dataset::{DatasetFile, FAILURE, ITERATIONS, RETRIED, STATUS, STEPS, Status, TEXT, TIME, TIMES};
 use crate::error::Result;
 use crate::parallel::Redistribution;
 
@@ -33,12 +33,27 @@ impl DatasetFile {
         self.file.read_field(name, (sample * self.steps + step) as u64, plan)
     }
 
+    /// Writes the times (s) of the steps that are stored of a sample, where samples have times of their own; every rank
+    /// gives the same.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when there is no room for them, or the file system refuses.
+    pub fn write_times(&self, sample: usize, times: &[f64]) -> Result<()> {
+        let mut row = times.to_vec();
+        row.resize(self.steps.max(times.len()), f64::NAN);
+        self.entry(TIMES, sample, &row)?;
+        self.entry(STEPS, sample, &[times.len() as u64])
+    }
+
     /// Writes a quantity of a sample, a value a step; every rank gives the same.
     ///
     /// # Errors
     /// [`Error::Storage`](crate::Error::Storage) when the file has no room for it, or the file system refuses.
     pub fn write_quantity(&self, sample: usize, name: &str, values: &[f64]) -> Result<()> {
-        self.entry(&format!("/qoi/{name}"), sample, values)
+        let mut row = values.to_vec();
+        // Behind the last step, where each sample has its own number of them.
+        row.resize(self.steps.max(values.len()), f64::NAN);
+        self.entry(&format!("/qoi/{name}"), sample, &row)
     }
 
     /// The values of a quantity at the last step, one a sample; NaN where the sample is not done.
@@ -47,7 +62,13 @@ impl DatasetFile {
     /// [`Error::Storage`](crate::Error::Storage) when the file has no such quantity.
     pub fn quantity(&self, name: &str) -> Result<Vec<f64>> {
         let (_, values) = self.file.read_array::<f64>(&format!("/qoi/{name}"))?;
-        Ok(values.chunks(self.steps.max(1)).filter_map(|steps| steps.last().copied()).collect())
+        let each = self.steps.max(1);
+        let last = match self.file.exists(STEPS) {
+            true => self.file.read_array::<u64>(STEPS)?.1,
+            false => vec![each as u64; self.samples],
+        };
+        let value = |(row, &last): (&[f64], &u64)| row.get((last.max(1) - 1) as usize).copied();
+        Ok(values.chunks(each).zip(&last).map(|pair| value(pair).unwrap_or(f64::NAN)).collect())
     }
 
     /// Writes why a sample failed, before it is marked so: the first line of the reason.

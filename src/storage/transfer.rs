@@ -2,6 +2,7 @@
 use super::collective::{self, Element, Slab};
 use super::file::File;
 use crate::error::Result;
+use hdf5::types::{FloatSize, TypeDescriptor};
 use std::ops::Range;
 
 impl File {
@@ -69,27 +70,32 @@ impl File {
     }
 
     /// Writes rows (indices of the axis after those of `lead`) below fixed indices of the leading axes.
-    pub(super) fn write_below<T: Element>(
-        &self,
-        path: &str,
-        lead: &[u64],
-        first: u64,
-        values: &[T],
-    ) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`File::write`].
+    pub fn write_below<T: Element>(&self, path: &str, lead: &[u64], first: u64, values: &[T]) -> Result<()> {
         let shape = self.shape(path)?;
         let width: u64 = shape.iter().skip(lead.len() + 1).product();
         self.write(path, &rows(&shape, lead, first, values.len() as u64 / width.max(1)), values)
     }
 
     /// The inverse of [`File::write_below`].
-    pub(super) fn read_below<T: Element>(
-        &self,
-        path: &str,
-        lead: &[u64],
-        range: Range<u64>,
-    ) -> Result<Vec<T>> {
+    ///
+    /// # Errors
+    /// As [`File::read`].
+    pub fn read_below<T: Element>(&self, path: &str, lead: &[u64], range: Range<u64>) -> Result<Vec<T>> {
         let shape = self.shape(path)?;
         self.read(path, &rows(&shape, lead, range.start, range.end.saturating_sub(range.start)))
+    }
+
+    /// Whether the numbers of a dataset have single precision.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when there is no such dataset.
+    pub fn is_single(&self, path: &str) -> Result<bool> {
+        let kind = self.dataset(path)?.dtype().and_then(|kind| kind.to_descriptor());
+        let kind = kind.map_err(|e| self.failure(path, "cannot read the type", e))?;
+        Ok(kind == TypeDescriptor::Float(FloatSize::U4))
     }
 
     /// Makes a small dataset whose values every rank holds, and writes it (from rank 0).

@@ -21,6 +21,7 @@ capabilities! {
     campaign_groups
     campaign_in_time
     campaign_speed
+    campaign_steps
     convergence
     evolution
     experts

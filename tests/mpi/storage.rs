@@ -4,7 +4,7 @@ use crate::common::{Suite, with_folder};
 use std::path::Path;
 use tessera::parallel::{Comm, Redistribution};
 use tessera::storage::{
-    DatasetFile, Field, File, ModelFile, Provenance, ResultFile, Samples, Schema, Status, Value,
+    DatasetFile, Field, File, ModelFile, Provenance, ResultFile, Room, Samples, Schema, Status, Value,
 };
 
 pub const SUITES: &[Suite] = &[Suite {
@@ -164,7 +164,8 @@ fn campaigns_go_on_where_they_stopped(comm: &Comm) {
         let field = Field::nodes("temperature", "K", 1, 1, &plan);
         let quantities = [("peak", "K", "largest temperature")];
         let setup = |file: &File| file.write_array("/mesh/shared", &[2], &[1.0, 2.0]);
-        let design = (&samples(5), None);
+        let five = samples(5);
+        let design = Room { samples: &five, moments: None, single: false };
         let file =
             DatasetFile::create(comm, &path, &provenance(), design, &[field], &quantities, None, setup)
                 .unwrap();

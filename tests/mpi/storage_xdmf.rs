@@ -11,7 +11,7 @@ use tessera::fem::Space;
 use tessera::mesh::{BoxSource, CellType, Mesh, MeshSource, PartitionOptions};
 use tessera::parallel::Comm;
 use tessera::storage::{
-    DatasetFile, Field, Provenance, Reader, ResultFile, Samples, Schema, Status, write_xdmf,
+    DatasetFile, Field, Provenance, Reader, ResultFile, Room, Samples, Schema, Status, write_xdmf,
 };
 
 pub const SUITES: &[Suite] = &[Suite {
@@ -237,7 +237,7 @@ fn campaigns_show_the_samples_that_are_done(comm: &Comm) {
             comm,
             &path,
             &Provenance::default(),
-            (&samples, None),
+            Room { samples: &samples, moments: None, single: false },
             &[field],
             &[],
             None,

@@ -143,6 +143,66 @@ fn killed_campaigns_solve_every_sample_once() {
     assert!(hits as u64 >= kills, "too few kills hit the campaigns: {hits}");
 }
 
+/// Fronts of different steepness, of which every step is kept.
+const STEPS: &str = r#"
+mesh.box = { cell = "interval", cells = [400] }
+parameters.nu = { default = 0.02, range = [0.005, 0.1] }
+time = { end = 0.3, step = 0.01, tolerance = 1e-4 }
+[[physics]]
+model = "burgers"
+field = "u"
+viscosity = "nu"
+boundary = [{ marker = ["left", "right"], value = 0 }]
+[[initial]]
+value = "sin(2*pi*x)"
+[campaign]
+samples = 60
+frames = "steps"
+steps = 500
+[solver]
+method = "direct"
+[output]
+directory = "out"
+"#;
+
+#[test]
+fn killed_campaigns_that_keep_every_step_go_on() {
+    let read = |path: &Path| {
+        let file = Reader::open(path).unwrap_or_else(|e| panic!("{e}"));
+        let status = file.array::<u8>("/status").unwrap().1;
+        let steps = file.array::<u64>("/steps").unwrap().1;
+        let (times, fields) =
+            ["/time", "/fields/u"].map(|path| file.array::<f64>(path).unwrap()).map(|array| array.1).into();
+        (status, steps, times, fields)
+    };
+    let sample = |(_, steps, times, fields): &(Vec<u8>, Vec<u64>, Vec<f64>, Vec<f64>), number: usize| {
+        let steps = steps[number] as usize;
+        (times[number * 501..][..steps].to_vec(), fields[number * 501 * 401..][..steps * 401].to_vec())
+    };
+    let whole = Place::new(STEPS);
+    Outcome::new(start(&whole, 2, "1").wait_with_output().unwrap()).expect(0);
+    let whole = read(&whole.file("out/dataset.h5"));
+    let place = Place::new(STEPS);
+    let path = place.file("out/dataset.h5");
+    let mut child = start(&place, 2, "1");
+    let done = || match Reader::open(&path).and_then(|file| file.array::<u8>("/status")) {
+        Ok((_, status)) => status.iter().filter(|&&s| s == 1).count(),
+        Err(_) => 0,
+    };
+    wait_until("some samples are done", || ended(&mut child) || done() > 5);
+    signal("KILL", &place.processes());
+    wait_until("mpirun ends after a kill", || ended(&mut child));
+    wait_until("no process is left", || place.processes().is_empty());
+    let before = read(&path);
+    let there: Vec<usize> = (0..60).filter(|&number| before.0[number] == 1).collect();
+    assert!(there.len() > 5 && there.len() < 60, "{} samples were done", there.len());
+    there.iter().for_each(|&number| assert!(sample(&before, number) == sample(&whole, number), "{number}"));
+    Outcome::new(start(&place, 3, "1").wait_with_output().unwrap()).expect(0);
+    let after = read(&path);
+    (0..60).for_each(|number| assert!(sample(&after, number) == sample(&whole, number), "{number}"));
+    assert!(after.1.iter().max() > after.1.iter().min());
+}
+
 #[test]
 fn a_file_ends_all_groups() {
     let place = Place::new(&DECK.replace("[24, 24]", "[80, 80]"));

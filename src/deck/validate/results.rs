@@ -2,7 +2,7 @@
 use super::super::spelling::did_you_mean;
 use super::checker::Checker;
 use super::reduced::irreducible;
-use crate::deck::sections::Design;
+use crate::deck::sections::{Design, Frames};
 use std::collections::HashSet;
 use tessera_kernels::model::Motions;
 
@@ -84,6 +84,7 @@ impl Checker<'_> {
                 self.add(&path, "does not belong to this `design`");
             }
         }
+        self.steps();
         match (campaign.design, &campaign.table, &campaign.csv) {
             (Design::List, None, None) => self.add("campaign", "the design \"list\" needs `table` or `csv`"),
             (Design::List, Some(_), Some(_)) => self.add("campaign", "`table` and `csv` exclude each other"),
@@ -137,6 +138,28 @@ impl Checker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The room for steps.
+    fn steps(&mut self) {
+        let (time, campaign) = (&self.deck.time, &self.deck.campaign);
+        match (campaign.frames, campaign.steps) {
+            (Frames::Steps, _) if time.is_none() => {
+                self.add(
+                    "campaign.frames",
+                    "\"steps\" are those of a problem in time: there is no section [time]",
+                );
+            }
+            (Frames::Steps, None) if time.as_ref().is_some_and(|time| time.tolerance.is_some()) => {
+                let message = "with time.tolerance nobody knows the number of steps beforehand: give campaign.steps, the most \
+                     that a sample may take";
+                self.add("campaign.frames", message);
+            }
+            (Frames::All | Frames::Last, Some(_)) => {
+                self.add("campaign.steps", "belongs to frames = \"steps\"");
+            }
+            _ => {}
         }
     }
 

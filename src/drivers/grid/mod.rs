@@ -142,7 +142,7 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
     for (number, status) in source.status.iter().enumerate() {
         let (sample, done) = (number as u64, *status == Status::Done);
         let put = |array: &mut GridArray, place: &[u64], values: &[f64]| {
-            file.write(array, place, (values, done, options.fill))
+            file.write(array, place, (values, done && source.has(place), options.fill))
         };
         // Collective calls below: all ranks see the same status.
         let nothing = |components: usize| vec![f64::NAN; points.len() * components];
@@ -172,7 +172,7 @@ pub fn run(comm: &Comm, path: &Path, options: &GridOptions) -> Result<()> {
         for (field, array) in outputs.iter().zip(&mut solutions) {
             let sampler = &samplers[degree(field) - 1];
             for (place, step) in source.places(sample) {
-                let values = match done {
+                let values = match done && source.has(&place) {
                     true => {
                         let owned = source.file.read_field(&field.name, step, &sampler.plan)?;
                         sampler.values(&owned, field.components)?

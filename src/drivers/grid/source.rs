@@ -12,8 +12,10 @@ pub(super) struct Source {
     pub deck: Option<Deck>,
     pub parameters: Samples,
     pub status: Vec<Status>,
-    /// Steps of a sample, if the problem evolves in time.
+    /// Steps that a sample has room for, if the problem evolves in time.
     pub steps: Option<u64>,
+    /// How many each sample has, where they have numbers of their own.
+    own: Option<Vec<u64>>,
     /// Whether it is a campaign's.
     dataset: bool,
 }
@@ -39,7 +41,11 @@ impl Source {
         let deck = Deck::parse(&file.text("/", "deck")?, file.label(), &[]).ok();
         let in_time = deck.as_ref().is_some_and(|deck| deck.time.is_some());
         let steps = match in_time && file.exists("/time") {
-            true => file.shape("/time")?.first().copied(),
+            true => file.shape("/time")?.last().copied(),
+            false => None,
+        };
+        let own = match file.exists("/steps") {
+            true => Some(file.read_array::<u64>("/steps")?.1),
             false => None,
         };
         let parameters = file.parameters()?;
@@ -48,7 +54,7 @@ impl Source {
             // A row of parameters for each prediction of a reduced model.
             false => vec![Status::Done; if steps.is_some() { 1 } else { parameters.count.max(1) }],
         };
-        Ok(Self { file, deck, parameters, status, steps, dataset })
+        Ok(Self { file, deck, parameters, status, steps, own, dataset })
     }
 
     /// Names of the random fields that the file holds.
@@ -113,6 +119,14 @@ impl Source {
         }
     }
 
+    /// Whether a sample has a step: `place` as of [`Source::places`].
+    pub fn has(&self, place: &[u64]) -> bool {
+        match (&self.own, place) {
+            (Some(own), &[sample, step]) => own.get(sample as usize).is_some_and(|&steps| step < steps),
+            _ => true,
+        }
+    }
+
     /// Lengths of the leading axes of outputs.
     pub fn lead(&self) -> Vec<u64> {
         [&[self.status.len() as u64], self.steps.as_slice()].concat()
@@ -148,8 +162,17 @@ impl Source {
             file.write_array("/sample", &shape, &numbers)?;
             file.set("/sample", "meaning", "number in the undivided campaign")?;
         }
-        if self.steps.is_some() {
-            file.write_times(&self.file.read_array("/time")?.1)?;
+        match &self.own {
+            Some(own) => {
+                let (shape, times) = self.file.read_array::<f64>("/time")?;
+                file.write_array("/time", &shape, &times)?;
+                file.write_array("/steps", &[own.len() as u64], own)?;
+                for (path, name) in [("/time", "unit"), ("/time", "meaning"), ("/steps", "meaning")] {
+                    file.set(path, name, self.file.text(path, name)?)?;
+                }
+            }
+            None if self.steps.is_some() => file.write_times(&self.file.read_array("/time")?.1)?,
+            None => {}
         }
         for name in self.file.members("/qoi") {
             let path = format!("/qoi/{name}");
