@@ -758,13 +758,18 @@ pub struct RomSection {
     /// Most modes for each physics.
     #[schemars(range(min = 1, max = 100_000))]
     pub modes: usize,
-    /// Share of the snapshots' energy that the basis may leave out.
+    /// Share of the snapshots' energy that the basis may leave out; of local bases all together.
     #[schemars(extend("minimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub tolerance: f64,
     /// How the basis is computed.
     pub algorithm: RomAlgorithm,
-    /// Inner product of the basis.
+    /// Inner product of the basis; of problems in time and nonlinear ones always "mass".
     pub inner_product: Norm,
+    /// Problems in time: bases in space and time, over so many windows of steps one after the other; bases in space if left
+    /// out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub windows: Option<usize>,
 }
 
 impl Default for RomSection {
@@ -775,6 +780,7 @@ impl Default for RomSection {
             tolerance: 1e-8,
             algorithm: RomAlgorithm::Snapshots,
             inner_product: Norm::Energy,
+            windows: None,
         }
     }
 }

@@ -32,8 +32,9 @@ pub fn run(comm: &Comm, deck: &Deck, options: &CheckOptions) -> Result<()> {
 fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     report.banner(&deck.title);
     super::output::expect_writable(comm, deck, &deck.output.directory.join(&deck.output.file))?;
+    let certified = deck.is_steady_and_linear();
     if deck.asks_for_reduced_model() {
-        deck.validate_reduced()?;
+        if certified { deck.validate_reduced()? } else { deck.validate_bases()? }
     }
     deck.notes().for_each(|note| report.warn(note));
     let source = (deck.mesh_source(), deck.partition_options());
@@ -42,7 +43,7 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     memory::refuse_large_mesh(comm, deck, &mesh)?;
     report.line(mesh.report().to_string());
     let mut simulation = report.phase("set-up", || Simulation::on_mesh(deck, mesh.clone()))?;
-    if deck.asks_for_reduced_model() {
+    if certified && deck.asks_for_reduced_model() {
         report.phase("reduced model", || super::train::expect_reducible(&mut simulation))?;
     }
 

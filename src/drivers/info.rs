@@ -65,7 +65,9 @@ fn heading(reader: &Reader, text: &mut String) -> Result<()> {
     let what = match reader.text("/", "schema")?.as_str() {
         "tessera-run" => "result of a run".to_string(),
         "tessera-dataset" => "samples of a campaign".to_string(),
+        "tessera-model" if reader.exists("/bases") => "bases of fields".to_string(),
         "tessera-model" => "reduced model".to_string(),
+        "tessera-points" => "points of a deck".to_string(),
         "tessera-grid" => "samples on a regular grid".to_string(),
         "tessera-network" => "functions that experts have learned".to_string(),
         "tessera-mesh" => "mesh".to_string(),
@@ -257,10 +259,7 @@ fn bases(reader: &Reader, text: &mut String) -> Result<()> {
         let (field, modes) = reader.field_at(&format!("/basis/{name}"), &name)?;
         let path = format!("/singular_values/{name}");
         let left = if reader.exists(&path) {
-            let squares: Vec<f64> = reader.array::<f64>(&path)?.1.iter().map(|s| s * s).collect();
-            let rest: f64 = squares.iter().skip(modes as usize).sum();
-            let all: f64 = squares.iter().sum();
-            if all > 0.0 { format!("{:.1e}", rest / all) } else { "-".into() }
+            left_out(&reader.array::<f64>(&path)?.1, modes as usize)
         } else {
             "-".into()
         };
@@ -268,7 +267,44 @@ fn bases(reader: &Reader, text: &mut String) -> Result<()> {
         table.row(&[name, modes.to_string(), values, left]);
     }
     section(text, &table);
+    let mut table =
+        Table::new(&["basis", "modes", "values", "energy left out", "experts", "modes of an expert"]);
+    for (name, group) in reader.members("/bases").iter().flat_map(|name| windows(reader, name)) {
+        let shape = reader.shape(&format!("{group}/modes"))?;
+        let modes = shape.first().copied().unwrap_or(0);
+        let values: Vec<String> = shape.iter().skip(1).map(|&n| count(n)).collect();
+        let left = left_out(&reader.array::<f64>(&format!("{group}/singular_values"))?.1, modes as usize);
+        let path = format!("{group}/experts/count");
+        let counts = if reader.exists(&path) { reader.array::<u64>(&path)?.1 } else { Vec::new() };
+        let (experts, sizes) = match (counts.iter().min(), counts.iter().max()) {
+            (Some(least), Some(most)) => (count(counts.len() as u64), format!("{least} to {most}")),
+            _ => ("-".into(), "-".into()),
+        };
+        table.row(&[name, modes.to_string(), values.join(" x "), left, experts, sizes]);
+    }
+    if !table.is_empty() {
+        section(text, &table);
+        line(text, "", &reader.text("/bases", "meaning")?);
+    }
     Ok(())
+}
+
+/// The groups of the bases of a field, one for each window of steps where there are any, with their names.
+fn windows(reader: &Reader, name: &str) -> Vec<(String, String)> {
+    let group = format!("/bases/{name}");
+    if reader.exists(&format!("{group}/modes")) {
+        return vec![(name.into(), group)];
+    }
+    let windows =
+        (0..).map(|window| (format!("{name}, window {window}"), format!("{group}/window_{window}")));
+    windows.take_while(|(_, group)| reader.exists(group)).collect()
+}
+
+/// Share of the energy that singular values from some number on have.
+fn left_out(values: &[f64], modes: usize) -> String {
+    let energy = |values: &[f64]| values.iter().map(|s| s * s).sum::<f64>();
+    let all = energy(values);
+    if all > 0.0 { format!("{:.1e}", energy(values.get(modes..).unwrap_or(&[])) / all) } else { "-".into() }
 }
 
 fn quantities(reader: &Reader, text: &mut String) -> Result<()> {

@@ -1,6 +1,7 @@
 //! One driver a subcommand: it strings the parts together and holds no numerics.
 mod adaptive;
 pub mod balance;
+mod bases;
 pub mod campaign;
 pub mod check;
 pub mod evolve;
@@ -17,5 +18,6 @@ pub mod prediction;
 pub mod run;
 pub mod schema;
 pub mod shared;
+mod snapshots;
 mod solver_words;
 pub mod train;

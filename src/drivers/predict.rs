@@ -7,6 +7,7 @@ use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::experts::{Constraint, Equations, Repair};
 use crate::mesh::{Mesh, MeshSource};
+use crate::mixture::bases::BASES;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
@@ -30,6 +31,11 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         return super::predict_learned::run(comm, path, options, &report);
     }
     let file = ModelFile::open(comm, path)?;
+    if !file.exists("/reduced") && file.exists(BASES) {
+        let text = "it holds bases and no online model: its problem evolves in time or is not linear, so there is nothing \
+             to predict with yet";
+        return Err(Error::input(file.label(), text));
+    }
     let mut deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;
     if let Some(folder) = &options.output {
         deck.output.directory = folder.clone();

@@ -1,16 +1,17 @@
 //! `tessera train`: from datasets to a reduced model.
 use super::output;
 use super::shared::RunOptions;
+use super::snapshots::{Snapshots, list};
 use crate::campaign::{self, Design, design_samples};
 use crate::deck::{Deck, RomAlgorithm};
-use crate::mixture::{Algorithm, Columns, Truncation};
+use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
-use crate::physics::{Context, Problem};
+use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
 use crate::rom::{BasisOptions, Offline, ReducedModel, Training, energy_norm};
 use crate::simulation::Simulation;
-use crate::storage::{DatasetFile, File, ModelFile, Status};
+use crate::storage::{File, ModelFile};
 use crate::{Error, Result};
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ const CHECK_SAMPLES: usize = 8;
 /// Training samples that the errors by number of modes are taken over.
 const ERROR_SAMPLES: usize = 4;
 
-/// Trains the reduced model of a deck. Collective.
+/// Trains the reduced model of a deck, or makes the bases of one that has no certified reduced model. Collective.
 ///
 /// # Errors
 /// When the datasets do not fit the deck, or its dependence on parameters cannot be split.
@@ -28,13 +29,23 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
     output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
-    deck.validate_reduced()?;
+    let certified = deck.is_steady_and_linear();
+    if certified {
+        deck.validate_reduced()?
+    } else {
+        deck.validate_bases()?
+    }
     let mut simulation = super::shared::set_up(comm, deck, &report)?;
-    expect_held(&mut simulation)?;
     let paths = match datasets {
         [] => campaign::datasets(comm, &deck.output.directory.join(&deck.campaign.file))?,
         given => given.to_vec(),
     };
+    if !certified {
+        let path = super::bases::write(&simulation, &paths, options, &report)?;
+        report.finish(&[path]);
+        return Ok(());
+    }
+    expect_held(&mut simulation)?;
     let offline = report
         .phase("training", || Offline::new(&simulation, &training(deck)?))
         .map_err(|error| deck.locate(error))?;
@@ -149,99 +160,6 @@ pub(super) fn training(deck: &Deck) -> Result<Training> {
     })
 }
 
-/// The samples of some datasets, in the order of their numbers: the parts of a campaign give what it gives undivided.
-struct Snapshots {
-    files: Vec<DatasetFile>,
-    /// File, and sample in it.
-    places: Vec<(usize, usize)>,
-    /// Full parameter vectors in the deck's order.
-    parameters: Vec<Vec<f64>>,
-}
-
-impl Snapshots {
-    fn open(comm: &Comm, deck: &Deck, paths: &[PathBuf], report: &Report) -> Result<Self> {
-        let mut files = Vec::new();
-        let mut found = Vec::new();
-        for path in paths {
-            let file = DatasetFile::open(comm, path, false)?;
-            let (samples, numbers) = (file.samples()?, file.numbers()?);
-            let label = path.display().to_string();
-            if file.times()?.is_some() {
-                let message = "its samples evolve in time; reduced models are for steady problems";
-                return Err(Error::input(&label, message));
-            }
-            comm.agree(campaign::same_for_training(deck, file.file()))?;
-            let columns: Vec<usize> = deck
-                .parameters
-                .keys()
-                .map(|name| {
-                    samples.names.iter().position(|n| n == name).ok_or_else(|| {
-                        Error::input(
-                            &label,
-                            format!("it does not say what the parameter \"{name}\" of the deck was"),
-                        )
-                    })
-                })
-                .collect::<Result<_>>()?;
-            let status = file.status()?;
-            let pending = status.iter().filter(|&&status| status == Status::Pending).count();
-            if pending > 0 {
-                let total = status.len();
-                report.warn(format!("{label}: {pending} of {total} samples are not solved and are left out"));
-            }
-            let failed = status.iter().filter(|&&status| status == Status::Failed).count();
-            if failed > 0 {
-                let total = status.len();
-                report.warn(format!("{label}: {failed} of {total} samples have failed and are left out"));
-            }
-            let width = samples.names.len();
-            for sample in file.done()? {
-                let row = &samples.values[sample * width..(sample + 1) * width];
-                let parameters: Vec<f64> = columns.iter().map(|&c| row[c]).collect();
-                found.push((numbers[sample], (files.len(), sample), parameters));
-            }
-            files.push(file);
-        }
-        if found.is_empty() {
-            return Err(Error::input(list(paths), "no sample is done: there is nothing to train on"));
-        }
-        found.sort_by_key(|&(number, place, _)| (number, place));
-        for group in found.chunk_by(|a, b| a.0 == b.0) {
-            for (i, (number, place, parameters)) in group.iter().enumerate() {
-                if let Some((_, first, _)) = group[..i].iter().find(|other| other.2 == *parameters) {
-                    let [first, second] = [first, place].map(|place| paths[place.0].display().to_string());
-                    let text = format!("its sample {number} is in {first} as well; a sample counts once");
-                    return Err(Error::input(second, text));
-                }
-            }
-        }
-        let (places, parameters) =
-            found.into_iter().map(|(_, place, parameters)| (place, parameters)).unzip();
-        Ok(Self { files, places, parameters })
-    }
-
-    /// All snapshots of a problem's solution. Collective.
-    fn columns(&self, problem: &Problem) -> Result<Columns> {
-        let space = &problem.space;
-        let plan = space.canonical();
-        let mut columns = Columns::new(&space.mesh.comm, space.owned_dofs());
-        for &(file, sample) in &self.places {
-            let file = &self.files[file];
-            let values = file.read_field((sample, 0), &problem.field, &plan)?;
-            if values.len() != space.owned_dofs() {
-                let text = format!("\"{}\" has another number of components", problem.field);
-                return Err(Error::input(file.file().label(), text));
-            }
-            columns.push(&values);
-        }
-        Ok(columns)
-    }
-
-    fn close(self) -> Result<()> {
-        self.files.into_iter().try_for_each(DatasetFile::close)
-    }
-}
-
 /// Prints and stores singular values, estimates and true errors on training samples by number of modes.
 fn errors(
     report: &Report,
@@ -307,8 +225,4 @@ fn errors(
         file.set(&path, "meaning", "worst over training samples, relative to the solution's energy norm")?;
     }
     Ok(())
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }

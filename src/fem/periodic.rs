@@ -23,6 +23,16 @@ impl Nodes {
         self.plan.get_or_init(make).clone()
     }
 
+    /// The numbers of the owned nodes in files: canonical ones, of a node of a periodic mesh that of its first image. Local.
+    pub fn file_numbers(&self) -> Vec<u64> {
+        let mut numbers = self.node_ids[..self.owned_nodes].to_vec();
+        if let Some(images) = &self.images {
+            // Increasing: the first image is written last.
+            images.ids.iter().zip(&images.nodes).rev().for_each(|(&id, &node)| numbers[node as usize] = id);
+        }
+        numbers
+    }
+
     /// Takes the nodes of the mesh that is cut open; nodes get the place of their first image. Collective.
     pub(super) fn set_images(&mut self, open: Self) -> Result<()> {
         let d = self.mesh.dimension;

@@ -11,7 +11,9 @@
 //! Two nodes are neighbours when a cell has both, which is the graph of the assembled matrix: for a
 //! conforming mesh its distances count layers of vertex-connected cells, for every degree.
 use crate::fem::Space;
+use crate::parallel::Comm;
 use crate::{Error, Result};
+use mpi::traits::Equivalence;
 use petsc_rs::IndexSet;
 use std::ops::Range;
 
@@ -117,6 +119,47 @@ impl Gating {
     /// positive, ascending; other ranks' nodes among them.
     pub fn support(&self, local: usize) -> &[i32] {
         &self.support[local]
+    }
+
+    /// The experts' parts of values at the owned nodes, `width` at each: for each expert of this rank the values at the
+    /// nodes of [`Gating::support`]. For all at once, since other ranks have values of them. Collective.
+    pub fn restrict<T: Equivalence + Copy + Default>(
+        &self,
+        comm: &Comm,
+        values: &[T],
+        width: usize,
+    ) -> Vec<Vec<T>> {
+        self.gather(comm, width, |node, _, message| {
+            message.extend_from_slice(&values[node * width..][..width])
+        })
+    }
+
+    /// The values of the gating functions at the nodes of [`Gating::support`], for each expert of this rank. Collective.
+    pub fn values(&self, comm: &Comm) -> Vec<Vec<f64>> {
+        self.gather(comm, 1, |_, chi, message| message.push(chi))
+    }
+
+    /// What `put` says of each owned node and expert that reaches it, from the value of the expert's function there:
+    /// `width` values for each node of each expert of this rank. Collective.
+    fn gather<T: Equivalence + Copy + Default>(
+        &self,
+        comm: &Comm,
+        width: usize,
+        put: impl Fn(usize, f64, &mut Vec<T>),
+    ) -> Vec<Vec<T>> {
+        let mut messages: Vec<Vec<T>> = vec![Vec::new(); comm.size()];
+        for node in 0..self.start.len() - 1 {
+            for &(expert, chi) in self.of(node) {
+                put(node, chi, &mut messages[self.owner(expert)]);
+            }
+        }
+        let mut parts = vec![Vec::new(); self.experts.len()];
+        for (values, places) in comm.exchange(&messages).iter().zip(&self.arrivals) {
+            for (&place, values) in places.iter().zip(values.chunks_exact(width)) {
+                parts[place as usize].extend_from_slice(values);
+            }
+        }
+        parts
     }
 
     /// The rank of an expert.

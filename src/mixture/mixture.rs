@@ -46,21 +46,7 @@ impl Mixture {
     /// # Errors
     /// When PETSc fails.
     pub fn restrict(&self, u: &Vector) -> Result<Vec<Vec<f64>>> {
-        let (gating, c, comm) = (&self.gating, self.fields.components, &self.fields.mesh.comm);
-        let mut messages = vec![Vec::new(); comm.size()];
-        let field = u.read()?;
-        for node in 0..self.fields.owned_nodes {
-            for &(expert, _) in gating.of(node) {
-                messages[gating.owner(expert)].extend_from_slice(&field[node * c..][..c]);
-            }
-        }
-        let mut parts = vec![Vec::new(); gating.experts.len()];
-        for (values, places) in comm.exchange(&messages).iter().zip(&gating.arrivals) {
-            for (&place, node) in places.iter().zip(values.chunks_exact(c)) {
-                parts[place as usize].extend_from_slice(node);
-            }
-        }
-        Ok(parts)
+        Ok(self.gating.restrict(&self.fields.mesh.comm, &u.read()?, self.fields.components))
     }
 
     /// `u = sum_k chi_k u_k` from parts as [`Mixture::restrict`] gives them, the same to the last bit on any number of

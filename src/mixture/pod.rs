@@ -70,10 +70,7 @@ pub fn pod(
     if snapshots.count() == 0 {
         return Ok(Pod { modes: snapshots.clone(), singular_values: Vec::new() });
     }
-    let (singular_values, modes) = match algorithm {
-        Algorithm::Snapshots => by_gram(snapshots, product)?,
-        Algorithm::Tsqr => by_qr(snapshots, product)?,
-    };
+    let (singular_values, modes) = decompose(snapshots, product, algorithm)?;
     let mut pod = Pod { modes, singular_values };
     let mut keep = 0;
     let most = truncation.modes.min(pod.modes.count());
@@ -84,6 +81,18 @@ pub fn pod(
     // What round-off took from orthonormality comes back here.
     pod.modes = Orthonormal::of(&pod.modes, product)?.columns;
     Ok(pod)
+}
+
+/// All singular values, and the modes above round-off, of one snapshot at least. Collective.
+pub(super) fn decompose(
+    snapshots: &Columns,
+    product: &dyn InnerProduct,
+    algorithm: Algorithm,
+) -> Result<(Vec<f64>, Columns)> {
+    match algorithm {
+        Algorithm::Snapshots => by_gram(snapshots, product),
+        Algorithm::Tsqr => by_qr(snapshots, product),
+    }
 }
 
 /// Singular values and scaled combinations from the Gram matrix.

@@ -109,3 +109,24 @@ impl<M: Borrow<Matrix>> InnerProduct for MatrixProduct<M> {
         Ok(())
     }
 }
+
+/// The product of columns that hold the steps of a field one after the other: a product for each step, times the step's
+/// weight.
+pub struct InSteps<P: InnerProduct> {
+    /// The product of a step.
+    pub product: P,
+    /// The weights of the steps, positive.
+    pub weights: Vec<f64>,
+}
+
+impl<P: InnerProduct> InnerProduct for InSteps<P> {
+    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        let rows = x.len() / self.weights.len().max(1);
+        for (step, weight) in self.weights.iter().enumerate() {
+            let here = step * rows..(step + 1) * rows;
+            self.product.apply(&x[here.clone()], &mut y[here.clone()])?;
+            y[here].iter_mut().for_each(|v| *v *= weight);
+        }
+        Ok(())
+    }
+}

@@ -3,6 +3,7 @@
 //! Everything of the size of the mesh is distributed like the fields it comes from ([`Columns`](crate::mixture::Columns));
 //! what is small and dense stands on every rank.
 pub mod affine;
+mod bases;
 pub mod coupling;
 pub mod eim;
 pub mod energy;
@@ -17,6 +18,7 @@ pub mod theta;
 mod training;
 
 pub use affine::Expansion;
+pub use bases::{PodOptions, Trajectories, pod_bases};
 pub use eim::Interpolation;
 pub use energy::{Energy, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};

@@ -85,17 +85,19 @@ impl Content {
         let mut arrays = Vec::new();
         for name in reader.members(group) {
             if names.is_empty() || names.contains(&name) {
-                let path = match group {
-                    "/fields" => field_path(&name),
-                    "/bases" => format!("{group}/{name}/modes"),
-                    _ => format!("{group}/{name}"),
+                let paths = match group {
+                    "/fields" => vec![(field_path(&name), name)],
+                    "/bases" => modes(reader, &name),
+                    _ => vec![(format!("{group}/{name}"), name)],
                 };
-                let (field, steps) = reader.field_at(&path, &name)?;
-                let shape = reader.shape(&path)?;
-                arrays.push(Array { path, field, steps, shape });
+                for (path, name) in paths {
+                    let (field, steps) = reader.field_at(&path, &name)?;
+                    let shape = reader.shape(&path)?;
+                    arrays.push(Array { path, field, steps, shape });
+                }
             }
         }
-        if let Some(missing) = names.iter().find(|name| !arrays.iter().any(|a| a.field.name == **name)) {
+        if let Some(missing) = names.iter().find(|&name| !reader.members(group).contains(name)) {
             let there = reader.members(group).join(", ");
             return Err(Error::input(label, format!("there is no field \"{missing}\" (fields: {there})")));
         }
@@ -206,6 +208,19 @@ impl Content {
         }
         Ok(())
     }
+}
+
+/// The arrays of the modes of a field, one for each window of steps where there are any, with their names.
+fn modes(reader: &Reader, name: &str) -> Vec<(String, String)> {
+    let group = format!("/bases/{name}");
+    if reader.exists(&format!("{group}/modes")) {
+        return vec![(format!("{group}/modes"), name.into())];
+    }
+    let windows = (0..).map(|window| format!("window_{window}"));
+    windows
+        .take_while(|window| reader.exists(&format!("{group}/{window}")))
+        .map(|window| (format!("{group}/{window}/modes"), format!("{name}_{window}")))
+        .collect()
 }
 
 fn rows(reader: &Reader, path: &str) -> Result<u64> {

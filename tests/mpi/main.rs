@@ -18,6 +18,7 @@ macro_rules! capabilities {
 capabilities! {
     adaptive
     balances
+    bases
     campaign_groups
     campaign_in_time
     campaign_speed

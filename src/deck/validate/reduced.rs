@@ -8,10 +8,37 @@ use crate::deck::whole::Deck;
 use std::collections::HashSet;
 use tessera_kernels::model::Role;
 
+/// Why a steady deck has no windows.
+const NO_WINDOWS: &str = "windows are of the steps of problems in time: there is no section [time]";
+
 impl Deck {
     /// Whether the deck says what a reduced model is to be.
     pub fn asks_for_reduced_model(&self) -> bool {
-        self.document.as_ref().is_some_and(|document| document.has("rom"))
+        self.says("rom")
+    }
+
+    /// Whether the deck's problems are of the kind that certified reduced models are for: steady and linear. Of others bases
+    /// can be made.
+    pub fn is_steady_and_linear(&self) -> bool {
+        let linear = |physics: &Physics| physics.law(physics.model.least_dimension, false).facts.linear;
+        self.time.is_none() && self.physics.iter().all(linear)
+    }
+
+    /// Refuses what has no bases.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) with every reason.
+    pub fn validate_bases(&self) -> Result<()> {
+        let mut checker = Checker::new(self);
+        if self.rom.windows.is_some() && self.time.is_none() {
+            checker.add("rom.windows", NO_WINDOWS);
+        }
+        checker.finish()
+    }
+
+    /// Whether a key stands in the deck's text.
+    pub fn says(&self, key: &str) -> bool {
+        self.document.as_ref().is_some_and(|document| document.has(key))
     }
 
     /// Refuses a deck of which there can be no reduced model.
@@ -22,6 +49,9 @@ impl Deck {
         let mut checker = Checker::new(self);
         if self.time.is_some() {
             checker.add("time", "a reduced model is for steady problems: leave [time] out");
+        }
+        if self.rom.windows.is_some() {
+            checker.add("rom.windows", NO_WINDOWS);
         }
         if !self.random.is_empty() {
             checker.add("random", "a reduced model has no random fields: only parameters may vary");
