@@ -45,7 +45,7 @@ pub enum Command {
     },
     /// Write a file's fields for other programs
     Export {
-        /// The file: of a run, a campaign or a reduced model
+        /// The file: of a run, a campaign or a model; a deck for `--points`
         file: PathBuf,
         /// For which program
         #[arg(short = 't', long, value_parser = formats(), default_value = EXPORTERS[0].name)]
@@ -61,6 +61,10 @@ pub enum Command {
         output: Option<PathBuf>,
         #[command(flatten)]
         grid: GridArgs,
+        /// Write the points of a deck instead, in parallel under MPI: the nodes where an outside program is to give
+        /// functions, with weights, experts, parameters and times
+        #[arg(long, conflicts_with_all = ["format", "sample", "fields", "grid"])]
+        points: bool,
     },
     /// Solve the deck's problems and write fields, quantities of interest and log
     Run {
@@ -80,7 +84,7 @@ pub enum Command {
         #[arg(long, value_name = "K/N")]
         part: Option<Part>,
     },
-    /// Train a reduced model on datasets
+    /// Train a reduced model on datasets; of problems in time and of nonlinear ones, bases
     Train {
         #[command(flatten)]
         common: Common,

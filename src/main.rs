@@ -12,6 +12,7 @@ use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::check::CheckOptions;
 use tessera::drivers::export::ExportOptions;
 use tessera::drivers::grid::GridOptions;
+use tessera::drivers::export_points::PointsOptions;
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::shared::RunOptions;
 use tessera::fem::grid::Placement;
@@ -38,9 +39,9 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Info { file, verbose } }) => {
             return alone(|| drivers::info::run(&file, verbose));
         }
-        Ok(Cli { command: Command::Export { file, format, fields, sample, output, grid } })
-            if grid.grid.is_none() =>
-        {
+        Ok(Cli {
+            command: Command::Export { file, format, fields, sample, output, grid, points: false },
+        }) if grid.grid.is_none() => {
             let options = ExportOptions { format, fields, sample, output };
             return alone(|| drivers::export::run(&file, &options));
         }
@@ -106,6 +107,10 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
             drivers::train::run(comm, &deck(comm, common)?, dataset, &run_options(common))
         }
         Command::Predict(predict) => drivers::predict::run(comm, &predict.model, &predict_options(predict)),
+        Command::Export { file, output, points: true, .. } => {
+            let options = PointsOptions { output: output.clone(), level: Level::Normal };
+            drivers::export_points::run(comm, &Deck::load(comm, file, &[])?, file, &options)
+        }
         Command::Export { file, fields, output, grid, .. } => match &grid.grid {
             Some(counts) => {
                 let placement = if grid.centres { Placement::Centres } else { Placement::Ends };

@@ -13,23 +13,40 @@ pub(super) fn moments(deck: &Deck) -> Option<Moments> {
         Frames::All => Moments::Shared(time.frames(deck.output.frames)),
         Frames::Last => Moments::Shared(vec![time.end]),
         // The start as well.
-        Frames::Steps => Moments::Steps(1 + deck.campaign.steps.unwrap_or_else(|| steps(deck, time))),
+        Frames::Steps => {
+            let steps = || step_ends(deck, time).take(MOST).count();
+            Moments::Steps(1 + deck.campaign.steps.unwrap_or_else(steps))
+        }
     })
+}
+
+/// The times (s) of what a campaign stores of each sample, as far as they are known beforehand; none for steady problems.
+pub fn times(deck: &Deck) -> Vec<f64> {
+    let Some(time) = &deck.time else { return Vec::new() };
+    match moments(deck) {
+        Some(Moments::Shared(times)) => times,
+        Some(Moments::Steps(_)) if time.tolerance.is_none() => {
+            std::iter::once(time.start).chain(step_ends(deck, time).take(MOST)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// More steps than any file has room for.
 const MOST: usize = 100_000_000;
 
-/// How many steps of one length a sample takes if none fails.
-fn steps(deck: &Deck, time: &TimeSection) -> usize {
+/// The ends of the steps of one length that a sample takes if none fails.
+fn step_ends(deck: &Deck, time: &TimeSection) -> impl Iterator<Item = f64> {
     let mut stops: Vec<f64> = time.frames(deck.output.frames).into_iter().chain(time.stops.clone()).collect();
     stops.sort_by(f64::total_cmp);
-    let (control, mut now, mut count) = (step_control(time), time.start, 0);
-    while now < time.end - 1e-9 * time.step && count < MOST {
-        now += control.next(now, &stops);
-        count += 1;
-    }
-    count
+    let (control, end) = (step_control(time), time.end - 1e-9 * time.step);
+    let mut now = time.start;
+    std::iter::from_fn(move || {
+        (now < end).then(|| {
+            now += control.next(now, &stops);
+            now
+        })
+    })
 }
 
 /// Solves for one sample and stores nothing. Collective.

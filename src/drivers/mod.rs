@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod check;
 pub mod evolve;
 pub mod export;
+pub mod export_points;
 pub mod grid;
 pub mod info;
 pub mod learn;

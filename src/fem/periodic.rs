@@ -33,6 +33,19 @@ impl Nodes {
         numbers
     }
 
+    /// The nodes as files show them: those of a periodic mesh cut open.
+    pub fn in_files(&self) -> &Self {
+        self.images.as_ref().map_or(self, |images| &images.open)
+    }
+
+    /// In how many places of files each owned node stands. Local.
+    pub fn places(&self) -> Vec<u32> {
+        let Some(images) = &self.images else { return vec![1; self.owned_nodes] };
+        let mut places = vec![0; self.owned_nodes];
+        images.nodes.iter().for_each(|&node| places[node as usize] += 1);
+        places
+    }
+
     /// Takes the nodes of the mesh that is cut open; nodes get the place of their first image. Collective.
     pub(super) fn set_images(&mut self, open: Self) -> Result<()> {
         let d = self.mesh.dimension;

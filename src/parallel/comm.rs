@@ -163,12 +163,16 @@ impl Comm {
     ) -> (Vec<T>, Vec<i32>) {
         let mut received = vec![0i32; self.size()];
         self.0.all_to_all_into(counts, &mut received[..]);
-        let mut result = vec![T::default(); received.iter().map(|&c| c as usize).sum()];
+        let total = received.iter().map(|&c| c as usize).sum();
+        // Never empty: the address of an empty list of bytes is 1, which Open MPI takes for MPI_IN_PLACE.
+        let (spare, mut result) = ([T::default()], vec![T::default(); total.max(1)]);
+        let values = if values.is_empty() { &spare[..] } else { values };
         {
             let send = Partition::new(values, counts.to_vec(), offsets(counts));
             let mut receive = PartitionMut::new(&mut result[..], received.clone(), offsets(&received));
             self.0.all_to_all_varcount_into(&send, &mut receive);
         }
+        result.truncate(total);
         (result, received)
     }
 

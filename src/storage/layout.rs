@@ -40,6 +40,8 @@ pub enum Schema {
     Grid,
     /// A network that experts have learned, with the state of its training.
     Network,
+    /// The points of a deck, for other programs.
+    Points,
 }
 
 impl Schema {
@@ -53,6 +55,7 @@ impl Schema {
             Self::Checkpoint => "tessera-checkpoint",
             Self::Grid => "tessera-grid",
             Self::Network => "tessera-network",
+            Self::Points => "tessera-points",
         }
     }
 }

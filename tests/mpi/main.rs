@@ -36,6 +36,7 @@ capabilities! {
     mesh_hdf5
     p_multigrid
     periodic
+    points
     random_fields
     recycle
     report

@@ -1,5 +1,6 @@
 //! The experts of a file, whatever ranks made it.
 use super::PARTITION;
+use super::rows::Rows;
 use crate::fem::Space;
 use crate::mixture::Gating;
 use crate::parallel::{Redistribution, block};
@@ -8,6 +9,15 @@ use crate::{Error, Result};
 
 /// The cells' experts in files.
 const CELLS: &str = "/partition/expert";
+
+/// Writes the experts of a space to a group: their nodes, and the values of their gating functions. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when HDF5 or the file system refuses.
+pub fn write_experts(file: &File, group: &str, space: &Space, gating: &Gating) -> Result<()> {
+    Rows::new(space, gating).write(file, group, gating)?;
+    file.set(PARTITION, "overlap", gating.layers)
+}
 
 /// The experts of a file (of bases, or of points for them), on any number of ranks; none when it says of none. They lie on the
 /// ranks of their cells where the mesh is divided as it was then, and in equal shares otherwise. Collective.

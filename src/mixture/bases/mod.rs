@@ -7,6 +7,7 @@
 mod columns;
 mod experts;
 mod file;
+mod rows;
 
 use super::columns::Columns;
 use super::pod::Pod;
@@ -14,7 +15,7 @@ use crate::parallel::Comm;
 use mpi::topology::SimpleCommunicator;
 
 pub use columns::read_columns;
-pub use experts::experts;
+pub use experts::{experts, write_experts};
 
 /// Where they lie in a file.
 pub const BASES: &str = "/bases";

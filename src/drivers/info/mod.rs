@@ -1,4 +1,6 @@
 //! `tessera info`: what is in a file.
+mod bases;
+
 use crate::error::Result;
 use crate::format::{bytes, count};
 use crate::report::Table;
@@ -34,7 +36,8 @@ pub fn describe(reader: &Reader, verbose: bool) -> Result<String> {
     samples(reader, &mut text)?;
     parameters(reader, &mut text)?;
     fields(reader, &mut text)?;
-    bases(reader, &mut text)?;
+    bases::bases(reader, &mut text)?;
+    bases::points(reader, &mut text)?;
     quantities(reader, &mut text)?;
     log(reader, &mut text)?;
     others(reader, &mut text)?;
@@ -142,6 +145,12 @@ fn samples(reader: &Reader, text: &mut String) -> Result<()> {
     let part = reader.text("/", "part")?;
     line(text, "part", &if part.is_empty() { part } else { format!("{part} of the campaign") });
     line(text, "samples", &format!("{}: {done} done, {failed} failed, {pending} pending", codes.len()));
+    if reader.exists("/steps") && done > 0 {
+        let steps = reader.array::<u64>("/steps")?.1;
+        let steps = || steps.iter().zip(&codes).filter(|(_, code)| **code == 1).map(|(&steps, _)| steps);
+        let (least, most) = (steps().min().unwrap_or(0), steps().max().unwrap_or(0));
+        line(text, "moments", &format!("{least} to {most} a sample, of every step"));
+    }
     if reader.exists("/cost/time") && done > 0 {
         let times = reader.array::<f64>("/cost/time")?.1;
         let sum: f64 = times.iter().zip(&codes).filter(|(_, c)| **c == 1).map(|(t, _)| t).sum();
@@ -158,7 +167,10 @@ fn parameters(reader: &Reader, text: &mut String) -> Result<()> {
     let (names, units) = (reader.texts("/parameters", "names")?, reader.texts("/parameters", "units")?);
     let width = shape.get(1).copied().unwrap_or(1) as usize;
     let one = shape.first() == Some(&1);
-    let mut table = if one {
+    let ranges = if reader.exists("/ranges") { reader.array::<f64>("/ranges")?.1 } else { Vec::new() };
+    let mut table = if one && !ranges.is_empty() {
+        Table::new(&["parameter", "value", "smallest", "largest", "unit"])
+    } else if one {
         Table::new(&["parameter", "value", "unit"])
     } else {
         Table::new(&["parameter", "smallest", "largest", "unit"])
@@ -168,7 +180,9 @@ fn parameters(reader: &Reader, text: &mut String) -> Result<()> {
         let unit = units.get(c).cloned().unwrap_or_default();
         let column = values.chunks_exact(width).map(|row| row[c]);
         let (low, high) = column.fold(EMPTY, widened);
-        if one {
+        if let (true, Some(&[least, most])) = (one, ranges.get(2 * c..2 * c + 2)) {
+            table.row(&[name, number(low), number(least), number(most), unit]);
+        } else if one {
             table.row(&[name, number(low), unit]);
         } else {
             table.row(&[name, number(low), number(high), unit]);
@@ -253,60 +267,6 @@ fn number(value: f64) -> String {
     }
 }
 
-fn bases(reader: &Reader, text: &mut String) -> Result<()> {
-    let mut table = Table::new(&["basis", "modes", "values", "energy left out"]);
-    for name in reader.members("/basis") {
-        let (field, modes) = reader.field_at(&format!("/basis/{name}"), &name)?;
-        let path = format!("/singular_values/{name}");
-        let left = if reader.exists(&path) {
-            left_out(&reader.array::<f64>(&path)?.1, modes as usize)
-        } else {
-            "-".into()
-        };
-        let values = format!("{} x {}", count(field.entities), field.components);
-        table.row(&[name, modes.to_string(), values, left]);
-    }
-    section(text, &table);
-    let mut table =
-        Table::new(&["basis", "modes", "values", "energy left out", "experts", "modes of an expert"]);
-    for (name, group) in reader.members("/bases").iter().flat_map(|name| windows(reader, name)) {
-        let shape = reader.shape(&format!("{group}/modes"))?;
-        let modes = shape.first().copied().unwrap_or(0);
-        let values: Vec<String> = shape.iter().skip(1).map(|&n| count(n)).collect();
-        let left = left_out(&reader.array::<f64>(&format!("{group}/singular_values"))?.1, modes as usize);
-        let path = format!("{group}/experts/count");
-        let counts = if reader.exists(&path) { reader.array::<u64>(&path)?.1 } else { Vec::new() };
-        let (experts, sizes) = match (counts.iter().min(), counts.iter().max()) {
-            (Some(least), Some(most)) => (count(counts.len() as u64), format!("{least} to {most}")),
-            _ => ("-".into(), "-".into()),
-        };
-        table.row(&[name, modes.to_string(), values.join(" x "), left, experts, sizes]);
-    }
-    if !table.is_empty() {
-        section(text, &table);
-        line(text, "", &reader.text("/bases", "meaning")?);
-    }
-    Ok(())
-}
-
-/// The groups of the bases of a field, one for each window of steps where there are any, with their names.
-fn windows(reader: &Reader, name: &str) -> Vec<(String, String)> {
-    let group = format!("/bases/{name}");
-    if reader.exists(&format!("{group}/modes")) {
-        return vec![(name.into(), group)];
-    }
-    let windows =
-        (0..).map(|window| (format!("{name}, window {window}"), format!("{group}/window_{window}")));
-    windows.take_while(|(_, group)| reader.exists(group)).collect()
-}
-
-/// Share of the energy that singular values from some number on have.
-fn left_out(values: &[f64], modes: usize) -> String {
-    let energy = |values: &[f64]| values.iter().map(|s| s * s).sum::<f64>();
-    let all = energy(values);
-    if all > 0.0 { format!("{:.1e}", energy(values.get(modes..).unwrap_or(&[])) / all) } else { "-".into() }
-}
-
 fn quantities(reader: &Reader, text: &mut String) -> Result<()> {
     let mut table = Table::new(&["quantity", "value", "to", "unit", "meaning"]);
     for name in reader.members("/qoi") {
@@ -347,7 +307,7 @@ fn log(reader: &Reader, text: &mut String) -> Result<()> {
 
 /// Datasets that nothing above tells of.
 fn others(reader: &Reader, text: &mut String) -> Result<()> {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 17] = [
         "/mesh/",
         "/spaces/",
         "/partition/",
@@ -361,6 +321,8 @@ fn others(reader: &Reader, text: &mut String) -> Result<()> {
         "/time",
         "/steps",
         "/bases/",
+        "/points/",
+        "/ranges",
         "/log/phases",
         "/log/memory",
     ];
