@@ -123,9 +123,11 @@ impl Comm {
     pub fn all_gather_varied<T: Equivalence + Copy + Default>(&self, values: &[T]) -> Vec<T> {
         let counts: Vec<i32> = self.all_gather(values.len() as i32);
         let offsets = offsets(&counts);
-        let mut all = vec![T::default(); counts.iter().map(|&c| c as usize).sum()];
+        let total: usize = counts.iter().map(|&c| c as usize).sum();
+        let (spare, mut all) = (spare::<T>(), vec![T::default(); total.max(1)]);
         let mut partition = PartitionMut::new(&mut all[..], counts, offsets);
-        self.0.all_gather_varcount_into(values, &mut partition);
+        self.0.all_gather_varcount_into(if values.is_empty() { &spare[..0] } else { values }, &mut partition);
+        all.truncate(total);
         all
     }
 
@@ -163,10 +165,9 @@ impl Comm {
     ) -> (Vec<T>, Vec<i32>) {
         let mut received = vec![0i32; self.size()];
         self.0.all_to_all_into(counts, &mut received[..]);
-        let total = received.iter().map(|&c| c as usize).sum();
-        // Never empty: the address of an empty list of bytes is 1, which Open MPI takes for MPI_IN_PLACE.
-        let (spare, mut result) = ([T::default()], vec![T::default(); total.max(1)]);
-        let values = if values.is_empty() { &spare[..] } else { values };
+        let total: usize = received.iter().map(|&c| c as usize).sum();
+        let (spare, mut result) = (spare::<T>(), vec![T::default(); total.max(1)]);
+        let values = if values.is_empty() { &spare[..0] } else { values };
         {
             let send = Partition::new(values, counts.to_vec(), offsets(counts));
             let mut receive = PartitionMut::new(&mut result[..], received.clone(), offsets(&received));
@@ -264,6 +265,11 @@ fn decode(bytes: &[u8]) -> Error {
         4 => Error::Stopped(text),
         _ => Error::Failed(text),
     }
+}
+
+/// What stands for an empty list: the address of an empty list of bytes is 1, which Open MPI takes for `MPI_IN_PLACE`.
+fn spare<T: Default>() -> [T; 1] {
+    [T::default()]
 }
 
 /// The canonical indices that rank `rank` of `size` holds when `total` are dealt out in equal blocks.

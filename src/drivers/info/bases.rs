@@ -1,5 +1,5 @@
 //! Bases, and the points for them.
-use super::{line, section};
+use super::text::{line, section};
 use crate::Result;
 use crate::format::count;
 use crate::report::Table;

@@ -1,5 +1,6 @@
 //! `tessera info`: what is in a file.
 mod bases;
+mod text;
 
 use crate::error::Result;
 use crate::format::{bytes, count};
@@ -8,6 +9,7 @@ use crate::storage::{Field, Location, Reader, Slab, Value};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use text::{line, section};
 
 /// Numbers read at once.
 const PIECE: u64 = 1 << 20;
@@ -46,18 +48,6 @@ pub fn describe(reader: &Reader, verbose: bool) -> Result<String> {
         let _ = write!(text, "\ndeck\n{}\n", indented(&deck));
     }
     Ok(text)
-}
-
-fn line(text: &mut String, name: &str, value: &str) {
-    if !value.is_empty() {
-        let _ = writeln!(text, "{name:<12}{value}");
-    }
-}
-
-fn section(text: &mut String, table: &Table) {
-    if !table.is_empty() {
-        let _ = write!(text, "\n{table}");
-    }
 }
 
 fn indented(deck: &str) -> String {
