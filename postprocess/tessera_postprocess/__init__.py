@@ -8,10 +8,15 @@
 >>> from tessera_postprocess import GridDataset
 >>> train, test = GridDataset("out/dataset.grid.h5", normalise=True).split(0.8)
 >>> x, y = train[0]                               # [channel, x, y, z], tensors with PyTorch at hand
+
+>>> from tessera_postprocess import read_basis
+>>> basis = read_basis("out/model.h5", "temperature")
+>>> field = basis.field([1.0, 0.5])               # lifting and two modes
 """
+from .bases import Basis, Expert, Points, read_basis, read_points
 from .files import FileError, GridFile, Result
 
-__all__ = ["FileError", "GridDataset", "GridFile", "Result"]
+__all__ = ["Basis", "Expert", "FileError", "GridDataset", "GridFile", "Points", "Result", "read_basis", "read_points"]
 __version__ = "0.1.0"
 
 
