@@ -3,7 +3,7 @@ use crate::common::decks::{deck_in, simulation};
 use crate::common::{Suite, with_folder};
 use std::path::Path;
 use tessera::drivers::info;
-use tessera::drivers::points::{self, PointsOptions};
+use tessera::drivers::export_points::{self as points, PointsOptions};
 use tessera::mixture::Gating;
 use tessera::mixture::bases::{experts, read_columns};
 use tessera::parallel::Comm;
