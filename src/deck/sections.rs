@@ -148,6 +148,14 @@ pub enum PartitionMethod {
 pub struct SolverOptions {
     /// Which solver.
     pub method: SolverMethod,
+    /// What holds between subdomains with `method = "schwarz"`: `"robin"` if left out where the equation is not symmetric
+    /// and the model has such a condition, else `"overlap"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<InterfaceKind>,
+    /// Factor of the parameter that the formula gives for `interface = "robin"`.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    #[serde(skip_serializing_if = "is_one")]
+    pub robin: f64,
     /// Relative tolerance of the residual.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub tolerance: f64,
@@ -173,6 +181,8 @@ impl Default for SolverOptions {
     fn default() -> Self {
         Self {
             method: SolverMethod::Auto,
+            interface: None,
+            robin: 1.0,
             tolerance: 1e-8,
             max_iterations: 1000,
             petsc: String::new(),
@@ -181,6 +191,21 @@ impl Default for SolverOptions {
             tune: None,
         }
     }
+}
+
+/// For defaults that decks need not show.
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+/// What subdomains of a Schwarz method tell one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum InterfaceKind {
+    /// Values where they overlap.
+    Overlap,
+    /// A combination of values and fluxes, which stands for what lies behind the interface: optimised Schwarz.
+    Robin,
 }
 
 /// When a preconditioner is built anew.
@@ -282,7 +307,8 @@ pub enum SolverMethod {
     Direct,
     /// Conjugate gradients with algebraic multigrid, below p-multigrid for vector fields of degree 2.
     Amg,
-    /// Conjugate gradients with the two-level Schwarz method of the experts.
+    /// The Schwarz method of the experts: two levels with conjugate gradients where the equation is symmetric and
+    /// linear, else, and with `interface = "robin"`, one level with GMRES.
     Schwarz,
     /// All from `petsc`.
     Options,

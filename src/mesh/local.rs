@@ -1,5 +1,6 @@
 //! One rank's part of the mesh.
 use super::cell::CellType;
+use super::facets::local_neighbours;
 use super::raw;
 use super::shared::Shared;
 use crate::parallel::Comm;
@@ -115,6 +116,13 @@ impl Mesh {
                 (Cow::Owned(vertices), Cow::Owned(cells))
             }
         }
+    }
+
+    /// The local cell behind each facet of the local cells, `[cell, facet]`; `u32::MAX` on the boundary of the domain and
+    /// where a ghost's neighbour is not local.
+    pub fn neighbours(&self) -> Vec<u32> {
+        let (vertices, corners) = self.topology();
+        local_neighbours(self.cell_type, &corners, vertices.len())
     }
 
     /// Coordinates of a local vertex, metres.

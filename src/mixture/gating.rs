@@ -10,9 +10,10 @@
 //! of a Schwarz method must (Toselli and Widlund, *Domain Decomposition Methods*, Springer 2005, section 3.2).
 //! Two nodes are neighbours when a cell has both, which is the graph of the assembled matrix: for a
 //! conforming mesh its distances count layers of vertex-connected cells, for every degree.
+use super::reach::{Reach, check, ends_of_ranks};
+use crate::Result;
 use crate::fem::Space;
 use crate::parallel::Comm;
-use crate::{Error, Result};
 use mpi::traits::Equivalence;
 use petsc_rs::IndexSet;
 use std::ops::Range;
@@ -45,19 +46,7 @@ impl Gating {
     /// # Errors
     /// When `layers` is 0: neighbouring functions need a layer of cells to fall to zero.
     pub fn new(space: &Space, layers: u32) -> Result<Self> {
-        let mesh = &space.mesh;
-        let highest = mesh.cell_experts[..mesh.owned_cells].iter().max();
-        // Experts are numbered rank by rank; a rank without cells has none.
-        let ends: Vec<u32> = mesh
-            .comm
-            .all_gather(highest.map_or(0, |&e| e + 1))
-            .iter()
-            .scan(0, |end, &e| {
-                *end = e.max(*end);
-                Some(*end)
-            })
-            .collect();
-        Self::with_experts(space, layers, &mesh.cell_experts, &ends)
+        Self::with_experts(space, layers, &space.mesh.cell_experts, &ends_of_ranks(&space.mesh))
     }
 
     /// As [`Gating::new`] with experts of the caller's choice: the expert of each local cell (ghosts
@@ -68,15 +57,7 @@ impl Gating {
     /// When `layers` is 0, or an expert belongs to no rank.
     pub fn with_experts(space: &Space, layers: u32, cell_experts: &[u32], ends: &[u32]) -> Result<Self> {
         let comm = &space.mesh.comm;
-        let total = ends.last().copied().unwrap_or(0);
-        let fault = if layers == 0 {
-            Err(Error::input("partition.overlap", "experts must overlap by at least one layer of cells"))
-        } else if cell_experts.len() != space.mesh.local_cells() || cell_experts.iter().any(|&e| e >= total) {
-            Err(Error::Failed("a cell has no expert, or an expert no rank".into()))
-        } else {
-            Ok(())
-        };
-        comm.agree(fault)?;
+        let total = check(space, layers, cell_experts, ends)?;
         let reach = Reach::new(space, cell_experts, layers);
         let mut entries = Vec::with_capacity(reach.entries.len());
         let mut start = vec![0u32];
@@ -204,127 +185,5 @@ impl Gating {
                 IndexSet::new(&me, &dofs)
             })
             .collect()
-    }
-}
-
-/// For every local node the experts closer than some number of layers, with their distances.
-struct Reach {
-    start: Vec<u32>,
-    /// Expert and distance, experts ascending.
-    entries: Vec<(u32, u32)>,
-}
-
-impl Reach {
-    fn new(space: &Space, cell_experts: &[u32], layers: u32) -> Self {
-        let owned = space.owned_nodes;
-        let functions = space.element.functions();
-        let mut found: Vec<(u32, u32, u32)> = Vec::new();
-        let mut last = vec![u32::MAX; owned];
-        for (nodes, &expert) in space.cell_nodes.chunks_exact(functions).zip(cell_experts) {
-            for &node in nodes.iter().filter(|&&n| (n as usize) < owned) {
-                if std::mem::replace(&mut last[node as usize], expert) != expert {
-                    found.push((node, expert, 0));
-                }
-            }
-        }
-        let mut reach = Self::collect(owned, found);
-        if layers == 1 {
-            return reach;
-        }
-        let ghosts = Ghosts::new(space);
-        for distance in 1..layers {
-            let with_ghosts = ghosts.append(&reach);
-            reach = with_ghosts.widen(space, distance);
-        }
-        reach
-    }
-
-    /// From `(node, expert, distance)` in any order; the smallest distance counts.
-    fn collect(nodes: usize, mut found: Vec<(u32, u32, u32)>) -> Self {
-        found.sort_unstable();
-        found.dedup_by_key(|f| (f.0, f.1));
-        let mut start = vec![0u32; nodes + 1];
-        found.iter().for_each(|f| start[f.0 as usize + 1] += 1);
-        for node in 0..nodes {
-            start[node + 1] += start[node];
-        }
-        Self { start, entries: found.into_iter().map(|f| (f.1, f.2)).collect() }
-    }
-
-    fn of(&self, node: usize) -> &[(u32, u32)] {
-        &self.entries[self.start[node] as usize..self.start[node + 1] as usize]
-    }
-
-    /// Every expert at a node of a cell reaches the cell's other nodes at `distance`, unless it
-    /// was there before. Keeps owned nodes only: all cells around them are local.
-    fn widen(&self, space: &Space, distance: u32) -> Self {
-        let owned = space.owned_nodes;
-        let mut found: Vec<(u32, u32, u32)> = (0..owned)
-            .flat_map(|node| self.of(node).iter().map(move |&(expert, d)| (node as u32, expert, d)))
-            .collect();
-        let mut experts: Vec<u32> = Vec::new();
-        for nodes in space.cell_nodes.chunks_exact(space.element.functions()) {
-            experts.clear();
-            experts.extend(nodes.iter().flat_map(|&n| self.of(n as usize)).map(|e| e.0));
-            experts.sort_unstable();
-            experts.dedup();
-            for &node in nodes.iter().filter(|&&n| (n as usize) < owned) {
-                let here = self.of(node as usize);
-                if here.len() < experts.len() {
-                    let new = experts.iter().filter(|&&e| here.binary_search_by_key(&e, |h| h.0).is_err());
-                    found.extend(new.map(|&expert| (node, expert, distance)));
-                }
-            }
-        }
-        Self::collect(owned, found)
-    }
-}
-
-/// Which owned nodes other ranks hold as ghosts, by rank.
-struct Ghosts<'a> {
-    space: &'a Space,
-    wanted: Vec<Vec<u32>>,
-}
-
-impl<'a> Ghosts<'a> {
-    fn new(space: &'a Space) -> Self {
-        let comm = &space.mesh.comm;
-        let firsts = comm.all_gather(space.first);
-        let mut questions = vec![Vec::new(); comm.size()];
-        for &ghost in &space.ghosts {
-            // A rank without nodes starts where the next one does: the last such rank owns.
-            let owner = firsts.partition_point(|&first| first <= ghost as u64) - 1;
-            questions[owner].push((ghost as u64 - firsts[owner]) as u32);
-        }
-        Self { space, wanted: comm.exchange(&questions) }
-    }
-
-    /// The lists of owned nodes, followed by those of the ghosts. Collective.
-    fn append(&self, owned: &Reach) -> Reach {
-        let answers: Vec<Vec<u32>> = self
-            .wanted
-            .iter()
-            .map(|nodes| {
-                let mut message = Vec::new();
-                for &node in nodes {
-                    let list = owned.of(node as usize);
-                    message.push(list.len() as u32);
-                    list.iter().for_each(|&(expert, distance)| message.extend([expert, distance]));
-                }
-                message
-            })
-            .collect();
-        let (mut start, mut entries) = (owned.start.clone(), owned.entries.clone());
-        // Ghosts ascend by PETSc number and so by owner.
-        for answer in self.space.mesh.comm.exchange(&answers) {
-            let mut rest = &answer[..];
-            while let [count, tail @ ..] = rest {
-                let (list, tail) = tail.split_at(2 * *count as usize);
-                entries.extend(list.chunks_exact(2).map(|pair| (pair[0], pair[1])));
-                start.push(entries.len() as u32);
-                rest = tail;
-            }
-        }
-        Reach { start, entries }
     }
 }

@@ -13,9 +13,11 @@ pub mod orthonormal;
 pub mod pod;
 mod product;
 mod projection;
+mod reach;
 mod sketch;
 mod small;
 mod stream;
+mod subdomains;
 
 pub(crate) use block::dot;
 pub use columns::Columns;
@@ -29,5 +31,6 @@ pub use product::{Euclidean, Form, InSteps, InnerProduct, MatrixProduct};
 pub use projection::Projection;
 pub(crate) use projection::{factorised_small, finished};
 pub(crate) use sketch::{coupled, sketch};
+pub use subdomains::{Part, Subdomains};
 pub(crate) use small::{bordered, eigen, solve as solve_small, whiten};
 pub use stream::PodStream;

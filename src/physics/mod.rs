@@ -8,6 +8,7 @@ pub mod derived;
 pub mod exchange;
 mod file_field;
 mod inner;
+pub mod interface;
 mod internal;
 pub mod mass;
 mod operator;

@@ -5,7 +5,7 @@ use crate::memory::Memory;
 use crate::mixture::{CoarseModes, Gating, Mixture};
 use crate::physics::{Context, Problem};
 use crate::solver::tuning::{TunedSolver, Tuning};
-use crate::solver::{LinearSolver, NewtonSolver, Outcome};
+use crate::solver::{LinearSolver, NewtonSolver, Outcome, RestrictedSchwarz};
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::cell::Ref;
@@ -77,8 +77,8 @@ pub trait StageSolver: Memory {
 }
 
 impl StageSolver for LinearSolver {
-    fn prepare(&mut self, _: &Context, matrix: &Matrix) -> Result<f64> {
-        self.set_matrix(matrix)
+    fn prepare(&mut self, context: &Context, matrix: &Matrix) -> Result<f64> {
+        self.prepare(context, matrix)
     }
 
     fn solve(&mut self, _: &Context, system: System, solution: &mut Vector) -> Result<Outcome> {
@@ -179,8 +179,12 @@ pub(super) fn solver_of(
 ) -> Result<Box<dyn StageSolver>> {
     let comm = &problem.space.mesh.comm;
     let tuning = comm.agree(Tuning::of(deck, options, comm))?;
+    let restricted = RestrictedSchwarz::of(problem, deck.partition.overlap, options)?;
     if !problem.is_linear_system() {
         let mut newton = NewtonSolver::new(problem, matrix, options)?;
+        if let Some(method) = restricted {
+            newton.use_restricted(method)?;
+        }
         newton.tuning = tuning;
         return Ok(Box::new(newton));
     }
@@ -188,7 +192,9 @@ pub(super) fn solver_of(
         return Ok(Box::new(TunedSolver::new(&problem.space, &problem.name, options, tuning)));
     }
     let mut solver = LinearSolver::new(&problem.space, &problem.name, options)?;
-    if options.method == SolverMethod::Schwarz {
+    if let Some(method) = restricted {
+        solver.use_restricted(method)?;
+    } else if options.method == SolverMethod::Schwarz {
         let gating = Rc::new(Gating::new(&problem.space, deck.partition.overlap)?);
         let coarse = Some(CoarseModes::of(problem));
         solver.use_experts(Mixture::new(problem.space.clone(), gating, coarse));

@@ -10,7 +10,7 @@ pub mod tuning;
 
 pub use linear::{LinearSolver, Outcome};
 pub use nonlinear::{FormParts, NewtonOutcome, NewtonRecycling, NewtonSolver};
-pub use precondition::{PMultigrid, Schwarz};
+pub use precondition::{PMultigrid, RestrictedSchwarz, Schwarz};
 pub use recycle::{Method as RecycleMethod, Recycler, Solved};
 pub(crate) use support::{Pieces, Support};
 pub use time::{Earlier, Flow, StepControl, StepEquation, StepSolve, Term, TimeIntegrator, Trial, by_newton};

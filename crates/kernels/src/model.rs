@@ -344,6 +344,19 @@ impl Local<'_> {
 /// it: `K grad u . n`, or `sigma n`.
 pub type Conormal = fn(&Local, &[f64; 3], &mut [f64]);
 
+/// What an artificial boundary stands for: the rest of the domain, which lies behind it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outside {
+    /// Wave number along the boundary for which the condition is to be right, 1/m.
+    pub wave: f64,
+    /// Factor of what is stored beside that of the rest of the form, such as 1 over a time step, 1/s.
+    pub rate: f64,
+}
+
+/// A condition that stands for what lies behind an artificial boundary with this outward normal, in optimised Schwarz
+/// methods: `conormal + T u = g` with `T`, `[component of the equation, component of u]`, in the signs of the weak form.
+pub type Interface = fn(&Local, &[f64; 3], &Outside, &mut [f64]);
+
 /// What a deck chooses among a model's laws.
 pub struct Choice<'a> {
     /// Of the mesh.
@@ -442,6 +455,8 @@ pub struct Law {
     pub conormal: Conormal,
     /// Density of the stored energy of a linear system, where that is not half of what its bilinear form gives.
     pub energy: Option<fn(&Local) -> f64>,
+    /// What stands for the other subdomains of a Schwarz method, if that is known.
+    pub interface: Option<Interface>,
 }
 
 impl Law {
@@ -458,6 +473,7 @@ impl Law {
             facts,
             conormal,
             energy: None,
+            interface: None,
         }
     }
 }

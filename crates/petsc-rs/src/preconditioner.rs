@@ -37,6 +37,7 @@ pub enum TwoLevel {
 }
 
 type Apply = dyn FnMut(&Vector, &mut Vector) -> Result<()>;
+type Modify = dyn FnMut(&mut [Matrix]) -> Result<()>;
 
 impl Preconditioner {
     /// A preconditioner without a solver.
@@ -168,6 +169,22 @@ impl Preconditioner {
         petsc!(PCASMGetSubKSP(self.raw, &mut count, &mut first, &mut list))?;
         // SAFETY: PETSc lends `count` handles.
         (0..count as usize).map(|i| KrylovSolver::share(unsafe { *list.add(i) })).collect()
+    }
+
+    /// Additive Schwarz: `modify` may change the values of this rank's subdomain matrices at each set-up, before they are
+    /// factorised, such as to give them other conditions on the artificial boundaries (optimised Schwarz methods). Rows and
+    /// columns are numbered as in the lists of [`Preconditioner::asm_set_subdomains`]. An error or panic in the closure
+    /// comes out of the set-up as an error.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn set_modify_submatrices(
+        &mut self,
+        modify: impl FnMut(&mut [Matrix]) -> Result<()> + 'static,
+    ) -> Result<()> {
+        let slot = Slot::<Modify>::new(Box::new(modify));
+        let context = attach(self.raw as PetscObject, c"petsc_rs_modify", slot)?;
+        petsc!(PCSetModifySubMatrices(self.raw, Some(run_modify), context))
     }
 
     /// Two-level multigrid ("mg") with the coarse space spanned by the columns of `interpolation`, and the
@@ -377,5 +394,26 @@ unsafe extern "C" fn run_shell(pc: PC, x: petsc_sys::Vec, y: petsc_sys::Vec) -> 
         let slot = unsafe { borrow::<Slot<Apply>>(context) };
         let (x, mut y) = (Vector::share(x)?, Vector::share(y)?);
         call(&slot, |apply| apply(&x, &mut y))
+    })
+}
+
+unsafe extern "C" fn run_modify(
+    pc: PC,
+    _count: PetscInt,
+    _rows: *const IS,
+    _columns: *const IS,
+    matrices: *mut Mat,
+    context: *mut c_void,
+) -> PetscErrorCode {
+    callback(|| {
+        // SAFETY: attached in `set_modify_submatrices`.
+        let slot = unsafe { borrow::<Slot<Modify>>(context) };
+        // What PETSc counts here are the most subdomains of any rank.
+        let mut count = 0;
+        petsc!(PCASMGetLocalSubdomains(pc, &mut count, null_mut(), null_mut()))?;
+        // SAFETY: PETSc lends as many handles as this rank has subdomains.
+        let list = (0..count as usize).map(|i| Matrix::share(unsafe { *matrices.add(i) }));
+        let mut list = list.collect::<Result<Vec<_>>>()?;
+        call(&slot, |modify| modify(&mut list))
     })
 }

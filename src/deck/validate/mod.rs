@@ -7,5 +7,6 @@ mod physics;
 mod random;
 mod reduced;
 mod results;
+mod solver;
 mod time;
 mod tune;

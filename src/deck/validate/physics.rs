@@ -118,41 +118,12 @@ impl Checker<'_> {
                 self.petsc(&key("solver.petsc"), solver);
                 self.recycle(&key("solver.recycle"), solver);
             }
+            self.interface(p, physics);
             self.boundary(p, physics);
             self.support(p, physics);
         }
         self.petsc("solver.petsc", &deck.solver);
         self.recycle("solver.recycle", &deck.solver);
-    }
-
-    fn petsc(&mut self, key: &str, solver: &crate::deck::sections::SolverOptions) {
-        let text = solver.petsc.trim();
-        if solver.method == crate::deck::sections::SolverMethod::Options && text.is_empty() {
-            self.add(key, "method = \"options\" takes everything from `petsc`, which is empty");
-        }
-        if !text.is_empty() && !text.starts_with('-') {
-            self.add(key, format!("expected PETSc options such as \"-ksp_monitor\", found \"{text}\""));
-        }
-    }
-
-    fn recycle(&mut self, key: &str, solver: &crate::deck::sections::SolverOptions) {
-        let recycle = &solver.recycle;
-        if !recycle.is_on() {
-            return;
-        }
-        if recycle.dimension >= recycle.restart {
-            let text = format!(
-                "a cycle of restart = {} vectors has no room for new ones beside dimension = {}: restart must be larger",
-                recycle.restart, recycle.dimension
-            );
-            self.add(&format!("{key}.restart"), text);
-        }
-        if solver.method == crate::deck::sections::SolverMethod::Direct {
-            self.add(
-                &format!("{key}.method"),
-                "a direct solver has nothing to recycle: choose another solver.method",
-            );
-        }
     }
 
     fn rotation(&mut self, key: &str, rotation: &Rotation) {

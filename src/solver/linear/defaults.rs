@@ -65,6 +65,16 @@ const REPLICATED_LU: &str = "-ksp_type preonly -pc_type redundant -redundant_pc_
 /// Mech. Eng. 163 (1998)).
 const FISCHER: &str = "-ksp_guess_type fischer -ksp_guess_fischer_model 1,20";
 
+/// The restricted Schwarz method of the experts, see [`crate::solver::precondition`]. It is not symmetric; what GMRES
+/// measures is the residual itself, as it preconditions from the right.
+pub(crate) fn restricted(symmetric_matrix: bool) -> String {
+    let factors = if symmetric_matrix { "cholesky" } else { "lu" };
+    format!(
+        "-ksp_type gmres -ksp_gmres_restart 150 -ksp_pc_side right -pc_type asm -pc_asm_type restrict \
+         -sub_ksp_type preonly -sub_pc_type {factors} -sub_pc_factor_mat_solver_type mumps"
+    )
+}
+
 /// Block elimination of the velocity, see [`crate::solver::flow`].
 const FLOW: &str = "-ksp_type fgmres -ksp_gmres_restart 100 -pc_type fieldsplit -pc_fieldsplit_type schur \
     -pc_fieldsplit_schur_fact_type upper -pc_fieldsplit_schur_precondition user \
@@ -167,6 +177,7 @@ pub(crate) fn nonlinear(problem: &Problem, options: &SolverOptions) -> String {
     let scalar = space.components == 1;
     let method = if facts.symmetric { "cg" } else { "gmres" };
     let multigrid = format!("-ksp_type {method} {}", scalar_multigrid(space.mesh.dimension));
+    let restricted = restricted(facts.symmetric || facts.complex);
     let krylov = match (options.method, direct) {
         (SolverMethod::Options, _) => "",
         (_, true) if symmetric_linear && may_be_replicated(space) => REPLICATED,
@@ -175,8 +186,9 @@ pub(crate) fn nonlinear(problem: &Problem, options: &SolverOptions) -> String {
         // Symmetric, but not definite.
         (_, true) if facts.complex => DISTRIBUTED,
         (_, true) => DISTRIBUTED_LU,
-        _ if facts.symmetric => &multigrid,
         _ if facts.pressure => FLOW,
+        (SolverMethod::Schwarz, _) => &restricted,
+        _ if facts.symmetric => &multigrid,
         _ if problem.is_solid() => {
             "-ksp_type gmres -ksp_gmres_restart 100 -pc_type gamg -pc_gamg_threshold 0.02 \
              -mg_levels_ksp_type chebyshev -mg_levels_pc_type jacobi"

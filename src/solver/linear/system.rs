@@ -1,12 +1,13 @@
 //! Linear systems by PETSc's Krylov methods: defaults by problem, and a diagnosis when they fail.
-use super::defaults::Elliptic;
+use super::defaults::{self, Elliptic};
 use super::options::OwnOptions;
 use crate::deck::{Refresh, SolverMethod, SolverOptions};
 use crate::fem::{Essential, Space};
 use crate::memory::{Entry, Kept, Memory};
 use crate::mixture::{Columns, Mixture};
 use crate::parallel::Comm;
-use crate::solver::precondition::{Age, KeptInterpolation, PMultigrid, Sample, Schwarz};
+use crate::physics::Context;
+use crate::solver::precondition::{Age, KeptInterpolation, PMultigrid, RestrictedSchwarz, Sample, Schwarz};
 use crate::solver::recycle::{Recycler, Solved};
 use crate::{Error, Result};
 use petsc_rs::{ConvergenceReason, KrylovSolver, Matrix, NormType, Vector};
@@ -35,9 +36,13 @@ pub struct LinearSolver {
     name: String,
     /// The PETSc options that define it, as a user could write them.
     pub options: String,
+    /// The deck's.
+    asked: String,
     tolerance: f64,
     max_iterations: usize,
     experts: Option<Mixture>,
+    /// The method of one level, if that is in use.
+    restricted: Option<RestrictedSchwarz>,
     /// The coarse level, while the default for degree 2 is in use.
     p_multigrid: Option<PMultigrid>,
     /// When to build anew, and the matrix that the preconditioner was built from, once it serves several.
@@ -107,9 +112,11 @@ impl LinearSolver {
             comm: space.mesh.comm.clone(),
             name: name.into(),
             options: chosen,
+            asked: options.petsc.clone(),
             tolerance: options.tolerance,
             max_iterations: options.max_iterations,
             experts: None,
+            restricted: None,
             p_multigrid: None,
             age: None,
             kept: None,
@@ -154,6 +161,37 @@ impl LinearSolver {
         self.options = "-ksp_type cg -pc_type shell".into();
         self.experts = Some(mixture);
         (self.p_multigrid, self.interpolation, self.classical) = (None, None, false);
+    }
+
+    /// Preconditions by the Schwarz method of one level from the next matrix on, each of which is to be
+    /// [prepared](LinearSolver::prepare); GMRES takes the place of conjugate gradients. Collective.
+    ///
+    /// # Errors
+    /// When PETSc refuses an option.
+    pub fn use_restricted(&mut self, method: RestrictedSchwarz) -> Result<()> {
+        // Nothing of another method stays behind.
+        self.krylov.set_type("preonly")?;
+        self.krylov.preconditioner()?.set_type("none")?;
+        let options = format!("{} {}", self.asked, defaults::restricted(true)).trim().to_string();
+        self.own = OwnOptions::new(self.krylov.prefix(), || self.krylov.set_options(&options))?;
+        self.krylov.set_initial_guess_nonzero(true)?;
+        method.attach(&mut self.krylov.preconditioner()?)?;
+        (self.options, self.restricted) = (options, Some(method));
+        (self.p_multigrid, self.interpolation, self.classical) = (None, None, false);
+        Ok(())
+    }
+
+    /// As [`LinearSolver::set_matrix`] for the matrix of the problem at these parameters. Collective.
+    ///
+    /// # Errors
+    /// As there, and for coefficients that no material can have.
+    pub fn prepare(&mut self, context: &Context, matrix: &Matrix) -> Result<f64> {
+        let start = Instant::now();
+        if let Some(method) = &self.restricted {
+            method.update_linear(context)?;
+        }
+        self.set_matrix(matrix)?;
+        Ok(start.elapsed().as_secs_f64())
     }
 
     /// Whether the solver is a two-level Schwarz method whose coarse space has no earlier solutions yet.

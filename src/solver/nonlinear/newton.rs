@@ -7,6 +7,7 @@ use crate::memory::{Entry, Kept, Memory, Value};
 use crate::physics::{Context, Problem};
 use crate::solver::flow::{Blocks, Schur};
 use crate::solver::linear::{LinearSolver, OwnOptions, defaults};
+use crate::solver::precondition::RestrictedSchwarz;
 use crate::solver::recycle::Recycler;
 use crate::solver::tuning::{self, Tuning};
 use crate::{Error, Result};
@@ -137,6 +138,24 @@ impl NewtonSolver {
             history,
             recycling,
         })
+    }
+
+    /// Preconditions by the Schwarz method of one level, which the options already ask for (`method = "schwarz"`). Before
+    /// the first solve. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn use_restricted(&mut self, method: RestrictedSchwarz) -> Result<()> {
+        let mut preconditioner = match &self.recycling {
+            Some(recycling) => recycling.preconditioner()?,
+            None => self.solver.krylov()?.preconditioner()?,
+        };
+        // A user may have chosen another one.
+        if preconditioner.kind() == "asm" {
+            method.attach(&mut preconditioner)?;
+            *self.system.restricted.borrow_mut() = Some(method);
+        }
+        Ok(())
     }
 
     /// Solves from the first guess in `solution`, whose ghosts are up to date afterwards. A solve that does

@@ -2,7 +2,7 @@
 use crate::Result;
 use crate::memory::{Entry, Kept, Memory};
 use crate::solver::recycle::Recycler;
-use petsc_rs::{KrylovSolver, NonlinearSolver, Norm};
+use petsc_rs::{KrylovSolver, NonlinearSolver, Norm, Preconditioner};
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::{Rc, Weak};
 
@@ -46,6 +46,14 @@ impl NewtonRecycling {
             inner.borrow_mut().solve(b, x).map_err(petsc_rs::Error::caused_by)
         })?;
         Ok(Self { inner })
+    }
+
+    /// The preconditioner in use.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn preconditioner(&self) -> Result<Preconditioner> {
+        Ok(self.inner.borrow().holder.preconditioner()?)
     }
 
     /// Iterations since the last call. Local.

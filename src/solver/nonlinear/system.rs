@@ -3,6 +3,7 @@ use super::linear_form::LinearForm;
 use crate::fem::{Essential, History, Parts};
 use crate::physics::{Context, FormState, Prepared, Problem};
 use crate::solver::flow::PressureLevel;
+use crate::solver::precondition::RestrictedSchwarz;
 use crate::{Error, Result};
 use petsc_rs::{Matrix, Vector};
 use std::cell::{Cell, RefCell};
@@ -13,6 +14,8 @@ pub(super) struct System {
     pub problem: Rc<Problem>,
     /// Set when the tangent is assembled.
     pub changed: Rc<Cell<bool>>,
+    /// The preconditioner that has to know the tangent, if there is one.
+    pub restricted: RefCell<Option<RestrictedSchwarz>>,
     pub inner: RefCell<Inner>,
 }
 
@@ -94,7 +97,7 @@ impl System {
             linear: None,
             assembled: None,
         };
-        Ok(Self { problem: problem.clone(), changed: Rc::default(), inner: RefCell::new(inner) })
+        Ok(Self { problem: problem.clone(), changed: Rc::default(), restricted: RefCell::default(), inner: RefCell::new(inner) })
     }
 
     /// The residual at `x`; zero on essential unknowns when `free`.
@@ -145,7 +148,11 @@ impl System {
         inner.state.copy_from(x)?;
         inner.state.ghost_update()?;
         let state = inner.state.local_read()?;
-        inner.prepared()?.tangent(inner.at(&state), inner.essential(), matrix)
+        let (prepared, at) = (inner.prepared()?, inner.at(&state));
+        if let Some(method) = &*self.restricted.borrow() {
+            method.update(prepared, at)?;
+        }
+        prepared.tangent(at, inner.essential(), matrix)
     }
 
     /// Coefficients and essential conditions at a time and parameters. Collective.

@@ -3,6 +3,7 @@ mod derivatives;
 mod in_time;
 mod mixture;
 mod nonlinear;
+mod restricted;
 mod schwarz;
 mod setup;
 
@@ -363,5 +364,6 @@ pub const SUITES: &[Suite] = &[Suite {
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
             ("schwarz_is_symmetric", schwarz::schwarz_is_symmetric),
+            ("tables", restricted::tables),
         ],
 }];

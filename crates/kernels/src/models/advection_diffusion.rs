@@ -13,7 +13,9 @@ use crate::form::{Density, Form, State};
 use crate::forms::Forms;
 use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
-use crate::model::{Choice, Coefficient, Degree, Facts, Input, Kind, Law, Model, Role, Sign, Time, Trial};
+use crate::model::{
+    Choice, Coefficient, Degree, Facts, Input, Kind, Law, Local, Model, Outside, Role, Sign, Time, Trial,
+};
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.
@@ -59,7 +61,26 @@ fn law(choice: &Choice) -> Law {
     coefficients.push(Coefficient::new("source", Sign::Any, Role::Load));
     let facts = Facts { symmetric: false, ..Facts::ELLIPTIC };
     let local = coefficients.len();
-    Law { coefficients, local, surface: scalar::surface(), facts, ..Law::new(&FORMS, scalar::conormal) }
+    Law {
+        coefficients,
+        local,
+        surface: scalar::surface(),
+        facts,
+        interface: Some(interface),
+        ..Law::new(&FORMS, scalar::conormal)
+    }
+}
+
+/// Behind the boundary `u = exp(-a x / k)` with the normal velocity `b` solves the equation for waves of the number p along
+/// it when `a = ((b^2 + 4 k c + 4 k^2 p^2)^(1/2) - b) / 2`, `c` with what storage adds (Japhet, Nataf, Rogier, *The optimized
+/// order 2 method*, Future Gener. Comput. Syst. 18 (2001), section 2): nearly nothing where the fluid leaves, the velocity
+/// where it enters.
+fn interface(at: &Local, n: &[f64; 3], outside: &Outside, result: &mut [f64]) {
+    let d = at.dimension;
+    let (k, c) = ((at.k)(0), (at.k)(1 + d) + outside.rate);
+    let b: f64 = (0..d).map(|i| (at.k)(1 + i) * n[i]).sum();
+    let root = (b * b + 4.0 * k * c + (2.0 * k * outside.wave).powi(2)).sqrt();
+    result[0] = 0.5 * (root - b);
 }
 
 /// Coefficients: diffusivity `k` (m2/s), velocity `b` (`D` entries, m/s), reaction `c` (1/s), source `f`.

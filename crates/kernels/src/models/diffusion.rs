@@ -19,8 +19,8 @@ use crate::kinds::Linear;
 use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
 use crate::model::{
-    Choice, Coefficient, Components, Degree, Derived, Facts, Input, Kind, Law, Local, Model, Origin, Planes,
-    Role, Sign, Time, Trial,
+    Choice, Coefficient, Components, Degree, Derived, Facts, Input, Interface, Kind, Law, Local, Model, Origin,
+    Planes, Role, Sign, Time, Trial,
 };
 use crate::weak_form::{Point, Shape, WeakForm};
 
@@ -158,7 +158,11 @@ fn law(choice: &Choice) -> Law {
     let surface = if linear { scalar::surface() } else { scalar::radiating() };
     let facts = Facts { linear, symmetric: !choice.of_solution, ..Facts::ELLIPTIC };
     let conormal = if tensor { through } else { scalar::conormal };
-    Law { coefficients, local, surface, facts, ..Law::new(forms, conormal) }
+    let interface: Option<Interface> = Some(match tensor {
+        true => |at, n, outside, result| scalar::robin(through, at, n, outside, result),
+        false => |at, n, outside, result| scalar::robin(scalar::conormal, at, n, outside, result),
+    });
+    Law { coefficients, local, surface, facts, interface, ..Law::new(forms, conormal) }
 }
 
 /// Minus `K grad u`, K a number or a tensor row by row: a tensor has further coefficients after so many, see [`law`].

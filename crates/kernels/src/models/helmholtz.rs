@@ -10,7 +10,9 @@ use crate::form::{Density, Form, State};
 use crate::forms::Forms;
 use crate::kinds::Nonlinear;
 use crate::lanes::vector;
-use crate::model::{Coefficient, Degree, Facts, Input, Law, Model, Role, Sign, Time, Trial};
+use crate::model::{
+    Coefficient, Degree, Facts, Input, Law, Local, Model, Outside, Role, Sign, Time, Trial,
+};
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.
@@ -43,8 +45,10 @@ pub const MODEL: Model = Model {
                 Coefficient::new("source", Sign::Any, Load),
                 Coefficient::new("source_imaginary", Sign::Any, Load),
             ],
+            local: 1,
             surface,
             facts: Facts { symmetric: false, complex: true, ..Facts::ELLIPTIC },
+            interface: Some(impedance),
             ..Law::new(&FORMS, |at, n, result| (result[0], result[1]) = (at.along(0, n), -at.along(1, n)))
         }
     },
@@ -53,6 +57,12 @@ pub const MODEL: Model = Model {
         "absorbing = \"2*a\"\nincoming = [1, \"a\"]",
     )],
 };
+
+/// Waves leave through an artificial boundary as through an absorbing one, `du/dn - i k u = 0`.
+fn impedance(at: &Local, _: &[f64; 3], _: &Outside, result: &mut [f64]) {
+    let k = (at.k)(0);
+    result.copy_from_slice(&[0.0, k, k, 0.0]);
+}
 
 /// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).
 pub struct Helmholtz;

@@ -1,6 +1,6 @@
 //! What models of one scalar share: their conditions on the boundary.
 use crate::form::{Density, Form, State};
-use crate::model::{Coefficient, Local, Role, Sign};
+use crate::model::{Coefficient, Conormal, Local, Outside, Role, Sign};
 use crate::weak_form::{Point, Shape};
 
 /// Keys of the conditions.
@@ -20,6 +20,13 @@ pub fn surface() -> Vec<Coefficient> {
 /// What flows through a surface where the first coefficient is the conductivity.
 pub fn conormal(at: &Local, n: &[f64; 3], result: &mut [f64]) {
     result[0] = (at.k)(0) * at.along(0, n);
+}
+
+/// Robin's condition at an artificial boundary for a `conormal`: behind it a wave of the number `p` falls off like
+/// `exp(-p x)`, so that `n . K grad u + p (n . K n) u = 0`.
+pub fn robin(conormal: Conormal, at: &Local, n: &[f64; 3], outside: &Outside, result: &mut [f64]) {
+    conormal(&Local { gradient: &[*n], ..*at }, n, result);
+    result[0] *= outside.wave;
 }
 
 /// Natural and Robin conditions of scalar models. Coefficients: inward flux `q`, transfer coefficient `h`

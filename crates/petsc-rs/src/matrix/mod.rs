@@ -172,6 +172,20 @@ impl Matrix {
         petsc!(MatAssemblyEnd(self.raw, MatAssemblyType_MAT_FINAL_ASSEMBLY))
     }
 
+    /// Adds the entries of a dense block, `[row, column]`, to those in these rows and columns, by global numbers;
+    /// negative ones are passed over. Finish with [`Matrix::assemble`]. Local.
+    ///
+    /// # Errors
+    /// When the block has another size, or PETSc takes no new entries.
+    pub fn add_block(&mut self, rows: &[Int], columns: &[Int], values: &[f64]) -> Result<()> {
+        if values.len() != rows.len() * columns.len() {
+            return Err(Error::argument("a block has one value for each of its rows and columns"));
+        }
+        let (m, n) = (int(rows.len())?, int(columns.len())?);
+        let (rows, columns) = (rows.as_ptr(), columns.as_ptr());
+        petsc!(MatSetValues(self.raw, m, rows, n, columns, values.as_ptr(), InsertMode_ADD_VALUES))
+    }
+
     /// A matrix of the same pattern, with the values when `values`, else with zeros.
     ///
     /// # Errors
