@@ -19,8 +19,8 @@ use crate::kinds::Linear;
 use crate::kinds::Nonlinear;
 use crate::lanes::{Lanes, dot, vector};
 use crate::model::{
-    Choice, Coefficient, Components, Degree, Derived, Facts, Input, Interface, Kind, Law, Local, Model, Origin,
-    Planes, Role, Sign, Time, Trial,
+    Choice, Coefficient, Components, Degree, Derived, Facts, Input, Interface, Kind, Law, Local, Model,
+    Origin, Planes, Role, Sign, Time, Trial,
 };
 use crate::weak_form::{Point, Shape, WeakForm};
 

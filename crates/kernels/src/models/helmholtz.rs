@@ -10,9 +10,7 @@ use crate::form::{Density, Form, State};
 use crate::forms::Forms;
 use crate::kinds::Nonlinear;
 use crate::lanes::vector;
-use crate::model::{
-    Coefficient, Degree, Facts, Input, Law, Local, Model, Outside, Role, Sign, Time, Trial,
-};
+use crate::model::{Coefficient, Degree, Facts, Input, Law, Local, Model, Outside, Role, Sign, Time, Trial};
 use crate::weak_form::{Point, Shape};
 
 /// What decks, files and solvers know of it.
@@ -58,10 +56,13 @@ pub const MODEL: Model = Model {
     )],
 };
 
-/// Waves leave through an artificial boundary as through an absorbing one, `du/dn - i k u = 0`.
-fn impedance(at: &Local, _: &[f64; 3], _: &Outside, result: &mut [f64]) {
+/// Waves leave through an artificial boundary as through an absorbing one, `du/dn - i k u = 0`. Where even those of the number
+/// `p` along it fall off behind it, like `exp(-a x)` with `a = (p^2 - k^2)^(1/2)`, that is added: `du/dn + (a - i k) u = 0`,
+/// which becomes the condition of Laplace's equation as `k` vanishes.
+fn impedance(at: &Local, _: &[f64; 3], outside: &Outside, result: &mut [f64]) {
     let k = (at.k)(0);
-    result.copy_from_slice(&[0.0, k, k, 0.0]);
+    let a = (outside.wave.powi(2) - k * k).max(0.0).sqrt();
+    result.copy_from_slice(&[a, k, k, -a]);
 }
 
 /// Volume form. Coefficients: wave number `k` (1/m), source (real and imaginary part).
