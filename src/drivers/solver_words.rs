@@ -29,6 +29,7 @@ pub(super) fn in_words(options: &str) -> String {
         Some("mg") => "p-multigrid".into(),
         Some("fieldsplit") => "block elimination".into(),
         Some("shell") => "two-level Schwarz".into(),
+        Some("asm") if value("-pc_asm_type") == Some("restrict") => "restricted Schwarz".into(),
         Some("asm") => "additive Schwarz".into(),
         Some("bjacobi") => "block Jacobi".into(),
         Some("none") => "no preconditioner".into(),

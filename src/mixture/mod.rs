@@ -31,6 +31,6 @@ pub use product::{Euclidean, Form, InSteps, InnerProduct, MatrixProduct};
 pub use projection::Projection;
 pub(crate) use projection::{factorised_small, finished};
 pub(crate) use sketch::{coupled, sketch};
-pub use subdomains::{Part, Subdomains};
 pub(crate) use small::{bordered, eigen, solve as solve_small, whiten};
 pub use stream::PodStream;
+pub use subdomains::{Part, Subdomains};

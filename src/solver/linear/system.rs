@@ -175,8 +175,13 @@ impl LinearSolver {
         let options = format!("{} {}", self.asked, defaults::restricted(true)).trim().to_string();
         self.own = OwnOptions::new(self.krylov.prefix(), || self.krylov.set_options(&options))?;
         self.krylov.set_initial_guess_nonzero(true)?;
-        method.attach(&mut self.krylov.preconditioner()?)?;
-        (self.options, self.restricted) = (options, Some(method));
+        let mut preconditioner = self.krylov.preconditioner()?;
+        // A user may have chosen another one.
+        self.restricted = (preconditioner.kind() == "asm").then_some(method);
+        if let Some(method) = &self.restricted {
+            method.attach(&mut preconditioner)?;
+        }
+        self.options = options;
         (self.p_multigrid, self.interpolation, self.classical) = (None, None, false);
         Ok(())
     }

@@ -97,7 +97,12 @@ impl System {
             linear: None,
             assembled: None,
         };
-        Ok(Self { problem: problem.clone(), changed: Rc::default(), restricted: RefCell::default(), inner: RefCell::new(inner) })
+        Ok(Self {
+            problem: problem.clone(),
+            changed: Rc::default(),
+            restricted: RefCell::default(),
+            inner: RefCell::new(inner),
+        })
     }
 
     /// The residual at `x`; zero on essential unknowns when `free`.

@@ -494,6 +494,39 @@ fn other_sections() -> Vec<Case> {
             &["deck.toml:32:10: campaign.design: an adaptive design needs a reduced model, which has no random fields"],
         ),
         case(
+            "interface without the Schwarz method",
+            after("[solver]\ninterface = \"robin\"\nrobin = 2.0"),
+            &[
+                "deck.toml:29:13: solver.interface: belongs to method = \"schwarz\": choose that or leave this out",
+                "deck.toml:30:9: solver.robin: belongs to method = \"schwarz\": choose that or leave this out",
+            ],
+        ),
+        case(
+            "misspelt interface",
+            after("[solver]\nmethod = \"schwarz\"\ninterface = \"robn\""),
+            &["deck.toml:30:13: solver.interface: unknown value \"robn\"; did you mean \"robin\"?"],
+        ),
+        case(
+            "factor of no condition",
+            after("[solver]\nmethod = \"schwarz\"\nrobin = 2.0"),
+            &["deck.toml:30:9: solver.robin: there is nothing to multiply without interface = \"robin\""],
+        ),
+        case(
+            "factor below zero",
+            after("[solver]\nmethod = \"schwarz\"\ninterface = \"robin\"\nrobin = -1.0"),
+            &["deck.toml:31:9: solver.robin: expected a number above 0, found -1"],
+        ),
+        case(
+            "conditions that the model does not know",
+            format!("{SOLID}\n[solver]\nmethod = \"schwarz\"\ninterface = \"robin\"\n"),
+            &["solver.interface: the model elasticity has no condition for interfaces"],
+        ),
+        case(
+            "conjugate gradients with a method that is not symmetric",
+            after("[solver]\nmethod = \"schwarz\"\ninterface = \"robin\"\nrecycle = { method = \"cg\" }"),
+            &["solver.recycle.method: the Schwarz method of one level is not symmetric"],
+        ),
+        case(
             "nothing to tune",
             after("[solver]\ntune = { seed = 1 }"),
             &["deck.toml:29:8: solver.tune: expected `arms` or `relaxation`: there is nothing to choose from"],
