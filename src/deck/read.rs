@@ -184,7 +184,9 @@ impl Deck {
 
     /// How to divide the mesh: into experts only if something asks for them.
     pub fn partition_options(&self) -> PartitionOptions {
-        let schwarz = |index| self.solver_options(index).method == SolverMethod::Schwarz;
+        let schwarz = |index| {
+            self.solver_options(index).method == SolverMethod::Schwarz || self.may_choose_schwarz(index)
+        };
         let asked = self.constraint.level != ConstraintLevel::None
             || self.experts.network.is_some()
             || (0..self.physics.len()).any(schwarz);
@@ -199,6 +201,19 @@ impl Deck {
                 None => Experts::Ranks,
             },
         }
+    }
+
+    /// Whether large meshes in space make the Schwarz method the solver of physics `index` unasked: waves that leave the
+    /// body (in a closed one they go to and fro, which the method does not cope with).
+    pub fn may_choose_schwarz(&self, index: usize) -> bool {
+        let options = self.solver_options(index);
+        let physics = &self.physics[index];
+        let in_space = self.mesh.block.as_ref().is_none_or(|mesh| mesh.cells.len() == 3);
+        let waves = physics.law(physics.model.least_dimension, self.time.is_some()).facts.complex;
+        let leaves = physics.boundary.iter().any(|boundary| boundary.absorbing.is_some());
+        let ours = options.method == SolverMethod::Auto && options.petsc.trim().is_empty();
+        let alone = options.tune.is_none() && !options.recycle.is_on();
+        waves && in_space && leaves && ours && alone
     }
 
     /// The solver of physics `index`: its own, else the deck's.

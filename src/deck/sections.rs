@@ -152,7 +152,7 @@ pub struct SolverOptions {
     /// and the model has such a condition, else `"overlap"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<InterfaceKind>,
-    /// Factor of the parameter that the formula gives for `interface = "robin"`.
+    /// Factor of the parameter that the formula gives for `interface = "robin"`; 1 if left out.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     #[serde(skip_serializing_if = "is_one")]
     pub robin: f64,
@@ -301,14 +301,13 @@ pub enum TuneLoss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SolverMethod {
-    /// Direct for small problems, otherwise as `"amg"`.
+    /// Direct for small problems, otherwise as `"amg"`; waves (`helmholtz`) direct, or, in space, with absorbing boundaries and above 10,000 unknowns, as `"schwarz"`.
     Auto,
     /// Sparse Cholesky or LU factorisation.
     Direct,
     /// Conjugate gradients with algebraic multigrid, below p-multigrid for vector fields of degree 2.
     Amg,
-    /// The Schwarz method of the experts: two levels with conjugate gradients where the equation is symmetric and
-    /// linear, else, and with `interface = "robin"`, one level with GMRES.
+    /// The Schwarz method of the experts: two levels with conjugate gradients where the equation is symmetric and linear; else, and with `interface = "robin"`, one level with GMRES.
     Schwarz,
     /// All from `petsc`.
     Options,

@@ -178,6 +178,14 @@ pub(super) fn solver_of(
     matrix: &Matrix,
 ) -> Result<Box<dyn StageSolver>> {
     let comm = &problem.space.mesh.comm;
+    let mut options = options.clone();
+    let index = deck.physics.iter().position(|physics| physics.name() == problem.name);
+    let may =
+        options.method == SolverMethod::Auto && index.is_some_and(|index| deck.may_choose_schwarz(index));
+    if may && RestrictedSchwarz::pays(problem) {
+        options.method = SolverMethod::Schwarz;
+    }
+    let options = &options;
     let tuning = comm.agree(Tuning::of(deck, options, comm))?;
     let restricted = RestrictedSchwarz::of(problem, deck.partition.overlap, options)?;
     if !problem.is_linear_system() {

@@ -51,7 +51,17 @@ struct Changes {
     values: Vec<f64>,
 }
 
+/// Waves in space with more unknowns than this are solved by this method unless the deck says otherwise: measured in
+/// `docs/theory/experts.md`.
+const WAVES: u64 = 10_000;
+
 impl RestrictedSchwarz {
+    /// Whether it is quicker than a factorisation for a problem that it suits, which the deck tells.
+    pub fn pays(problem: &Problem) -> bool {
+        let space = &problem.space;
+        space.mesh.dimension == 3 && space.global_dofs() > WAVES && space.mesh.global_experts > 1
+    }
+
     /// What a deck's options ask for with so many layers of overlap, if it is this method: linear symmetric equations have
     /// the [two-level](super::Schwarz) one unless the interface says otherwise, flows none. Collective.
     ///
