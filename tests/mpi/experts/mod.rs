@@ -364,6 +364,10 @@ pub const SUITES: &[Suite] = &[Suite {
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
             ("schwarz_is_symmetric", schwarz::schwarz_is_symmetric),
-            ("tables", restricted::tables),
+            ("iterations_are_those_of_a_prototype", restricted::iterations_are_those_of_a_prototype),
+            ("the_formula_is_near_the_best_parameter", restricted::the_formula_is_near_the_best_parameter),
+            ("subdomains_are_decks_of_their_own", restricted::subdomains_are_decks_of_their_own),
+            ("decks_with_interfaces_agree_with_factorisations", restricted::decks_with_interfaces_agree_with_factorisations),
+            ("waves_in_space_choose_the_method", restricted::waves_in_space_choose_the_method),
         ],
 }];
