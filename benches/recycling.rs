@@ -8,6 +8,8 @@
 //! `sorted` add the memory and an order of the systems.
 #[path = "recycling/cases.rs"]
 mod cases;
+#[path = "recycling/darcy.rs"]
+mod darcy;
 
 use cases::Case;
 use mpi::traits::Communicator;
