@@ -138,13 +138,10 @@ fn krylov(comm: &Comm, matrix: &Matrix, options: &str) -> Result<KrylovSolver> {
     Ok(krylov)
 }
 
+/// Iterations; 5000 are those of a solve that does not converge.
 fn count(krylov: &mut KrylovSolver, load: &Vector) -> Result<usize> {
     let mut x = load.duplicate()?;
-    let outcome = krylov.solve(load, &mut x)?;
-    match outcome.reason.converged() {
-        true => Ok(outcome.iterations),
-        false => Err(tessera::Error::Failed(format!("no convergence: {outcome:?}"))),
-    }
+    Ok(krylov.solve(load, &mut x)?.iterations)
 }
 
 /// The least seconds of some calls.
@@ -205,14 +202,10 @@ fn costs(comm: &Comm) -> Result<()> {
         products(convolution),
         1e-6 * convolution
     );
+    let step = icc / icc_iterations as f64;
     println!(
-        "  a factor on the pattern costs 2 products an iteration, so that next to BoomerAMG, inference left out, it may take"
+        "  an iteration with a factor on the pattern costs {step:.1}: next to BoomerAMG it may take {:.0}",
+        amg / step
     );
-    println!(
-        "  {:.0} iterations; with the graph network's inference {:.0}",
-        amg / 3.0,
-        (amg - products(graph)) / 3.0
-    );
-    println!("  with DCDM's network {:.2} iterations", amg / (1.0 + products(convolution)));
     Ok(())
 }
