@@ -2,7 +2,6 @@
 use super::output;
 use super::points::{FILE, points, warn_outside};
 use super::prediction::{Prediction, Truth, print_results, write_results};
-use crate::Result;
 use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::experts::{Constraint, Equations, Repair};
@@ -15,6 +14,7 @@ use crate::rom::theta::Inputs;
 use crate::rom::{ReducedModel, Solution, energy_error};
 use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{File, ModelFile, ResultFile, Schema, write_xdmf};
+use crate::{Error, Result};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
