@@ -154,7 +154,7 @@ pub struct Predict {
     #[arg(long)]
     pub truth: bool,
     /// Repair the predictions by the experts, instead of the deck's constraint.level
-    #[arg(long, value_name = "LEVEL", value_parser = clap::builder::PossibleValuesParser::new(["none", "boundary", "conservation", "coupled", "exact"]))]
+    #[arg(long, value_name = "LEVEL", value_parser = clap::builder::PossibleValuesParser::new(["none", "boundary", "conservation", "residual", "coupled", "exact"]))]
     pub constraint: Option<String>,
     /// The norm in which the repaired field is nearest, instead of the deck's constraint.weight
     #[arg(long, value_name = "NORM", value_parser = clap::builder::PossibleValuesParser::new(["energy", "mass"]))]

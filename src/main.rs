@@ -148,6 +148,7 @@ fn predict_options(predict: &Predict) -> PredictOptions {
         constraint: predict.constraint.as_deref().map(|level| match level {
             "boundary" => ConstraintLevel::Boundary,
             "conservation" => ConstraintLevel::Conservation,
+            "residual" => ConstraintLevel::Residual,
             "coupled" => ConstraintLevel::Coupled,
             "exact" => ConstraintLevel::Exact,
             _ => ConstraintLevel::None,

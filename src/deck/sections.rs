@@ -4,6 +4,7 @@ use super::value::{Names, ScalarOrVector};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 /// Where the mesh comes from: a file or a box.
@@ -560,8 +561,9 @@ impl Default for ConstraintSection {
     }
 }
 
-/// Levels of constraint, each including those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+/// Levels of constraint. One is greater than another where it includes it: "residual" includes "boundary", but neither
+/// includes "conservation" nor "coupled" nor is included by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConstraintLevel {
     /// Leave predictions as they are.
@@ -570,10 +572,22 @@ pub enum ConstraintLevel {
     Boundary,
     /// The balance of every expert.
     Conservation,
+    /// Essential conditions, and for every expert by itself the least residual of its rows.
+    Residual,
     /// Galerkin's equations on the experts' functions.
     Coupled,
     /// The discrete equations.
     Exact,
+}
+
+impl PartialOrd for ConstraintLevel {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let apart = |level: Self| matches!(level, Self::Conservation | Self::Coupled);
+        match (*self, *other) {
+            (Self::Residual, level) | (level, Self::Residual) if apart(level) => None,
+            (level, other) => (level as u8).partial_cmp(&(other as u8)),
+        }
+    }
 }
 
 /// Inner products.

@@ -29,7 +29,7 @@ pub struct Pullback {
     pub parameters: Vec<f64>,
     /// `dL/db`, of the values of known rows.
     pub known: Vec<f64>,
-    /// `dL/d Phi`, of the columns of level `coupled`.
+    /// `dL/d Phi`, of the columns of levels `residual` and `coupled`.
     pub columns: Columns,
 }
 
@@ -82,6 +82,9 @@ impl Constraint {
         let cotangent = &folded;
         let mut free = folded.try_clone()?;
         equations.essential.clear(&mut free.write()?);
+        if self.options.level == ConstraintLevel::Residual {
+            return self.pull_least(equations, last, cotangent, &free);
+        }
         let adjoint = match self.options.level {
             ConstraintLevel::None => unreachable!("treated above"),
             ConstraintLevel::Boundary if self.known.is_empty() => Multiplied {
@@ -94,6 +97,7 @@ impl Constraint {
             ConstraintLevel::Boundary | ConstraintLevel::Conservation => {
                 self.of_rows(equations, last, &free)?
             }
+            ConstraintLevel::Residual => unreachable!("returned above"),
             ConstraintLevel::Coupled => self.of_functions(equations, last, &free)?,
             ConstraintLevel::Exact => {
                 let tangent = equations.tangent(&last.state, None)?;

@@ -1,6 +1,7 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
 use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
+use super::least_squares::LeastSquares;
 use super::metric::{Energy, Mass, Metric};
 use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::Space;
@@ -9,6 +10,7 @@ use crate::physics::Problem;
 use crate::simulation::Stage;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, Vector};
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Instant;
@@ -22,7 +24,7 @@ pub struct ConstraintOptions {
     pub weight: Norm,
     /// Functions of the coarse space (levels `coupled` and `exact`).
     pub modes: CoarseModes,
-    /// Relative residual of levels `coupled` and `exact`.
+    /// Relative residual of levels `coupled` and `exact`, relative length of the last step of level `residual`.
     pub tolerance: f64,
     /// Most iterations of level `exact`.
     pub max_iterations: usize,
@@ -59,11 +61,13 @@ pub struct Repair {
     pub boundary_after: f64,
     /// Euclidean norm of the residual on the free unknowns before, with the essential values set, and afterwards.
     pub residual: [f64; 2],
+    /// Of each expert the length of its weighted rows at the prediction and at its own state (level `residual`).
+    pub least: Vec<[f64; 2]>,
     /// How far the free unknowns moved, in the chosen norm.
     pub distance: f64,
     /// The same relative to the norm of the repaired state.
     pub relative_distance: f64,
-    /// Iterations: of the multipliers, of Newton's method, or of the Schwarz method for level `exact`.
+    /// Iterations: of the multipliers, of Newton's method, of the slowest expert, or of the Schwarz method for level `exact`.
     pub iterations: usize,
     /// Wall time on the slowest rank, s.
     pub seconds: f64,
@@ -80,6 +84,9 @@ pub struct Constraint {
     pub(super) known: Vec<KnownRow>,
     /// Variances of the prediction, for the norm of that name.
     pub(super) variance: Option<Vector>,
+    pub(super) least_squares: LeastSquares,
+    /// The volumes that belong to the owned nodes, once they are known.
+    pub(super) lumped: OnceCell<Vec<f64>>,
     /// The sizes of velocity and pressure in the mass norm; those of the prediction if there are none.
     scales: Option<[f64; 2]>,
     /// The unknowns that were prescribed last.
@@ -108,7 +115,7 @@ pub(super) struct Last {
     pub state: Vector,
     /// Of level `conservation`.
     pub multipliers: Option<Vector>,
-    /// Of level `coupled`: those of the functions.
+    /// Of levels `residual` and `coupled`: those of the functions.
     pub coefficients: Option<Vector>,
 }
 
@@ -134,6 +141,8 @@ impl Constraint {
             balances: Mixture::new(space, gating, Some(CoarseModes::Constants)),
             known: Vec::new(),
             variance: None,
+            least_squares: LeastSquares::default(),
+            lumped: OnceCell::new(),
             scales: None,
             fixed: Vec::new(),
             norm: options.weight,
@@ -193,10 +202,15 @@ impl Constraint {
         (self.scales, self.metric, self.kept) = (Some([velocity, pressure]), None, None);
     }
 
-    /// Further functions of level `coupled`: fields on the owned unknowns, of which every expert takes its part, times its
-    /// gating function.
+    /// Further functions of the levels `residual` and `coupled`: fields on the owned unknowns, of which every expert takes
+    /// its part; for `coupled` times its gating function.
     pub fn set_columns(&mut self, columns: Columns) {
         self.basis.columns = columns;
+    }
+
+    /// What the experts of level `residual` make least.
+    pub fn set_least_squares(&mut self, least_squares: LeastSquares) {
+        self.least_squares = least_squares;
     }
 
     /// Replaces the prediction in `state` (a field of the space; ghosts need not be up to date before
@@ -204,7 +218,7 @@ impl Constraint {
     ///
     /// # Errors
     /// [`Error::Failed`] when the prediction is not finite, balances cannot be met, or the iteration of
-    /// levels `coupled` and `exact` does not converge.
+    /// levels `residual`, `coupled` and `exact` does not converge.
     pub fn apply(&mut self, equations: &Equations, state: &mut Vector) -> Result<Repair> {
         let begin = Instant::now();
         let space = self.balances.fields.clone();
@@ -239,7 +253,8 @@ impl Constraint {
             return Err(Error::Failed(format!("{}: {text}", self.name)));
         }
         let mut metric = self.metric.take().expect("set above");
-        if !self.known.is_empty() && level > ConstraintLevel::Conservation {
+        let has_rows = level <= ConstraintLevel::Conservation;
+        if !self.known.is_empty() && !has_rows {
             let text = "rows that are known are met by the levels \"boundary\" and \"conservation\" alone";
             return Err(Error::input("constraint.level", format!("{}: {text}", self.name)));
         }
@@ -254,6 +269,7 @@ impl Constraint {
             ConstraintLevel::Boundary | ConstraintLevel::Conservation => {
                 found = self.conserve(equations, &mut kept.rows, &mut metric, &exchange, state)?;
             }
+            ConstraintLevel::Residual => found = self.least(equations, &tangent, state)?,
             ConstraintLevel::Coupled => found = self.couple(equations, tangent, state)?,
             ConstraintLevel::Exact => {
                 found.iterations = self.solve_exactly(&mut kept.exact, equations, tangent, state)?;
@@ -287,6 +303,7 @@ impl Constraint {
             boundary_before,
             boundary_after: self.boundary_error(equations, state)?,
             residual: [size_before, residual.norm(petsc_rs::Norm::Two)?],
+            least: found.least,
             distance,
             relative_distance,
             iterations: found.iterations,
@@ -420,6 +437,7 @@ pub(super) struct Found {
     pub iterations: usize,
     pub multipliers: Option<Vector>,
     pub coefficients: Option<Vector>,
+    pub least: Vec<[f64; 2]>,
 }
 
 /// Root mean squares of the velocity's magnitude and of the pressure over the vertices of a flow.

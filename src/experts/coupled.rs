@@ -18,14 +18,23 @@ impl Constraint {
     /// # Errors
     /// When one of them vanishes.
     pub(super) fn functions(&self, equations: &Equations) -> Result<Matrix> {
+        self.check_columns(equations)?;
+        let fixed = &equations.essential.fixed[..self.basis.fields.owned_dofs()];
+        Ok(self.basis.space(&fixed.iter().map(|fixed| !fixed).collect::<Vec<_>>())?)
+    }
+
+    /// Whether the given columns are functions. Collective.
+    ///
+    /// # Errors
+    /// When one of them vanishes, or is not finite.
+    pub(super) fn check_columns(&self, equations: &Equations) -> Result<()> {
         let space = &self.basis.fields;
         let fixed = &equations.essential.fixed[..space.owned_dofs()];
-        let free: Vec<bool> = fixed.iter().map(|fixed| !fixed).collect();
         for (number, column) in self.basis.columns.iter().enumerate() {
             let largest = column
                 .iter()
-                .zip(&free)
-                .filter(|(_, free)| **free)
+                .zip(fixed)
+                .filter(|(_, fixed)| !**fixed)
                 .fold(0.0, |m: f64, (v, _)| if v.is_nan() { f64::NAN } else { m.max(v.abs()) });
             // A rank may have none of it.
             let bad = space.mesh.comm.max(u8::from(!largest.is_finite()));
@@ -34,7 +43,7 @@ impl Constraint {
                 return Err(Error::Failed(format!("{}: function {number} of the basis {what}", self.name)));
             }
         }
-        Ok(self.basis.space(&free)?)
+        Ok(())
     }
 
     /// From `state`, which has the essential values, to the state of that kind; Newton steps. `tangent` is that of
@@ -50,7 +59,7 @@ impl Constraint {
         let (mut tested, mut change) = x.vectors()?;
         let (mut coefficients, mut w) = (tested.duplicate()?, tested.duplicate()?);
         w.set(0.0)?;
-        let found = |step, w| Found { iterations: step, multipliers: None, coefficients: Some(w) };
+        let found = |step, w| Found { iterations: step, coefficients: Some(w), ..Found::default() };
         let mut residual = state.duplicate()?;
         let mut next = state.duplicate()?;
         equations.residual_inside(state, &mut residual)?;

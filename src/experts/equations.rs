@@ -140,6 +140,14 @@ impl<'a> Equations<'a> {
         }
     }
 
+    /// What a step's residual holds besides its forms, if there is any.
+    pub(super) fn offset(&self) -> Option<&'a Vector> {
+        match self.form {
+            Form::Prepared { offset, .. } => offset,
+            Form::Assembled { .. } => None,
+        }
+    }
+
     /// `r(u)` on the free unknowns, zero on the others; ghosts of the state are up to date. Collective.
     ///
     /// # Errors

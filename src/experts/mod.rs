@@ -6,7 +6,8 @@
 //! | `none` | nothing changes; violations are measured |
 //! | `boundary` | essential conditions hold exactly; and known rows have their values |
 //! | `conservation` | and the discrete residual vanishes against every gating function and component: each expert's balance of mass, heat or force |
-//! | `coupled` | and against every function of the experts: Galerkin's equations on them |
+//! | `residual` | like `boundary`, and every expert has made the residual of its own rows least, by itself: no balances, no known rows |
+//! | `coupled` | like `conservation`, and against every function of the experts: Galerkin's equations on them |
 //! | `exact` | and the discrete equations hold to the solver's tolerance |
 mod adjoint;
 mod balance;
@@ -16,7 +17,9 @@ mod coupled;
 mod equations;
 mod exact;
 mod gmres;
+mod least_squares;
 mod metric;
+mod residual;
 mod trajectory;
 
 pub use crate::mixture::{CoarseModes, Gating};
@@ -24,4 +27,5 @@ pub use adjoint::Pullback;
 pub use balance::KnownRow;
 pub use constraint::{Constraint, ConstraintOptions, Repair};
 pub use equations::Equations;
+pub use least_squares::LeastSquares;
 pub use trajectory::{Frames, Tape, TrajectoryPullback, repair_step};

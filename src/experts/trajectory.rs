@@ -86,7 +86,7 @@ pub struct TrajectoryPullback {
     pub initial: Vector,
     /// `dL/d mu` of every parameter of the deck, with the initial state and fields of other problems as they are.
     pub parameters: Vec<f64>,
-    /// `dL/d Phi` of the columns of level `coupled`.
+    /// `dL/d Phi` of the columns of levels `residual` and `coupled`.
     pub columns: Columns,
 }
 

@@ -144,7 +144,7 @@ impl Gating {
     }
 
     /// The rank of an expert.
-    pub(super) fn owner(&self, expert: u32) -> usize {
+    pub fn owner(&self, expert: u32) -> usize {
         self.ends.partition_point(|&end| end <= expert)
     }
 

@@ -3,6 +3,7 @@ mod derivatives;
 mod in_time;
 mod mixture;
 mod nonlinear;
+mod residual;
 mod restricted;
 mod schwarz;
 mod setup;
@@ -357,6 +358,14 @@ pub const SUITES: &[Suite] = &[Suite {
             ("nearest_state_is_stationary", nonlinear::nearest_state_is_stationary),
             ("known_rows_agree_with_the_closed_form", nonlinear::known_rows_agree_with_the_closed_form),
             ("rows_that_contradict_are_named", nonlinear::rows_that_contradict_are_named),
+            ("independent_experts_agree_with_dense_algebra", residual::independent_experts_agree_with_dense_algebra),
+            ("complete_basis_is_exact", residual::complete_basis_is_exact),
+            ("rows_that_can_vanish_do_so_quadratically", residual::rows_that_can_vanish_do_so_quadratically),
+            ("gauss_newton_has_another_derivative", residual::gauss_newton_has_another_derivative),
+            ("ranks_do_not_show_in_least_squares", residual::ranks_do_not_show_in_least_squares),
+            ("weighted_rows_have_no_mesh_size", residual::weighted_rows_have_no_mesh_size),
+            ("levels_include_one_another", residual::levels_include_one_another),
+            ("least_squares_options_are_checked", residual::least_squares_options_are_checked),
             ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
             ("levels_hold_in_time", in_time::levels_hold_in_time),
             ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
