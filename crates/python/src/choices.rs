@@ -8,6 +8,7 @@ pub const LEVELS: &[(&str, ConstraintLevel)] = &[
     ("none", ConstraintLevel::None),
     ("boundary", ConstraintLevel::Boundary),
     ("conservation", ConstraintLevel::Conservation),
+    ("residual", ConstraintLevel::Residual),
     ("coupled", ConstraintLevel::Coupled),
     ("exact", ConstraintLevel::Exact),
 ];

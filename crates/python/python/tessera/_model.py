@@ -38,8 +38,8 @@ class Model:
     """A reduced model that ``tessera train`` wrote. Collective, like all that it does.
 
     :param comm: as of :class:`Simulation`.
-    :param constraint: what predictions are repaired to: ``"none"``, ``"boundary"``, ``"conservation"``, ``"coupled"`` or
-        ``"exact"``; the deck's without one.
+    :param constraint: what predictions are repaired to: ``"none"``, ``"boundary"``, ``"conservation"``, ``"residual"``,
+        ``"coupled"`` or ``"exact"``; the deck's without one.
     :param weight: the norm of that: ``"energy"``, ``"mass"`` or ``"euclidean"``.
     """
 

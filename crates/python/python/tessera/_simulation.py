@@ -150,14 +150,16 @@ class Simulation:
         names = list(self.deck.parameters) if parameters is None else list(parameters)
         return dict(zip(names, map(float, self._native.pull_back(list(cotangents.items()), names, own))))
 
-    def constraint(self, level: Literal["none", "boundary", "conservation", "coupled", "exact"] = "conservation", *,
+    def constraint(self, level: Literal["none", "boundary", "conservation", "residual", "coupled",
+                                        "exact"] = "conservation", *,
                    stage: Optional[str] = None, norm: Optional[Literal["energy", "mass", "euclidean", "variance"]] = None,
                    per_side: Optional[int] = None, overlap: Optional[int] = None, tolerance: Optional[float] = None,
                    scales: Optional[tuple[float, float]] = None, variance: Optional[ArrayLike] = None,
                    known: Optional[Mapping[str, tuple[ArrayLike, float]]] = None, own: bool = False) -> Constraint:
         """A layer that repairs predictions of a steady problem, see ``docs/theory/experts.md``.
 
-        :param level: what repaired states satisfy; each level includes those before it.
+        :param level: what repaired states satisfy; each level includes those before it, but for ``"residual"``, which is
+            least squares of each expert by itself.
         :param stage: name of the physics, needed if there are several.
         :param norm: in what they are nearest to predictions; the energy where the problem has one, else ``"mass"``.
         :param per_side: the mesh's box is cut so often along each axis, and each part is an expert. Without it the experts

@@ -44,7 +44,7 @@ refuses(tessera.InputError, "quantity \"peak\"", lambda: s.gradient("peak"))
 refuses(tessera.InputError, "not linear in a solution", lambda: s.gradient("flow", method="adjoint"))
 refuses(tessera.InputError, 'expected "adjoint" or "tangent"', lambda: s.gradient("flow", method="other"))
 assert abs(s.gradient("mean", ["power"])["power"]) > 0
-refuses(tessera.InputError, 'level: expected "none", "boundary", "conservation", "coupled" or "exact"', lambda: s.constraint("all"))
+refuses(tessera.InputError, 'level: expected "none", "boundary", "conservation", "residual", "coupled" or "exact"', lambda: s.constraint("all"))
 refuses(tessera.InputError, 'norm: expected "energy"', lambda: s.constraint(norm="l2"))
 refuses(tessera.Error, "100 boxes along each axis are none, or more than the 63 cells", lambda: s.constraint(per_side=100))
 refuses(tessera.InputError, "without variances", lambda: s.constraint(norm="variance").forward(u))
