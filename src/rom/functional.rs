@@ -6,7 +6,8 @@ use crate::mixture::dot;
 use crate::simulation::Simulation;
 
 /// A quantity's dual norm in the reference energy: `|Q(e)| <= norm |e|` for every e that vanishes where values
-/// are prescribed. `None` for a quantity that is not linear in a solution, see [`Simulation::functional`]. Collective.
+/// are prescribed. `None` for a quantity that is not linear in a solution (an extremum, a magnitude, a derived
+/// field). Collective.
 ///
 /// # Errors
 /// When a solve fails.
@@ -15,9 +16,12 @@ pub fn dual_norm(
     quantity: &Quantity,
     energies: &[&Energy],
 ) -> Result<Option<(usize, f64)>> {
-    let Some((stage, functional)) = simulation.functional(quantity)? else { return Ok(None) };
+    if simulation.why_not_linear(quantity)?.is_some() {
+        return Ok(None);
+    }
+    let (stage, functional) = simulation.functional(quantity)?;
     let functional = functional.read()?;
     let representer = energies[stage].representer(&functional)?;
-    let square = simulation.mesh.comm.sum(dot(&functional, &representer));
-    Ok(Some((stage, square.max(0.0).sqrt())))
+    let comm = &simulation.mesh.comm;
+    Ok(Some((stage, comm.sum(dot(&functional, &representer)).max(0.0).sqrt())))
 }

@@ -42,7 +42,8 @@ pub fn gradient(
     }
     let functional = match method {
         Some(Method::Tangent) => None,
-        _ => simulation.functional(&asked)?,
+        _ if simulation.why_not_linear(&asked)?.is_some() => None,
+        _ => Some(simulation.functional(&asked)?),
     };
     match (functional, method) {
         (Some((stage, functional)), _) => {
