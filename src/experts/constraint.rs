@@ -94,15 +94,15 @@ pub struct Constraint {
     /// The norm in use.
     norm: Norm,
     pub(super) metric: Option<Metric>,
-    kept: Option<Kept>,
+    pub(super) kept: Option<Kept>,
     pub(super) last: Option<Last>,
 }
 
 /// What belongs to one matrix.
-struct Kept {
+pub(super) struct Kept {
     /// See [`sketch`]; none if the tangent depends on the state.
     sketch: Option<Vec<f64>>,
-    rows: Rows,
+    pub(super) rows: Rows,
     /// The experts' solver of level `exact`.
     exact: Option<KrylovSolver>,
 }
@@ -177,6 +177,11 @@ impl Constraint {
             true => Norm::Energy,
             false => Norm::Mass,
         }
+    }
+
+    /// Number of experts over all ranks.
+    pub fn number_of_experts(&self) -> usize {
+        self.balances.gating.global_experts as usize
     }
 
     /// Further rows that levels `boundary` and `conservation` satisfy.

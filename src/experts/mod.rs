@@ -21,6 +21,7 @@ mod least_squares;
 mod metric;
 mod residual;
 mod trajectory;
+mod variance;
 
 pub use crate::mixture::{CoarseModes, Gating};
 pub use adjoint::Pullback;

@@ -252,6 +252,16 @@ pub fn known_rows_agree_with_the_closed_form(comm: &Comm) {
     let error = (0..n).map(|i| (state[i] - u[i] + change[(i, 0)]).powi(2)).sum::<f64>().sqrt();
     assert!(error < 1e-12 * faer::Mat::from_fn(n, 1, |i, _| u[i]).norm_l2(), "{error:.1e} {report:?}");
     assert!(report.known.iter().all(|[before, after]| before.abs() > 1.0 && after.abs() < 1e-9), "{report:?}");
+    // S - S G^T (G S G^T)^-1 G S
+    let left = all(&layer.updated_variance().unwrap().read().unwrap());
+    let taken = &sg * (&g * &sg).partial_piv_lu().solve(sg.transpose());
+    let mut smaller = 0;
+    for i in 0..n {
+        let expected = s[i] - taken[(i, i)];
+        assert!((left[i] - expected).abs() < 1e-12 && left[i] <= s[i], "{i}: {} {expected} {}", left[i], s[i]);
+        smaller += usize::from(left[i] < 0.999 * s[i]);
+    }
+    assert!(smaller > n / 4, "{smaller} of {n}");
 
     // The rows alone, in every norm that has a closed form here.
     let g = faer::Mat::from_fn(2, n, |i, j| free[j] * full[i][j]);
