@@ -99,6 +99,8 @@ pub enum Command {
     },
     /// Predict fields and quantities of interest with a reduced model, with error estimates
     Predict(Predict),
+    /// Repair predictions from outside, such as a network's, by the experts: to boundary values, balances or the equations
+    Constrain(Constrain),
     /// Print the JSON schema of decks
     Schema {
         /// The reference of decks in Markdown instead
@@ -154,10 +156,10 @@ pub struct Predict {
     #[arg(long)]
     pub truth: bool,
     /// Repair the predictions by the experts, instead of the deck's constraint.level
-    #[arg(long, value_name = "LEVEL", value_parser = clap::builder::PossibleValuesParser::new(["none", "boundary", "conservation", "residual", "coupled", "exact"]))]
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(LEVELS))]
     pub constraint: Option<String>,
     /// The norm in which the repaired field is nearest, instead of the deck's constraint.weight
-    #[arg(long, value_name = "NORM", value_parser = clap::builder::PossibleValuesParser::new(["energy", "mass"]))]
+    #[arg(long, value_name = "NORM", value_parser = PossibleValuesParser::new(&NORMS[..3]))]
     pub weight: Option<String>,
     #[command(flatten)]
     pub show: Show,
@@ -167,6 +169,40 @@ pub struct Predict {
     #[command(flatten)]
     pub petsc: PetscOptions,
 }
+
+/// What `constrain` takes.
+#[derive(Debug, Args)]
+pub struct Constrain {
+    /// The input file (TOML)
+    pub deck: PathBuf,
+    /// The predictions (HDF5): /fields/<field> [sample, node(, component)], at the nodes of the deck's mesh or on /grid;
+    /// /parameters/<name> [sample] and /variance/<field> where there are any
+    pub file: PathBuf,
+    /// What the repaired fields satisfy, instead of the deck's constraint.level
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(LEVELS))]
+    pub level: Option<String>,
+    /// The norm in which the repaired field is nearest, instead of the deck's constraint.weight
+    #[arg(long, value_name = "NORM", value_parser = PossibleValuesParser::new(NORMS))]
+    pub weight: Option<String>,
+    /// Solve the full problem as well and report the true errors
+    #[arg(long)]
+    pub truth: bool,
+    /// Override a key of the deck, such as partition.experts=64
+    #[arg(short, long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    #[command(flatten)]
+    pub show: Show,
+    /// Folder for the output, instead of the deck's output.directory
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub petsc: PetscOptions,
+}
+
+/// Levels of constraint in words.
+const LEVELS: [&str; 6] = ["none", "boundary", "conservation", "residual", "coupled", "exact"];
+/// Norms in words.
+const NORMS: [&str; 4] = ["energy", "mass", "euclidean", "variance"];
 
 /// What every command that reads a deck takes.
 #[derive(Debug, Args)]
@@ -232,6 +268,7 @@ impl Command {
             | Self::Learn { common }
             | Self::Train { common, .. } => &common.petsc.options,
             Self::Predict(predict) => &predict.petsc.options,
+            Self::Constrain(constrain) => &constrain.petsc.options,
             Self::Schema { .. } | Self::Completions { .. } | Self::Info { .. } | Self::Export { .. } => &[],
         }
     }

@@ -2,14 +2,16 @@
 mod cli;
 
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Common, Predict};
+use cli::{Cli, Command, Common, Constrain, Predict};
 use mpi::traits::Communicator;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tessera::checkpoint::{Restart, Signals};
 use tessera::deck::{ConstraintLevel, Deck, Norm};
 use tessera::drivers::check::CheckOptions;
+use tessera::drivers::constrain::ConstrainOptions;
 use tessera::drivers::export::ExportOptions;
 use tessera::drivers::export_points::PointsOptions;
 use tessera::drivers::grid::GridOptions;
@@ -88,23 +90,27 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
     match command {
         Command::Check { common, convergence } => {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
-            drivers::check::run(comm, &deck(comm, common)?, &options)
+            drivers::check::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Run { common, restart } => {
             let restart = restart.as_deref().map(Restart::from);
             let options = RunOptions { restart, signals, ..run_options(common) };
-            drivers::run::run(comm, &deck(comm, common)?, &options)
+            drivers::run::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Campaign { common, part } => {
             let options = RunOptions { part: *part, signals, ..run_options(common) };
-            drivers::campaign::run(comm, &deck(comm, common)?, &options)
+            drivers::campaign::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Learn { common } => {
             let options = RunOptions { signals, ..run_options(common) };
-            drivers::learn::run(comm, &deck(comm, common)?, &options)
+            drivers::learn::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Train { common, dataset } => {
-            drivers::train::run(comm, &deck(comm, common)?, dataset, &run_options(common))
+            drivers::train::run(comm, &deck_of(comm, common)?, dataset, &run_options(common))
+        }
+        Command::Constrain(constrain) => {
+            let deck = deck(comm, &constrain.deck, &constrain.set, &constrain.output)?;
+            drivers::constrain::run(comm, &deck, &constrain.file, &constrain_options(constrain))
         }
         Command::Predict(predict) => drivers::predict::run(comm, &predict.model, &predict_options(predict)),
         Command::Export { file, output, points: true, .. } => {
@@ -145,26 +151,56 @@ fn predict_options(predict: &Predict) -> PredictOptions {
         },
         modes: predict.modes.map(|n| n as usize),
         truth: predict.truth,
-        constraint: predict.constraint.as_deref().map(|level| match level {
-            "boundary" => ConstraintLevel::Boundary,
-            "conservation" => ConstraintLevel::Conservation,
-            "residual" => ConstraintLevel::Residual,
-            "coupled" => ConstraintLevel::Coupled,
-            "exact" => ConstraintLevel::Exact,
-            _ => ConstraintLevel::None,
-        }),
-        weight: predict.weight.as_deref().map(|norm| if norm == "mass" { Norm::Mass } else { Norm::Energy }),
+        constraint: predict.constraint.as_deref().map(level),
+        weight: predict.weight.as_deref().map(norm),
         output: predict.output.clone(),
     }
 }
 
+fn constrain_options(constrain: &Constrain) -> ConstrainOptions {
+    ConstrainOptions {
+        run: RunOptions {
+            level: constrain.show.level(),
+            petsc: constrain.petsc.options.clone(),
+            ..RunOptions::default()
+        },
+        level: constrain.level.as_deref().map(level),
+        weight: constrain.weight.as_deref().map(norm),
+        truth: constrain.truth,
+    }
+}
+
+fn level(word: &str) -> ConstraintLevel {
+    match word {
+        "boundary" => ConstraintLevel::Boundary,
+        "conservation" => ConstraintLevel::Conservation,
+        "residual" => ConstraintLevel::Residual,
+        "coupled" => ConstraintLevel::Coupled,
+        "exact" => ConstraintLevel::Exact,
+        _ => ConstraintLevel::None,
+    }
+}
+
+fn norm(word: &str) -> Norm {
+    match word {
+        "mass" => Norm::Mass,
+        "euclidean" => Norm::Euclidean,
+        "variance" => Norm::Variance,
+        _ => Norm::Energy,
+    }
+}
+
 /// The deck with the command line's overrides. Collective.
-fn deck(comm: &Comm, common: &Common) -> Result<Deck> {
-    let mut deck = Deck::load(comm, &common.deck, &common.set)?;
-    if let Some(folder) = &common.output {
+fn deck(comm: &Comm, path: &Path, set: &[String], output: &Option<PathBuf>) -> Result<Deck> {
+    let mut deck = Deck::load(comm, path, set)?;
+    if let Some(folder) = output {
         deck.output.directory = folder.clone();
     }
     Ok(deck)
+}
+
+fn deck_of(comm: &Comm, common: &Common) -> Result<Deck> {
+    deck(comm, &common.deck, &common.set, &common.output)
 }
 
 /// Runs something that needs no MPI: on the first process only, should there be several.

@@ -138,7 +138,7 @@ fn parse_table(deck: &Deck, name: &str, text: &str) -> Result<Vec<Vec<f64>>> {
 }
 
 /// Full parameter vectors from rows of some parameters.
-fn complete(
+pub fn complete(
     deck: &Deck,
     columns: &[String],
     rows: &[Vec<f64>],

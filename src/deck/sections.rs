@@ -1,6 +1,6 @@
 //! The sections of a deck but `[[physics]]`.
 use super::recycle::RecycleOptions;
-use super::value::{Names, ScalarOrVector};
+use super::value::{Names, Scalar, ScalarOrVector};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -551,14 +551,29 @@ pub struct Exact {
 pub struct ConstraintSection {
     /// What the repaired field satisfies exactly.
     pub level: ConstraintLevel,
-    /// Norm in which the repaired field is nearest to the prediction.
-    pub weight: Norm,
+    /// Norm in which the repaired field is nearest to the prediction; if left out "variance" where a prediction comes with
+    /// variances, else "energy" where the model has one (linear and symmetric), else "mass".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Norm>,
+    /// Quantities whose values are known, which the level "conservation" satisfies too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<KnownQuantity>,
 }
 
 impl Default for ConstraintSection {
     fn default() -> Self {
-        Self { level: ConstraintLevel::None, weight: Norm::Energy }
+        Self { level: ConstraintLevel::None, weight: None, known: Vec::new() }
     }
+}
+
+/// A quantity whose value is known: a total mass, a mean, a measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KnownQuantity {
+    /// Name of a quantity of the deck that is linear in a solution: an average, an integral or a value at a point.
+    pub quantity: String,
+    /// Its value: a number or an expression of the parameters, in the unit of the quantity.
+    pub value: Scalar,
 }
 
 /// Levels of constraint. One is greater than another where it includes it: "residual" includes "boundary", but neither

@@ -2,9 +2,10 @@
 use super::output;
 use super::points::{FILE, points, warn_outside};
 use super::prediction::{Prediction, Truth, print_results, write_results};
+use super::repair::Layers;
 use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck, Norm};
-use crate::experts::{Constraint, Equations, Repair};
+use crate::experts::Repair;
 use crate::mesh::{Mesh, MeshSource};
 use crate::mixture::bases::BASES;
 use crate::parallel::{Comm, Redistribution};
@@ -41,7 +42,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         deck.output.directory = folder.clone();
     }
     deck.constraint.level = options.constraint.unwrap_or(deck.constraint.level);
-    deck.constraint.weight = options.weight.unwrap_or(deck.constraint.weight);
+    deck.constraint.weight = options.weight.or(deck.constraint.weight);
     let (level, weight) = (deck.constraint.level, deck.constraint.weight);
     report.banner(&deck.title);
     let target = deck.output.directory.join(FILE);
@@ -65,17 +66,19 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     file.set("/time", "meaning", "number of the prediction")?;
     file.set("/time", "unit", "1")?;
     output::write_mesh(&file, &simulation)?;
-    if level != ConstraintLevel::Conservation && weight != Norm::Energy {
+    if level != ConstraintLevel::Conservation && weight.is_some_and(|weight| weight != Norm::Energy) {
         report.warn("constraint.weight has no effect: only the level \"conservation\" has a norm to choose");
     }
-    let constraints = report.phase("constraints", || constraints(&simulation, level, weight))?;
+    let layers = report.phase("constraints", || match level {
+        ConstraintLevel::None => Ok(None),
+        _ => Layers::new(&simulation, level, |_| weight).map(Some),
+    })?;
     let plans: Vec<_> = simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
     for field in &fields {
         let room = output::describe(&simulation, field, &plans[field.stage]);
         file.create_field(&room, points.len() as u64)?;
     }
-    let mut predictor =
-        Predictor { simulation: &mut simulation, model: &model, file: &file, plans, constraints };
+    let mut predictor = Predictor { simulation: &mut simulation, model: &model, file: &file, plans, layers };
     let modes = options.modes.unwrap_or(usize::MAX);
     let mut results = Vec::with_capacity(points.len());
     let progress = report.progress("predictions", points.len());
@@ -124,20 +127,7 @@ struct Predictor<'a> {
     model: &'a ReducedModel,
     file: &'a File,
     plans: Vec<Redistribution>,
-    constraints: Vec<Constraint>,
-}
-
-/// The constraint layer of each physics; none for level `none`.
-fn constraints(simulation: &Simulation, level: ConstraintLevel, weight: Norm) -> Result<Vec<Constraint>> {
-    if level == ConstraintLevel::None {
-        return Ok(Vec::new());
-    }
-    let overlap = simulation.deck.partition.overlap;
-    let one = |(index, stage)| {
-        let tolerance = simulation.deck.solver_options(index).tolerance;
-        Constraint::of(stage, overlap, level, weight, tolerance)
-    };
-    simulation.stages.iter().enumerate().map(one).collect()
+    layers: Option<Layers>,
 }
 
 impl Predictor<'_> {
@@ -150,17 +140,13 @@ impl Predictor<'_> {
     /// Makes the predicted fields, repaired where that is wanted, the simulation's solutions.
     fn set(&mut self, solutions: &[Solution], context: &Context) -> Result<Vec<Repair>> {
         let mut repairs = Vec::new();
-        for (index, stage) in self.simulation.stages.iter_mut().enumerate() {
-            let field = self.model.field(index, &solutions[index]);
+        for (index, solution) in solutions.iter().enumerate() {
+            let field = self.model.field(index, solution);
+            let stage = &mut self.simulation.stages[index];
             stage.set_solution(&field)?;
-            match self.constraints.get_mut(index) {
+            match &mut self.layers {
                 None => stage.set_conditions(context)?,
-                Some(constraint) => {
-                    stage.assemble(context)?;
-                    let mut state = stage.solution().try_clone()?;
-                    repairs.push(constraint.apply(&Equations::of(stage, context), &mut state)?);
-                    stage.set_solution(&state.read()?)?;
-                }
+                Some(layers) => repairs.push(layers.repair(self.simulation, index, context, None)?),
             }
         }
         Ok(repairs)

@@ -23,6 +23,7 @@ capabilities! {
     campaign_in_time
     campaign_speed
     campaign_steps
+    constrain
     convergence
     evolution
     experts

@@ -32,6 +32,7 @@ impl Deck {
         checker.time();
         checker.variables = self.variables();
         checker.quantities();
+        checker.known();
         checker.exact();
         checker.files();
         checker.campaign();

@@ -1,5 +1,6 @@
 //! What the schema cannot say: expressions, references between sections, physical signs.
 mod checker;
+mod known;
 mod markers;
 mod network;
 mod notes;

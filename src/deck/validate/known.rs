@@ -1,0 +1,50 @@
+//! `[[constraint.known]]`.
+use super::super::spelling::did_you_mean;
+use super::checker::Checker;
+use crate::deck::sections::QuantityKind;
+use crate::deck::{Expression, Scalar};
+
+impl Checker<'_> {
+    /// Quantities whose values are known: they are there, of a kind that can be linear, and their values do not depend on
+    /// the place.
+    pub(super) fn known(&mut self) {
+        let deck = self.deck;
+        let names: Vec<&str> = deck.quantity.iter().map(|q| q.name.as_str()).collect();
+        for (i, known) in deck.constraint.known.iter().enumerate() {
+            let key = format!("constraint.known[{i}].quantity");
+            let name = known.quantity.as_str();
+            match deck.quantity.iter().find(|q| q.name == name).map(|q| q.kind) {
+                None => {
+                    let hint = did_you_mean(name, &names, "quantities");
+                    self.add(&key, format!("the deck has no quantity \"{name}\"{hint}"));
+                }
+                Some(QuantityKind::Average | QuantityKind::Integral | QuantityKind::Point) => {}
+                Some(_) => {
+                    let message = format!("\"{name}\" is not an average, an integral or a value at a point");
+                    self.add(&key, message);
+                }
+            }
+            if deck.constraint.known[..i].iter().any(|other| other.quantity == name) {
+                self.add(&key, format!("a second value of \"{name}\""));
+            }
+            let key = format!("constraint.known[{i}].value");
+            let value = self.scalar(&key, &known.value);
+            let placed = |text: &String| {
+                Expression::parse(text, &self.variables)
+                    .is_ok_and(|e| e.depends_on_space() || e.depends_on_time())
+            };
+            match &known.value {
+                Scalar::Expression(text) if placed(text) => {
+                    self.add(
+                        &key,
+                        format!("`{text}`: the value is one number; x, y, z and t mean nothing here"),
+                    );
+                }
+                _ if value.is_some_and(|value| !value.is_finite()) => {
+                    self.add(&key, "expected a finite number")
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `tessera constrain`: predictions from outside, repaired by the experts.
+mod grid;
+mod header;
+mod input;
+mod results;
+mod screen;
+mod truth;
+
+use super::output;
+use super::repair::Layers;
+use super::shared::RunOptions;
+use crate::campaign::{Groups, HandOut, solve_once};
+use crate::deck::{ConstraintLevel, Deck, Norm};
+use crate::parallel::Comm;
+use crate::physics::Context;
+use crate::report::Report;
+use crate::simulation::Simulation;
+use crate::storage::{File, Lock, ResultFile, temporary, write_xdmf};
+use crate::{Error, Result};
+use header::Header;
+use input::Predictions;
+use results::{Results, Sample};
+use std::path::Path;
+use truth::Truth;
+
+/// Where the repaired fields go below the output folder.
+const FILE: &str = "constrain.h5";
+/// Values that differ more than this across a period, relative to the largest one, are worth a warning.
+const SEAM: f64 = 1e-6;
+
+/// How to repair.
+#[derive(Debug, Clone, Default)]
+pub struct ConstrainOptions {
+    /// What every run has.
+    pub run: RunOptions,
+    /// To what, instead of the deck's `constraint.level`.
+    pub level: Option<ConstraintLevel>,
+    /// The norm, instead of the deck's `constraint.weight`.
+    pub weight: Option<Norm>,
+    /// Whether to solve the full problem as well and report the true errors.
+    pub truth: bool,
+}
+
+/// Repairs the predictions of a file. Groups of ranks take the samples as in a campaign. Collective.
+///
+/// # Errors
+/// [`Error::Input`] when the file does not fit the deck, [`Error::Failed`] when a prediction cannot be repaired.
+pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -> Result<()> {
+    let report = Report::new(comm, options.run.level);
+    let mut deck = deck.clone();
+    deck.constraint.level = options.level.unwrap_or(deck.constraint.level);
+    deck.constraint.weight = options.weight.or(deck.constraint.weight);
+    let (deck, level) = (&deck, deck.constraint.level);
+    report.banner(&deck.title);
+    if deck.time.is_some() {
+        return Err(
+            deck.fault("time", "predictions of a run in time are not repaired, those of steady problems are")
+        );
+    }
+    let target = deck.output.directory.join(FILE);
+    if let (Ok(one), Ok(other)) = (input.canonicalize(), target.canonicalize())
+        && one == other
+    {
+        return Err(Error::input(
+            input.display().to_string(),
+            "the repaired fields would replace it; name another --output",
+        ));
+    }
+    output::expect_writable(comm, deck, &target)?;
+    let header = Header::read(comm, deck, input)?;
+    let (samples, plural) = (header.samples, if header.samples == 1 { "" } else { "s" });
+    report.line(format!("predictions  {}: {samples} sample{plural}", input.display()));
+
+    let probe = |simulation: &mut Simulation, i: usize| solve_once(simulation, &header.context(i % samples));
+    let groups = alike(Groups::choose(comm, deck, samples, probe, &report)?);
+    let mut simulation = comm.agree(super::shared::set_up(&groups.comm, deck, &report))?;
+    let predictions = report
+        .phase("predictions", || comm.agree(Predictions::open(&groups.comm, input, &simulation, samples)))?;
+    // Each group looks through its share: what is wrong shows before anything takes time.
+    report.phase("predictions", || {
+        let own = (groups.index..samples).step_by(groups.count);
+        comm.agree(own.map(|sample| predictions.check(&simulation, sample)).collect::<Result<()>>())
+    })?;
+    let weight = |stage: usize| match deck.constraint.weight {
+        None if predictions.has_variance(stage) => Some(Norm::Variance),
+        given => given,
+    };
+    let layers = report.phase("constraints", || comm.agree(Layers::new(&simulation, level, weight)))?;
+    let stages = 0..simulation.stages.len();
+    let updates = |stage: usize| {
+        let own = predictions.has_variance(stage) && layers.norm(stage) == Norm::Variance;
+        own && level == ConstraintLevel::Conservation
+    };
+    let updates: Vec<bool> = stages.map(updates).collect();
+    if (0..updates.len()).any(|stage| predictions.has_variance(stage) && !updates[stage]) {
+        report.warn(
+            "variances have no effect: they count at the level \"conservation\" in the norm \"variance\"",
+        );
+    }
+    if level == ConstraintLevel::None && options.level.is_none() {
+        report.warn("nothing is repaired, only measured: name a level, --level conservation or the deck's constraint.level");
+    }
+
+    let results = Results::new(&simulation, updates, options.truth)?;
+    let _lock = Lock::take(comm, &target)?;
+    // Room for all samples, made by the first group; from then on no group changes anything but numbers in place.
+    let made = match groups.index {
+        0 => results.make(&groups.comm, &target, &simulation, &layers, (&header, input, &options.run.petsc)),
+        _ => Ok(()),
+    };
+    comm.agree(made)?;
+    let shares = HandOut::new(&groups, samples)?;
+    let progress = report.progress("samples", samples);
+    let mut work = Work { simulation: &mut simulation, layers, predictions: &predictions, results: &results };
+    let repaired = report.phase("samples", || -> Result<()> {
+        let file = ResultFile::reopen(&groups.comm, &target)?;
+        while let Some(sample) = shares.next(false)? {
+            work.sample(&file, sample, &header.context(sample)).map_err(|error| of_sample(sample, error))?;
+            shares.over(false)?;
+            if comm.rank() == 0 {
+                progress.reach(shares.counts()?.0, "");
+            }
+        }
+        Ok(())
+    });
+    if repaired.is_err() {
+        // The other groups start nothing new.
+        let _ = shares.stop();
+    }
+    let repaired = comm.agree(repaired);
+    drop(progress);
+    if repaired.is_err() && comm.rank() == 0 {
+        let _ = std::fs::remove_file(temporary(&target));
+    }
+    repaired?;
+    shares.end()?;
+
+    if comm.max(predictions.seam()) > SEAM {
+        let text = "predictions differ on the two sides of a period, and those of the first nodes were taken: by up to";
+        report.warn(format!("{text} {:.1e} of the largest value", comm.max(predictions.seam())));
+    }
+    let file = ResultFile::reopen(comm, &target)?;
+    screen::show(&report, work.simulation, &file, &work.layers)?;
+    report.write_log(&file)?;
+    file.finish()?;
+    let mut written = vec![target.clone()];
+    if deck.output.xdmf {
+        written.extend(write_xdmf(comm, &target)?);
+    }
+    report.finish(&written);
+    Ok(())
+}
+
+/// Groups of equal sizes, so that the experts of all samples are the same. Collective.
+fn alike(groups: Groups) -> Groups {
+    let size = groups.world.size();
+    match (1..=groups.count).rev().find(|count| size.is_multiple_of(*count)) {
+        Some(count) if count != groups.count => Groups::new(&groups.world, count),
+        _ => groups,
+    }
+}
+
+/// Says which sample an error is about.
+fn of_sample(sample: usize, error: Error) -> Error {
+    match error {
+        Error::Failed(text) => Error::Failed(format!("sample {sample}: {text}")),
+        other => other,
+    }
+}
+
+/// What a group repairs with.
+struct Work<'a> {
+    simulation: &'a mut Simulation,
+    layers: Layers,
+    predictions: &'a Predictions,
+    results: &'a Results,
+}
+
+impl Work<'_> {
+    /// Repairs a sample, a problem after the other, and writes what became of it. Collective over the group.
+    fn sample(&mut self, file: &File, number: usize, context: &Context) -> Result<()> {
+        let Self { simulation, layers, predictions, results } = self;
+        simulation.random.draw(context.sample)?;
+        let mut predicted = Vec::new();
+        let mut sample = Sample::default();
+        for stage in 0..simulation.stages.len() {
+            let state = predictions.state(simulation, stage, number)?;
+            let variance = match results.updates(stage) {
+                true => predictions.variance(simulation, stage, number)?,
+                false => None,
+            };
+            simulation.stages[stage].set_solution(&state.read()?)?;
+            sample.repairs.push(layers.repair(simulation, stage, context, variance)?);
+            sample.known.push(layers.known_values(stage, context));
+            sample.variances.push(match results.updates(stage) {
+                true => Some(layers.updated_variance(stage)?),
+                false => None,
+            });
+            predicted.push(state);
+        }
+        sample.quantities = simulation.quantities(context)?;
+        results.write_fields(file, simulation, number, context)?;
+        if results.truth {
+            sample.truth = Some(Truth::find(simulation, context, &predicted)?);
+        }
+        results.write(file, simulation, layers, (number, &sample))
+    }
+}

@@ -1,0 +1,163 @@
+//! What `predict` and `constrain` share: the constraint layers of a deck's problems, with the quantities that are known.
+use crate::deck::{ConstraintLevel, Expression, Norm};
+use crate::experts::{Constraint, Equations, KnownRow, Repair};
+use crate::fem::Essential;
+use crate::physics::Context;
+use crate::simulation::Simulation;
+use crate::{Error, Result};
+use petsc_rs::Vector;
+
+/// A constraint layer for each problem of a simulation.
+pub struct Layers {
+    layers: Vec<Constraint>,
+    norms: Vec<Norm>,
+    known: Vec<Known>,
+}
+
+/// A quantity whose value is known.
+struct Known {
+    /// Its number in the deck's list of known ones.
+    number: usize,
+    /// The problem that it measures.
+    stage: usize,
+    name: String,
+    row: Vector,
+    /// Its value as a function of the parameters.
+    value: Expression,
+    /// That of the last repair.
+    last: Option<f64>,
+}
+
+impl Layers {
+    /// Layers of a level, nearest in the norm of each problem or its natural one. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a known quantity that is not linear.
+    pub fn new(
+        simulation: &Simulation,
+        level: ConstraintLevel,
+        weight: impl Fn(usize) -> Option<Norm>,
+    ) -> Result<Self> {
+        let deck = &simulation.deck;
+        let (mut layers, mut norms) = (Vec::new(), Vec::new());
+        for (index, stage) in simulation.stages.iter().enumerate() {
+            let tolerance = deck.solver_options(index).tolerance;
+            let natural = Constraint::natural_norm(&stage.problem);
+            let norm = weight(index).unwrap_or(natural);
+            layers.push(Constraint::of(stage, deck.partition.overlap, level, norm, tolerance)?);
+            // Where no energy is one, distances are measured otherwise.
+            norms.push(if norm == Norm::Energy { natural } else { norm });
+        }
+        let mut known = Vec::new();
+        for (number, given) in deck.constraint.known.iter().enumerate() {
+            let key = |name: &str| format!("constraint.known[{number}].{name}");
+            let Some(quantity) = deck.quantity.iter().find(|q| q.name == given.quantity) else { continue };
+            if let Some(why) = simulation.why_not_linear(quantity)? {
+                return Err(deck.fault(&key("quantity"), format!("\"{}\" {why}", quantity.name)));
+            }
+            let (stage, row) = simulation.functional(quantity)?;
+            let value = given.value.parse(&deck.variables());
+            let value = value.map_err(|error| deck.fault(&key("value"), error.message))?;
+            known.push(Known { number, stage, name: quantity.name.clone(), row, value, last: None });
+        }
+        Ok(Self { layers, norms, known })
+    }
+
+    /// Names of the known quantities that measure a problem.
+    pub fn known(&self, stage: usize) -> impl Iterator<Item = &str> {
+        self.known.iter().filter(move |known| known.stage == stage).map(|known| known.name.as_str())
+    }
+
+    /// The value of each at these parameters.
+    pub fn known_values(&self, stage: usize, context: &Context) -> Vec<f64> {
+        let of = self.known.iter().filter(|known| known.stage == stage);
+        of.map(|known| known.value.eval(&context.arguments(&[0.0; 3]))).collect()
+    }
+
+    /// The norm of a problem's distances.
+    pub fn norm(&self, stage: usize) -> Norm {
+        self.norms[stage]
+    }
+
+    /// Number of experts of a problem over all ranks.
+    pub fn experts(&self, stage: usize) -> usize {
+        self.layers[stage].number_of_experts()
+    }
+
+    /// Repairs the present solution of a problem, at rest, with variances of its unknowns where the norm needs them; the
+    /// problems before it are repaired already. Collective.
+    ///
+    /// # Errors
+    /// As [`Constraint::apply`], and [`Error::Input`] for a known quantity that nothing free bears on.
+    pub fn repair(
+        &mut self,
+        simulation: &mut Simulation,
+        index: usize,
+        context: &Context,
+        variance: Option<Vector>,
+    ) -> Result<Repair> {
+        let Simulation { deck, stages, .. } = simulation;
+        let stage = &mut stages[index];
+        stage.assemble(context).map_err(|error| deck.locate(error))?;
+        let mut state = stage.solution().try_clone()?;
+        let prepared = match stage.problem.is_linear_system() {
+            true => None,
+            false => Some(stage.problem.at(context).map_err(|error| deck.locate(error))?),
+        };
+        let equations = match &prepared {
+            Some(prepared) => Equations::steady(prepared),
+            None => Equations::of(stage, context),
+        };
+        if let Some((number, name)) = self.set_known(index, context, equations.essential)? {
+            let key = format!("constraint.known[{number}].quantity");
+            return Err(
+                deck.fault(&key, format!("\"{name}\" reads prescribed values alone: nothing can change it"))
+            );
+        }
+        let layer = &mut self.layers[index];
+        variance.map_or(Ok(()), |variance| layer.set_variance(variance))?;
+        let repair = layer.apply(&equations, &mut state)?;
+        stage.replace_residual(None);
+        stage.set_solution(&state.read()?)?;
+        Ok(repair)
+    }
+
+    /// What is left of the variances after the last repair. Collective.
+    ///
+    /// # Errors
+    /// As [`Constraint::updated_variance`].
+    pub fn updated_variance(&mut self, index: usize) -> Result<Vector> {
+        self.layers[index].updated_variance()
+    }
+
+    /// Tells a layer the values at these parameters, if they have changed; one that nothing free bears on, if there is any.
+    fn set_known(
+        &mut self,
+        index: usize,
+        context: &Context,
+        essential: &Essential,
+    ) -> Result<Option<(usize, String)>> {
+        let mut changed = false;
+        for known in self.known.iter_mut().filter(|known| known.stage == index) {
+            let value = known.value.eval(&context.arguments(&[0.0; 3]));
+            if !value.is_finite() {
+                return Err(Error::Failed(format!("the known value of \"{}\" is {value}", known.name)));
+            }
+            let mut free = known.row.try_clone()?;
+            essential.clear(&mut free.write()?);
+            if free.norm(petsc_rs::Norm::Infinity)? <= 1e-14 * known.row.norm(petsc_rs::Norm::Infinity)? {
+                return Ok(Some((known.number, known.name.clone())));
+            }
+            changed |= known.last.replace(value) != Some(value);
+        }
+        if changed {
+            let own = self.known.iter().filter(|known| known.stage == index);
+            let row = |known: &Known| {
+                let (name, row) = (known.name.clone(), known.row.try_clone()?);
+                Ok(KnownRow { name, row, value: known.last.unwrap_or_default() })
+            };
+            self.layers[index].set_known(own.map(row).collect::<Result<_>>()?);
+        }
+        Ok(None)
+    }
+}
