@@ -150,8 +150,9 @@ def violations(results, title=None):
     figure, grid = plt.subplots(len(found), 1, figsize=(6.2, 0.9 + 2.1 * len(found)), squeeze=False, sharex=True,
                                 layout="constrained")
     for axes, (label, _, _, table) in zip(grid[:, 0], found):
-        experts = np.arange(len(table["before"]))
-        before, after = (np.maximum(table[c], TINY) for c in ("before", "after"))
+        # Of several samples the worst.
+        before, after = (np.maximum(_worst(table[c]), TINY) for c in ("before", "after"))
+        experts = np.arange(len(before))
         axes.vlines(experts, after, before, color="#d5d9e0", linewidth=1.0, zorder=1)
         axes.semilogy(experts, before, "o", color=style.SERIES[1], label="before")
         axes.semilogy(experts, after, "o", color=style.SERIES[0], label="after")
@@ -163,6 +164,59 @@ def violations(results, title=None):
     grid[0, 0].legend(loc="center right", ncols=2)
     grid[-1, 0].set_xlabel("Expert")
     figure.suptitle(title or style.heading(results, "balance of every expert"), x=0.01, ha="left", fontsize=10.5, weight="bold")
+    return figure
+
+
+def _worst(values):
+    return values.reshape(-1, values.shape[-1]).max(axis=0)
+
+
+def _level(result, problem):
+    """What a file of `tessera constrain` shows, in words."""
+    level = result.attribute(f"/repair/{problem}", "level", "?")
+    norm = result.attribute(f"/repair/{problem}", "norm", "")
+    return {"none": "prediction", "conservation": f"conservation, {norm}"}.get(level, level)
+
+
+def repairs(results, title=None):
+    """What every level of constraint mends, a file of `tessera constrain` a level: balances of the experts, sorted; errors of
+    fields as parts of those of the predictions; errors of quantities of interest."""
+    problems = results[0].members("/repair")
+    if not problems:
+        raise FileError(f"{results[0].path}: there are no repairs; give files of `tessera constrain`")
+    figure, grid = plt.subplots(len(problems), 2, figsize=(8.4, 0.9 + 2.7 * len(problems)), squeeze=False,
+                                layout="constrained")
+    for (balances, errors), problem in zip(grid, problems):
+        names, place = [], 0
+        balances.semilogy(np.sort(np.maximum(_worst(results[0].table(f"/violation/{problem}")["before"]), TINY)),
+                          color=style.INK, linewidth=2.4, label="prediction")
+        for i, result in enumerate(results):
+            name, colour = _level(result, problem), style.SERIES[i % len(style.SERIES)]
+            if name != "prediction":
+                after = _worst(result.table(f"/violation/{problem}")["after"])
+                balances.semilogy(np.sort(np.maximum(after, TINY)), "o-", color=colour, markersize=2.6, linewidth=0.8,
+                                  label=name)
+            for field in result.members("/truth"):
+                if result.attribute(f"/fields/{field}", "physics", "") == problem and name != "prediction":
+                    truth = result.table(f"/truth/{field}")
+                    ratio = truth["l2_after"] / truth["l2_before"]
+                    errors.plot(np.full(len(ratio), place), ratio, "o", color=colour, alpha=0.55)
+                    errors.plot([place - 0.3, place + 0.3], [np.median(ratio)] * 2, "-", color=colour)
+                    names.append(name if field == result.members("/truth")[0] else f"{name}\n{field}")
+                    place += 1
+        balances.xaxis.set_major_locator(MaxNLocator(integer=True))
+        balances.set(xlabel="Experts, sorted", ylabel="Relative imbalance, worst sample", title=style.label(problem))
+        _logarithmic(balances.yaxis)
+        balances.legend(fontsize=7.5)
+        if not names:
+            errors.set_axis_off()
+            errors.text(0.5, 0.5, "no true errors:\nrun with --truth", ha="center", transform=errors.transAxes)
+            continue
+        errors.axhline(1, color=style.INK, linewidth=2.4, zorder=1)
+        errors.set_xticks(range(len(names)), [n.replace(", ", "\n") for n in names], fontsize=7)
+        errors.set(ylabel="Error / error of the prediction (L2 norm)", ylim=(0, None),
+                   title="Error: a dot a sample, a bar the median")
+    figure.suptitle(title or style.heading(results, "what every level mends"), x=0.01, ha="left", fontsize=10.5, weight="bold")
     return figure
 
 

@@ -136,6 +136,7 @@ def _parser():
                        help="degrees, default -60,25 (write --view=-60,25)")
     command("estimate", "estimated against true error of predictions")
     command("violation", "balance of every expert before and after the repair")
+    command("repair", "what levels of constraint mend: files of `tessera constrain` of one deck")
     command("residual", "convergence of the linear solver")
     command("timing", "where the time of a run went")
     scaling = command("scaling", "speed-up from run files of one deck on several numbers of ranks")
@@ -178,7 +179,7 @@ def _draw(arguments, results):
     if arguments.command == "scaling":
         return charts.scaling(results, title, arguments.phase)
     chart = {"singular": charts.singular_values, "modes": charts.modes, "estimate": charts.estimates,
-             "violation": charts.violations, "residual": charts.residuals, "timing": charts.timing}
+             "violation": charts.violations, "repair": charts.repairs, "residual": charts.residuals, "timing": charts.timing}
     return chart[arguments.command](results, title)
 
 

@@ -214,12 +214,12 @@ class Result:
         return self.h5["/status"][...] == 1 if "/status" in self.h5 else np.ones(count, bool)
 
     def table(self, path):
-        """A table [row] or [row, column] as a dictionary of its columns, in order."""
+        """A table [row] or [..., column] as a dictionary of its columns, in order."""
         values = self.dataset(path)
         columns = self.names(f"{path}@columns")
         if values.ndim == 1:
             return {columns[0] if columns else os.path.basename(path): values}
-        return {columns[i] if i < len(columns) else str(i): values[:, i] for i in range(values.shape[1])}
+        return {columns[i] if i < len(columns) else str(i): values[..., i] for i in range(values.shape[-1])}
 
     def log(self, name):
         """A table of the log."""

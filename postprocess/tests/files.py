@@ -243,6 +243,25 @@ def write_prediction(path):
     return path
 
 
+def write_repair(path, level="conservation", truth=True):
+    """Three samples of five experts."""
+    g = np.random.default_rng(5)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-run", schema_version=1, title="Repairs")
+        before = 1e-3 * (1 + g.random((3, 5)))
+        table(file, "violation/heat", ["before", "after"], [before, before if level == "none" else 1e-9 * before])
+        table(file, "repair/heat", ["worst_before", "worst_after"], [before.max(axis=1), 1e-9 * before.max(axis=1)])
+        file["repair/heat"].attrs.update(level=level, norm="energy")
+        file["fields/temperature"] = np.zeros((3, 4, 1))
+        file["fields/temperature"].attrs["physics"] = "heat"
+        if truth:
+            error = np.array([0.1, 0.2, 0.3])
+            table(file, "truth/temperature",
+                  [f"{norm}_{what}" for norm in ("l2", "energy") for what in ("before", "after", "of_solution")],
+                  [error, 0.1 * error, 1 + 0 * error, error, 0.1 * error, 1 + 0 * error])
+    return path
+
+
 def table(file, path, columns, values):
-    dataset = file.create_dataset(path, data=np.stack(values, axis=1))
+    dataset = file.create_dataset(path, data=np.stack(values, axis=-1))
     dataset.attrs["columns"] = columns

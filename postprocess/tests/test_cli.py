@@ -2,7 +2,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_campaign_in_time, write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_run
+from files import write_campaign_in_time, write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_repair, write_run
 
 from tessera_postprocess import fields
 from tessera_postprocess.cli import main
@@ -89,6 +89,14 @@ def test_charts(tmp_path):
             write_phases(file, ranks)
     plot(tmp_path, "timing", runs[1])
     plot(tmp_path, "scaling", *runs)
+
+
+def test_repairs_of_several_levels(tmp_path):
+    levels = [write_repair(tmp_path / f"{level}.h5", level) for level in ("none", "conservation", "exact")]
+    plot(tmp_path, "violation", levels[1])
+    one, all_levels = plot(tmp_path, "repair", levels[1]), plot(tmp_path, "repair", *levels)
+    assert one.shape != all_levels.shape or (np.abs(one - all_levels).max(axis=2) > 0.1).mean() > 0.002
+    plot(tmp_path, "repair", write_repair(tmp_path / "bare.h5", truth=False))
 
 
 def test_runs_in_time(tmp_path):
