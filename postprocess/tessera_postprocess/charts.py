@@ -187,7 +187,7 @@ def repairs(results, title=None):
     figure, grid = plt.subplots(len(problems), 2, figsize=(8.4, 0.9 + 2.7 * len(problems)), squeeze=False,
                                 layout="constrained")
     for (balances, errors), problem in zip(grid, problems):
-        names, place = [], 0
+        names = []
         balances.semilogy(np.sort(np.maximum(_worst(results[0].table(f"/violation/{problem}")["before"]), TINY)),
                           color=style.INK, linewidth=2.4, label="prediction")
         for i, result in enumerate(results):
@@ -196,14 +196,13 @@ def repairs(results, title=None):
                 after = _worst(result.table(f"/violation/{problem}")["after"])
                 balances.semilogy(np.sort(np.maximum(after, TINY)), "o-", color=colour, markersize=2.6, linewidth=0.8,
                                   label=name)
-            for field in result.members("/truth"):
-                if result.attribute(f"/fields/{field}", "physics", "") == problem and name != "prediction":
-                    truth = result.table(f"/truth/{field}")
-                    ratio = truth["l2_after"] / truth["l2_before"]
-                    errors.plot(np.full(len(ratio), place), ratio, "o", color=colour, alpha=0.55)
-                    errors.plot([place - 0.3, place + 0.3], [np.median(ratio)] * 2, "-", color=colour)
-                    names.append(name if field == result.members("/truth")[0] else f"{name}\n{field}")
-                    place += 1
+            own = [f for f in result.members("/truth") if result.attribute(f"/fields/{f}", "physics", "") == problem]
+            for field in own if name != "prediction" else []:
+                truth = result.table(f"/truth/{field}")
+                ratio = truth["l2_after"] / truth["l2_before"]
+                errors.plot(np.full(len(ratio), len(names)), ratio, "o", color=colour, alpha=0.55)
+                errors.plot([len(names) - 0.3, len(names) + 0.3], [np.median(ratio)] * 2, "-", color=colour)
+                names.append(name if len(own) == 1 else f"{name}\n{field}")
         balances.xaxis.set_major_locator(MaxNLocator(integer=True))
         balances.set(xlabel="Experts, sorted", ylabel="Relative imbalance, worst sample", title=style.label(problem))
         _logarithmic(balances.yaxis)
@@ -214,7 +213,7 @@ def repairs(results, title=None):
             continue
         errors.axhline(1, color=style.INK, linewidth=2.4, zorder=1)
         errors.set_xticks(range(len(names)), [n.replace(", ", "\n") for n in names], fontsize=7)
-        errors.set(ylabel="Error / error of the prediction (L2 norm)", ylim=(0, None),
+        errors.set(ylabel="Error / prediction's error (L2)", ylim=(0, None),
                    title="Error: a dot a sample, a bar the median")
     figure.suptitle(title or style.heading(results, "what every level mends"), x=0.01, ha="left", fontsize=10.5, weight="bold")
     return figure

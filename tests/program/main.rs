@@ -4,6 +4,7 @@ mod campaign_kills;
 mod cases;
 mod checkpoint;
 mod consistency;
+mod constrain;
 mod examples;
 mod full_disk;
 #[path = "../common/known.rs"]

@@ -1,5 +1,6 @@
 //! Broken input of every kind: each gets its own message, once, and the same exit code on every number of ranks;
 //! nothing hangs, nothing is left behind.
+mod constrain;
 mod decks;
 mod hdf5_files;
 mod meshes;
@@ -44,6 +45,7 @@ const WATCHDOG: u64 = 60;
 #[test]
 fn broken_input_is_refused() {
     let mut cases = decks::cases();
+    cases.extend(constrain::cases());
     cases.extend(meshes::cases());
     cases.extend(hdf5_files::cases());
     cases.extend(models::cases());
