@@ -138,6 +138,9 @@ fn parse_table(deck: &Deck, name: &str, text: &str) -> Result<Vec<Vec<f64>>> {
 }
 
 /// Full parameter vectors from rows of some parameters.
+///
+/// # Errors
+/// In words: a name that is no parameter's or there twice, a row of another length.
 pub fn complete(
     deck: &Deck,
     columns: &[String],

@@ -140,12 +140,15 @@ fn solutions(simulation: &Simulation) -> Vec<FieldInfo> {
     simulation.fields().into_iter().filter(|field| field.derived.is_none()).collect()
 }
 
+/// Solutions with their values at the owned nodes.
+type Values = Vec<(FieldInfo, Vec<f64>)>;
+
 /// Writes `value(sample, point, component)` of every solution at all nodes, as a user would.
 fn write<T: Element>(
     comm: &Comm,
     path: &Path,
     deck: &Deck,
-    value: &dyn Fn(&mut Simulation, usize) -> Vec<(FieldInfo, Vec<f64>)>,
+    value: &dyn Fn(&mut Simulation, usize) -> Values,
     number: fn(f64) -> T,
 ) {
     let mut simulation = Simulation::new(comm, deck).unwrap();
@@ -175,7 +178,7 @@ fn write<T: Element>(
 }
 
 /// The solutions at the parameters of a sample, wrong by a wave.
-fn wrong(simulation: &mut Simulation, sample: usize, size: f64) -> Vec<(FieldInfo, Vec<f64>)> {
+fn wrong(simulation: &mut Simulation, sample: usize, size: f64) -> Values {
     let context = Context::steady(PARAMETERS[sample].to_vec());
     simulation.solve(&context).unwrap();
     let one = |field: FieldInfo| {

@@ -78,5 +78,5 @@ fn every_level_mends_what_it_says() {
         errors.push(truth.chunks_exact(6).map(|row| row[4] / row[5]).sum::<f64>() / SAMPLES as f64);
     }
     // In the energy norm each level is nearer to the solution than the one before.
-    assert!(errors[2] < 0.9 * errors[1] && errors[3] < 1e-6 * errors[2], "{errors:?}");
+    assert!(errors[2] < 0.95 * errors[1] && errors[3] < 1e-6 * errors[2], "{errors:?}");
 }

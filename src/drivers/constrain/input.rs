@@ -269,7 +269,7 @@ fn check_nodes(file: &File, simulation: &Simulation) -> Result<()> {
         let size = (0..d).map(length).fold(0.0, f64::max);
         let far = (0..space.owned_nodes).find(|&node| {
             let (own, other) = (space.point(node), &theirs[node * d..][..d]);
-            other.iter().zip(own).any(|(a, b)| !((a - b).abs() <= APART * size))
+            other.iter().zip(own).any(|(a, b)| a.is_nan() || (a - b).abs() > APART * size)
         });
         let message = |node: usize| -> Error {
             let (own, other) = (&space.point(node)[..d], &theirs[node * d..][..d]);

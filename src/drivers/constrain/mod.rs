@@ -78,8 +78,8 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
         .phase("predictions", || comm.agree(Predictions::open(&groups.comm, input, &simulation, samples)))?;
     // Each group looks through its share: what is wrong shows before anything takes time.
     report.phase("predictions", || {
-        let own = (groups.index..samples).step_by(groups.count);
-        comm.agree(own.map(|sample| predictions.check(&simulation, sample)).collect::<Result<()>>())
+        let mut own = (groups.index..samples).step_by(groups.count);
+        comm.agree(own.try_for_each(|sample| predictions.check(&simulation, sample)))
     })?;
     let weight = |stage: usize| match deck.constraint.weight {
         None if predictions.has_variance(stage) => Some(Norm::Variance),
