@@ -6,20 +6,26 @@ use crate::{Error, Result};
 use petsc_rs::Vector;
 
 impl Constraint {
-    /// The variance of every owned unknown after the last [`Constraint::apply`] at the level `conservation` in the norm
+    /// The variance of every owned unknown after the last [`Constraint::apply`] that satisfied rows in the norm
     /// `variance`: zero where a value is prescribed. A solve with the small matrix for every row. Collective.
     ///
     /// # Errors
     /// [`Error::Failed`] when the last repair was of another kind, or a solve fails.
     pub fn updated_variance(&mut self) -> Result<Vector> {
-        let Self { options, metric, kept, name, .. } = self;
-        let wanted = options.level == ConstraintLevel::Conservation && options.weight == Norm::Variance;
+        let Self { options, metric, kept, known, name, .. } = self;
+        let has_rows = match options.level {
+            ConstraintLevel::Conservation => true,
+            ConstraintLevel::Boundary => !known.is_empty(),
+            _ => false,
+        };
+        let wanted = has_rows && options.weight == Norm::Variance;
         let (Some(metric), Some(kept), true) = (metric.as_mut(), kept.as_mut(), wanted) else {
             let text =
-                "only a repair to the level \"conservation\" in the norm \"variance\" updates variances";
+                "only a repair that satisfies rows in the norm \"variance\" updates variances";
             return Err(Error::Failed(format!("{name}: {text}")));
         };
         let rows = &mut kept.rows;
+        rows.weigh(&self.balances.fields.mesh.comm, metric)?;
         let (mut unit, mut variance) = rows.transposed().vectors()?;
         let [mut own, mut spread] = [variance.duplicate()?, variance.duplicate()?];
         variance.set(1.0)?;
