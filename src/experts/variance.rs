@@ -20,8 +20,7 @@ impl Constraint {
         };
         let wanted = has_rows && options.weight == Norm::Variance;
         let (Some(metric), Some(kept), true) = (metric.as_mut(), kept.as_mut(), wanted) else {
-            let text =
-                "only a repair that satisfies rows in the norm \"variance\" updates variances";
+            let text = "only a repair that satisfies rows in the norm \"variance\" updates variances";
             return Err(Error::Failed(format!("{name}: {text}")));
         };
         let rows = &mut kept.rows;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use tessera::Result;
 use tessera::deck::{ConstraintLevel, Deck, Norm};
-use tessera::experts::{Constraint, Equations};
+use tessera::drivers::repair::Layers;
 use tessera::mesh::{Mesh, MeshSource};
 use tessera::parallel::Comm;
 use tessera::physics::Context;
@@ -25,7 +25,7 @@ struct Reduced {
     open: Open,
     model: ReducedModel,
     /// By physics; empty where predictions are left as they are.
-    constraints: Vec<Constraint>,
+    layers: Option<Layers>,
 }
 
 /// A reduced model of Python's.
@@ -111,22 +111,18 @@ impl Reduced {
         let file = ModelFile::open(comm, path)?;
         let mut deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;
         deck.constraint.level = level.unwrap_or(deck.constraint.level);
-        deck.constraint.weight = weight.unwrap_or(deck.constraint.weight);
+        deck.constraint.weight = weight.or(deck.constraint.weight);
         let source = MeshSource::File { path: path.to_path_buf(), scale: 1.0 };
         let mesh = Mesh::build(comm, &source, &deck.partition_options())?;
         let simulation = Simulation::on_mesh(&deck, Rc::new(mesh))?;
         let model = ReducedModel::read(&file, &simulation)?;
         file.close()?;
         let (level, weight) = (deck.constraint.level, deck.constraint.weight);
-        let constraint = |(index, stage)| {
-            let tolerance = deck.solver_options(index).tolerance;
-            Constraint::of(stage, deck.partition.overlap, level, weight, tolerance)
+        let layers = match level {
+            ConstraintLevel::None => None,
+            _ => Some(Layers::new(&simulation, level, |_| weight)?),
         };
-        let constraints = match level {
-            ConstraintLevel::None => Vec::new(),
-            _ => simulation.stages.iter().enumerate().map(constraint).collect::<Result<_>>()?,
-        };
-        Ok(Self { open: Open::new(simulation), model, constraints })
+        Ok(Self { open: Open::new(simulation), model, layers })
     }
 
     fn predict(
@@ -136,20 +132,16 @@ impl Reduced {
         names: Option<Vec<String>>,
         own: bool,
     ) -> Result<Prediction> {
-        let Self { open, model, constraints } = self;
-        let stages = &mut open.simulation.stages;
-        let inputs: Vec<&dyn Inputs> = stages.iter().map(|stage| &*stage.problem as &dyn Inputs).collect();
+        let Self { open, model, layers } = self;
+        let inputs: Vec<&dyn Inputs> =
+            open.simulation.stages.iter().map(|stage| &*stage.problem as &dyn Inputs).collect();
         let solutions = model.solve(&inputs, &context, modes)?;
-        for (index, stage) in stages.iter_mut().enumerate() {
-            stage.set_solution(&model.field(index, &solutions[index]))?;
-            match constraints.get_mut(index) {
+        for (index, solution) in solutions.iter().enumerate() {
+            let stage = &mut open.simulation.stages[index];
+            stage.set_solution(&model.field(index, solution))?;
+            match layers {
                 None => stage.set_conditions(&context)?,
-                Some(constraint) => {
-                    stage.assemble(&context)?;
-                    let mut state = stage.solution().try_clone()?;
-                    constraint.apply(&Equations::of(stage, &context), &mut state)?;
-                    stage.set_solution(&state.read()?)?;
-                }
+                Some(layers) => drop(layers.repair(&mut open.simulation, index, &context, None)?),
             }
         }
         open.context = context;
