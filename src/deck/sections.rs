@@ -555,7 +555,7 @@ pub struct ConstraintSection {
     /// variances, else "energy" where the model has one (linear and symmetric), else "mass".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<Norm>,
-    /// Quantities whose values are known, which the level "conservation" satisfies too.
+    /// Quantities whose values are known, which the levels "boundary" and "conservation" satisfy too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownQuantity>,
 }

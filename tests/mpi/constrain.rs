@@ -339,7 +339,7 @@ fn known_quantities_and_variances(comm: &Comm) {
         ("kind = \"average\"\nfield = \"displacement\"", ConstraintLevel::Conservation, "measures a magnitude"),
         ("kind = \"average\"\nfield = \"von_mises\"", ConstraintLevel::Conservation, "measures a field that is no solution"),
         ("kind = \"average\"\nfield = \"temperature\"\nmarker = \"left\"", ConstraintLevel::Conservation, "reads prescribed values alone"),
-        ("kind = \"average\"\nfield = \"temperature\"", ConstraintLevel::Exact, "level \"conservation\" alone"),
+        ("kind = \"average\"\nfield = \"temperature\"", ConstraintLevel::Exact, "\"conservation\" alone"),
     ] {
         with_folder(comm, |folder| {
             let known = "[[constraint.known]]\nquantity = \"q\"\nvalue = 1.0\n";

@@ -89,12 +89,13 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
     let stages = 0..simulation.stages.len();
     let updates = |stage: usize| {
         let own = predictions.has_variance(stage) && layers.norm(stage) == Norm::Variance;
-        own && level == ConstraintLevel::Conservation
+        let rows = level == ConstraintLevel::Boundary && layers.known(stage).next().is_some();
+        own && (rows || level == ConstraintLevel::Conservation)
     };
     let updates: Vec<bool> = stages.map(updates).collect();
     if (0..updates.len()).any(|stage| predictions.has_variance(stage) && !updates[stage]) {
         report.warn(
-            "variances have no effect: they count at the level \"conservation\" in the norm \"variance\"",
+            "variances have no effect: they count at the level \"conservation\", and \"boundary\" with known quantities, in the norm \"variance\"",
         );
     }
     if level == ConstraintLevel::None && options.level.is_none() {

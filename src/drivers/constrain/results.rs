@@ -3,6 +3,7 @@ use super::header::Header;
 use super::truth::{COLUMNS as TRUTH, Truth, solutions};
 use crate::Result;
 use crate::campaign::named;
+use crate::deck::ConstraintLevel;
 use crate::drivers::output::{describe, provenance, wanted, write_mesh};
 use crate::drivers::repair::Layers;
 use crate::experts::Repair;
@@ -112,7 +113,7 @@ impl Results {
             file.set(path, "unit", about.0)?;
             file.set(path, "meaning", about.1)
         };
-        let conserves = deck.constraint.level == crate::deck::ConstraintLevel::Conservation;
+        let conserves = deck.constraint.level == ConstraintLevel::Conservation;
         for (index, stage) in simulation.stages.iter().enumerate() {
             let (problem, experts) = (&stage.problem, layers.experts(index) as u64);
             let (name, c) = (&problem.name, problem.space.components as u64);
@@ -214,7 +215,8 @@ impl Results {
             for (i, known) in layers.known(index).enumerate() {
                 let [before, after] = repair.known[i];
                 // The last rank has the multipliers of known rows behind those of its experts.
-                let own = repair.experts.len() * repair.components;
+                let balanced = repair.level == ConstraintLevel::Conservation;
+                let own = if balanced { repair.experts.len() * repair.components } else { 0 };
                 let last = file.comm().rank() + 1 == file.comm().size();
                 let multiplier = repair.multipliers.get(own + i).copied().filter(|_| last);
                 let multiplier = file.comm().max(multiplier.unwrap_or(f64::NEG_INFINITY));

@@ -284,6 +284,13 @@ pub fn known_rows_agree_with_the_closed_form(comm: &Comm) {
             _ => continue,
         };
         let change = &sg * (&g * &sg).partial_piv_lu().solve(&c);
+        if weight == Norm::Variance {
+            let left = all(&layer.updated_variance().unwrap().read().unwrap());
+            let taken = &sg * (&g * &sg).partial_piv_lu().solve(sg.transpose());
+            assert!((0..n).all(|i| (left[i] - s[i] + taken[(i, i)]).abs() < 1e-12));
+        } else {
+            assert!(layer.updated_variance().is_err());
+        }
         let error = (0..n).map(|i| (state[i] - u[i] + change[(i, 0)]).powi(2)).sum::<f64>().sqrt();
         assert!(error < 1e-10 * faer::Mat::from_fn(n, 1, |i, _| u[i]).norm_l2(), "{weight:?}: {error:.1e}");
     }
