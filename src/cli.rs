@@ -184,6 +184,13 @@ pub struct Constrain {
     /// The norm in which the repaired field is nearest, instead of the deck's constraint.weight
     #[arg(long, value_name = "NORM", value_parser = PossibleValuesParser::new(NORMS))]
     pub weight: Option<String>,
+    /// Functions of the experts for the levels "residual" and "coupled": the modes of a model.h5 that `train` made of a
+    /// nonlinear or transient deck
+    #[arg(long, value_name = "MODEL.h5")]
+    pub basis: Option<PathBuf>,
+    /// At most so many of them
+    #[arg(long, value_name = "N", requires = "basis", value_parser = clap::value_parser!(u32).range(1..))]
+    pub modes: Option<u32>,
     /// Solve the full problem as well and report the true errors
     #[arg(long)]
     pub truth: bool,

@@ -166,6 +166,8 @@ fn constrain_options(constrain: &Constrain) -> ConstrainOptions {
         },
         level: constrain.level.as_deref().map(level),
         weight: constrain.weight.as_deref().map(norm),
+        basis: constrain.basis.clone(),
+        modes: constrain.modes.map(|n| n as usize),
         truth: constrain.truth,
     }
 }

@@ -2,10 +2,13 @@
 use crate::deck::{ConstraintLevel, Expression, Norm};
 use crate::experts::{Constraint, Equations, KnownRow, Repair};
 use crate::fem::Essential;
+use crate::mixture::bases::{BASES, Bases};
 use crate::physics::Context;
 use crate::simulation::Simulation;
+use crate::storage::ModelFile;
 use crate::{Error, Result};
 use petsc_rs::Vector;
+use std::path::Path;
 
 /// A constraint layer for each problem of a simulation.
 pub struct Layers {
@@ -120,6 +123,34 @@ impl Layers {
         stage.replace_residual(None);
         stage.set_solution(&state.read()?)?;
         Ok(repair)
+    }
+
+    /// Gives the experts of every problem the modes that a file has of its field, at most so many; and their numbers in
+    /// words. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the file has none of any field, or they do not fit the mesh.
+    pub fn read_basis(&mut self, simulation: &Simulation, path: &Path, modes: usize) -> Result<Vec<String>> {
+        let file = ModelFile::open(&simulation.mesh.comm, path)?;
+        let there = file.members(BASES);
+        let mut words = Vec::new();
+        for (stage, layer) in simulation.stages.iter().zip(&mut self.layers) {
+            let (field, space) = (&stage.problem.field, stage.space());
+            if simulation.stages.len() > 1 && !there.contains(field) {
+                continue;
+            }
+            let mut columns = Bases::read(&file, (field, None), space, None)?.global.modes;
+            columns.truncate(modes);
+            words.push(format!("{field} {}", columns.count()));
+            layer.set_columns(columns);
+        }
+        file.close()?;
+        Ok(words)
+    }
+
+    /// The layers themselves, by problem.
+    pub fn constraints(&mut self) -> &mut [Constraint] {
+        &mut self.layers
     }
 
     /// What is left of the variances after the last repair. Collective.

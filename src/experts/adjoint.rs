@@ -164,10 +164,11 @@ impl Constraint {
     /// Level `coupled`: `X^T J^T X a = X^T g`.
     fn of_functions(&self, equations: &Equations, last: &Last, free: &Vector) -> Result<Multiplied> {
         let space = &self.basis.fields;
-        let x = self.functions(equations)?;
+        let functions = self.functions(equations)?;
+        let x = &functions.x;
         let tangent = equations.tangent(&last.state, None)?;
         let transposed = tangent.transpose()?;
-        let small = x.transpose_mat_mult(&transposed.mat_mult(&x)?)?;
+        let small = x.transpose_mat_mult(&transposed.mat_mult(x)?)?;
         let prefix = format!("{}_coupled_", self.name);
         let mut solver = factorised_small(&space.mesh.comm, &prefix, &small, equations.is_symmetric())?;
         let (mut right, mut y) = x.vectors()?;
@@ -180,7 +181,7 @@ impl Constraint {
         tangent.mult_transpose(&y, &mut image)?;
         prediction.axpy(-1.0, &image)?;
         equations.essential.clear(&mut prediction.write()?);
-        let columns = self.of_columns(equations, last, &prediction, &a)?;
+        let columns = self.of_columns(equations, last, &prediction, &functions.coefficients(a)?)?;
         Ok(Multiplied { y, second: None, prediction, known: Vec::new(), columns: Some(columns) })
     }
 

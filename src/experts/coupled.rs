@@ -5,7 +5,7 @@ use super::constraint::{Constraint, Found};
 use super::equations::{Equations, Tangent};
 use crate::mixture::{factorised_small, finished};
 use crate::{Error, Result};
-use petsc_rs::{Matrix, Vector};
+use petsc_rs::Vector;
 
 /// Newton steps at most.
 const MOST_STEPS: usize = 40;
@@ -13,39 +13,6 @@ const MOST_STEPS: usize = 40;
 const SHORTEST: f64 = 1e-4;
 
 impl Constraint {
-    /// The experts' functions at the free unknowns. Collective.
-    ///
-    /// # Errors
-    /// When one of them vanishes.
-    pub(super) fn functions(&self, equations: &Equations) -> Result<Matrix> {
-        self.check_columns(equations)?;
-        let fixed = &equations.essential.fixed[..self.basis.fields.owned_dofs()];
-        Ok(self.basis.space(&fixed.iter().map(|fixed| !fixed).collect::<Vec<_>>())?)
-    }
-
-    /// Whether the given columns are functions. Collective.
-    ///
-    /// # Errors
-    /// When one of them vanishes, or is not finite.
-    pub(super) fn check_columns(&self, equations: &Equations) -> Result<()> {
-        let space = &self.basis.fields;
-        let fixed = &equations.essential.fixed[..space.owned_dofs()];
-        for (number, column) in self.basis.columns.iter().enumerate() {
-            let largest = column
-                .iter()
-                .zip(fixed)
-                .filter(|(_, fixed)| !**fixed)
-                .fold(0.0, |m: f64, (v, _)| if v.is_nan() { f64::NAN } else { m.max(v.abs()) });
-            // A rank may have none of it.
-            let bad = space.mesh.comm.max(u8::from(!largest.is_finite()));
-            if bad == 1 || space.mesh.comm.max(largest) == 0.0 {
-                let what = if bad == 1 { "is not finite" } else { "vanishes at all free unknowns" };
-                return Err(Error::Failed(format!("{}: function {number} of the basis {what}", self.name)));
-            }
-        }
-        Ok(())
-    }
-
     /// From `state`, which has the essential values, to the state of that kind; Newton steps. `tangent` is that of
     /// `state`. Collective.
     pub(super) fn couple<'a>(
@@ -54,12 +21,16 @@ impl Constraint {
         mut tangent: Tangent<'a>,
         state: &mut Vector,
     ) -> Result<Found> {
-        let x = self.functions(equations)?;
+        let functions = self.functions(equations)?;
+        let x = &functions.x;
         let comm = &self.basis.fields.mesh.comm;
         let (mut tested, mut change) = x.vectors()?;
         let (mut coefficients, mut w) = (tested.duplicate()?, tested.duplicate()?);
         w.set(0.0)?;
-        let found = |step, w| Found { iterations: step, coefficients: Some(w), ..Found::default() };
+        let found = |step, w| -> Result<Found> {
+            let coefficients = Some(functions.coefficients(w)?);
+            Ok(Found { iterations: step, coefficients, ..Found::default() })
+        };
         let mut residual = state.duplicate()?;
         let mut next = state.duplicate()?;
         equations.residual_inside(state, &mut residual)?;
@@ -69,9 +40,9 @@ impl Constraint {
         for step in 0..MOST_STEPS {
             // To round-off: another step costs little, and balances are worth it.
             if norm == 0.0 || norm <= self.options.tolerance * first && norm > 0.25 * last {
-                return Ok(found(step, w));
+                return found(step, w);
             }
-            let images = tangent.mat_mult(&x)?;
+            let images = tangent.mat_mult(x)?;
             let small = x.transpose_mat_mult(&images)?;
             let prefix = format!("{}_coupled_", self.name);
             let mut solver = factorised_small(comm, &prefix, &small, equations.is_symmetric())?;
@@ -91,7 +62,7 @@ impl Constraint {
                 share *= 0.5;
                 if share < SHORTEST {
                     if norm <= self.options.tolerance * first {
-                        return Ok(found(step, w));
+                        return found(step, w);
                     }
                     return Err(Error::Failed(format!(
                         "{}: Newton's method on the experts' functions came to a halt after {step} steps; what it tests \

@@ -16,6 +16,7 @@ mod constraint;
 mod coupled;
 mod equations;
 mod exact;
+mod functions;
 mod gmres;
 mod least_squares;
 mod metric;

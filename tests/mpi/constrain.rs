@@ -133,7 +133,7 @@ tolerance = 1e-12
 const PARAMETERS: [[f64; 2]; 4] = [[2.0, 4.0], [1.5, 6.0], [3.0, 1.0], [1.1, 3.0]];
 
 fn options(level: ConstraintLevel, weight: Option<Norm>, truth: bool) -> ConstrainOptions {
-    ConstrainOptions { run: quiet(), level: Some(level), weight, truth }
+    ConstrainOptions { run: quiet(), level: Some(level), weight, truth, ..ConstrainOptions::default() }
 }
 
 fn solutions(simulation: &Simulation) -> Vec<FieldInfo> {

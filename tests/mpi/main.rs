@@ -24,6 +24,7 @@ capabilities! {
     campaign_speed
     campaign_steps
     constrain
+    constrain_in_time
     convergence
     evolution
     experts

@@ -111,12 +111,20 @@ impl Interpolation {
         Ok(Self { first, count, places })
     }
 
-    /// Values of a sample of an array `[sample, x, y, z(, component)]` at the owned nodes. Collective.
+    /// Values of an array `[sample, (frame,) x, y, z(, component)]` at the owned nodes, `leading` being the numbers of sample
+    /// and frame. Collective.
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) when it cannot be read.
-    pub fn read(&self, file: &File, path: &str, sample: u64, components: Option<u64>) -> Result<Vec<f64>> {
-        let mut slab = Slab { start: vec![sample], count: vec![u64::from(!self.places.is_empty())] };
+    pub fn read(
+        &self,
+        file: &File,
+        path: &str,
+        leading: &[u64],
+        components: Option<u64>,
+    ) -> Result<Vec<f64>> {
+        let some = u64::from(!self.places.is_empty());
+        let mut slab = Slab { start: leading.to_vec(), count: vec![some; leading.len()] };
         slab.start.extend(&self.first);
         slab.count.extend(&self.count);
         if let Some(components) = components {

@@ -15,6 +15,17 @@ pub struct Header {
     pub parameters: Vec<Vec<f64>>,
     /// The draw of the random fields of each: `/sample` of the file, else its number.
     pub draws: Vec<u64>,
+    /// Times (s) of the frames of every sample, of a run in time.
+    pub times: Vec<f64>,
+}
+
+/// A frame of a sample; 0 of a steady one.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Number of the sample.
+    pub sample: usize,
+    /// Number of the frame.
+    pub frame: usize,
 }
 
 /// A fault of the file's content.
@@ -79,9 +90,51 @@ impl Header {
             return Err(fault(&file, format!("/sample has {} numbers for {samples} samples", draws.len())));
         }
         let parameters = parameters(&file, deck, samples)?;
+        let times = times(&file, deck)?;
         file.close()?;
-        Ok(Self { samples, parameters, draws })
+        Ok(Self { samples, parameters, draws, times })
     }
+
+    /// Frames of a sample: 1 of a steady one.
+    pub fn frames(&self) -> usize {
+        self.times.len().max(1)
+    }
+
+    /// Where a frame stands in the file of results: frames of a sample follow one another.
+    pub fn row(&self, place: Place) -> usize {
+        place.sample * self.frames() + place.frame
+    }
+}
+
+/// `/times` of a run in time: ascending, from the deck's start to its end at most; none of a steady deck.
+fn times(file: &File, deck: &Deck) -> Result<Vec<f64>> {
+    let path = "/times";
+    let Some(time) = &deck.time else {
+        return match file.exists(path) {
+            true => Err(fault(file, "/times are those of a run in time, and the deck has no [time]")),
+            false => Ok(Vec::new()),
+        };
+    };
+    if !file.exists(path) {
+        let text = "/times is missing: the times (s) of the frames of fields [sample, frame, node]";
+        return Err(fault(file, text));
+    }
+    let (shape, times) = file.read_array::<f64>(path).map_err(of_user)?;
+    if shape.len() != 1 || times.len() < 2 {
+        return Err(fault(file, format!("{path} has the shape {shape:?}; expected [frame], two at least")));
+    }
+    if let Some(k) = times.windows(2).position(|pair| !(pair[0] < pair[1])) {
+        let text = format!("{path} does not ascend: {} s comes before {} s", times[k], times[k + 1]);
+        return Err(fault(file, text));
+    }
+    let slack = 1e-9 * (time.end - time.start);
+    let (first, last) = (times[0], times[times.len() - 1]);
+    if (first - time.start).abs() > slack || last > time.end + slack {
+        let text =
+            format!("{path} goes from {first} s to {last} s; expected from time.start, {} s", time.start);
+        return Err(fault(file, format!("{text}, to {} s at most", time.end)));
+    }
+    Ok(times)
 }
 
 /// The parameters of every sample: `/parameters/<name>` [sample], or `/parameters` [sample, parameter] with the attribute

@@ -1,6 +1,6 @@
 //! Predictions in a file, checked against the deck's fields and its mesh.
 use super::grid::{Interpolation, axes};
-use super::header::{fault, group, of_user};
+use super::header::{Header, Place as Frame, fault, group, of_user};
 use crate::deck;
 use crate::fem::Space;
 use crate::parallel::{Comm, Redistribution};
@@ -22,6 +22,8 @@ pub struct Predictions {
     places: Vec<Place>,
     /// How far values on the two sides of a period differ, relative to the largest one.
     seam: Cell<f64>,
+    /// Whether samples have frames.
+    in_time: bool,
 }
 
 /// One solution, or its variances.
@@ -40,12 +42,12 @@ enum Place {
 }
 
 impl Predictions {
-    /// Opens a file of so many samples. Collective.
+    /// Opens a file with that header. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] that names what does not fit: an unknown or missing field, another number of samples, nodes or
     /// components, other nodes.
-    pub fn open(comm: &Comm, path: &Path, simulation: &Simulation, samples: usize) -> Result<Self> {
+    pub fn open(comm: &Comm, path: &Path, simulation: &Simulation, header: &Header) -> Result<Self> {
         let file = File::open(comm, path)?;
         let axes = axes(&file, simulation.mesh.dimension)?;
         let known = simulation.fields();
@@ -63,7 +65,7 @@ impl Predictions {
                 let path = format!("{group}/{}", field.name);
                 if there.contains(&field.name) {
                     let space = simulation.stages[field.stage].space();
-                    let components = shape(&file, &path, field, space, (samples, axes.as_deref()))?;
+                    let components = shape(&file, &path, field, space, (header, axes.as_deref()))?;
                     sources.push(Source { field: (*field).clone(), path, components, is_variance });
                 }
             }
@@ -90,7 +92,7 @@ impl Predictions {
             None => Ok(Place::Nodes(stage.space().canonical())),
         };
         let places = simulation.stages.iter().map(place).collect::<Result<_>>()?;
-        Ok(Self { file, sources, places, seam: Cell::new(0.0) })
+        Ok(Self { file, sources, places, seam: Cell::new(0.0), in_time: !header.times.is_empty() })
     }
 
     /// Whether the file has variances of a problem's prediction.
@@ -107,26 +109,26 @@ impl Predictions {
     ///
     /// # Errors
     /// [`Error::Input`] that names a value which is no number.
-    pub fn state(&self, simulation: &Simulation, stage: usize, sample: usize) -> Result<Vector> {
-        self.read(simulation, (stage, false), sample)
+    pub fn state(&self, simulation: &Simulation, stage: usize, frame: Frame) -> Result<Vector> {
+        self.read(simulation, (stage, false), frame)
     }
 
     /// The variances of the predicted unknowns, if the file has them. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] that names a value which is negative or no number.
-    pub fn variance(&self, simulation: &Simulation, stage: usize, sample: usize) -> Result<Option<Vector>> {
-        self.has_variance(stage).then(|| self.read(simulation, (stage, true), sample)).transpose()
+    pub fn variance(&self, simulation: &Simulation, stage: usize, frame: Frame) -> Result<Option<Vector>> {
+        self.has_variance(stage).then(|| self.read(simulation, (stage, true), frame)).transpose()
     }
 
-    /// Reads all of a sample, for its faults. Collective.
+    /// Reads all of a frame, for its faults. Collective.
     ///
     /// # Errors
     /// As [`Predictions::state`] and [`Predictions::variance`].
-    pub fn check(&self, simulation: &Simulation, sample: usize) -> Result<()> {
+    pub fn check(&self, simulation: &Simulation, frame: Frame) -> Result<()> {
         (0..simulation.stages.len()).try_for_each(|stage| {
-            self.state(simulation, stage, sample)?;
-            self.variance(simulation, stage, sample).map(|_| ())
+            self.state(simulation, stage, frame)?;
+            self.variance(simulation, stage, frame).map(|_| ())
         })
     }
 
@@ -134,13 +136,13 @@ impl Predictions {
         &self,
         simulation: &Simulation,
         (stage, is_variance): (usize, bool),
-        sample: usize,
+        frame: Frame,
     ) -> Result<Vector> {
         let problem = &simulation.stages[stage].problem;
         let (space, c) = (&problem.space, problem.space.components);
         let mut state = space.field()?;
         for source in self.sources.iter().filter(|s| s.field.stage == stage && s.is_variance == is_variance) {
-            let values = self.values(source, sample)?;
+            let values = self.values(source, frame)?;
             let width = source.field.components;
             let good = |v: &f64| v.is_finite() && (!is_variance || *v >= 0.0);
             let bad = values.iter().position(|v| !good(v)).map(|i| {
@@ -149,8 +151,11 @@ impl Predictions {
                 fault(
                     &self.file,
                     format!(
-                        "{}: sample {sample} holds the {what}value {} at the node at {point:?}",
-                        source.path, values[i]
+                        "{}: sample {}{} holds the {what}value {} at the node at {point:?}",
+                        source.path,
+                        frame.sample,
+                        if self.in_time { format!(", frame {},", frame.frame) } else { String::new() },
+                        values[i]
                     ),
                 )
             });
@@ -166,16 +171,19 @@ impl Predictions {
     }
 
     /// Values at the owned nodes, `[node, component]`.
-    fn values(&self, source: &Source, sample: usize) -> Result<Vec<f64>> {
+    fn values(&self, source: &Source, frame: Frame) -> Result<Vec<f64>> {
+        let mut leading = vec![frame.sample as u64];
+        leading.extend(self.in_time.then_some(frame.frame as u64));
         let plan = match &self.places[source.field.stage] {
             Place::Grid(grid) => {
-                return grid.read(&self.file, &source.path, sample as u64, source.components);
+                return grid.read(&self.file, &source.path, &leading, source.components);
             }
             Place::Nodes(plan) => plan,
         };
         let (range, width) = (plan.range(), source.field.components);
-        let mut slab =
-            Slab { start: vec![sample as u64, range.start], count: vec![1, range.end - range.start] };
+        let mut slab = Slab { count: vec![1; leading.len()], start: leading };
+        slab.start.push(range.start);
+        slab.count.push(range.end - range.start);
         if let Some(components) = source.components {
             slab.start.push(0);
             slab.count.push(components);
@@ -199,13 +207,15 @@ fn shape(
     path: &str,
     field: &FieldInfo,
     space: &Space,
-    (samples, axes): (usize, Option<&[Vec<f64>]>),
+    (header, axes): (&Header, Option<&[Vec<f64>]>),
 ) -> Result<Option<u64>> {
     let shape = file.shape(path).map_err(of_user)?;
-    let (nodes, samples, c) = (space.canonical().total(), samples as u64, field.components as u64);
+    let (nodes, samples, c) = (space.canonical().total(), header.samples as u64, field.components as u64);
+    let mut leading = vec![samples];
+    leading.extend((!header.times.is_empty()).then_some(header.times.len() as u64));
     let points: Vec<u64> =
         axes.map_or(vec![nodes], |axes| axes.iter().map(|axis| axis.len() as u64).collect());
-    let plain = [&[samples], &points[..]].concat();
+    let plain = [&leading[..], &points].concat();
     let full = [&plain[..], &[c]].concat();
     if shape == full {
         return Ok(Some(c));
@@ -223,9 +233,10 @@ fn shape(
         _ => String::new(),
     };
     let names = if c == 1 { "" } else { ", and components" };
+    let frames = if header.times.is_empty() { "" } else { "frames at /times, " };
     Err(fault(
         file,
-        format!("{path} has the shape {shape:?}; expected {wanted}: samples, {what}{names}{parts}"),
+        format!("{path} has the shape {shape:?}; expected {wanted}: samples, {frames}{what}{names}{parts}"),
     ))
 }
 

@@ -4,6 +4,7 @@ mod header;
 mod input;
 mod results;
 mod screen;
+mod trajectory;
 mod truth;
 
 use super::output;
@@ -17,10 +18,10 @@ use crate::report::Report;
 use crate::simulation::Simulation;
 use crate::storage::{File, Lock, ResultFile, temporary, write_xdmf};
 use crate::{Error, Result};
-use header::Header;
+use header::{Header, Place};
 use input::Predictions;
 use results::{Results, Sample};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use truth::Truth;
 
 /// Where the repaired fields go below the output folder.
@@ -37,6 +38,10 @@ pub struct ConstrainOptions {
     pub level: Option<ConstraintLevel>,
     /// The norm, instead of the deck's `constraint.weight`.
     pub weight: Option<Norm>,
+    /// Modes of a model that become functions of the experts.
+    pub basis: Option<PathBuf>,
+    /// At most so many of them.
+    pub modes: Option<usize>,
     /// Whether to solve the full problem as well and report the true errors.
     pub truth: bool,
 }
@@ -52,10 +57,9 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
     deck.constraint.weight = options.weight.or(deck.constraint.weight);
     let (deck, level) = (&deck, deck.constraint.level);
     report.banner(&deck.title);
-    if deck.time.is_some() {
-        return Err(
-            deck.fault("time", "predictions of a run in time are not repaired, those of steady problems are")
-        );
+    if deck.time.is_some() && !deck.constraint.known.is_empty() {
+        let text = "known quantities are met in steady decks alone: a run in time has its balances";
+        return Err(deck.fault("constraint.known", text));
     }
     let target = deck.output.directory.join(FILE);
     if let (Ok(one), Ok(other)) = (input.canonicalize(), target.canonicalize())
@@ -75,17 +79,36 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
     let groups = alike(Groups::choose(comm, deck, samples, probe, &report)?);
     let mut simulation = comm.agree(super::shared::set_up(&groups.comm, deck, &report))?;
     let predictions = report
-        .phase("predictions", || comm.agree(Predictions::open(&groups.comm, input, &simulation, samples)))?;
+        .phase("predictions", || comm.agree(Predictions::open(&groups.comm, input, &simulation, &header)))?;
     // Each group looks through its share: what is wrong shows before anything takes time.
     report.phase("predictions", || {
         let mut own = (groups.index..samples).step_by(groups.count);
-        comm.agree(own.try_for_each(|sample| predictions.check(&simulation, sample)))
+        comm.agree(own.try_for_each(|sample| {
+            (0..header.frames()).try_for_each(|frame| predictions.check(&simulation, Place { sample, frame }))
+        }))
     })?;
+    if deck.time.is_some() {
+        trajectory::refuse(&simulation, &predictions)?;
+    }
     let weight = |stage: usize| match deck.constraint.weight {
         None if predictions.has_variance(stage) => Some(Norm::Variance),
         given => given,
     };
-    let layers = report.phase("constraints", || comm.agree(Layers::new(&simulation, level, weight)))?;
+    let mut layers = report.phase("constraints", || comm.agree(Layers::new(&simulation, level, weight)))?;
+    if let Some(path) = &options.basis {
+        let found = layers.read_basis(&simulation, path, options.modes.unwrap_or(usize::MAX));
+        let counts = comm.agree(found)?;
+        report.line(format!(
+            "basis        {}: {} functions of each expert",
+            path.display(),
+            counts.join(", ")
+        ));
+        if !matches!(level, ConstraintLevel::Coupled | ConstraintLevel::Residual) {
+            report.warn("--basis has no effect: only the levels \"residual\" and \"coupled\" take functions");
+        }
+    } else if deck.time.is_some() && matches!(level, ConstraintLevel::Coupled | ConstraintLevel::Residual) {
+        report.warn("without --basis the experts have their constants alone, on which a step in time is badly approximated");
+    }
     let stages = 0..simulation.stages.len();
     let updates = |stage: usize| {
         let own = predictions.has_variance(stage) && layers.norm(stage) == Norm::Variance;
@@ -112,11 +135,22 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
     comm.agree(made)?;
     let shares = HandOut::new(&groups, samples)?;
     let progress = report.progress("samples", samples);
-    let mut work = Work { simulation: &mut simulation, layers, predictions: &predictions, results: &results };
+    let mut work = Work {
+        simulation: &mut simulation,
+        layers,
+        header: &header,
+        predictions: &predictions,
+        results: &results,
+    };
     let repaired = report.phase("samples", || -> Result<()> {
         let file = ResultFile::reopen(&groups.comm, &target)?;
         while let Some(sample) = shares.next(false)? {
-            work.sample(&file, sample, &header.context(sample)).map_err(|error| of_sample(sample, error))?;
+            let context = header.context(sample);
+            let done = match deck.time.is_some() {
+                true => work.trajectory(&file, sample, &context),
+                false => work.sample(&file, sample, &context),
+            };
+            done.map_err(|error| of_sample(sample, error))?;
             shares.over(false)?;
             if comm.rank() == 0 {
                 progress.reach(shares.counts()?.0, "");
@@ -173,6 +207,7 @@ fn of_sample(sample: usize, error: Error) -> Error {
 struct Work<'a> {
     simulation: &'a mut Simulation,
     layers: Layers,
+    header: &'a Header,
     predictions: &'a Predictions,
     results: &'a Results,
 }
@@ -180,14 +215,15 @@ struct Work<'a> {
 impl Work<'_> {
     /// Repairs a sample, a problem after the other, and writes what became of it. Collective over the group.
     fn sample(&mut self, file: &File, number: usize, context: &Context) -> Result<()> {
-        let Self { simulation, layers, predictions, results } = self;
+        let Self { simulation, layers, predictions, results, .. } = self;
         simulation.random.draw(context.sample)?;
         let mut predicted = Vec::new();
         let mut sample = Sample::default();
+        let frame = Place { sample: number, frame: 0 };
         for stage in 0..simulation.stages.len() {
-            let state = predictions.state(simulation, stage, number)?;
+            let state = predictions.state(simulation, stage, frame)?;
             let variance = match results.updates(stage) {
-                true => predictions.variance(simulation, stage, number)?,
+                true => predictions.variance(simulation, stage, frame)?,
                 false => None,
             };
             simulation.stages[stage].set_solution(&state.read()?)?;

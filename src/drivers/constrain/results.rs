@@ -94,13 +94,28 @@ impl Results {
         (header, input, petsc): (&Header, &Path, &[String]),
     ) -> Result<()> {
         let mut file = ResultFile::create(comm, target)?;
-        let (deck, samples) = (&simulation.deck, header.samples as u64);
+        let frames = header.frames();
+        let (deck, samples) = (&simulation.deck, (header.samples * frames) as u64);
         file.describe(Schema::Run, &provenance(simulation, petsc))?;
         file.set("/", "predictions", input.display().to_string())?;
-        file.write_parameters(&named(deck, &header.parameters))?;
-        file.write_times(&(0..header.samples).map(|i| i as f64).collect::<Vec<_>>())?;
-        file.set("/time", "meaning", "number of the sample")?;
-        file.set("/time", "unit", "1")?;
+        let repeated = header.parameters.iter().flat_map(|row| std::iter::repeat_n(row.clone(), frames));
+        file.write_parameters(&named(deck, &repeated.collect::<Vec<_>>()))?;
+        if header.samples == 1 && !header.times.is_empty() {
+            file.write_times(&header.times)?;
+        } else {
+            file.write_times(&(0..samples).map(|i| i as f64).collect::<Vec<_>>())?;
+            let meaning =
+                if header.times.is_empty() { "number of the sample" } else { "number of the frame" };
+            file.set("/time", "meaning", meaning)?;
+            file.set("/time", "unit", "1")?;
+        }
+        if !header.times.is_empty() {
+            let rows =
+                (0..header.samples).flat_map(|sample| header.times.iter().map(move |t| [sample as f64, *t]));
+            file.write_array("/frames", &[samples, 2], &rows.flatten().collect::<Vec<_>>())?;
+            file.set("/frames", "columns", &["sample", "time"][..])?;
+            file.set("/frames", "meaning", "sample and time (s) of every row of the other tables")?;
+        }
         write_mesh(&file, simulation)?;
         for field in &self.fields {
             file.create_field(&describe(simulation, field, &self.plans[field.stage]), samples)?;
@@ -173,7 +188,7 @@ impl Results {
         Ok(())
     }
 
-    /// Writes the present fields as those of a sample. Collective.
+    /// Writes the present fields in a row. Collective.
     ///
     /// # Errors
     /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
@@ -181,12 +196,12 @@ impl Results {
         &self,
         file: &File,
         simulation: &Simulation,
-        sample: usize,
+        row: usize,
         context: &Context,
     ) -> Result<()> {
         for field in &self.fields {
             let values = simulation.field_values(field, context)?;
-            file.write_field(&field.name, sample as u64, &self.plans[field.stage], &values.read()?)?;
+            file.write_field(&field.name, row as u64, &self.plans[field.stage], &values.read()?)?;
         }
         Ok(())
     }
@@ -241,6 +256,18 @@ impl Results {
                 &plan.to_canonical(&values, field.components),
             )?;
         }
+        self.write_scalars(file, simulation, number, sample)
+    }
+
+    /// Quantities, and what there is of the full solution.
+    fn write_scalars(
+        &self,
+        file: &File,
+        simulation: &Simulation,
+        number: usize,
+        sample: &Sample,
+    ) -> Result<()> {
+        let row = |path: &str, values: &[f64]| entry(file, path, number, values);
         for (i, quantity) in simulation.deck.quantity.iter().enumerate() {
             row(&format!("/qoi/{}", quantity.name), &[sample.quantities[i]])?;
             if let Some(truth) = &sample.truth {
@@ -254,6 +281,24 @@ impl Results {
             row("/truth/seconds", &[truth.seconds])?;
         }
         Ok(())
+    }
+
+    /// Writes the first frame of a run in time: the fields are those of the deck's initial state, which no equation holds
+    /// for. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn write_start(
+        &self,
+        file: &File,
+        simulation: &Simulation,
+        row: usize,
+        sample: &Sample,
+    ) -> Result<()> {
+        for stage in &simulation.stages {
+            entry(file, &format!("/repair/{}", stage.problem.name), row, &[f64::NAN; REPAIR.len()])?;
+        }
+        self.write_scalars(file, simulation, row, sample)
     }
 
     /// What belongs to the experts: each rank has its own.

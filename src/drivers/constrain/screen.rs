@@ -92,7 +92,9 @@ pub fn show(report: &Report, simulation: &Simulation, file: &File, layers: &Laye
         let mut repairs = 0.0;
         for stage in &simulation.stages {
             let (_, rows) = file.read_array::<f64>(&format!("/repair/{}", stage.problem.name))?;
-            repairs += rows.chunks_exact(REPAIR.len()).map(|row| row[9]).sum::<f64>() / seconds.len() as f64;
+            // The first frame of a run in time has no repair.
+            let spent = rows.chunks_exact(REPAIR.len()).map(|row| row[9]).filter(|seconds| !seconds.is_nan());
+            repairs += spent.sum::<f64>() / seconds.len() as f64;
         }
         report.line(format!(
             "a repair takes {}, a full solve {} on average",

@@ -48,26 +48,42 @@ impl Truth {
         let start = Instant::now();
         simulation.solve(context)?;
         let seconds = comm.max(start.elapsed().as_secs_f64());
-        let mut errors = Vec::new();
-        for field in solutions(simulation) {
-            let stage = &simulation.stages[field.stage];
-            let both = [&predicted[field.stage], &repaired[field.stage]];
-            let mut row = [f64::NAN; 6];
-            for (i, state) in both.into_iter().enumerate() {
-                let mut error = state.try_clone()?;
-                error.axpy(-1.0, stage.solution())?;
-                row[i] = l2(stage, &field, &error)?;
-                if Constraint::natural_norm(&stage.problem) == Norm::Energy {
-                    let exact = stage.solution().read()?;
-                    let (of, size) = energy_error(&stage.problem, context, &exact, &state.read()?)?;
-                    (row[3 + i], row[5]) = (of, size);
-                }
-            }
-            row[2] = l2(stage, &field, stage.solution())?;
-            errors.push((field.name, row));
-        }
+        let exact: Vec<&Vector> = simulation.stages.iter().map(Stage::solution).collect();
+        let errors = errors(simulation, context, [predicted, &repaired], &exact)?;
         Ok(Self { errors, quantities: simulation.quantities(context)?, seconds })
     }
+}
+
+/// [`COLUMNS`] of each solution, of the predicted and of the repaired states of all problems against the exact ones; energies
+/// of problems at rest alone. Collective.
+///
+/// # Errors
+/// When PETSc fails.
+pub fn errors(
+    simulation: &Simulation,
+    context: &Context,
+    states: [&[Vector]; 2],
+    exact: &[&Vector],
+) -> Result<Vec<(String, [f64; 6])>> {
+    let mut errors = Vec::new();
+    for field in solutions(simulation) {
+        let (stage, exact) = (&simulation.stages[field.stage], exact[field.stage]);
+        let mut row = [f64::NAN; 6];
+        for (i, states) in states.into_iter().enumerate() {
+            let state = &states[field.stage];
+            let mut error = state.try_clone()?;
+            error.axpy(-1.0, exact)?;
+            row[i] = l2(stage, &field, &error)?;
+            let at_rest = simulation.deck.time.is_none();
+            if at_rest && Constraint::natural_norm(&stage.problem) == Norm::Energy {
+                let (of, size) = energy_error(&stage.problem, context, &exact.read()?, &state.read()?)?;
+                (row[3 + i], row[5]) = (of, size);
+            }
+        }
+        row[2] = l2(stage, &field, exact)?;
+        errors.push((field.name, row));
+    }
+    Ok(errors)
 }
 
 /// L2 norm of a part of a field.

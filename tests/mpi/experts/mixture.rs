@@ -207,7 +207,10 @@ pub fn another_matrix_is_noticed(comm: &Comm) {
             let mut fresh = from.try_clone().unwrap();
             let expected = new().apply(&equations, &mut fresh).unwrap();
             assert!(difference(&state, &fresh) < 1e-12, "{level:?} {weight:?}, step {step}");
-            assert_eq!(report.iterations, expected.iterations, "{level:?} {weight:?}, step {step}");
+            // Others refine as far as round-off lets them.
+            if level == ConstraintLevel::Exact {
+                assert_eq!(report.iterations, expected.iterations, "{level:?} {weight:?}, step {step}");
+            }
             states.push(state);
         }
         assert!(difference(&states[1], &states[0]) < 1e-13);
