@@ -123,7 +123,9 @@ fn times(file: &File, deck: &Deck) -> Result<Vec<f64>> {
     if shape.len() != 1 || times.len() < 2 {
         return Err(fault(file, format!("{path} has the shape {shape:?}; expected [frame], two at least")));
     }
-    if let Some(k) = times.windows(2).position(|pair| !(pair[0] < pair[1])) {
+    if let Some(k) =
+        times.windows(2).position(|pair| pair[0].is_nan() || pair[1].is_nan() || pair[0] >= pair[1])
+    {
         let text = format!("{path} does not ascend: {} s comes before {} s", times[k], times[k + 1]);
         return Err(fault(file, text));
     }

@@ -6,6 +6,7 @@ mod results;
 mod screen;
 mod trajectory;
 mod truth;
+mod work;
 
 use super::output;
 use super::repair::Layers;
@@ -13,16 +14,15 @@ use super::shared::RunOptions;
 use crate::campaign::{Groups, HandOut, solve_once};
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::parallel::Comm;
-use crate::physics::Context;
 use crate::report::Report;
 use crate::simulation::Simulation;
-use crate::storage::{File, Lock, ResultFile, temporary, write_xdmf};
+use crate::storage::{Lock, ResultFile, temporary, write_xdmf};
 use crate::{Error, Result};
 use header::{Header, Place};
 use input::Predictions;
-use results::{Results, Sample};
+use results::Results;
 use std::path::{Path, PathBuf};
-use truth::Truth;
+use work::Work;
 
 /// Where the repaired fields go below the output folder.
 const FILE: &str = "constrain.h5";
@@ -200,46 +200,5 @@ fn of_sample(sample: usize, error: Error) -> Error {
     match error {
         Error::Failed(text) => Error::Failed(format!("sample {sample}: {text}")),
         other => other,
-    }
-}
-
-/// What a group repairs with.
-struct Work<'a> {
-    simulation: &'a mut Simulation,
-    layers: Layers,
-    header: &'a Header,
-    predictions: &'a Predictions,
-    results: &'a Results,
-}
-
-impl Work<'_> {
-    /// Repairs a sample, a problem after the other, and writes what became of it. Collective over the group.
-    fn sample(&mut self, file: &File, number: usize, context: &Context) -> Result<()> {
-        let Self { simulation, layers, predictions, results, .. } = self;
-        simulation.random.draw(context.sample)?;
-        let mut predicted = Vec::new();
-        let mut sample = Sample::default();
-        let frame = Place { sample: number, frame: 0 };
-        for stage in 0..simulation.stages.len() {
-            let state = predictions.state(simulation, stage, frame)?;
-            let variance = match results.updates(stage) {
-                true => predictions.variance(simulation, stage, frame)?,
-                false => None,
-            };
-            simulation.stages[stage].set_solution(&state.read()?)?;
-            sample.repairs.push(layers.repair(simulation, stage, context, variance)?);
-            sample.known.push(layers.known_values(stage, context));
-            sample.variances.push(match results.updates(stage) {
-                true => Some(layers.updated_variance(stage)?),
-                false => None,
-            });
-            predicted.push(state);
-        }
-        sample.quantities = simulation.quantities(context)?;
-        results.write_fields(file, simulation, number, context)?;
-        if results.truth {
-            sample.truth = Some(Truth::find(simulation, context, &predicted)?);
-        }
-        results.write(file, simulation, layers, (number, &sample))
     }
 }

@@ -1,9 +1,9 @@
 //! Predictions of runs in time, repaired step by step from the deck's initial state on.
-use super::Work;
 use super::header::Place;
 use super::input::Predictions;
 use super::results::Sample;
 use super::truth::{Truth, errors};
+use super::work::Work;
 use crate::experts::{Frames, Repair, repair_step};
 use crate::physics::Context;
 use crate::simulation::{Evolution, Simulation, Stage};
@@ -43,6 +43,9 @@ struct Run {
 
 impl Work<'_> {
     /// Repairs a run in time and writes each of its frames. Collective over the group.
+    ///
+    /// # Errors
+    /// As [`Work::sample`].
     pub fn trajectory(&mut self, file: &File, number: usize, context: &Context) -> Result<()> {
         let truth = if self.results.truth { Some(self.run(context)?) } else { None };
         let mut evolution = self.start(context)?;

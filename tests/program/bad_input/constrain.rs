@@ -202,7 +202,7 @@ pub fn cases() -> Vec<Case> {
         deck(
             "a run in time",
             &[("[constraint]", "[time]\nend = 1.0\nstep = 0.1\n\n[constraint]")],
-            "deck.toml:19:1: time: predictions of a run in time are not repaired, those of steady problems are",
+            "p.h5: /times is missing: the times (s) of the frames of fields [sample, frame, node]",
         ),
         Case {
             arguments: vec!["p.h5", "--weight", "variance"],
