@@ -519,12 +519,12 @@ fn other_sections() -> Vec<Case> {
         case(
             "conditions that the model does not know",
             format!("{SOLID}\n[solver]\nmethod = \"schwarz\"\ninterface = \"robin\"\n"),
-            &["solver.interface: the model elasticity has no condition for interfaces"],
+            &["deck.toml:20:13: solver.interface: the model elasticity has no condition for interfaces"],
         ),
         case(
             "conjugate gradients with a method that is not symmetric",
             after("[solver]\nmethod = \"schwarz\"\ninterface = \"robin\"\nrecycle = { method = \"cg\" }"),
-            &["solver.recycle.method: the Schwarz method of one level is not symmetric"],
+            &["deck.toml:31:22: solver.recycle.method: the Schwarz method of one level is not symmetric"],
         ),
         case(
             "nothing to tune",
