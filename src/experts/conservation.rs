@@ -28,6 +28,8 @@ const SMALL: f64 = 1e-11;
 const SLOW: f64 = 0.1;
 /// Relative residual of its systems.
 const EXACT: f64 = 1e-3;
+/// Or this small relative to the state: a prediction may satisfy the rows as far as round-off lets it.
+const NOTHING: f64 = 1e-13;
 /// The shortest share of a step.
 const SHORTEST: f64 = 1e-4;
 
@@ -93,6 +95,9 @@ impl Constraint {
     ) -> Result<Found> {
         let space = &self.balances.fields;
         let prediction = state.try_clone()?;
+        let mut inside = state.try_clone()?;
+        equations.essential.clear(&mut inside.write()?);
+        let nothing = NOTHING * metric.norm(space, &inside)?;
         let [mut residual, mut change] = [state.duplicate()?, state.duplicate()?];
         equations.residual(state, &mut residual)?;
         let mut values = rows.values(&residual, state, &self.known)?;
@@ -153,6 +158,9 @@ impl Constraint {
                     }
                 }
                 share *= 0.5;
+                if share < SHORTEST && lacking <= nothing {
+                    return Ok(found);
+                }
                 if share < SHORTEST {
                     return Err(Error::Failed(format!(
                         "{}: after {step} steps no state near the prediction comes nearer to the balances; they lack a \
@@ -163,7 +171,7 @@ impl Constraint {
             }
             state.copy_from(&next)?;
             state.ghost_update()?;
-            if share == 1.0 && length <= SMALL * whole || whole == 0.0 {
+            if share == 1.0 && length <= (SMALL * whole).max(nothing) {
                 return Ok(found);
             }
         }

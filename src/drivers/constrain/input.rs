@@ -142,8 +142,14 @@ impl Predictions {
         let (space, c) = (&problem.space, problem.space.components);
         let mut state = space.field()?;
         for source in self.sources.iter().filter(|s| s.field.stage == stage && s.is_variance == is_variance) {
-            let values = self.values(source, frame)?;
-            let width = source.field.components;
+            let (values, width) = (self.values(source, frame)?, source.field.components);
+            let stored = source.components.map_or(1, |c| c as usize);
+            // A plane vector may have a third component, as in our own files.
+            let beyond = values.chunks_exact(stored).any(|node| node[width..].iter().any(|v| *v != 0.0));
+            let text = format!("{}: a third component is not zero, and the field is plane", source.path);
+            space.mesh.comm.agree(if beyond { Err(fault(&self.file, text)) } else { Ok(()) })?;
+            let values: Vec<f64> =
+                values.chunks_exact(stored).flat_map(|node| node[..width].iter().copied()).collect();
             let good = |v: &f64| v.is_finite() && (!is_variance || *v >= 0.0);
             let bad = values.iter().position(|v| !good(v)).map(|i| {
                 let point = &space.point(i / width)[..space.mesh.dimension];
@@ -170,7 +176,7 @@ impl Predictions {
         Ok(state)
     }
 
-    /// Values at the owned nodes, `[node, component]`.
+    /// Values at the owned nodes, `[node, component]` with as many components as the file has.
     fn values(&self, source: &Source, frame: Frame) -> Result<Vec<f64>> {
         let mut leading = vec![frame.sample as u64];
         leading.extend(self.in_time.then_some(frame.frame as u64));
@@ -180,7 +186,7 @@ impl Predictions {
             }
             Place::Nodes(plan) => plan,
         };
-        let (range, width) = (plan.range(), source.field.components);
+        let (range, width) = (plan.range(), source.components.map_or(1, |c| c as usize));
         let mut slab = Slab { count: vec![1; leading.len()], start: leading };
         slab.start.push(range.start);
         slab.count.push(range.end - range.start);
@@ -222,6 +228,9 @@ fn shape(
     }
     if shape == plain && c == 1 {
         return Ok(None);
+    }
+    if c == 2 && shape == [&plain[..], &[3]].concat() {
+        return Ok(Some(3));
     }
     let wanted = if c == 1 { format!("{plain:?} or {full:?}") } else { format!("{full:?}") };
     let what = match axes {
