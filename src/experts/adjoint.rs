@@ -103,7 +103,7 @@ impl Constraint {
                 let tangent = equations.tangent(&last.state, None)?;
                 let transposed =
                     if equations.is_symmetric() { tangent.duplicate(true)? } else { tangent.transpose()? };
-                let mut solver = self.experts(&transposed, equations.is_symmetric())?;
+                let mut solver = self.experts(&transposed, equations)?;
                 let goal = 1e-12 * free.norm(petsc_rs::Norm::Two)?;
                 solver.set_tolerances(0.0, goal.max(f64::MIN_POSITIVE), self.options.max_iterations)?;
                 let mut y = zero()?;

@@ -75,7 +75,7 @@ impl Constraint {
             if norm <= target {
                 return Ok(iterations);
             }
-            let mut solver = self.experts(&tangent, equations.is_symmetric())?;
+            let mut solver = self.experts(&tangent, equations)?;
             let goal = (INNER * norm).max(0.1 * target);
             solver.set_tolerances(0.0, goal, self.options.max_iterations)?;
             direction.set(0.0)?;
@@ -130,12 +130,20 @@ impl Constraint {
         })
     }
 
-    /// A solver of a tangent by the experts: conjugate gradients, or GMRES where it is not positive.
-    pub(super) fn experts(&self, matrix: &Matrix, positive: bool) -> Result<KrylovSolver> {
-        if positive {
+    /// A solver of a tangent by the experts: conjugate gradients, or GMRES where it is not positive. Of a flow by
+    /// factorisation: one level of experts does not see the pressure of the others, and GMRES needs thousands of steps.
+    pub(super) fn experts(&self, matrix: &Matrix, equations: &Equations) -> Result<KrylovSolver> {
+        if equations.is_symmetric() {
             return self.conjugate_gradients(matrix);
         }
         let matrix = matrix.duplicate(true)?;
+        if equations.problem().is_some_and(|problem| problem.facts().pressure) {
+            let mut solver = KrylovSolver::new(self.balances.fields.mesh.comm.mpi())?;
+            solver.set_prefix(&format!("{}_direct_", self.name))?;
+            solver.set_operators(&matrix, &matrix)?;
+            solver.set_up_with(DIRECT, |_| Ok(()))?;
+            return Ok(solver);
+        }
         self.schwarz(&matrix, "-ksp_type gmres -ksp_gmres_restart 200 -ksp_pc_side right", |solver| {
             let mut method = Nonsymmetric::new(&self.name, &self.basis, &matrix)?;
             solver.preconditioner()?.set_shell(false, move |x, y| method.apply(x, y))
@@ -167,6 +175,9 @@ struct Nonsymmetric {
     residual: Vector,
     correction: Vector,
 }
+
+/// Of flows.
+const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps -mat_mumps_icntl_14 100";
 
 /// Exact solves in every subdomain.
 const LOCAL: &str = "-ksp_type preonly -pc_type asm -sub_ksp_type preonly -sub_pc_type lu \
