@@ -95,7 +95,12 @@ impl<'a> Campaign<'a> {
                     let problem = &stage.problem;
                     let space = &problem.space;
                     Field::nodes(&problem.field, &problem.unit, space.components, space.element.degree, plan)
-                        .meaning("solution")
+                        .meaning(match problem.facts().pressure {
+                            true => {
+                                "all unknowns of the flow: velocity, and the pressure (Pa) as last component"
+                            }
+                            false => "solution",
+                        })
                         .physics(&problem.name)
                 })
                 .chain(derived.iter().map(|f| describe(simulation, f, &plans[f.stage])))
