@@ -91,7 +91,7 @@ impl File {
     /// Whether the numbers of a dataset have single precision.
     ///
     /// # Errors
-    /// [`Error::Storage`] when there is no such dataset.
+    /// [`Error::Storage`](crate::Error::Storage) when there is no such dataset.
     pub fn is_single(&self, path: &str) -> Result<bool> {
         let kind = self.dataset(path)?.dtype().and_then(|kind| kind.to_descriptor());
         let kind = kind.map_err(|e| self.failure(path, "cannot read the type", e))?;
