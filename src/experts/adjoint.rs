@@ -8,9 +8,8 @@ use super::equations::{DIFFERENCE, Equations, STEP};
 use super::gmres::gmres;
 use super::metric::Metric;
 use crate::deck::ConstraintLevel;
-use crate::fem::Essential;
 use crate::mixture::{Columns, Mixture, dot, factorised_small, finished};
-use crate::physics::{Context, FormState};
+use crate::physics::{Context, FormState, Side};
 use crate::{Error, Result};
 use petsc_rs::Vector;
 
@@ -59,11 +58,7 @@ impl Constraint {
     fn pull(&mut self, equations: &Equations, last: &Last, cotangent: &Vector) -> Result<Pullback> {
         let space = self.balances.fields.clone();
         let comm = &space.mesh.comm;
-        let zero = || -> Result<Vector> {
-            let mut vector = cotangent.duplicate()?;
-            vector.set(0.0)?;
-            Ok(vector)
-        };
+        let zero = || cotangent.duplicate();
         let none = Columns::new(comm, space.owned_dofs());
         if self.options.level == ConstraintLevel::None {
             let prediction = cotangent.try_clone()?;
@@ -87,13 +82,9 @@ impl Constraint {
         }
         let adjoint = match self.options.level {
             ConstraintLevel::None => unreachable!("treated above"),
-            ConstraintLevel::Boundary if self.known.is_empty() => Multiplied {
-                y: zero()?,
-                second: None,
-                prediction: free,
-                known: vec![0.0; self.known.len()],
-                columns: None,
-            },
+            ConstraintLevel::Boundary if self.known.is_empty() => {
+                Multiplied { y: zero()?, second: None, prediction: free, known: Vec::new(), columns: None }
+            }
             ConstraintLevel::Boundary | ConstraintLevel::Conservation => {
                 self.of_rows(equations, last, &free)?
             }
@@ -171,7 +162,8 @@ impl Constraint {
         let small = x.transpose_mat_mult(&transposed.mat_mult(x)?)?;
         let prefix = format!("{}_coupled_", self.name);
         let mut solver = factorised_small(&space.mesh.comm, &prefix, &small, equations.is_symmetric())?;
-        let (mut right, mut y) = x.vectors()?;
+        let mut right = x.vectors()?.0;
+        let mut y = free.duplicate()?;
         x.mult_transpose(free, &mut right)?;
         let mut a = right.duplicate()?;
         finished(solver.solve(&right, &mut a)?)?;
@@ -231,11 +223,10 @@ impl Constraint {
         let space = &self.balances.fields;
         let mut result = cotangent.try_clone()?;
         if let Some((prepared, at)) = equations.prepared() {
-            let nothing = Essential::new(space, []);
-            let mut room = prepared.problem().new_matrix()?;
-            let mut image = result.duplicate()?;
-            prepared.tangent(FormState { state: &last.state.local_read()?, ..at }, &nothing, &mut room)?;
-            room.mult_transpose(&adjoint.y, &mut image)?;
+            let mut y = adjoint.y.try_clone()?;
+            y.ghost_update()?;
+            let state = last.state.local_read()?;
+            let mut image = prepared.product(FormState { state: &state, ..at }, Side::Transposed, &y)?;
             result.axpy(-1.0, &image)?;
             if let (Some((v, z)), false) = (&adjoint.second, equations.is_linear()) {
                 let size = Equations::size(space, &last.state)?;

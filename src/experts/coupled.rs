@@ -26,7 +26,6 @@ impl Constraint {
         let comm = &self.basis.fields.mesh.comm;
         let (mut tested, mut change) = x.vectors()?;
         let (mut coefficients, mut w) = (tested.duplicate()?, tested.duplicate()?);
-        w.set(0.0)?;
         let found = |step, w| -> Result<Found> {
             let coefficients = Some(functions.coefficients(w)?);
             Ok(Found { iterations: step, coefficients, ..Found::default() })

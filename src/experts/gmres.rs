@@ -17,7 +17,6 @@ pub(super) fn gmres(
 ) -> Result<Vector> {
     let length = right.norm(petsc_rs::Norm::Two)?;
     let mut solution = right.duplicate()?;
-    solution.set(0.0)?;
     if length == 0.0 {
         return Ok(solution);
     }

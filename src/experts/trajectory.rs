@@ -5,9 +5,9 @@
 //! `exact` gives the run itself.
 use super::constraint::{Constraint, Last, Repair};
 use super::equations::Equations;
-use crate::fem::{Essential, Parts};
+use crate::fem::Parts;
 use crate::mixture::Columns;
-use crate::physics::{Context, FormState, Problem};
+use crate::physics::{Context, FormState, Problem, Side};
 use crate::simulation::{Evolution, Simulation, Step};
 use crate::solver::{Earlier, NewtonOutcome, NewtonSolver, StepEquation};
 use crate::{Error, Result};
@@ -198,8 +198,6 @@ impl Tape {
         let mut parameters = vec![0.0; start.parameters.len()];
         let mut columns: Option<Columns> = None;
         let mut predictions = Vec::with_capacity(self.solves.len());
-        let nothing = Essential::new(space, []);
-        let mut room = problem.new_matrix()?;
         let mut image = space.field()?;
         for number in (0..self.solves.len()).rev() {
             let said_of_it = said.pop().expect("one for each state");
@@ -216,6 +214,8 @@ impl Tape {
                 Some(sum) => sum.add(&pulled.columns),
             }
             predictions.push((solved.context.time, pulled.prediction));
+            let mut offset = pulled.offset;
+            offset.ghost_update()?;
             for &(earlier, storage, rest) in &self.solves[number].terms {
                 let (context, state) = match earlier {
                     0 => (start, initial),
@@ -228,12 +228,10 @@ impl Tape {
                         continue;
                     }
                     let form = FormState { parts, ..FormState::steady(&local) };
-                    prepared.tangent(form, &nothing, &mut room)?;
-                    room.mult_transpose(&pulled.offset, &mut image)?;
-                    said[earlier].axpy(factor, &image)?;
+                    said[earlier].axpy(factor, &prepared.product(form, Side::Transposed, &offset)?)?;
                     for (parameter, sum) in parameters.iter_mut().enumerate() {
                         prepared.slope(parameter, form, &mut image)?;
-                        *sum += factor * image.dot(&pulled.offset)?;
+                        *sum += factor * image.dot(&offset)?;
                     }
                 }
             }

@@ -13,6 +13,7 @@ mod internal;
 pub mod mass;
 mod operator;
 mod problem;
+mod product;
 mod quantity;
 mod rotation;
 mod source;
@@ -21,6 +22,7 @@ mod sweep;
 pub use coefficient::Context;
 pub use operator::{At, Evaluated, FormState, Prepared};
 pub use problem::{Condition, Equation, Group, Integral, Names, Place, Problem, Term};
+pub use product::Side;
 pub use tessera_kernels::models::{
     advection_diffusion, burgers, diffusion, diffusion_sorption, elasticity, helmholtz, navier_stokes,
     porous_medium, viscoplasticity,

@@ -1,7 +1,6 @@
 //! The tangent of a solved problem, factorised.
-use crate::fem::sink::{add_product, add_transposed_product};
-use crate::fem::{Essential, Restriction};
-use crate::physics::{Context, FormState, Prepared};
+use crate::fem::Essential;
+use crate::physics::{Context, FormState, Prepared, Side};
 use crate::simulation::Stage;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, Norm, Vector};
@@ -12,15 +11,6 @@ const FACTORISED: &str =
 
 /// Relative residual above which a tangent counts as singular.
 const SINGULAR: f64 = 1e-6;
-
-/// A tangent or its transpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// `J`.
-    Plain,
-    /// `J^T`.
-    Transposed,
-}
 
 /// The tangent of a problem at its present solution, for its free unknowns.
 pub(super) struct Linearised {
@@ -54,8 +44,8 @@ impl Linearised {
         prepared.tangent(FormState::steady(&state), &prepared.essential, &mut matrix)?;
         let mut krylov = KrylovSolver::new(problem.space.mesh.comm.mpi())?;
         krylov.set_prefix(&format!("{name}_sensitivity_"))?;
-        krylov.set_options(FACTORISED)?;
         krylov.set_operators(&matrix, &matrix)?;
+        krylov.set_up_with(FACTORISED, |_| Ok(()))?;
         Ok(Self { prepared, state, matrix, krylov })
     }
 
@@ -109,29 +99,6 @@ impl Linearised {
     /// # Errors
     /// When PETSc fails.
     pub fn product(&self, side: Side, x: &Vector) -> Result<Vector> {
-        product(&self.prepared, &self.state, side, x)
+        self.prepared.product(FormState::steady(&self.state), side, x)
     }
-}
-
-/// The product of the tangent at a steady state (all local unknowns), or of its transpose, with a vector whose ghosts are
-/// up to date; nothing is eliminated. Without a matrix. Collective.
-///
-/// # Errors
-/// When PETSc fails.
-pub fn product(prepared: &Prepared, state: &[f64], side: Side, x: &Vector) -> Result<Vector> {
-    let problem = prepared.problem();
-    let history = problem.new_history();
-    let at = FormState { history: history.as_ref(), ..FormState::steady(state) };
-    let mut result = problem.space.field()?;
-    {
-        let x = x.local_read()?;
-        let mut values = result.local_write()?;
-        // By owned cells, so that each is there once; ghosts' rows go to their owners.
-        prepared.visit(at, Restriction::All, None, true, |integral| match side {
-            Side::Plain => add_product(integral, &x, &mut values),
-            Side::Transposed => add_transposed_product(integral, &x, &mut values),
-        });
-    }
-    result.ghost_accumulate()?;
-    Ok(result)
 }

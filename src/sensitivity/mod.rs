@@ -14,5 +14,4 @@ mod linearised;
 mod sensitivities;
 
 pub use gradient::{Method, gradient};
-pub use linearised::{Side, product};
 pub use sensitivities::Sensitivities;

@@ -1,6 +1,6 @@
 //! Derivatives of the solutions of a deck's problems.
-use super::linearised::{Linearised, Side};
-use crate::physics::{Context, FormState};
+use super::linearised::Linearised;
+use crate::physics::{Context, FormState, Side};
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 use petsc_rs::{Norm, Vector};

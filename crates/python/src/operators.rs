@@ -5,8 +5,7 @@ use crate::parameters;
 use petsc_rs::Vector;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tessera::physics::{FormState, Prepared};
-use tessera::sensitivity::{self, Side};
+use tessera::physics::{FormState, Prepared, Side};
 use tessera::{Error, Result};
 
 type Given<'a, 'py> = Option<&'a Bound<'py, PyDict>>;
@@ -75,7 +74,7 @@ pub fn product(
     let (number, prepared) = prepared(open, stage, parameters)?;
     let (state, direction) = (vector(open, number, u, own, "u")?, vector(open, number, v, own, "v")?);
     let side = if transposed { Side::Transposed } else { Side::Plain };
-    let result = sensitivity::product(&prepared, &state.local_read()?, side, &direction)?;
+    let result = prepared.product(FormState::steady(&state.local_read()?), side, &direction)?;
     given(open, number, &result, own)
 }
 
