@@ -100,7 +100,12 @@ fn steps_of_one_length(comm: &Comm) {
         for number in 0..3 {
             let [[times, u, _], [same, v, _]] = [&double, &single].map(|file| sample(file, number));
             assert!(times.iter().any(|t| (t - 0.125).abs() < 1e-12) && times == same);
-            assert!(u.iter().zip(&v).all(|(u, v)| (u - v).abs() <= 1e-7 * u.abs().max(1e-9) && f64::from(*v as f32) == *v));
+            // Rounded, of a run whose parallel sums may have been added in another order.
+            let largest = u.iter().fold(0f64, |largest, u| largest.max(u.abs()));
+            for (u, v) in u.iter().zip(&v) {
+                assert!((u - v).abs() <= 6e-8 * u.abs() + 1e-10 * largest, "{u:e} in single precision {v:e}");
+                assert_eq!(f64::from(*v as f32), *v);
+            }
         }
         let file = DatasetFile::open(comm, &folder.join("single.h5"), false).unwrap();
         assert!(file.is_single().unwrap());
