@@ -89,7 +89,12 @@ impl Constraint {
                 self.of_rows(equations, last, &free)?
             }
             ConstraintLevel::Residual => unreachable!("returned above"),
-            ConstraintLevel::Coupled => self.of_functions(equations, last, &free)?,
+            ConstraintLevel::Coupled => {
+                if let Some(condition) = self.ports {
+                    return self.pull_met(equations, condition, last, cotangent, &free);
+                }
+                self.of_functions(equations, last, &free)?
+            }
             ConstraintLevel::Exact => {
                 let tangent = equations.tangent(&last.state, None)?;
                 let transposed =

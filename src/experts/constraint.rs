@@ -3,6 +3,7 @@ use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
 use super::least_squares::LeastSquares;
 use super::metric::{Energy, Mass, Metric};
+use super::ports::PortCondition;
 use crate::deck::{ConstraintLevel, Norm};
 use crate::fem::Space;
 use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
@@ -67,6 +68,8 @@ pub struct Repair {
     pub distance: f64,
     /// The same relative to the norm of the repaired state.
     pub relative_distance: f64,
+    /// The largest jump between two experts at a port, in the unit of the field (level `coupled` with ports).
+    pub jump: f64,
     /// Iterations: of the multipliers, of Newton's method, of the slowest expert, or of the Schwarz method for level `exact`.
     pub iterations: usize,
     /// Wall time on the slowest rank, s.
@@ -85,6 +88,8 @@ pub struct Constraint {
     /// Variances of the prediction, for the norm of that name.
     pub(super) variance: Option<Vector>,
     pub(super) least_squares: LeastSquares,
+    /// What holds between experts with fields of their own (level `coupled`); none where fields are blended.
+    pub(super) ports: Option<PortCondition>,
     /// The volumes that belong to the owned nodes, once they are known.
     pub(super) lumped: OnceCell<Vec<f64>>,
     /// The sizes of velocity and pressure in the mass norm; those of the prediction if there are none.
@@ -142,6 +147,7 @@ impl Constraint {
             known: Vec::new(),
             variance: None,
             least_squares: LeastSquares::default(),
+            ports: None,
             lumped: OnceCell::new(),
             scales: None,
             fixed: Vec::new(),
@@ -218,6 +224,15 @@ impl Constraint {
         self.least_squares = least_squares;
     }
 
+    /// Gives every expert a field of its own at level `coupled`, which meets its neighbours' at ports; the functions are not
+    /// multiplied by gating functions, and balances are those of the nodes of each expert. Collective.
+    pub fn set_ports(&mut self, condition: PortCondition) {
+        let gating = Rc::new(self.balances.gating.divided(&self.balances.fields));
+        self.ports = Some(condition);
+        (self.basis.gating, self.balances.gating) = (gating.clone(), gating);
+        (self.kept, self.last) = (None, None);
+    }
+
     /// Replaces the prediction in `state` (a field of the space; ghosts need not be up to date before
     /// and are afterwards) by the nearest state that satisfies the level. Collective.
     ///
@@ -275,7 +290,12 @@ impl Constraint {
                 found = self.conserve(equations, &mut kept.rows, &mut metric, &exchange, state)?;
             }
             ConstraintLevel::Residual => found = self.least(equations, &tangent, state)?,
-            ConstraintLevel::Coupled => found = self.couple(equations, tangent, state)?,
+            ConstraintLevel::Coupled => {
+                found = match self.ports {
+                    None => self.couple(equations, tangent, state)?,
+                    Some(condition) => self.meet_at(equations, condition, state)?,
+                }
+            }
             ConstraintLevel::Exact => {
                 found.iterations = self.solve_exactly(&mut kept.exact, equations, tangent, state)?;
             }
@@ -288,6 +308,11 @@ impl Constraint {
             state.ghost_update()?;
             equations.residual_inside(state, &mut residual)?;
             after = measure(&kept.rows, &residual, state)?;
+            if let Some(balances) = found.balances {
+                // Of the experts' own fields.
+                let worst = balances.iter().zip(&exchange).map(|(v, e)| v.abs() / e).fold(0.0, f64::max);
+                (after.values, after.worst) = (balances, comm.max(worst));
+            }
         }
         let (distance, size) = self.distance(equations, &metric, &start, state)?;
         let relative_distance = if size > 0.0 { distance / size } else { distance };
@@ -309,6 +334,7 @@ impl Constraint {
             boundary_after: self.boundary_error(equations, state)?,
             residual: [size_before, residual.norm(petsc_rs::Norm::Two)?],
             least: found.least,
+            jump: found.jump,
             distance,
             relative_distance,
             iterations: found.iterations,
@@ -443,6 +469,9 @@ pub(super) struct Found {
     pub multipliers: Option<Vector>,
     pub coefficients: Option<Vector>,
     pub least: Vec<[f64; 2]>,
+    /// Of level `coupled` with ports, what the balances lack in the experts' own fields, and the largest jump.
+    pub balances: Option<Vec<f64>>,
+    pub jump: f64,
 }
 
 /// Root mean squares of the velocity's magnitude and of the pressure over the vertices of a flow.

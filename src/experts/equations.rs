@@ -19,7 +19,7 @@ pub struct Equations<'a> {
 #[derive(Clone, Copy)]
 enum Form<'a> {
     /// `r = K u - f`, essential unknowns eliminated symmetrically.
-    Assembled { matrix: &'a Matrix, load: &'a Vector, problem: Option<(&'a Problem, &'a Context)> },
+    Assembled { matrix: &'a Matrix, load: &'a Vector, problem: Option<(&'a Rc<Problem>, &'a Context)> },
     /// `r = parts.storage S(u) + parts.residual F(u) + offset`.
     Prepared {
         prepared: &'a Prepared,
@@ -66,7 +66,7 @@ impl<'a> Equations<'a> {
     /// Of an assembled stage with a linear system.
     pub fn of(stage: &'a Stage, context: &'a Context) -> Self {
         let System { matrix, load, essential } = stage.assembled();
-        let problem = Some((&*stage.problem, context));
+        let problem = Some((&stage.problem, context));
         Self { essential, form: Form::Assembled { matrix, load, problem } }
     }
 
@@ -125,8 +125,16 @@ impl<'a> Equations<'a> {
     /// The problem, where it is known.
     pub(super) fn problem(&self) -> Option<&'a Problem> {
         match self.form {
-            Form::Assembled { problem, .. } => problem.map(|(problem, _)| problem),
+            Form::Assembled { problem, .. } => problem.map(|(problem, _)| &**problem),
             Form::Prepared { prepared, .. } => Some(prepared.problem()),
+        }
+    }
+
+    /// The problem of a linear system, to be prepared at the context.
+    pub(super) fn problem_at(&self) -> Option<(&'a Rc<Problem>, &'a Context)> {
+        match self.form {
+            Form::Assembled { problem, .. } => problem,
+            Form::Prepared { .. } => None,
         }
     }
 

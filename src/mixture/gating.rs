@@ -35,6 +35,8 @@ pub struct Gating {
     support: Vec<Vec<i32>>,
     /// For each rank the number one above its last expert.
     ends: Vec<u32>,
+    /// The expert of each local cell.
+    pub cell_experts: Vec<u32>,
     /// For each rank, in the order in which it lists its nodes and the experts of each, the places among this rank's
     /// experts of those that are this rank's.
     pub(super) arrivals: Vec<Vec<u32>>,
@@ -77,10 +79,31 @@ impl Gating {
             entries,
             support: Vec::new(),
             ends: ends.to_vec(),
+            cell_experts: cell_experts.to_vec(),
             arrivals: Vec::new(),
         };
         gating.exchange_supports(space);
         Ok(gating)
+    }
+
+    /// The same experts with every node the first one's that has a cell at it: functions that are 1 there and 0 elsewhere,
+    /// for fields that jump between experts. Collective.
+    pub fn divided(&self, space: &Space) -> Self {
+        let reach = Reach::new(space, &self.cell_experts, 1);
+        let first = |node| reach.of(node).first().expect("every node has an expert").0;
+        let mut gating = Self {
+            layers: 1,
+            experts: self.experts.clone(),
+            global_experts: self.global_experts,
+            start: (0..=space.owned_nodes as u32).collect(),
+            entries: (0..space.owned_nodes).map(|node| (first(node), 1.0)).collect(),
+            support: Vec::new(),
+            ends: self.ends.clone(),
+            cell_experts: self.cell_experts.clone(),
+            arrivals: Vec::new(),
+        };
+        gating.exchange_supports(space);
+        gating
     }
 
     /// One expert for the whole body, on rank 0: `chi = 1`. Collective.

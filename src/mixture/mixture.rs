@@ -112,6 +112,37 @@ impl Mixture {
         Matrix::from_csr_values(comm, 1, &row_pointers, &columns, &values, gating.experts.len() * count)
     }
 
+    /// The functions themselves, not multiplied by the gating functions, at the local unknowns: `[unknown, function]`, zero
+    /// where an unknown is `fixed`. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn values(&self, fixed: &[bool]) -> Result<Vec<f64>> {
+        let Self { fields: space, modes, columns, .. } = self;
+        let (c, n) = (space.components, self.functions());
+        let own = n - columns.count();
+        let (centre, size) = extent(space);
+        let free = |dof: &usize| !fixed[*dof];
+        let unknowns = space.local_nodes() * c;
+        let mut values = vec![0.0; unknowns * n];
+        for dof in (0..unknowns).filter(free) {
+            let point = space.point(dof / c);
+            let x = std::array::from_fn(|i| (point[i] - centre[i]) / size);
+            for mode in 0..own {
+                let value = modes.and_then(|modes| modes.value(c, mode, dof % c, &x));
+                values[dof * n + mode] = value.unwrap_or(0.0);
+            }
+        }
+        let mut field = space.field()?;
+        for (number, column) in columns.iter().enumerate() {
+            field.write()?.copy_from_slice(column);
+            field.ghost_update()?;
+            let column = field.local_read()?;
+            (0..unknowns).filter(free).for_each(|dof| values[dof * n + own + number] = column[dof]);
+        }
+        Ok(values)
+    }
+
     /// Galerkin's projection of a symmetric matrix on `X` at the unknowns that are `free`; `prefix` names PETSc's
     /// options of the small problem. Collective.
     ///

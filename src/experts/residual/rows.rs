@@ -32,7 +32,7 @@ pub(super) struct Rows {
 
 /// Experts that have no node of their rows' cells in common: one state holds those of all of them.
 #[derive(Default)]
-pub(super) struct Colour {
+pub(in crate::experts) struct Colour {
     /// The local cells that their rows see.
     pub cells: Vec<u32>,
     /// The local nodes of these cells, each with the place of its expert.
@@ -49,8 +49,8 @@ impl Rows {
         options: &LeastSquares,
         lumped: &[f64],
     ) -> Result<Self> {
-        let (c, fixed) = (space.components, &equations.essential.fixed);
-        check(options, c)?;
+        let fixed = &equations.essential.fixed;
+        check(options, space.components)?;
         let shares = Shares::new(&space.mesh.comm, gating, space.owned_nodes);
         let largest = |node: usize| -> u32 {
             let mut list = gating.of(node).iter();
@@ -59,21 +59,7 @@ impl Rows {
         };
         let expert: Vec<u32> =
             (0..space.owned_nodes).map(|node| shares.place(largest(node)) as u32).collect();
-        let mut weights = vec![0.0; space.owned_dofs()];
-        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
-        for node in 0..space.owned_nodes {
-            if options.fraction < 1.0 {
-                random.set_stream(space.node_ids[node]);
-                random.set_word_pos(0);
-                if random.random::<f64>() >= options.fraction {
-                    continue;
-                }
-            }
-            for i in (0..c).filter(|i| !fixed[node * c + i]) {
-                let scale = options.scales.get(i).copied().unwrap_or(1.0);
-                weights[node * c + i] = 1.0 / (lumped[node] * scale * scale * options.fraction);
-            }
-        }
+        let weights = weights(space, fixed, options, lumped);
         let (functions, phi) = functions(space, columns, fixed)?;
         let mut largest = vec![0.0f64; functions];
         for values in phi.chunks_exact(functions) {
@@ -98,27 +84,7 @@ impl Rows {
                 }
             }
         }
-        seen.sort_unstable();
-        seen.dedup();
-        let mut taken: Vec<Vec<u32>> = vec![Vec::new(); space.local_nodes()];
-        self.colour_of = vec![u32::MAX; self.shares.experts.len()];
-        for cells in seen.chunk_by(|a, b| a.0 == b.0) {
-            let place = cells[0].0;
-            let mut nodes: Vec<u32> =
-                cells.iter().flat_map(|&(_, cell)| space.nodes_of(cell as usize)).copied().collect();
-            nodes.sort_unstable();
-            nodes.dedup();
-            let free = |colour: &u32| nodes.iter().all(|&node| !taken[node as usize].contains(colour));
-            let colour = (0..).find(free).expect("there is always another");
-            nodes.iter().for_each(|&node| taken[node as usize].push(colour));
-            self.colour_of[place as usize] = colour;
-            if self.colours.len() == colour as usize {
-                self.colours.push(Colour::default());
-            }
-            let group = &mut self.colours[colour as usize];
-            group.cells.extend(cells.iter().map(|&(_, cell)| cell));
-            group.nodes.extend(nodes.iter().map(|&node| (node, place)));
-        }
+        (self.colours, self.colour_of) = coloured(space, seen, self.shares.experts.len());
     }
 
     /// Of an owned unknown the place of its row's expert, its weight squared and, in a matrix of so many columns, its row.
@@ -133,8 +99,65 @@ impl Rows {
     }
 }
 
+/// Divides experts, of which pairs with the cells that they see are given, into groups without a node in common; with the
+/// group of each of so many places.
+pub(in crate::experts) fn coloured(
+    space: &Space,
+    mut seen: Vec<(u32, u32)>,
+    places: usize,
+) -> (Vec<Colour>, Vec<u32>) {
+    seen.sort_unstable();
+    seen.dedup();
+    let mut taken: Vec<Vec<u32>> = vec![Vec::new(); space.local_nodes()];
+    let (mut colours, mut colour_of) = (Vec::new(), vec![u32::MAX; places]);
+    for cells in seen.chunk_by(|a, b| a.0 == b.0) {
+        let place = cells[0].0;
+        let mut nodes: Vec<u32> =
+            cells.iter().flat_map(|&(_, cell)| space.nodes_of(cell as usize)).copied().collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let free = |colour: &u32| nodes.iter().all(|&node| !taken[node as usize].contains(colour));
+        let colour = (0..).find(free).expect("there is always another");
+        nodes.iter().for_each(|&node| taken[node as usize].push(colour));
+        colour_of[place as usize] = colour;
+        if colours.len() == colour as usize {
+            colours.push(Colour::default());
+        }
+        let group = &mut colours[colour as usize];
+        group.cells.extend(cells.iter().map(|&(_, cell)| cell));
+        group.nodes.extend(nodes.iter().map(|&node| (node, place)));
+    }
+    (colours, colour_of)
+}
+
+/// Squares of the weights of the owned unknowns; zero of those that have no row.
+pub(in crate::experts) fn weights(
+    space: &Space,
+    fixed: &[bool],
+    options: &LeastSquares,
+    lumped: &[f64],
+) -> Vec<f64> {
+    let c = space.components;
+    let mut weights = vec![0.0; space.owned_dofs()];
+    let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+    for node in 0..space.owned_nodes {
+        if options.fraction < 1.0 {
+            random.set_stream(space.node_ids[node]);
+            random.set_word_pos(0);
+            if random.random::<f64>() >= options.fraction {
+                continue;
+            }
+        }
+        for i in (0..c).filter(|i| !fixed[node * c + i]) {
+            let scale = options.scales.get(i).copied().unwrap_or(1.0);
+            weights[node * c + i] = 1.0 / (lumped[node] * scale * scale * options.fraction);
+        }
+    }
+    weights
+}
+
 /// Whether the options make sense.
-fn check(options: &LeastSquares, components: usize) -> Result<()> {
+pub(in crate::experts) fn check(options: &LeastSquares, components: usize) -> Result<()> {
     let LeastSquares { ridge, scales, fraction, .. } = options;
     let text = if !(ridge.is_finite() && *ridge >= 0.0) {
         format!("the ridge of least squares is not negative, found {ridge}")
@@ -173,7 +196,7 @@ fn functions(space: &Space, columns: &Columns, fixed: &[bool]) -> Result<(usize,
 /// The volumes that belong to the owned nodes: the diagonal of the mass matrix, scaled to the volume of the domain (Hinton,
 /// Rock and Zienkiewicz 1976). For simplices of degree 1 these are the row sums, and they are positive for every element.
 /// Collective.
-pub(super) fn lumped_mass(space: &Space) -> Result<Vec<f64>> {
+pub(in crate::experts) fn lumped_mass(space: &Space) -> Result<Vec<f64>> {
     let mass = scalar_mass(space)?;
     let (mut ones, mut sums) = mass.vectors()?;
     ones.set(1.0)?;

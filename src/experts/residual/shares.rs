@@ -2,24 +2,28 @@
 use crate::mixture::Gating;
 use crate::parallel::Comm;
 
-/// Which experts reach the owned nodes, and who asks for this rank's.
-pub(super) struct Shares {
+/// Which experts this rank has numbers of, and who asks for this rank's.
+pub(in crate::experts) struct Shares {
     comm: Comm,
-    /// The experts that reach an owned node, ascending.
+    /// The experts that this rank has numbers of, ascending.
     pub experts: Vec<u32>,
     /// For each rank how many of them are its.
     asked: Vec<usize>,
-    /// For each rank the places among this rank's experts of those that reach its nodes.
+    /// For each rank the places among this rank's experts of those that it has numbers of.
     asking: Vec<Vec<u32>>,
     /// Number of this rank's experts.
     own: usize,
 }
 
 impl Shares {
-    /// Of so many owned nodes. Collective.
+    /// Of the experts that reach so many owned nodes. Collective.
     pub fn new(comm: &Comm, gating: &Gating, nodes: usize) -> Self {
-        let mut experts: Vec<u32> =
-            (0..nodes).flat_map(|node| gating.of(node)).map(|entry| entry.0).collect();
+        Self::of(comm, gating, (0..nodes).flat_map(|node| gating.of(node)).map(|entry| entry.0))
+    }
+
+    /// Of a list of experts. Collective.
+    pub fn of(comm: &Comm, gating: &Gating, experts: impl Iterator<Item = u32>) -> Self {
+        let mut experts: Vec<u32> = experts.collect();
         experts.sort_unstable();
         experts.dedup();
         let mut questions = vec![Vec::new(); comm.size()];
@@ -31,9 +35,9 @@ impl Shares {
         Self { comm: comm.clone(), experts, asked, asking, own: gating.experts.len() }
     }
 
-    /// The place of an expert that reaches an owned node.
+    /// The place of an expert in the list.
     pub fn place(&self, expert: u32) -> usize {
-        self.experts.binary_search(&expert).expect("an expert of an owned node")
+        self.experts.binary_search(&expert).expect("an expert of the list")
     }
 
     /// Sums what the ranks found of each expert, `width` numbers, on its own rank; in the order of the ranks. Collective.

@@ -3,6 +3,7 @@ mod derivatives;
 mod in_time;
 mod mixture;
 mod nonlinear;
+mod ports;
 mod residual;
 mod restricted;
 mod schwarz;
@@ -366,6 +367,11 @@ pub const SUITES: &[Suite] = &[Suite {
             ("weighted_rows_have_no_mesh_size", residual::weighted_rows_have_no_mesh_size),
             ("levels_include_one_another", residual::levels_include_one_another),
             ("least_squares_options_are_checked", residual::least_squares_options_are_checked),
+            ("experts_meet_and_balance", ports::experts_meet_and_balance),
+            ("strong_ports_make_one_field", ports::strong_ports_make_one_field),
+            ("complete_experts_are_exact", ports::complete_experts_are_exact),
+            ("ports_do_not_show_ranks", ports::ports_do_not_show_ranks),
+            ("conditions_that_contradict_are_named", ports::conditions_that_contradict_are_named),
             ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
             ("levels_hold_in_time", in_time::levels_hold_in_time),
             ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
