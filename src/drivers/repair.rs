@@ -47,7 +47,18 @@ impl Layers {
             let tolerance = deck.solver_options(index).tolerance;
             let natural = Constraint::natural_norm(&stage.problem);
             let norm = weight(index).unwrap_or(natural);
-            layers.push(Constraint::of(stage, deck.partition.overlap, level, norm, tolerance)?);
+            let mut layer = Constraint::of(stage, deck.partition.overlap, level, norm, tolerance)?;
+            let options = &deck.constraint.least_squares;
+            let (components, scales) = (stage.space().components, options.scales.len());
+            if level == ConstraintLevel::Residual && scales != 0 && scales != components {
+                let text = format!(
+                    "expected {components} scales, one for each component of {}, found {scales}",
+                    stage.problem.field
+                );
+                return Err(deck.fault("constraint.least_squares.scales", text));
+            }
+            layer.set_least_squares(options.clone());
+            layers.push(layer);
             // Where no energy is one, distances are measured otherwise.
             norms.push(if norm == Norm::Energy { natural } else { norm });
         }

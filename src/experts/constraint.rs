@@ -1,9 +1,8 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
 use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
-use super::least_squares::LeastSquares;
 use super::metric::{Energy, Mass, Metric};
-use crate::deck::{ConstraintLevel, Norm};
+use crate::deck::{ConstraintLevel, LeastSquares, Norm};
 use crate::fem::Space;
 use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
 use crate::physics::Problem;

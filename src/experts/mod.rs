@@ -18,16 +18,15 @@ mod equations;
 mod exact;
 mod functions;
 mod gmres;
-mod least_squares;
 mod metric;
 mod residual;
 mod trajectory;
 mod variance;
 
+pub use crate::deck::LeastSquares;
 pub use crate::mixture::{CoarseModes, Gating};
 pub use adjoint::Pullback;
 pub use balance::KnownRow;
 pub use constraint::{Constraint, ConstraintOptions, Repair};
 pub use equations::Equations;
-pub use least_squares::LeastSquares;
 pub use trajectory::{Frames, Tape, TrajectoryPullback, repair_step};

@@ -75,6 +75,7 @@ impl Layer {
         let modes = CoarseModes::of(problem);
         let options = ConstraintOptions { level, weight, modes, tolerance, max_iterations: ITERATIONS };
         let mut constraint = Constraint::new(&problem.name, space, Rc::new(gating), options);
+        constraint.set_least_squares(deck.constraint.least_squares.clone());
         if let Some(variance) = asked.variance {
             constraint.set_variance(vector(open, number, variance, asked.own, "variance")?)?;
         }
