@@ -29,4 +29,4 @@ pub use adjoint::Pullback;
 pub use balance::KnownRow;
 pub use constraint::{Constraint, ConstraintOptions, Repair};
 pub use equations::Equations;
-pub use trajectory::{Frames, Tape, TrajectoryPullback, repair_step};
+pub use trajectory::{Frames, StepRepair, Tape, TrajectoryPullback, by_repair, repair_step};

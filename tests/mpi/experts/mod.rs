@@ -369,6 +369,7 @@ pub const SUITES: &[Suite] = &[Suite {
             ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
             ("levels_hold_in_time", in_time::levels_hold_in_time),
             ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
+            ("internal_variables_have_derivatives", in_time::internal_variables_have_derivatives),
             ("two_levels_scale", schwarz::two_levels_scale),
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
