@@ -1,10 +1,12 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
 use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
+use super::estimates::Estimates;
 use super::metric::{Energy, Mass, Metric};
 use crate::deck::{ConstraintLevel, LeastSquares, Norm};
 use crate::fem::Space;
 use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
+use crate::parallel::Comm;
 use crate::physics::Problem;
 use crate::simulation::Stage;
 use crate::{Error, Result};
@@ -95,6 +97,8 @@ pub struct Constraint {
     pub(super) metric: Option<Metric>,
     pub(super) kept: Option<Kept>,
     pub(super) last: Option<Last>,
+    /// Whether and how errors are estimated.
+    pub(super) estimates: Option<Estimates>,
 }
 
 /// What belongs to one matrix.
@@ -148,6 +152,7 @@ impl Constraint {
             metric: None,
             kept: None,
             last: None,
+            estimates: None,
         }
     }
 
@@ -169,13 +174,19 @@ impl Constraint {
         Ok(Self::new(&stage.problem.name, space, gating, options))
     }
 
-    /// The norm that a problem's repairs are nearest in unless another is asked for: the energy where its form is one,
-    /// else the mass.
+    /// The norm that a problem's repairs are nearest in unless another is asked for: the energy where its form is one, in a
+    /// step in time that of the step's form, else the mass.
     pub fn natural_norm(problem: &Problem) -> Norm {
-        match problem.is_linear_system() && problem.facts().symmetric {
+        let facts = problem.facts();
+        match facts.linear && facts.symmetric && !problem.depends_on_itself() {
             true => Norm::Energy,
             false => Norm::Mass,
         }
+    }
+
+    /// The ranks.
+    pub fn comm(&self) -> Comm {
+        self.balances.fields.mesh.comm.clone()
     }
 
     /// Number of experts over all ranks.
@@ -320,6 +331,7 @@ impl Constraint {
             coefficients: found.coefficients,
         });
         (self.metric, self.kept) = (Some(metric), Some(kept));
+        self.estimate(equations)?;
         Ok(repair)
     }
 

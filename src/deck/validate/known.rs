@@ -29,16 +29,15 @@ impl Checker<'_> {
             }
             let key = format!("constraint.known[{i}].value");
             let value = self.scalar(&key, &known.value);
+            let steady = deck.time.is_none();
             let placed = |text: &String| {
                 Expression::parse(text, &self.variables)
-                    .is_ok_and(|e| e.depends_on_space() || e.depends_on_time())
+                    .is_ok_and(|e| e.depends_on_space() || steady && e.depends_on_time())
             };
             match &known.value {
                 Scalar::Expression(text) if placed(text) => {
-                    self.add(
-                        &key,
-                        format!("`{text}`: the value is one number; x, y, z and t mean nothing here"),
-                    );
+                    let names = if steady { "x, y, z and t" } else { "x, y and z" };
+                    self.add(&key, format!("`{text}`: the value is one number; {names} mean nothing here"));
                 }
                 _ if value.is_some_and(|value| !value.is_finite()) => {
                     self.add(&key, "expected a finite number")

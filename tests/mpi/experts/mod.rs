@@ -1,5 +1,6 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
 mod derivatives;
+mod dual;
 mod in_time;
 mod mixture;
 mod nonlinear;
@@ -367,6 +368,8 @@ pub const SUITES: &[Suite] = &[Suite {
             ("levels_include_one_another", residual::levels_include_one_another),
             ("least_squares_options_are_checked", residual::least_squares_options_are_checked),
             ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
+            ("linear_errors_are_bounded", dual::linear_errors_are_bounded),
+            ("nonlinear_errors_are_estimated", dual::nonlinear_errors_are_estimated),
             ("levels_hold_in_time", in_time::levels_hold_in_time),
             ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
             ("internal_variables_have_derivatives", in_time::internal_variables_have_derivatives),
