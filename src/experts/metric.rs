@@ -90,7 +90,7 @@ impl Mass {
 
     /// `y = W x`. Collective.
     pub fn apply(&self, x: &Vector, y: &mut Vector) -> Result<()> {
-        Ok(self.product.apply(&x.read()?, &mut y.write()?)?)
+        self.product.apply(&x.read()?, &mut y.write()?)
     }
 }
 

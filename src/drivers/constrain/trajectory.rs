@@ -55,7 +55,7 @@ impl Work<'_> {
             if frame > 0 {
                 let times = [self.header.times[frame - 1], self.header.times[frame]];
                 let between = Between::new(times, &before, &predicted)?;
-                sample.repairs = self.to_frame(&mut evolution, times[1], &between)?;
+                sample.repairs = self.advance(&mut evolution, times[1], &between)?;
             }
             let now = evolution.context.clone();
             for index in 0..problems {
@@ -115,7 +115,7 @@ impl Work<'_> {
     /// without `time.tolerance`; else as many as the step control asks for, but no other level than `exact` has an estimate of
     /// the error in time: the nearest state changes with the length of the step. There steps double up to the longest, and
     /// are cut where a repair fails.
-    fn to_frame(
+    fn advance(
         &mut self,
         evolution: &mut Evolution,
         end: f64,
