@@ -184,8 +184,7 @@ pub struct Constrain {
     /// The norm in which the repaired field is nearest, instead of the deck's constraint.weight
     #[arg(long, value_name = "NORM", value_parser = PossibleValuesParser::new(NORMS))]
     pub weight: Option<String>,
-    /// Functions of the experts for the levels "residual" and "coupled": the modes of a model.h5 that `train` made of a
-    /// nonlinear or transient deck
+    /// Functions of the experts for the levels "residual" and "coupled": the modes of a model.h5 that `train` made
     #[arg(long, value_name = "MODEL.h5")]
     pub basis: Option<PathBuf>,
     /// At most so many of them
@@ -194,6 +193,10 @@ pub struct Constrain {
     /// Solve the full problem as well and report the true errors
     #[arg(long)]
     pub truth: bool,
+    /// Find the residual's dual norm, and without a full solution a bound of the error (linear symmetric problems) or an
+    /// estimate; costs a factorisation
+    #[arg(long)]
+    pub estimate: bool,
     /// Override a key of the deck, such as partition.experts=64
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -169,6 +169,7 @@ fn constrain_options(constrain: &Constrain) -> ConstrainOptions {
         basis: constrain.basis.clone(),
         modes: constrain.modes.map(|n| n as usize),
         truth: constrain.truth,
+        estimate: constrain.estimate,
     }
 }
 

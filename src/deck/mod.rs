@@ -7,6 +7,7 @@
 //! (expressions, references, physical signs). The markers are checked once the mesh is there.
 mod boundary;
 mod builder;
+mod constraint;
 mod document;
 mod expression;
 mod network;
@@ -26,6 +27,7 @@ mod whole;
 
 pub use boundary::Boundary;
 pub use builder::{Entry, PhysicsBuilder};
+pub use constraint::{ConstraintLevel, ConstraintSection, KnownQuantity, LeastSquares, Norm, Ports};
 pub use expression::{COORDINATES, Expression, ExpressionError};
 pub use network::{ExpertsSection, NetworkSection};
 pub use parameter::{Choices, Parameter};

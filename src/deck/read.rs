@@ -1,8 +1,9 @@
 //! Reading a deck, and asking it.
+use super::constraint::ConstraintLevel;
 use super::document::Document;
 use super::expression::Expression;
 use super::schema;
-use super::sections::{ConstraintLevel, PartitionMethod, SolverMethod, SolverOptions};
+use super::sections::{PartitionMethod, SolverMethod, SolverOptions};
 use super::whole::Deck;
 use crate::mesh::{BoxSource, Experts, MeshSource, PartitionOptions};
 use crate::parallel::Comm;

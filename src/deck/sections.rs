@@ -1,10 +1,10 @@
 //! The sections of a deck but `[[physics]]`.
+use super::constraint::Norm;
 use super::recycle::RecycleOptions;
-use super::value::{Names, Scalar, ScalarOrVector};
+use super::value::{Names, ScalarOrVector};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::cmp::Ordering;
 use std::path::PathBuf;
 
 /// Where the mesh comes from: a file or a box.
@@ -543,80 +543,6 @@ pub struct Exact {
     pub field: Option<String>,
     /// The solution: a number or an expression; a list for a vector field.
     pub value: ScalarOrVector,
-}
-
-/// Hard constraint that repairs predictions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ConstraintSection {
-    /// What the repaired field satisfies exactly.
-    pub level: ConstraintLevel,
-    /// Norm in which the repaired field is nearest to the prediction; if left out "variance" where a prediction comes with
-    /// variances, else "energy" where the model has one (linear and symmetric), else "mass".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weight: Option<Norm>,
-    /// Quantities whose values are known, which the levels "boundary" and "conservation" satisfy too.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub known: Vec<KnownQuantity>,
-}
-
-impl Default for ConstraintSection {
-    fn default() -> Self {
-        Self { level: ConstraintLevel::None, weight: None, known: Vec::new() }
-    }
-}
-
-/// A quantity whose value is known: a total mass, a mean, a measurement.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KnownQuantity {
-    /// Name of a quantity of the deck that is linear in a solution: an average, an integral or a value at a point.
-    pub quantity: String,
-    /// Its value: a number or an expression of the parameters, in the unit of the quantity.
-    pub value: Scalar,
-}
-
-/// Levels of constraint. One is greater than another where it includes it: "residual" includes "boundary", but neither
-/// includes "conservation" nor "coupled" nor is included by them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ConstraintLevel {
-    /// Leave predictions as they are.
-    None,
-    /// Essential conditions.
-    Boundary,
-    /// The balance of every expert.
-    Conservation,
-    /// Essential conditions, and for every expert by itself the least residual of its rows.
-    Residual,
-    /// Galerkin's equations on the experts' functions.
-    Coupled,
-    /// The discrete equations.
-    Exact,
-}
-
-impl PartialOrd for ConstraintLevel {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        let apart = |level: Self| matches!(level, Self::Conservation | Self::Coupled);
-        match (*self, *other) {
-            (Self::Residual, level) | (level, Self::Residual) if apart(level) => None,
-            (level, other) => (level as u8).partial_cmp(&(other as u8)),
-        }
-    }
-}
-
-/// Inner products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Norm {
-    /// That of the model's bilinear form at the default parameters.
-    Energy,
-    /// L2.
-    Mass,
-    /// Of nodal values.
-    Euclidean,
-    /// Of nodal values, each over the predicted variance.
-    Variance,
 }
 
 /// Many runs over a design of the parameters.

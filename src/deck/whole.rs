@@ -1,12 +1,13 @@
 //! A deck as a whole.
+use super::constraint::ConstraintSection;
 use super::document::Document;
 use super::network::ExpertsSection;
 use super::parameter::{self, Parameter};
 use super::physics::Physics;
 use super::random::RandomField;
 use super::sections::{
-    CampaignSection, CellShape, CheckpointSection, ConstraintSection, Exact, Initial, MeshSection,
-    OutputSection, PartitionSection, Quantity, RomSection, SolverOptions, TimeSection,
+    CampaignSection, CellShape, CheckpointSection, Exact, Initial, MeshSection, OutputSection,
+    PartitionSection, Quantity, RomSection, SolverOptions, TimeSection,
 };
 use crate::Diagnostic;
 use crate::mesh::CellType;

@@ -69,10 +69,13 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     if level != ConstraintLevel::Conservation && weight.is_some_and(|weight| weight != Norm::Energy) {
         report.warn("constraint.weight has no effect: only the level \"conservation\" has a norm to choose");
     }
-    let layers = report.phase("constraints", || match level {
+    let mut layers = report.phase("constraints", || match level {
         ConstraintLevel::None => Ok(None),
         _ => Layers::new(&simulation, level, |_| weight).map(Some),
     })?;
+    if matches!(level, ConstraintLevel::Coupled | ConstraintLevel::Residual) {
+        layers.iter_mut().for_each(|layers| layers.set_modes(&model, options.modes));
+    }
     let plans: Vec<_> = simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
     for field in &fields {
         let room = output::describe(&simulation, field, &plans[field.stage]);

@@ -1,14 +1,21 @@
 //! What `predict` and `constrain` share: the constraint layers of a deck's problems, with the quantities that are known.
 use crate::deck::{ConstraintLevel, Expression, Norm};
-use crate::experts::{Constraint, Equations, KnownRow, Repair};
-use crate::fem::Essential;
+use crate::experts::{
+    Constraint, DualProduct, Equations, ErrorEstimate, KnownRow, PortCondition, Reference, Repair,
+};
+use crate::fem::{Essential, Space};
+use crate::mixture::Columns;
 use crate::mixture::bases::{BASES, Bases};
 use crate::physics::Context;
+use crate::rom::ReducedModel;
 use crate::simulation::Simulation;
-use crate::storage::ModelFile;
-use crate::{Error, Result};
+use crate::storage::{File, ModelFile, Value};
+use crate::{Diagnostic, Error, Result};
 use petsc_rs::Vector;
 use std::path::Path;
+
+/// Where a reduced model has its functions.
+const REDUCED: &str = "/basis";
 
 /// A constraint layer for each problem of a simulation.
 pub struct Layers {
@@ -47,7 +54,23 @@ impl Layers {
             let tolerance = deck.solver_options(index).tolerance;
             let natural = Constraint::natural_norm(&stage.problem);
             let norm = weight(index).unwrap_or(natural);
-            layers.push(Constraint::of(stage, deck.partition.overlap, level, norm, tolerance)?);
+            let mut layer = Constraint::of(stage, deck.partition.overlap, level, norm, tolerance)?;
+            let ports = PortCondition::of(&deck.constraint).filter(|_| level == ConstraintLevel::Coupled);
+            let options = &deck.constraint.least_squares;
+            let (components, scales) = (stage.space().components, options.scales.len());
+            if scales != 0 && scales != components && (level == ConstraintLevel::Residual || ports.is_some())
+            {
+                let text = format!(
+                    "expected {components} scales, one for each component of {}, found {scales}",
+                    stage.problem.field
+                );
+                return Err(deck.fault("constraint.least_squares.scales", text));
+            }
+            layer.set_least_squares(options.clone());
+            if let Some(condition) = ports {
+                layer.set_ports(condition);
+            }
+            layers.push(layer);
             // Where no energy is one, distances are measured otherwise.
             norms.push(if norm == Norm::Energy { natural } else { norm });
         }
@@ -111,18 +134,66 @@ impl Layers {
             Some(prepared) => Equations::steady(prepared),
             None => Equations::of(stage, context),
         };
-        if let Some((number, name)) = self.set_known(index, context, equations.essential)? {
-            let key = format!("constraint.known[{number}].quantity");
-            return Err(
-                deck.fault(&key, format!("\"{name}\" reads prescribed values alone: nothing can change it"))
-            );
-        }
-        let layer = &mut self.layers[index];
-        variance.map_or(Ok(()), |variance| layer.set_variance(variance))?;
-        let repair = layer.apply(&equations, &mut state)?;
+        let repair = self
+            .repair_equations(index, context, (&equations, variance), &mut state)
+            .map_err(|error| deck.locate(error))?;
         stage.replace_residual(None);
         stage.set_solution(&state.read()?)?;
         Ok(repair)
+    }
+
+    /// Repairs a state that is to satisfy equations of a problem, at rest or of a step in time, with variances where the norm
+    /// needs them. Collective.
+    ///
+    /// # Errors
+    /// As [`Layers::repair`].
+    pub fn repair_equations(
+        &mut self,
+        index: usize,
+        context: &Context,
+        (equations, variance): (&Equations, Option<Vector>),
+        state: &mut Vector,
+    ) -> Result<Repair> {
+        if let Some((number, name)) = self.set_known(index, context, equations.essential)? {
+            let key = format!("constraint.known[{number}].quantity");
+            let text = format!("\"{name}\" reads prescribed values alone: nothing can change it");
+            return Err(Error::Input(vec![Diagnostic { key, message: text, ..Diagnostic::default() }]));
+        }
+        let layer = &mut self.layers[index];
+        variance.map_or(Ok(()), |variance| layer.set_variance(variance))?;
+        layer.apply(equations, state)
+    }
+
+    /// From now on every repair finds the residual's dual norm and what follows for the error; of linear symmetric problems
+    /// at rest in the energy of these parameters. Collective.
+    ///
+    /// # Errors
+    /// As [`Reference::new`].
+    pub fn set_estimates(&mut self, simulation: &Simulation, context: &Context) -> Result<()> {
+        for (stage, layer) in simulation.stages.iter().zip(&mut self.layers) {
+            let at_rest = simulation.deck.time.is_none() || !stage.problem.evolves();
+            let reference = at_rest
+                && stage.problem.is_linear_system()
+                && DualProduct::of(&stage.problem) == DualProduct::Energy;
+            layer.set_estimates(reference.then(|| Reference::new(&stage.problem, context)).transpose()?);
+        }
+        Ok(())
+    }
+
+    /// What the last repair of a problem says of its error, if that was asked for.
+    pub fn take_estimate(&mut self, index: usize) -> Option<ErrorEstimate> {
+        self.layers[index].take_estimate()
+    }
+
+    /// Gives the experts of every problem the modes of a reduced model, at most so many, for the levels `residual` and
+    /// `coupled`.
+    pub fn set_modes(&mut self, model: &ReducedModel, modes: Option<usize>) {
+        for (layer, basis) in self.layers.iter_mut().zip(&model.bases) {
+            let mut columns = Columns::new(&layer.comm(), basis.functions.rows());
+            let own = basis.functions.iter().skip(basis.lifts);
+            columns.extend(own.take(modes.unwrap_or(usize::MAX)));
+            layer.set_columns(columns);
+        }
     }
 
     /// Gives the experts of every problem the modes that a file has of its field, at most so many; and their numbers in
@@ -132,25 +203,24 @@ impl Layers {
     /// [`Error::Input`] when the file has none of any field, or they do not fit the mesh.
     pub fn read_basis(&mut self, simulation: &Simulation, path: &Path, modes: usize) -> Result<Vec<String>> {
         let file = ModelFile::open(&simulation.mesh.comm, path)?;
-        let there = file.members(BASES);
+        let (there, reduced) = (file.members(BASES), file.members(REDUCED));
         let mut words = Vec::new();
         for (stage, layer) in simulation.stages.iter().zip(&mut self.layers) {
             let (field, space) = (&stage.problem.field, stage.space());
-            if simulation.stages.len() > 1 && !there.contains(field) {
+            let of_model = !there.contains(field) && reduced.contains(field);
+            if simulation.stages.len() > 1 && !there.contains(field) && !of_model {
                 continue;
             }
-            let mut columns = Bases::read(&file, (field, None), space, None)?.global.modes;
+            let mut columns = match of_model {
+                true => reduced_modes(&file, field, space)?,
+                false => Bases::read(&file, (field, None), space, None)?.global.modes,
+            };
             columns.truncate(modes);
             words.push(format!("{field} {}", columns.count()));
             layer.set_columns(columns);
         }
         file.close()?;
         Ok(words)
-    }
-
-    /// The layers themselves, by problem.
-    pub fn constraints(&mut self) -> &mut [Constraint] {
-        &mut self.layers
     }
 
     /// What is left of the variances after the last repair. Collective.
@@ -191,4 +261,24 @@ impl Layers {
         }
         Ok(None)
     }
+}
+
+/// The modes of a reduced model, which stand behind its liftings. Collective.
+fn reduced_modes(file: &File, field: &str, space: &Space) -> Result<Columns> {
+    let (path, plan) = (format!("{REDUCED}/{field}"), space.canonical());
+    let (shape, wanted) = (file.shape(&path)?, [plan.total(), space.components as u64]);
+    if shape.len() != 3 || shape[1..] != wanted {
+        let [nodes, components] = wanted;
+        let text = format!("{path} has the shape {shape:?}; expected [function, {nodes}, {components}]");
+        return Err(Error::input(file.label(), text));
+    }
+    let lifts = match file.get(&path, "lifts")? {
+        Some(Value::Integer(lifts)) => lifts.max(0) as u64,
+        _ => 0,
+    };
+    let mut columns = Columns::new(&space.mesh.comm, space.owned_dofs());
+    for j in lifts..shape[0] {
+        columns.push(&file.read_mode(field, j, &plan)?);
+    }
+    Ok(columns)
 }

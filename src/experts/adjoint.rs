@@ -8,6 +8,7 @@ use super::equations::{DIFFERENCE, Equations, STEP};
 use super::gmres::gmres;
 use super::metric::Metric;
 use crate::deck::ConstraintLevel;
+use crate::fem::History;
 use crate::mixture::{Columns, Mixture, dot, factorised_small, finished};
 use crate::physics::{Context, FormState, Side};
 use crate::{Error, Result};
@@ -22,6 +23,8 @@ pub struct Pullback {
     pub prediction: Vector,
     /// `dL/d offset` of a step in time, of the free unknowns.
     pub offset: Vector,
+    /// `dL/dh` of the internal variables at the start of a step, where the equations have any.
+    pub history: Option<History>,
     /// `dL/dg`, of the owned unknowns with a prescribed value; zero elsewhere.
     pub prescribed: Vector,
     /// `dL/d mu`, of every parameter of the deck, with fields of other problems as they are; empty without a problem.
@@ -66,6 +69,7 @@ impl Constraint {
             return Ok(Pullback {
                 prediction,
                 offset,
+                history: None,
                 prescribed,
                 parameters: Vec::new(),
                 known: Vec::new(),
@@ -112,8 +116,10 @@ impl Constraint {
         offset.scale(-1.0)?;
         let prescribed = self.of_prescribed(equations, last, cotangent, &adjoint)?;
         let parameters = self.of_parameters(equations, last, &adjoint, &prescribed)?;
+        let history = self.of_history(equations, last, &adjoint)?;
         let Multiplied { prediction, known, columns, .. } = adjoint;
-        Ok(Pullback { prediction, offset, prescribed, parameters, known, columns: columns.unwrap_or(none) })
+        let columns = columns.unwrap_or(none);
+        Ok(Pullback { prediction, offset, history, prescribed, parameters, known, columns })
     }
 
     /// Rows that are satisfied: `[P B^T; B 0] [a; b] = [g; 0]` with `P = W + d/du (J^T Z y)`.
@@ -249,6 +255,39 @@ impl Constraint {
         };
         result.write()?.iter_mut().zip(used).filter(|(_, used)| !used).for_each(|(v, _)| *v = 0.0);
         Ok(result)
+    }
+
+    /// `dL/dh = -y^T dr/dh - z^T d(J v)/dh` of the internal variables.
+    fn of_history(
+        &self,
+        equations: &Equations,
+        last: &Last,
+        adjoint: &Multiplied,
+    ) -> Result<Option<History>> {
+        let Some((prepared, at)) = equations.prepared() else { return Ok(None) };
+        let Some(history) = at.history else { return Ok(None) };
+        let mut sum = History { values: vec![0.0; history.values.len()], ..*history };
+        let mut add = |state: &Vector, multiplier: &Vector, factor: f64| -> Result<()> {
+            let mut multiplier = multiplier.try_clone()?;
+            multiplier.ghost_update()?;
+            let form = FormState { state: &state.local_read()?, ..at };
+            let (_, own) = prepared.pull_history(form, history, None, Some(&multiplier))?;
+            sum.values.iter_mut().zip(&own.values).for_each(|(sum, v)| *sum += factor * v);
+            Ok(())
+        };
+        add(&last.state, &adjoint.y, -1.0)?;
+        if let Some((v, z)) = &adjoint.second {
+            let length = v.norm(petsc_rs::Norm::Infinity)?;
+            let size = Equations::size(&self.balances.fields, &last.state)?;
+            let step = STEP * size / length.max(f64::MIN_POSITIVE);
+            for (places, weight) in DIFFERENCE.into_iter().filter(|_| length > 0.0) {
+                let mut moved = last.state.try_clone()?;
+                moved.axpy(places * step, v)?;
+                moved.ghost_update()?;
+                add(&moved, z, -weight / (12.0 * step))?;
+            }
+        }
+        Ok(Some(sum))
     }
 
     /// `dL/d mu = -y^T dr/dmu - z^T d(J v)/dmu - a^T d(W (u - u^))/dmu + (dL/dg)^T dg/dmu`.

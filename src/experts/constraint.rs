@@ -1,12 +1,13 @@
 //! The constraint layer: measures a prediction, and repairs it to the chosen level.
 use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
-use super::least_squares::LeastSquares;
+use super::estimates::Estimates;
 use super::metric::{Energy, Mass, Metric};
 use super::ports::PortCondition;
-use crate::deck::{ConstraintLevel, Norm};
+use crate::deck::{ConstraintLevel, LeastSquares, Norm};
 use crate::fem::Space;
 use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
+use crate::parallel::Comm;
 use crate::physics::Problem;
 use crate::simulation::Stage;
 use crate::{Error, Result};
@@ -101,6 +102,8 @@ pub struct Constraint {
     pub(super) metric: Option<Metric>,
     pub(super) kept: Option<Kept>,
     pub(super) last: Option<Last>,
+    /// Whether and how errors are estimated.
+    pub(super) estimates: Option<Estimates>,
 }
 
 /// What belongs to one matrix.
@@ -155,6 +158,7 @@ impl Constraint {
             metric: None,
             kept: None,
             last: None,
+            estimates: None,
         }
     }
 
@@ -176,13 +180,19 @@ impl Constraint {
         Ok(Self::new(&stage.problem.name, space, gating, options))
     }
 
-    /// The norm that a problem's repairs are nearest in unless another is asked for: the energy where its form is one,
-    /// else the mass.
+    /// The norm that a problem's repairs are nearest in unless another is asked for: the energy where its form is one, in a
+    /// step in time that of the step's form, else the mass.
     pub fn natural_norm(problem: &Problem) -> Norm {
-        match problem.is_linear_system() && problem.facts().symmetric {
+        let facts = problem.facts();
+        match facts.linear && facts.symmetric && !problem.depends_on_itself() {
             true => Norm::Energy,
             false => Norm::Mass,
         }
+    }
+
+    /// The ranks.
+    pub fn comm(&self) -> Comm {
+        self.balances.fields.mesh.comm.clone()
     }
 
     /// Number of experts over all ranks.
@@ -347,6 +357,7 @@ impl Constraint {
             coefficients: found.coefficients,
         });
         (self.metric, self.kept) = (Some(metric), Some(kept));
+        self.estimate(equations)?;
         Ok(repair)
     }
 

@@ -11,6 +11,8 @@ use petsc_rs::Vector;
 const MOST_STEPS: usize = 40;
 /// The shortest share of a step.
 const SHORTEST: f64 = 1e-4;
+/// A step this small relative to the state changes nothing.
+const ROUND_OFF: f64 = 1e-12;
 
 impl Constraint {
     /// From `state`, which has the essential values, to the state of that kind; Newton steps. `tangent` is that of
@@ -60,7 +62,9 @@ impl Constraint {
                 }
                 share *= 0.5;
                 if share < SHORTEST {
-                    if norm <= self.options.tolerance * first {
+                    // What is stored may be so large that its round-off is more than that part of what is tested.
+                    let little = ROUND_OFF * state.norm(petsc_rs::Norm::Two)?;
+                    if norm <= self.options.tolerance * first || change.norm(petsc_rs::Norm::Two)? <= little {
                         return found(step, w);
                     }
                     return Err(Error::Failed(format!(

@@ -122,6 +122,14 @@ impl<'a> Equations<'a> {
         }
     }
 
+    /// Parameters and time, where they are known.
+    pub(super) fn context(&self) -> Option<&'a Context> {
+        match self.form {
+            Form::Assembled { problem, .. } => problem.map(|(_, context)| context),
+            Form::Prepared { prepared, .. } => Some(prepared.context()),
+        }
+    }
+
     /// The problem, where it is known.
     pub(super) fn problem(&self) -> Option<&'a Problem> {
         match self.form {

@@ -38,7 +38,8 @@ impl Energy {
         Ok(Self { comm: comm.clone(), matrix: matrix.duplicate(true)?, solver: None })
     }
 
-    fn solve(&mut self, x: &Vector, y: &mut Vector) -> Result<()> {
+    /// `y = W^-1 x`. Collective.
+    pub fn solve(&mut self, x: &Vector, y: &mut Vector) -> Result<()> {
         if self.solver.is_none() {
             let mut solver = KrylovSolver::new(self.comm.mpi())?;
             solver.set_prefix("energy_norm_")?;
@@ -49,6 +50,11 @@ impl Energy {
         let solver = self.solver.as_mut().expect("set above");
         let failed = |error| Error::Failed(format!("the energy norm cannot be inverted: {error}"));
         finished(solver.solve(x, y)?).map_err(failed)
+    }
+
+    /// `y = W x`. Collective.
+    pub fn apply(&self, x: &Vector, y: &mut Vector) -> Result<()> {
+        Ok(self.matrix.mult(x, y)?)
     }
 }
 
@@ -75,6 +81,16 @@ impl Mass {
         solver.set_operators(&matrix, &matrix)?;
         solver.set_up_with(MASS, |_| Ok(()))?;
         Ok(Self { product: MatrixProduct::new(matrix)?, solver })
+    }
+
+    /// `y = W^-1 x`. Collective.
+    pub fn solve(&mut self, x: &Vector, y: &mut Vector) -> Result<()> {
+        Ok(finished(self.solver.solve(x, y)?)?)
+    }
+
+    /// `y = W x`. Collective.
+    pub fn apply(&self, x: &Vector, y: &mut Vector) -> Result<()> {
+        self.product.apply(&x.read()?, &mut y.write()?)
     }
 }
 
@@ -113,7 +129,7 @@ impl Metric {
     pub fn solve(&mut self, x: &Vector, y: &mut Vector) -> Result<()> {
         match self {
             Self::Energy(energy) => energy.solve(x, y)?,
-            Self::Mass(mass) => finished(mass.solver.solve(x, y)?)?,
+            Self::Mass(mass) => mass.solve(x, y)?,
             Self::Diagonal(inverse) => {
                 let (x, inverse) = (x.read()?, inverse.read()?);
                 let mut y = y.write()?;
@@ -126,8 +142,8 @@ impl Metric {
     /// `y = W x`; of an unknown that does not move zero. Collective.
     pub fn apply(&self, x: &Vector, y: &mut Vector) -> Result<()> {
         match self {
-            Self::Energy(energy) => energy.matrix.mult(x, y)?,
-            Self::Mass(mass) => mass.product.apply(&x.read()?, &mut y.write()?)?,
+            Self::Energy(energy) => energy.apply(x, y)?,
+            Self::Mass(mass) => mass.apply(x, y)?,
             Self::Diagonal(inverse) => {
                 let (x, inverse) = (x.read()?, inverse.read()?);
                 let mut y = y.write()?;

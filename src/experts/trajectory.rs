@@ -5,7 +5,8 @@
 //! `exact` gives the run itself.
 use super::constraint::{Constraint, Last, Repair};
 use super::equations::Equations;
-use crate::fem::Parts;
+use crate::deck::ConstraintLevel;
+use crate::fem::{History, Parts};
 use crate::mixture::Columns;
 use crate::physics::{Context, FormState, Problem, Side};
 use crate::simulation::{Evolution, Simulation, Step};
@@ -73,6 +74,8 @@ struct Solved {
     context: Context,
     parts: Parts,
     offset: Vector,
+    /// Internal variables at the start of the step.
+    history: Option<History>,
     /// States, with the factors of what is stored and of the rest.
     terms: Vec<(usize, f64, f64)>,
     last: Last,
@@ -88,6 +91,31 @@ pub struct TrajectoryPullback {
     pub parameters: Vec<f64>,
     /// `dL/d Phi` of the columns of levels `residual` and `coupled`.
     pub columns: Columns,
+}
+
+/// What repairs the state of an equation of a step.
+pub type StepRepair<'a> = dyn FnMut(&Context, &Equations, &mut Vector) -> Result<Repair> + 'a;
+
+/// Finds the state of an equation of a step by a repair. Collective.
+///
+/// # Errors
+/// Those of `repair`, with the time.
+pub fn by_repair(
+    newton: &mut NewtonSolver,
+    equation: &StepEquation,
+    state: &mut Vector,
+    repair: &mut StepRepair,
+) -> Result<Repair> {
+    let StepEquation { context, parts, offset, .. } = equation;
+    newton.set_equation(context, *parts, Some(offset.try_clone()?))?;
+    let prepared = newton.problem().clone().at(context)?;
+    let history = newton.history();
+    let equations = Equations::step(&prepared, *parts, Some(offset), history.as_deref());
+    let when = |error| match error {
+        Error::Failed(text) => Error::Failed(format!("at {:.6e} s: {text}", context.time)),
+        other => other,
+    };
+    repair(context, &equations, state).map_err(when)
 }
 
 /// Takes a step to the time `end`: every problem that evolves, by its number, has a layer and a prediction (`predict`
@@ -116,20 +144,19 @@ pub fn repair_step(
                       equation: &StepEquation,
                       state: &mut Vector| {
         let StepEquation { context, parts, terms, offset } = equation;
-        newton.set_equation(context, *parts, Some(offset.try_clone()?))?;
-        let prepared = newton.problem().clone().at(context)?;
-        let history = newton.history();
-        let equations = Equations::step(&prepared, *parts, Some(offset), history.as_deref());
-        predict(number, context.time, state)?;
         let layer = &mut layers[number];
-        let when = |error| Error::Failed(format!("at {:.6e} s: {error}", context.time));
-        let repair = layer.apply(&equations, state).map_err(when)?;
+        let repair = by_repair(newton, equation, state, &mut |context, equations, state| {
+            predict(number, context.time, state)?;
+            layer.apply(equations, state)
+        })?;
         let outcome = NewtonOutcome { iterations: repair.iterations, ..NewtonOutcome::default() };
         repairs.push((number, repair));
         if let Some(tapes) = &mut tapes {
-            if history.is_some() {
-                let text =
-                    "the derivative of a repaired run of a model with internal variables is not available";
+            let history = newton.history().map(|history| history.clone());
+            if history.is_some()
+                && (layer.options.level == ConstraintLevel::Residual || layer.ports.is_some())
+            {
+                let text = "at the level \"residual\" a repaired run of a model with internal variables has no derivative";
                 return Err(Error::Failed(format!("{}: {text}", layer.name)));
             }
             let tape = &mut tapes[number];
@@ -140,7 +167,7 @@ pub fn repair_step(
             let terms = terms.iter().map(|term| (place(term.of), term.storage, term.rest)).collect();
             let last = layer.last.take().expect("a repair leaves it");
             let (context, offset) = (context.clone(), offset.try_clone()?);
-            tape.solves.push(Solved { context, parts: *parts, offset, terms, last });
+            tape.solves.push(Solved { context, parts: *parts, offset, history, terms, last });
             found[number] += 1;
         }
         Ok(outcome)
@@ -199,15 +226,36 @@ impl Tape {
         let mut columns: Option<Columns> = None;
         let mut predictions = Vec::with_capacity(self.solves.len());
         let mut image = space.field()?;
+        let mut said_of_history: Option<History> = None;
         for number in (0..self.solves.len()).rev() {
-            let said_of_it = said.pop().expect("one for each state");
+            let mut said_of_it = said.pop().expect("one for each state");
             let solved = &mut self.solves[number];
             let prepared = problem.at(&solved.context)?;
-            let equations = Equations::step(&prepared, solved.parts, Some(&solved.offset), None);
+            let history = solved.history.as_ref();
+            let equations = Equations::step(&prepared, solved.parts, Some(&solved.offset), history);
+            // What is said of the internal variables at the end of the step, it says of its state and of those at its start.
+            let mut of_start: Option<History> = None;
+            if let (Some(history), Some(end)) = (history, said_of_history.take()) {
+                let local = solved.last.state.local_read()?;
+                let form = FormState { state: &local, history: Some(history), parts: solved.parts };
+                let (of_state, own) = prepared.pull_history(form, history, Some(&end), None)?;
+                said_of_it.axpy(1.0, &of_state)?;
+                for (parameter, sum) in parameters.iter_mut().enumerate() {
+                    *sum += prepared.history_slope(parameter, form, history, &end)?;
+                }
+                of_start = Some(own);
+            }
             let kept = layer.last.replace(solved.last.try_clone()?);
             let pulled = layer.pull_back(&equations, &said_of_it);
             layer.last = kept;
-            let pulled = pulled?;
+            let mut pulled = pulled?;
+            said_of_history = match (of_start, pulled.history.take()) {
+                (Some(mut sum), Some(other)) => {
+                    sum.values.iter_mut().zip(&other.values).for_each(|(sum, v)| *sum += v);
+                    Some(sum)
+                }
+                (one, other) => one.or(other),
+            };
             parameters.iter_mut().zip(&pulled.parameters).for_each(|(sum, p)| *sum += p);
             match &mut columns {
                 None => columns = Some(pulled.columns),

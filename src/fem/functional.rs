@@ -55,7 +55,7 @@ pub fn inverse_jacobian(dimension: usize, j: &[[f64; 3]; 3]) -> ([[f64; 3]; 3], 
 }
 
 /// Jacobian `[i][j]` at a quadrature point: derivative of coordinate `i` by reference coordinate `j`.
-fn jacobian(space: &Space, cell: usize, rule: &Rule, point: usize) -> [[f64; 3]; 3] {
+pub fn jacobian(space: &Space, cell: usize, rule: &Rule, point: usize) -> [[f64; 3]; 3] {
     let mesh = &space.mesh;
     let corners = mesh.cell_type.vertices();
     let mut jacobian = [[0.0; 3]; 3];

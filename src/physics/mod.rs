@@ -10,6 +10,7 @@ mod file_field;
 mod inner;
 pub mod interface;
 mod internal;
+mod internal_adjoint;
 pub mod mass;
 mod operator;
 mod problem;

@@ -349,10 +349,10 @@ impl Prepared {
 }
 
 /// Relative change of coefficients in differences: its fourth power and the rounding over it are alike.
-const STEP: f64 = 1e-3;
+pub(super) const STEP: f64 = 1e-3;
 
 /// The largest rate of change relative to the largest value of its coefficient.
-fn largest_ratio(rates: &[Values], coefficients: &[Values]) -> f64 {
+pub(super) fn largest_ratio(rates: &[Values], coefficients: &[Values]) -> f64 {
     let largest = |values: &Values| match values {
         Values::Uniform(value) => value.abs(),
         Values::ByRegion(list) | Values::ByPoint(list) => list.iter().fold(0.0, |m: f64, v| m.max(v.abs())),
@@ -366,7 +366,7 @@ fn largest_ratio(rates: &[Values], coefficients: &[Values]) -> f64 {
 }
 
 /// Coefficients plus a multiple of others.
-fn moved(coefficients: &[Values], rates: &[Values], step: f64) -> Vec<Values> {
+pub(super) fn moved(coefficients: &[Values], rates: &[Values], step: f64) -> Vec<Values> {
     let sum = |a: &[f64], b: &dyn Fn(usize) -> f64| -> Vec<f64> {
         a.iter().enumerate().map(|(i, a)| a + step * b(i)).collect()
     };

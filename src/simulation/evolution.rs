@@ -83,13 +83,25 @@ impl Evolution {
     /// # Errors
     /// See [`NewtonSolver::solve`](crate::solver::NewtonSolver::solve).
     pub fn advance(&mut self, simulation: &mut Simulation) -> Result<Progress> {
-        let dt = self.control.next(self.context.time, &self.stops);
-        let (end, slack) = (self.context.time + dt, 1e-9 * self.time.step.max(dt));
-        let reached = |stop: &&f64| (end - **stop).abs() <= slack;
         let solve =
             &mut |_: usize, newton: &mut NewtonSolver, equation: &StepEquation, solution: &mut Vector| {
                 by_newton(newton, equation, solution)
             };
+        self.advance_with(simulation, solve)
+    }
+
+    /// As [`Evolution::advance`]; `solve` finds the states of the equations of each problem, by its number. Collective.
+    ///
+    /// # Errors
+    /// Those of `solve`.
+    pub fn advance_with(
+        &mut self,
+        simulation: &mut Simulation,
+        solve: &mut EquationSolve,
+    ) -> Result<Progress> {
+        let dt = self.control.next(self.context.time, &self.stops);
+        let (end, slack) = (self.context.time + dt, 1e-9 * self.time.step.max(dt));
+        let reached = |stop: &&f64| (end - **stop).abs() <= slack;
         Ok(match self.attempt(simulation, dt, true, solve)? {
             Attempt::Inaccurate if self.control.is_shortest(dt) => Progress::Failed(format!(
                 "a step of {dt:.3e} s, the shortest allowed, is not accurate to time.tolerance"

@@ -127,15 +127,13 @@ fn what_does_not_fit_is_named(comm: &Comm) {
         (1, 2) => f64::NAN,
         _ => guess(sample, TIMES[frame], at),
     };
-    let known = format!("{text}\n[[constraint.known]]\nquantity = \"mean\"\nvalue = 1.0\n");
     let steady = text.replace("[time]\nend = 0.5\nstep = 0.1\nscheme = \"bdf1\"\n", "").replace(" + t*y", "").replace("[[initial]]\nvalue = \"1 + x*y\"\n", "").replace("capacity = \"1 + x\"\n", "");
     type Value<'a> = &'a dyn Fn(usize, usize, [f64; 3]) -> f64;
-    let cases: [(&str, &[f64], Value, &str); 6] = [
+    let cases: [(&str, &[f64], Value, &str); 5] = [
         (&text, &[0.0, 0.1, 0.3], &value, "frames at /times"),
         (&text, &[0.0, 0.2, 0.2, 0.4], &value, "does not ascend"),
         (&text, &[0.1, 0.2, 0.3, 0.4], &value, "time.start"),
         (&text, &TIMES, &holed, "sample 1, frame 2"),
-        (&known, &TIMES, &value, "steady decks alone"),
         (&steady, &TIMES, &value, "no [time]"),
     ];
     for (text, times, value, words) in cases {

@@ -24,7 +24,9 @@ capabilities! {
     campaign_speed
     campaign_steps
     constrain
+    constrain_estimates
     constrain_in_time
+    constrain_known_in_time
     convergence
     evolution
     experts

@@ -8,7 +8,10 @@ use petsc_rs::Vector;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::rc::Rc;
-use tessera::experts::{CoarseModes, Constraint, ConstraintOptions, Equations, Gating, KnownRow, Repair};
+use tessera::deck::ConstraintLevel;
+use tessera::experts::{
+    CoarseModes, Constraint, ConstraintOptions, Equations, Gating, KnownRow, PortCondition, Repair,
+};
 use tessera::physics::Prepared;
 use tessera::{Error, Result};
 
@@ -75,6 +78,12 @@ impl Layer {
         let modes = CoarseModes::of(problem);
         let options = ConstraintOptions { level, weight, modes, tolerance, max_iterations: ITERATIONS };
         let mut constraint = Constraint::new(&problem.name, space, Rc::new(gating), options);
+        constraint.set_least_squares(deck.constraint.least_squares.clone());
+        if let Some(condition) =
+            PortCondition::of(&deck.constraint).filter(|_| level == ConstraintLevel::Coupled)
+        {
+            constraint.set_ports(condition);
+        }
         if let Some(variance) = asked.variance {
             constraint.set_variance(vector(open, number, variance, asked.own, "variance")?)?;
         }

@@ -122,6 +122,10 @@ impl Reduced {
             ConstraintLevel::None => None,
             _ => Some(Layers::new(&simulation, level, |_| weight)?),
         };
+        let mut layers = layers;
+        if matches!(level, ConstraintLevel::Coupled | ConstraintLevel::Residual) {
+            layers.iter_mut().for_each(|layers| layers.set_modes(&model, None));
+        }
         Ok(Self { open: Open::new(simulation), model, layers })
     }
 

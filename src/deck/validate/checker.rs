@@ -33,6 +33,7 @@ impl Deck {
         checker.variables = self.variables();
         checker.quantities();
         checker.known();
+        checker.ports();
         checker.exact();
         checker.files();
         checker.campaign();

@@ -1,10 +1,27 @@
-//! `[[constraint.known]]`.
+//! `[constraint]` and `[[constraint.known]]`.
 use super::super::spelling::did_you_mean;
 use super::checker::Checker;
 use crate::deck::sections::QuantityKind;
-use crate::deck::{Expression, Scalar};
+use crate::deck::{ConstraintLevel, Expression, Ports, Scalar};
 
 impl Checker<'_> {
+    /// What holds at ports goes together with the rest of the deck.
+    pub(super) fn ports(&mut self) {
+        let (section, in_time) = (&self.deck.constraint, self.deck.time.is_some());
+        if in_time && matches!(section.ports, Some(Ports::Weak | Ports::Flux)) {
+            let text = "in time expected \"strong\": what is stored where experts do not agree is not known in the next step";
+            self.add("constraint.ports", text);
+        }
+        if section.port_modes.is_some() && section.ports != Some(Ports::Weak) {
+            self.add("constraint.port_modes", "is for ports = \"weak\" alone");
+        }
+        if section.ports.is_some()
+            && !matches!(section.level, ConstraintLevel::Coupled | ConstraintLevel::None)
+        {
+            self.add("constraint.ports", "is for the level \"coupled\" alone");
+        }
+    }
+
     /// Quantities whose values are known: they are there, of a kind that can be linear, and their values do not depend on
     /// the place.
     pub(super) fn known(&mut self) {
@@ -29,16 +46,15 @@ impl Checker<'_> {
             }
             let key = format!("constraint.known[{i}].value");
             let value = self.scalar(&key, &known.value);
+            let steady = deck.time.is_none();
             let placed = |text: &String| {
                 Expression::parse(text, &self.variables)
-                    .is_ok_and(|e| e.depends_on_space() || e.depends_on_time())
+                    .is_ok_and(|e| e.depends_on_space() || steady && e.depends_on_time())
             };
             match &known.value {
                 Scalar::Expression(text) if placed(text) => {
-                    self.add(
-                        &key,
-                        format!("`{text}`: the value is one number; x, y, z and t mean nothing here"),
-                    );
+                    let names = if steady { "x, y, z and t" } else { "x, y and z" };
+                    self.add(&key, format!("`{text}`: the value is one number; {names} mean nothing here"));
                 }
                 _ if value.is_some_and(|value| !value.is_finite()) => {
                     self.add(&key, "expected a finite number")

@@ -1,8 +1,8 @@
 //! Of what a reduced model can be made.
 use super::checker::Checker;
 use crate::Result;
+use crate::deck::Norm;
 use crate::deck::physics::Physics;
-use crate::deck::sections::Norm;
 use crate::deck::value::Coefficient;
 use crate::deck::whole::Deck;
 use std::collections::HashSet;

@@ -1,4 +1,5 @@
 //! `tessera constrain`: predictions from outside, repaired by the experts.
+mod estimates;
 mod grid;
 mod header;
 mod input;
@@ -44,6 +45,8 @@ pub struct ConstrainOptions {
     pub modes: Option<usize>,
     /// Whether to solve the full problem as well and report the true errors.
     pub truth: bool,
+    /// Whether to find the residual's dual norm, and a bound or an estimate of the error.
+    pub estimate: bool,
 }
 
 /// Repairs the predictions of a file. Groups of ranks take the samples as in a campaign. Collective.
@@ -57,10 +60,6 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
     deck.constraint.weight = options.weight.or(deck.constraint.weight);
     let (deck, level) = (&deck, deck.constraint.level);
     report.banner(&deck.title);
-    if deck.time.is_some() && !deck.constraint.known.is_empty() {
-        let text = "known quantities are met in steady decks alone: a run in time has its balances";
-        return Err(deck.fault("constraint.known", text));
-    }
     let target = deck.output.directory.join(FILE);
     if let (Ok(one), Ok(other)) = (input.canonicalize(), target.canonicalize())
         && one == other
@@ -87,14 +86,15 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
             (0..header.frames()).try_for_each(|frame| predictions.check(&simulation, Place { sample, frame }))
         }))
     })?;
-    if deck.time.is_some() {
-        trajectory::refuse(&simulation, &predictions)?;
-    }
     let weight = |stage: usize| match deck.constraint.weight {
         None if predictions.has_variance(stage) => Some(Norm::Variance),
         given => given,
     };
     let mut layers = report.phase("constraints", || comm.agree(Layers::new(&simulation, level, weight)))?;
+    if options.estimate {
+        let context = simulation.default_context();
+        report.phase("constraints", || comm.agree(layers.set_estimates(&simulation, &context)))?;
+    }
     if let Some(path) = &options.basis {
         let found = layers.read_basis(&simulation, path, options.modes.unwrap_or(usize::MAX));
         let counts = comm.agree(found)?;
@@ -125,7 +125,7 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
         report.warn("nothing is repaired, only measured: name a level, --level conservation or the deck's constraint.level");
     }
 
-    let results = Results::new(&simulation, updates, options.truth)?;
+    let results = Results::new(&simulation, updates, [options.truth, options.estimate])?;
     let _lock = Lock::take(comm, &target)?;
     // Room for all samples, made by the first group; from then on no group changes anything but numbers in place.
     let made = match groups.index {
@@ -150,7 +150,7 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
                 true => work.trajectory(&file, sample, &context),
                 false => work.sample(&file, sample, &context),
             };
-            done.map_err(|error| of_sample(sample, error))?;
+            done.map_err(|error| deck.locate(of_sample(sample, error)))?;
             shares.over(false)?;
             if comm.rank() == 0 {
                 progress.reach(shares.counts()?.0, "");

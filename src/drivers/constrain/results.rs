@@ -1,4 +1,5 @@
 //! What repairs leave in the file: room for all samples, and the numbers of each.
+use super::estimates::{self, Estimate, entry};
 use super::header::Header;
 use super::truth::{COLUMNS as TRUTH, Truth, solutions};
 use crate::Result;
@@ -10,12 +11,12 @@ use crate::experts::Repair;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::simulation::{FieldInfo, Simulation};
-use crate::storage::{Element, File, ResultFile, Schema, Slab};
+use crate::storage::{File, ResultFile, Schema, Slab};
 use petsc_rs::Vector;
 use std::path::Path;
 
 /// Columns of `/repair/<physics>`.
-pub const REPAIR: [&str; 10] = [
+pub const REPAIR: [&str; 11] = [
     "worst_before",
     "worst_after",
     "residual_before",
@@ -26,6 +27,7 @@ pub const REPAIR: [&str; 10] = [
     "relative_distance",
     "iterations",
     "seconds",
+    "jump",
 ];
 /// Columns of `/known/<quantity>`.
 pub const KNOWN: [&str; 4] = ["value", "lacking_before", "lacking_after", "multiplier"];
@@ -33,16 +35,31 @@ pub const KNOWN: [&str; 4] = ["value", "lacking_before", "lacking_after", "multi
 /// What became of a sample, by problem.
 #[derive(Default)]
 pub struct Sample {
-    /// What the experts did.
-    pub repairs: Vec<Repair>,
+    /// What the experts did; nothing to an initial state.
+    pub repairs: Vec<Option<Repair>>,
     /// Values of the known quantities.
     pub known: Vec<Vec<f64>>,
     /// What is left of variances, where they are updated.
     pub variances: Vec<Option<Vector>>,
+    /// What is said of errors, if that was asked for.
+    pub estimates: Vec<Option<Estimate>>,
     /// Quantities of interest of the repaired fields.
     pub quantities: Vec<f64>,
     /// The full solution, if it was asked for.
     pub truth: Option<Truth>,
+}
+
+impl Sample {
+    /// Of so many problems, without anything.
+    pub fn new(problems: usize) -> Self {
+        Self {
+            repairs: (0..problems).map(|_| None).collect(),
+            known: vec![Vec::new(); problems],
+            variances: (0..problems).map(|_| None).collect(),
+            estimates: vec![None; problems],
+            ..Self::default()
+        }
+    }
 }
 
 /// How results are written.
@@ -53,6 +70,8 @@ pub struct Results {
     updates: Vec<bool>,
     /// Whether there is a full solution to compare with.
     pub truth: bool,
+    /// Whether errors are estimated.
+    pub estimates: bool,
 }
 
 impl Results {
@@ -60,14 +79,14 @@ impl Results {
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) when the deck names a field that it does not have.
-    pub fn new(simulation: &Simulation, updates: Vec<bool>, truth: bool) -> Result<Self> {
+    pub fn new(simulation: &Simulation, updates: Vec<bool>, [truth, estimates]: [bool; 2]) -> Result<Self> {
         let mut fields = solutions(simulation);
         let further =
             wanted(simulation)?.into_iter().filter(|f| !fields.iter().any(|own| own.name == f.name));
         let further: Vec<FieldInfo> = further.collect();
         fields.extend(further);
         let plans = simulation.stages.iter().map(|stage| stage.space().canonical()).collect();
-        Ok(Self { fields, plans, updates, truth })
+        Ok(Self { fields, plans, updates, truth, estimates })
     }
 
     /// Whether variances of a problem are updated.
@@ -183,6 +202,9 @@ impl Results {
             }
             room("/truth/seconds", &[], &[], ("s", "wall time of the full solve"))?;
         }
+        if self.estimates {
+            estimates::make(&file, simulation, samples)?;
+        }
         file.flush()?;
         file.keep();
         Ok(())
@@ -220,11 +242,18 @@ impl Results {
         let row = |path: &str, values: &[f64]| entry(file, path, number, values);
         for (index, repair) in sample.repairs.iter().enumerate() {
             let name = &simulation.stages[index].problem.name;
+            let Some(repair) = repair else {
+                row(&format!("/repair/{name}"), &[f64::NAN; REPAIR.len()])?;
+                let known = layers.known(index);
+                let nothing = |known: &str| row(&format!("/known/{known}"), &[f64::NAN; KNOWN.len()]);
+                known.into_iter().try_for_each(nothing)?;
+                continue;
+            };
             self.write_experts(file, name, number, repair)?;
             let Repair { worst_before, worst_after, residual, boundary_before, boundary_after, .. } = *repair;
-            let Repair { distance, relative_distance, iterations, seconds, .. } = *repair;
+            let Repair { distance, relative_distance, iterations, seconds, jump, .. } = *repair;
             let [before, after] = residual;
-            let effort = [distance, relative_distance, iterations as f64, seconds];
+            let effort = [distance, relative_distance, iterations as f64, seconds, jump];
             let states = [worst_before, worst_after, before, after, boundary_before, boundary_after];
             row(&format!("/repair/{name}"), &[&states[..], &effort].concat())?;
             for (i, known) in layers.known(index).enumerate() {
@@ -256,6 +285,9 @@ impl Results {
                 &plan.to_canonical(&values, field.components),
             )?;
         }
+        if self.estimates {
+            estimates::write(file, simulation, number, &sample.estimates)?;
+        }
         self.write_scalars(file, simulation, number, sample)
     }
 
@@ -281,24 +313,6 @@ impl Results {
             row("/truth/seconds", &[truth.seconds])?;
         }
         Ok(())
-    }
-
-    /// Writes the first frame of a run in time: the fields are those of the deck's initial state, which no equation holds
-    /// for. Collective.
-    ///
-    /// # Errors
-    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
-    pub fn write_start(
-        &self,
-        file: &File,
-        simulation: &Simulation,
-        row: usize,
-        sample: &Sample,
-    ) -> Result<()> {
-        for stage in &simulation.stages {
-            entry(file, &format!("/repair/{}", stage.problem.name), row, &[f64::NAN; REPAIR.len()])?;
-        }
-        self.write_scalars(file, simulation, row, sample)
     }
 
     /// What belongs to the experts: each rank has its own.
@@ -328,10 +342,4 @@ impl Results {
         }
         Ok(())
     }
-}
-
-/// Writes a sample's row, which every rank has. Collective.
-fn entry<T: Element>(file: &File, path: &str, sample: usize, values: &[T]) -> Result<()> {
-    let mine = if file.comm().rank() == 0 { values } else { &[] };
-    file.write_rows(path, sample as u64, mine)
 }

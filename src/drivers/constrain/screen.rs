@@ -1,4 +1,5 @@
 //! What a user sees of the repairs.
+use super::estimates;
 use super::results::{KNOWN, REPAIR};
 use super::truth::{COLUMNS, solutions};
 use crate::Result;
@@ -57,6 +58,7 @@ pub fn show(report: &Report, simulation: &Simulation, file: &File, layers: &Laye
             table.row(&cells);
         }
         report.table(&table);
+        estimates::show(report, &stage.problem, file, LINES)?;
         let worst =
             |column: usize| rows.chunks_exact(REPAIR.len()).map(|row| row[column]).fold(0.0, f64::max);
         report.line(format!(
@@ -65,6 +67,9 @@ pub fn show(report: &Report, simulation: &Simulation, file: &File, layers: &Laye
             worst(1),
             worst(7)
         ));
+        if simulation.deck.constraint.ports.is_some() {
+            report.line(format!("largest jump of {field} between experts {:.2e}", worst(10)));
+        }
         if !truth.is_empty() {
             let worst = |i| truth.chunks_exact(COLUMNS.len()).map(|e| relative(e, i)).fold(0.0, f64::max);
             report.line(format!(

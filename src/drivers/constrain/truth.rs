@@ -74,7 +74,7 @@ pub fn errors(
             let mut error = state.try_clone()?;
             error.axpy(-1.0, exact)?;
             row[i] = l2(stage, &field, &error)?;
-            let at_rest = simulation.deck.time.is_none();
+            let at_rest = simulation.deck.time.is_none() && stage.problem.is_linear_system();
             if at_rest && Constraint::natural_norm(&stage.problem) == Norm::Energy {
                 let (of, size) = energy_error(&stage.problem, context, &exact.read()?, &state.read()?)?;
                 (row[3 + i], row[5]) = (of, size);
@@ -86,8 +86,11 @@ pub fn errors(
     Ok(errors)
 }
 
-/// L2 norm of a part of a field.
-fn l2(stage: &Stage, field: &FieldInfo, state: &Vector) -> Result<f64> {
+/// L2 norm of a part of a field. Collective.
+///
+/// # Errors
+/// When PETSc fails.
+pub fn l2(stage: &Stage, field: &FieldInfo, state: &Vector) -> Result<f64> {
     let mut state = state.try_clone()?;
     state.ghost_update()?;
     let part = field.first..field.first + field.components;

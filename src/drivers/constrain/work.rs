@@ -1,4 +1,5 @@
 //! One sample after the other.
+use super::estimates::Estimate;
 use super::header::{Header, Place};
 use super::input::Predictions;
 use super::results::{Results, Sample};
@@ -32,7 +33,7 @@ impl Work<'_> {
         let Self { simulation, layers, predictions, results, .. } = self;
         simulation.random.draw(context.sample)?;
         let mut predicted = Vec::new();
-        let mut sample = Sample::default();
+        let mut sample = Sample::new(simulation.stages.len());
         let frame = Place { sample: number, frame: 0 };
         for stage in 0..simulation.stages.len() {
             let state = predictions.state(simulation, stage, frame)?;
@@ -41,12 +42,13 @@ impl Work<'_> {
                 false => None,
             };
             simulation.stages[stage].set_solution(&state.read()?)?;
-            sample.repairs.push(layers.repair(simulation, stage, context, variance)?);
-            sample.known.push(layers.known_values(stage, context));
-            sample.variances.push(match results.updates(stage) {
-                true => Some(layers.updated_variance(stage)?),
-                false => None,
-            });
+            sample.repairs[stage] = Some(layers.repair(simulation, stage, context, variance)?);
+            sample.known[stage] = layers.known_values(stage, context);
+            if results.updates(stage) {
+                sample.variances[stage] = Some(layers.updated_variance(stage)?);
+            }
+            sample.estimates[stage] =
+                layers.take_estimate(stage).map(|e| Estimate::of(simulation, stage, &e)).transpose()?;
             predicted.push(state);
         }
         sample.quantities = simulation.quantities(context)?;

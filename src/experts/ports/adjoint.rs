@@ -75,7 +75,8 @@ impl Constraint {
                 *sum += space.mesh.comm.sum(dot(&prescribed.read()?, rates));
             }
         }
-        Ok(Pullback { prediction, offset, prescribed, parameters, known: Vec::new(), columns })
+        let known = Vec::new();
+        Ok(Pullback { prediction, offset, prescribed, parameters, known, columns, history: None })
     }
 
     /// Solves for the adjoint coefficients; `free` is what is said of the free owned unknowns of every state. Collective.

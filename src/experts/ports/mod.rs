@@ -15,6 +15,8 @@ mod small;
 mod solve;
 mod window;
 
+use crate::deck::{ConstraintSection, Ports};
+
 /// What holds at the ports: where two experts meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortCondition {
@@ -25,4 +27,15 @@ pub enum PortCondition {
     Weak(usize),
     /// What flows out of one expert flows into the other.
     Flux,
+}
+
+impl PortCondition {
+    /// What a deck says.
+    pub fn of(section: &ConstraintSection) -> Option<Self> {
+        section.ports.map(|ports| match ports {
+            Ports::Strong => Self::Strong,
+            Ports::Weak => Self::Weak(section.port_modes.unwrap_or(1)),
+            Ports::Flux => Self::Flux,
+        })
+    }
 }

@@ -96,7 +96,7 @@ impl Constraint {
             equations.essential.clear(&mut column);
             columns.push(&column);
         }
-        Ok(Pullback { prediction, offset, prescribed, parameters, known: Vec::new(), columns })
+        Ok(Pullback { prediction, offset, history: None, prescribed, parameters, known: Vec::new(), columns })
     }
 
     /// Solves for the adjoint coefficients. Collective.

@@ -1,7 +1,7 @@
 //! Which rows of the equations are whose, with their weights, and the functions that every expert has.
 use super::shares::Shares;
+use crate::deck::LeastSquares;
 use crate::experts::equations::Equations;
-use crate::experts::least_squares::LeastSquares;
 use crate::fem::Space;
 use crate::mixture::{Columns, Gating};
 use crate::physics::mass::scalar_mass;

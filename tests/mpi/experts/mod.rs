@@ -1,5 +1,6 @@
 //! Experts: gating functions, constraint levels against dense algebra and the direct solver, Schwarz.
 mod derivatives;
+mod dual;
 mod in_time;
 mod mixture;
 mod nonlinear;
@@ -373,8 +374,11 @@ pub const SUITES: &[Suite] = &[Suite {
             ("ports_do_not_show_ranks", ports::ports_do_not_show_ranks),
             ("conditions_that_contradict_are_named", ports::conditions_that_contradict_are_named),
             ("repairs_have_derivatives", derivatives::repairs_have_derivatives),
+            ("linear_errors_are_bounded", dual::linear_errors_are_bounded),
+            ("nonlinear_errors_are_estimated", dual::nonlinear_errors_are_estimated),
             ("levels_hold_in_time", in_time::levels_hold_in_time),
             ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
+            ("internal_variables_have_derivatives", in_time::internal_variables_have_derivatives),
             ("two_levels_scale", schwarz::two_levels_scale),
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),

@@ -200,6 +200,24 @@ pub fn cases() -> Vec<Case> {
             "deck.toml:21:39: constraint.known[0].value: `h*x`: the value is one number; x, y, z and t mean nothing here",
         ),
         deck(
+            "modes without weak ports",
+            &[("level = \"conservation\"", "level = \"coupled\"\nports = \"strong\"\nport_modes = 2")],
+            "deck.toml:22:14: constraint.port_modes: is for ports = \"weak\" alone",
+        ),
+        deck(
+            "ports of another level",
+            &[("level = \"conservation\"", "level = \"conservation\"\nports = \"flux\"")],
+            "deck.toml:21:9: constraint.ports: is for the level \"coupled\" alone",
+        ),
+        deck(
+            "experts that do not agree in time",
+            &[
+                ("[constraint]", "[time]\nend = 1.0\nstep = 0.1\n\n[constraint]\nports = \"weak\""),
+                ("level = \"conservation\"", "level = \"coupled\""),
+            ],
+            "constraint.ports: in time expected \"strong\": what is stored where experts do not agree is not known in the next step",
+        ),
+        deck(
             "a run in time",
             &[("[constraint]", "[time]\nend = 1.0\nstep = 0.1\n\n[constraint]")],
             "p.h5: /times is missing: the times (s) of the frames of fields [sample, frame, node]",
