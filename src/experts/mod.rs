@@ -30,4 +30,4 @@ pub use balance::KnownRow;
 pub use constraint::{Constraint, ConstraintOptions, Repair};
 pub use equations::Equations;
 pub use least_squares::LeastSquares;
-pub use trajectory::{Frames, Tape, TrajectoryPullback, repair_step};
+pub use trajectory::{Cotangents, Frames, Tape, TrajectoryPullback, repair_step};
