@@ -42,9 +42,6 @@ pub(super) fn beside_solutions(simulation: &Simulation) -> Result<Vec<FieldInfo>
     if simulation.deck.output.fields.is_none() {
         return Ok(Vec::new());
     }
-    let stored = |field: &FieldInfo| {
-        let solution = simulation.stages.iter().any(|stage| stage.problem.field == field.name);
-        solution || field.random.is_some()
-    };
-    Ok(wanted(simulation)?.into_iter().filter(|field| !stored(field)).collect())
+    let beside = |field: &FieldInfo| field.derived.is_some() && field.random.is_none();
+    Ok(wanted(simulation)?.into_iter().filter(beside).collect())
 }

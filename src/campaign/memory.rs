@@ -4,13 +4,13 @@
 //! parameters its projection costs nothing that grows with the mesh but the projection of the load; the residual of
 //! the guess is then evaluated cell by cell, with the deck's coefficients and not with the expansion, and the matrix is
 //! summed only when that residual is above the tolerance. Otherwise matrix and basis are multiplied.
+use super::solutions::Solution;
 use crate::Result;
 use crate::deck::{Design, FirstGuess};
-use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
 use crate::reuse::{Effort, StageMemory, is_harmless};
-use crate::simulation::{Simulation, Stage};
+use crate::simulation::Simulation;
 use crate::storage::DatasetFile;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -20,14 +20,14 @@ use std::rc::Rc;
 pub struct Archive<'a> {
     /// Where they are.
     pub dataset: &'a DatasetFile,
-    /// The canonical order of each problem's nodes.
-    pub plans: &'a [Redistribution],
+    /// How those of each problem lie there.
+    pub solutions: &'a [Solution],
 }
 
 impl Archive<'_> {
     /// The solution of a problem at a sample. Collective.
-    fn solution(&self, sample: usize, index: usize, stage: &Stage) -> Result<Vec<f64>> {
-        self.dataset.read_field((sample, 0), &stage.problem.field, &self.plans[index])
+    fn solution(&self, sample: usize, index: usize) -> Result<Vec<f64>> {
+        self.solutions[index].read(self.dataset, (sample, 0))
     }
 }
 
@@ -90,7 +90,7 @@ impl Guesses {
             match (memory.guess(), nearest) {
                 (FirstGuess::None, _) => stage.forget_solution()?,
                 (FirstGuess::Nearest, Some(sample)) => {
-                    stage.set_guess(&archive.solution(sample, index, stage)?)?;
+                    stage.set_guess(&archive.solution(sample, index)?)?;
                 }
                 _ => {}
             }
@@ -173,7 +173,7 @@ impl Guesses {
         let moving = moving(simulation);
         for (index, (stage, memory)) in simulation.stages.iter_mut().zip(&mut self.stages).enumerate() {
             if memory.guess() == FirstGuess::Galerkin {
-                stage.set_solution(&archive.solution(sample, index, stage)?)?;
+                stage.set_solution(&archive.solution(sample, index)?)?;
                 memory.learn(stage, context, &self.samples, &moving)?;
             }
         }

@@ -5,6 +5,7 @@ use super::memory::{Archive, Guesses};
 use super::observer::{SampleObserver, SampleReport};
 use super::part::Selection;
 use super::same::{continued, same_fields, same_problem};
+use super::solutions::Solution;
 use super::{dataset, order, transient, tuning};
 use crate::deck::{Design, Order, SolverMethod, SolverOptions};
 use crate::parallel::Redistribution;
@@ -26,7 +27,7 @@ pub struct Campaign<'a> {
     /// Whether others write to the dataset, too.
     shared: bool,
     selection: Selection,
-    plans: Vec<Redistribution>,
+    solutions: Vec<Solution>,
     /// Fields of `output.fields` that are stored beside the solutions.
     derived: Vec<FieldInfo>,
     /// Random fields, each with its name and the plan to write it.
@@ -48,8 +49,7 @@ impl<'a> Campaign<'a> {
         selection: &Selection,
     ) -> Result<Self> {
         let comm = simulation.mesh.comm.clone();
-        let plans: Vec<Redistribution> =
-            simulation.stages.iter().map(|s| s.problem.space.canonical()).collect();
+        let solutions = Solution::all(simulation);
         let with_plan = |(name, field): (String, Rc<NodalField>)| {
             let plan = field.space.canonical();
             (name, field, plan)
@@ -59,6 +59,11 @@ impl<'a> Campaign<'a> {
         let single = simulation.deck.campaign.single;
         let derived = beside_solutions(simulation)?;
         let exists = comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1;
+        let fields: Vec<Field> = solutions
+            .iter()
+            .flat_map(|solution| solution.describe(simulation))
+            .chain(derived.iter().map(|f| describe(simulation, f, &solutions[f.stage].plan)))
+            .collect();
         let mut found = None;
         if exists {
             let dataset = DatasetFile::open(&comm, path, true)?;
@@ -77,9 +82,7 @@ impl<'a> Campaign<'a> {
                 return refuse("fields of another precision");
             }
             same_problem(&simulation.deck, dataset.file())?;
-            let solutions = simulation.stages.iter().map(|stage| stage.problem.field.as_str());
-            let names: Vec<&str> = solutions.chain(derived.iter().map(|field| field.name.as_str())).collect();
-            same_fields(&simulation.deck, &dataset, &names)?;
+            same_fields(&simulation.deck, &dataset, &fields)?;
             found = Some((dataset, whole));
         }
         let dataset = if let Some((dataset, true)) = found {
@@ -87,24 +90,6 @@ impl<'a> Campaign<'a> {
         } else {
             // Those of a smaller design, of which this one is the continuation.
             let first = found.map(|(dataset, _)| dataset);
-            let fields: Vec<Field> = simulation
-                .stages
-                .iter()
-                .zip(&plans)
-                .map(|(stage, plan)| {
-                    let problem = &stage.problem;
-                    let space = &problem.space;
-                    Field::nodes(&problem.field, &problem.unit, space.components, space.element.degree, plan)
-                        .meaning(match problem.facts().pressure {
-                            true => {
-                                "all unknowns of the flow: velocity, and the pressure (Pa) as last component"
-                            }
-                            false => "solution",
-                        })
-                        .physics(&problem.name)
-                })
-                .chain(derived.iter().map(|f| describe(simulation, f, &plans[f.stage])))
-                .collect();
             let asked = &simulation.deck.quantity;
             let told: Vec<[String; 2]> =
                 asked.iter().map(|q| [simulation.quantity_unit(q), simulation.quantity_meaning(q)]).collect();
@@ -145,7 +130,7 @@ impl<'a> Campaign<'a> {
         }
         let guesses = Guesses::new(simulation, &selection.samples);
         let (selection, shared) = (selection.clone(), false);
-        Ok(Self { simulation, dataset, guesses, shared, selection, plans, derived, inputs, moments })
+        Ok(Self { simulation, dataset, guesses, shared, selection, solutions, derived, inputs, moments })
     }
 
     /// The dataset.
@@ -216,12 +201,12 @@ impl<'a> Campaign<'a> {
     /// # Errors
     /// When the file cannot be read.
     pub fn recall(&mut self) -> Result<()> {
-        let Self { simulation, guesses, dataset, plans, selection, moments, .. } = self;
+        let Self { simulation, guesses, dataset, solutions, selection, moments, .. } = self;
         match moments {
             // Evolutions start from their initial values.
             Some(_) => Ok(()),
             None => guesses
-                .recall(simulation, Archive { dataset, plans }, |sample| selection.context(0.0, sample)),
+                .recall(simulation, Archive { dataset, solutions }, |sample| selection.context(0.0, sample)),
         }
     }
 
@@ -276,8 +261,8 @@ impl<'a> Campaign<'a> {
         let start_time = self.simulation.deck.time.as_ref().map_or(0.0, |time| time.start);
         let context = self.selection.context(start_time, sample);
         if self.shared && self.moments.is_none() {
-            let Self { simulation, guesses, dataset, plans, selection, .. } = self;
-            guesses.look_around(simulation, Archive { dataset, plans }, |sample| {
+            let Self { simulation, guesses, dataset, solutions, selection, .. } = self;
+            guesses.look_around(simulation, Archive { dataset, solutions }, |sample| {
                 selection.context(0.0, sample)
             })?;
         }
@@ -340,7 +325,7 @@ impl<'a> Campaign<'a> {
         sample: usize,
         context: &Context,
     ) -> Result<usize> {
-        let Self { simulation, dataset, guesses, plans, derived, moments, .. } = self;
+        let Self { simulation, dataset, guesses, solutions, derived, moments, .. } = self;
         let (simulation, guesses): (&mut Simulation, _) = match solvers {
             Some(solvers) => (solvers, None),
             None => (simulation, Some(guesses)),
@@ -359,17 +344,13 @@ impl<'a> Campaign<'a> {
             }
             times.push(context.time);
             quantities.push(simulation.mesh.comm.agree(simulation.quantities(context))?);
-            for (stage, plan) in simulation.stages.iter().zip(plans.iter()) {
-                dataset.write_field(
-                    (sample, frame),
-                    &stage.problem.field,
-                    plan,
-                    &stage.solution().read()?,
-                )?;
+            for (stage, solution) in simulation.stages.iter().zip(solutions.iter()) {
+                solution.write(dataset, (sample, frame), &stage.solution().read()?)?;
             }
             for field in derived.iter() {
                 let values = simulation.mesh.comm.agree(simulation.field_values(field, context))?;
-                dataset.write_field((sample, frame), &field.name, &plans[field.stage], &values.read()?)?;
+                let plan = &solutions[field.stage].plan;
+                dataset.write_field((sample, frame), &field.name, plan, &values.read()?)?;
             }
             Ok(())
         };
@@ -378,7 +359,7 @@ impl<'a> Campaign<'a> {
             None => {
                 let comm = simulation.mesh.comm.clone();
                 comm.agree(match guesses {
-                    Some(guesses) => guesses.solve(simulation, context, Archive { dataset, plans }),
+                    Some(guesses) => guesses.solve(simulation, context, Archive { dataset, solutions }),
                     None => simulation.solve(context),
                 })?;
                 store(simulation, context, 0)?;

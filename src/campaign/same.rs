@@ -4,7 +4,7 @@ use crate::deck::{
     CampaignSection, CheckpointSection, ConstraintSection, Deck, Design, ExpertsSection, NetworkSection,
     OutputSection, PartitionSection, RomSection, SolverOptions,
 };
-use crate::storage::{DatasetFile, File};
+use crate::storage::{DatasetFile, Field, File};
 use crate::{Error, Result};
 
 /// So many keys that differ are named.
@@ -84,9 +84,21 @@ fn same(deck: &Deck, file: &File, part: impl Fn(&Deck) -> Deck) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Input`] that names both.
-pub(super) fn same_fields(deck: &Deck, dataset: &DatasetFile, wanted: &[&str]) -> Result<()> {
+pub(super) fn same_fields(deck: &Deck, dataset: &DatasetFile, fields: &[Field]) -> Result<()> {
     let found = dataset.file().fields();
-    let mut wanted: Vec<&str> = wanted.to_vec();
+    for field in fields.iter().filter(|field| found.contains(&field.name)) {
+        let there = dataset.file().field(&field.name)?.0.components;
+        if there != field.components {
+            let (name, file, here) = (&field.name, dataset.file().label(), field.components);
+            let mut text = format!("it holds {there} components of \"{name}\", expected {here}");
+            if there > here {
+                text += "; earlier versions stored all unknowns of a flow in one array: its samples can be trained on, not \
+                         added to";
+            }
+            return Err(Error::input(file, text + "; remove it, or name another file"));
+        }
+    }
+    let mut wanted: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     wanted.sort_unstable();
     if found == wanted {
         return Ok(());

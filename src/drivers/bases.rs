@@ -25,7 +25,7 @@ pub(super) fn write(
     report: &Report,
 ) -> Result<PathBuf> {
     let (deck, comm) = (&simulation.deck, &simulation.mesh.comm);
-    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths, report))?;
+    let snapshots = report.phase("datasets", || Snapshots::open(simulation, paths, report))?;
     let count = snapshots.parameters.len();
     report.line(format!("{count} samples from {}", list(paths)));
     if deck.rom.inner_product != Norm::Mass && deck.says("rom.inner_product") {
@@ -57,7 +57,13 @@ pub(super) fn write(
         let essential = essential(simulation, &field, &space, &context)?;
         let gating = local.then(|| Gating::new(&space, deck.partition.overlap)).transpose()?;
         let plan = space.canonical();
-        let about = Field { components: space.components, ..output::describe(simulation, &field, &plan) };
+        let mut about = output::describe(simulation, &field, &plan);
+        if about.components < space.components {
+            about = about
+                .meaning("velocity and pressure of a flow in one, with the pressure (Pa) as last component");
+            about.component_names.push("pressure".into());
+        }
+        let about = Field { components: space.components, ..about };
         for window in 0..how.windows.unwrap_or(1) {
             let bases = report.phase("decomposition", || {
                 let essential = essential.clone();
@@ -112,10 +118,11 @@ fn describe(file: &File, snapshots: &Snapshots, overlap: Option<u32>, how: PodOp
     overlap.map_or(Ok(()), |layers| file.set(PARTITION, "overlap", layers))
 }
 
-/// The fields that all datasets have.
+/// The fields that all datasets have; of a solution the first one stands for all of it.
 fn fields(simulation: &Simulation, snapshots: &Snapshots) -> Result<Vec<FieldInfo>> {
     let there = |field: &FieldInfo| {
         field.random.is_none()
+            && (!field.is_solution() || is_solution(simulation, field))
             && snapshots.files.iter().all(|file| file.file().fields().contains(&field.name))
     };
     let found: Vec<FieldInfo> = simulation.fields().into_iter().filter(there).collect();
@@ -125,7 +132,7 @@ fn fields(simulation: &Simulation, snapshots: &Snapshots) -> Result<Vec<FieldInf
     }
 }
 
-/// The unknowns of a field in datasets: solutions have all of theirs, a pressure among them.
+/// The unknowns of a basis: solutions have all of theirs, a pressure among them.
 fn space_of(simulation: &Simulation, field: &FieldInfo) -> Result<Space> {
     let space = simulation.stages[field.stage].space();
     space.with_components(if is_solution(simulation, field) { space.components } else { field.components })

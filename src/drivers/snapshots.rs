@@ -1,11 +1,11 @@
 //! The samples that models are trained on.
-use crate::campaign;
-use crate::deck::Deck;
+use crate::campaign::{self, Solution};
 use crate::mixture::Columns;
-use crate::parallel::{Comm, Redistribution};
+use crate::parallel::Redistribution;
 use crate::physics::Problem;
 use crate::report::Report;
 use crate::rom::Trajectories;
+use crate::simulation::Simulation;
 use crate::storage::{DatasetFile, Status};
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ use std::path::PathBuf;
 /// The samples of some datasets, in the order of their numbers: the parts of a campaign give what it gives undivided.
 pub(super) struct Snapshots {
     pub files: Vec<DatasetFile>,
+    /// How solutions lie in the files.
+    solutions: Vec<Solution>,
     /// File, and sample in it.
     places: Vec<(usize, usize)>,
     /// Full parameter vectors in the deck's order.
@@ -24,7 +26,8 @@ impl Snapshots {
     ///
     /// # Errors
     /// [`Error::Input`] when a dataset does not fit the deck, or no sample is done.
-    pub fn open(comm: &Comm, deck: &Deck, paths: &[PathBuf], report: &Report) -> Result<Self> {
+    pub fn open(simulation: &Simulation, paths: &[PathBuf], report: &Report) -> Result<Self> {
+        let (deck, comm) = (&simulation.deck, &simulation.mesh.comm);
         let mut files = Vec::new();
         let mut found = Vec::new();
         for path in paths {
@@ -82,7 +85,7 @@ impl Snapshots {
         }
         let (places, parameters) =
             found.into_iter().map(|(_, place, parameters)| (place, parameters)).unzip();
-        Ok(Self { files, places, parameters })
+        Ok(Self { files, solutions: Solution::all(simulation), places, parameters })
     }
 
     /// All snapshots of a steady problem's solution. Collective.
@@ -91,11 +94,11 @@ impl Snapshots {
     /// When they cannot be read, or have another number of components.
     pub fn columns(&self, problem: &Problem) -> Result<Columns> {
         let space = &problem.space;
-        let plan = space.canonical();
         let mut columns = Columns::new(&space.mesh.comm, space.owned_dofs());
+        let solution = self.solution(&problem.field).expect("a problem of the deck");
         for &(file, sample) in &self.places {
             let file = &self.files[file];
-            let values = file.read_field((sample, 0), &problem.field, &plan)?;
+            let values = solution.read(file, (sample, 0))?;
             if values.len() != space.owned_dofs() {
                 let text = format!("\"{}\" has another number of components", problem.field);
                 return Err(Error::input(file.file().label(), text));
@@ -103,6 +106,11 @@ impl Snapshots {
             columns.push(&values);
         }
         Ok(columns)
+    }
+
+    /// How the solution whose first field has that name lies in the files, if there is one. Local.
+    fn solution(&self, field: &str) -> Option<&Solution> {
+        self.solutions.iter().find(|solution| solution.name() == field)
     }
 
     /// Closes the files. Collective.
@@ -126,7 +134,10 @@ impl Trajectories for Snapshots {
 
     fn read(&self, sample: usize, step: usize, field: &str, plan: &Redistribution) -> Result<Vec<f64>> {
         let (file, sample) = self.places[sample];
-        self.files[file].read_field((sample, step), field, plan)
+        match self.solution(field) {
+            Some(solution) => solution.read(&self.files[file], (sample, step)),
+            None => self.files[file].read_field((sample, step), field, plan),
+        }
     }
 }
 

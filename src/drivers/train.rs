@@ -85,7 +85,7 @@ pub(super) fn write(
     report: &Report,
 ) -> Result<PathBuf> {
     let (deck, comm) = (&simulation.deck, &simulation.mesh.comm);
-    let snapshots = report.phase("datasets", || Snapshots::open(comm, deck, paths, report))?;
+    let snapshots = report.phase("datasets", || Snapshots::open(simulation, paths, report))?;
     let count = snapshots.parameters.len();
     report.line(format!("{count} snapshots from {}", list(paths)));
 

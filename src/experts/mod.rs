@@ -34,4 +34,4 @@ pub use constraint::{Constraint, ConstraintOptions, Repair};
 pub use equations::Equations;
 pub use estimates::{DualProduct, ErrorEstimate, Reference};
 pub use ports::PortCondition;
-pub use trajectory::{Frames, StepRepair, Tape, TrajectoryPullback, by_repair, repair_step};
+pub use trajectory::{Cotangents, Frames, StepRepair, Tape, TrajectoryPullback, by_repair, repair_step};

@@ -67,6 +67,8 @@ pub struct Tape {
     solves: Vec<Solved>,
     /// States at the ends of accepted steps; 0 is the initial one, n the state of the n-th equation.
     accepted: Vec<usize>,
+    /// Whether the prediction of every equation is the state at the end of the step before.
+    follows: bool,
 }
 
 /// One equation with its repaired state.
@@ -76,14 +78,27 @@ struct Solved {
     offset: Vector,
     /// Internal variables at the start of the step.
     history: Option<History>,
+    /// The state at the end of the step before.
+    before: usize,
     /// States, with the factors of what is stored and of the rest.
     terms: Vec<(usize, f64, f64)>,
     last: Last,
 }
 
+/// What a scalar `L` says of a repaired run.
+#[derive(Clone, Copy, Default)]
+pub struct Cotangents<'a> {
+    /// `dL/du` of the initial state.
+    pub initial: Option<&'a Vector>,
+    /// `dL/du` of the states at the ends of all steps.
+    pub states: &'a [Vector],
+    /// `dL/dr` of what all equations leave, in the order of [`Tape::residuals`]; zero where values are prescribed.
+    pub residuals: Option<&'a [Vector]>,
+}
+
 /// What a scalar `L` of the repaired states says of the inputs of the run.
 pub struct TrajectoryPullback {
-    /// Time (s) of every equation, in their order, and `dL/du^` of its prediction.
+    /// Time (s) of every equation, in their order, and `dL/du^` of its prediction; none where these are the states before.
     pub predictions: Vec<(f64, Vector)>,
     /// `dL/du` of the initial state, zero where its values are prescribed.
     pub initial: Vector,
@@ -167,7 +182,8 @@ pub fn repair_step(
             let terms = terms.iter().map(|term| (place(term.of), term.storage, term.rest)).collect();
             let last = layer.last.take().expect("a repair leaves it");
             let (context, offset) = (context.clone(), offset.try_clone()?);
-            tape.solves.push(Solved { context, parts: *parts, offset, history, terms, last });
+            let before = *tape.accepted.last().expect("set when it began");
+            tape.solves.push(Solved { context, parts: *parts, offset, history, before, terms, last });
             found[number] += 1;
         }
         Ok(outcome)
@@ -182,6 +198,11 @@ pub fn repair_step(
 }
 
 impl Tape {
+    /// For a run whose predictions are the states at the ends of the steps before: what is said of them is said of these.
+    pub fn following() -> Self {
+        Self { follows: true, ..Self::default() }
+    }
+
     fn begin(&mut self, context: &Context, state: &Vector) -> Result<()> {
         if self.initial.is_none() {
             self.initial = Some((context.clone(), state.try_clone()?));
@@ -195,6 +216,22 @@ impl Tape {
         self.accepted.len().saturating_sub(1)
     }
 
+    /// What the repaired states leave of the equations, in their order: times (s), parts, and residuals at the free
+    /// unknowns. Collective.
+    ///
+    /// # Errors
+    /// When a coefficient cannot be evaluated, or PETSc fails.
+    pub fn residuals(&self, problem: &Rc<Problem>) -> Result<Vec<(f64, Parts, Vector)>> {
+        let of = |solved: &Solved| {
+            let prepared = problem.at(&solved.context)?;
+            let mut residual = solved.offset.duplicate()?;
+            let equations = Equations::step(&prepared, solved.parts, Some(&solved.offset), None);
+            equations.residual(&solved.last.state, &mut residual)?;
+            Ok((solved.context.time, solved.parts, residual))
+        };
+        self.solves.iter().map(of).collect()
+    }
+
     /// Pulls `dL/du` of the states at the ends of all steps, in their order, back through the run that the layer repaired.
     /// Collective.
     ///
@@ -204,24 +241,43 @@ impl Tape {
         &mut self,
         layer: &mut Constraint,
         problem: &Rc<Problem>,
-        cotangents: &[Vector],
+        states: &[Vector],
+    ) -> Result<TrajectoryPullback> {
+        self.pull_back_all(layer, problem, &Cotangents { states, ..Cotangents::default() })
+    }
+
+    /// As [`Tape::pull_back`] of all that is said of a run. Collective.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn pull_back_all(
+        &mut self,
+        layer: &mut Constraint,
+        problem: &Rc<Problem>,
+        cotangents: &Cotangents,
     ) -> Result<TrajectoryPullback> {
         let Some((start, initial)) = &self.initial else {
             return Err(Error::Failed(format!("{}: nothing to derive", layer.name)));
         };
         let steps = self.accepted.len() - 1;
-        if cotangents.len() != steps {
-            let text = format!("{} cotangents for {steps} steps", cotangents.len());
-            return Err(Error::Failed(format!("{}: {text}", layer.name)));
+        for (count, wanted, what) in [
+            (cotangents.states.len(), steps, "steps"),
+            (cotangents.residuals.map_or(self.solves.len(), <[Vector]>::len), self.solves.len(), "equations"),
+        ] {
+            if count != wanted {
+                let text = format!("{count} cotangents for {wanted} {what}");
+                return Err(Error::Failed(format!("{}: {text}", layer.name)));
+            }
         }
         let space = &problem.space;
         let mut said: Vec<Vector> = Vec::with_capacity(self.solves.len() + 1);
         for _ in 0..=self.solves.len() {
             said.push(space.field()?);
         }
-        for (&state, cotangent) in self.accepted[1..].iter().zip(cotangents) {
+        for (&state, cotangent) in self.accepted[1..].iter().zip(cotangents.states) {
             said[state].axpy(1.0, cotangent)?;
         }
+        cotangents.initial.map_or(Ok(()), |cotangent| said[0].axpy(1.0, cotangent))?;
         let mut parameters = vec![0.0; start.parameters.len()];
         let mut columns: Option<Columns> = None;
         let mut predictions = Vec::with_capacity(self.solves.len());
@@ -245,6 +301,18 @@ impl Tape {
                 }
                 of_start = Some(own);
             }
+            let of_residual = cotangents.residuals.map(|all| all[number].try_clone()).transpose()?;
+            if let Some(of_residual) = &of_residual {
+                let mut of_residual = of_residual.try_clone()?;
+                of_residual.ghost_update()?;
+                let state = solved.last.state.local_read()?;
+                let form = FormState { state: &state, history, parts: solved.parts };
+                said_of_it.axpy(1.0, &prepared.product(form, Side::Transposed, &of_residual)?)?;
+                for (parameter, sum) in parameters.iter_mut().enumerate() {
+                    prepared.slope(parameter, form, &mut image)?;
+                    *sum += image.dot(&of_residual)?;
+                }
+            }
             let kept = layer.last.replace(solved.last.try_clone()?);
             let pulled = layer.pull_back(&equations, &said_of_it);
             layer.last = kept;
@@ -261,8 +329,12 @@ impl Tape {
                 None => columns = Some(pulled.columns),
                 Some(sum) => sum.add(&pulled.columns),
             }
-            predictions.push((solved.context.time, pulled.prediction));
+            match self.follows {
+                true => said[solved.before].axpy(1.0, &pulled.prediction)?,
+                false => predictions.push((solved.context.time, pulled.prediction)),
+            }
             let mut offset = pulled.offset;
+            of_residual.map_or(Ok(()), |of_residual| offset.axpy(1.0, &of_residual))?;
             offset.ghost_update()?;
             for &(earlier, storage, rest) in &self.solves[number].terms {
                 let (context, state) = match earlier {

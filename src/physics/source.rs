@@ -203,7 +203,7 @@ impl Source {
     }
 
     /// The derivative with respect to a variable, with fields as they are.
-    pub(super) fn derivative(&self, variable: usize) -> Self {
+    pub(crate) fn derivative(&self, variable: usize) -> Self {
         let of_fields = |formula: &FieldExpression| {
             let (fields, variables) = (formula.fields.clone(), formula.variables);
             Rc::new(FieldExpression {

@@ -28,6 +28,11 @@ pub struct FieldInfo {
 }
 
 impl FieldInfo {
+    /// Whether it is part of a problem's solution.
+    pub fn is_solution(&self) -> bool {
+        self.derived.is_none() && self.random.is_none()
+    }
+
     /// What it is, in words.
     pub fn meaning(&self) -> &str {
         match (&self.derived, self.random) {

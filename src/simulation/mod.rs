@@ -3,6 +3,7 @@ mod balance;
 mod evolution;
 mod fields;
 mod functional;
+mod initial;
 mod placement;
 mod problems;
 mod quantities;

@@ -1,14 +1,13 @@
 //! A deck's problems on one mesh, solved in their order.
 use super::solver::solver_of;
 use super::stage::Stage;
+use crate::Result;
 use crate::deck::{Deck, SolverOptions};
 use crate::memory::Present;
 use crate::mesh::Mesh;
 use crate::parallel::Comm;
-use crate::physics::coefficient::Source;
 use crate::physics::{Context, build};
 use crate::random::RandomFields;
-use crate::{Error, Result};
 use std::rc::Rc;
 
 /// Everything that a deck describes, ready to be solved for any parameters.
@@ -78,46 +77,6 @@ impl Simulation {
         let Self { deck, stages, random, .. } = self;
         random.draw(context.sample)?;
         stages.iter_mut().try_for_each(|stage| stage.solve(context)).map_err(|error| deck.locate(error))
-    }
-
-    /// Sets the solutions that evolve in time to the deck's initial values at the start. Collective.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when an initial value is not finite.
-    pub fn set_initial(&mut self, context: &Context) -> Result<()> {
-        let variables = self.deck.field_variables();
-        for (number, initial) in self.deck.initial.iter().enumerate() {
-            let Some((index, _)) = self.deck.field_of(initial.field.as_deref(), None) else { continue };
-            let stage = &mut self.stages[index];
-            let functions = initial
-                .value
-                .parse(&variables)
-                .map_err(|error| Error::input("", format!("initial[{number}].value: {error}")))?;
-            let space = stage.problem.space.clone();
-            let mut finite = true;
-            {
-                let mut values = stage.solution.write()?;
-                for (i, function) in functions.into_iter().enumerate().take(space.components) {
-                    let of_nodes = match build::source(&self.deck, function, &self.random.inputs()) {
-                        Source::Fields(formula) => formula.at_nodes_of(&space, context),
-                        source => (0..space.owned_nodes)
-                            .map(|node| source.evaluate(&context.arguments(&space.point(node)), 0.0))
-                            .collect(),
-                    };
-                    for (node, value) in of_nodes.into_iter().enumerate().take(space.owned_nodes) {
-                        finite &= value.is_finite();
-                        values[node * space.components + i] = value;
-                    }
-                }
-            }
-            let key = format!("initial[{number}].value");
-            let fault = self.deck.fault(&key, "the initial value is not finite somewhere");
-            self.mesh.comm.agree(if finite { Ok(()) } else { Err(fault) })?;
-            let stage = &mut self.stages[index];
-            stage.solution.ghost_update()?;
-            stage.publish()?;
-        }
-        Ok(())
     }
 
     /// Begins with new solvers, as a run that is restarted does: multigrid keeps coarse spaces and block

@@ -19,6 +19,7 @@ capabilities! {
     adaptive
     balances
     bases
+    campaign_flow
     campaign_groups
     campaign_in_time
     campaign_speed

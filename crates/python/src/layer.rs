@@ -57,47 +57,21 @@ pub type Derivatives = (Rows, Vec<f64>, Rows, Vec<f64>);
 impl Layer {
     /// For a problem of a simulation. Collective.
     pub fn new(open: &Open, asked: &Asked) -> Result<Self> {
-        let number = open.stage(asked.stage)?;
-        let (stage, deck) = (&open.simulation.stages[number], &open.simulation.deck);
-        let (problem, space) = (&stage.problem, stage.space().clone());
-        if deck.time.is_some() {
-            let text = "constraint() makes layers for steady problems; this deck has [time]";
+        if open.simulation.deck.time.is_some() {
+            let text =
+                "constraint() makes layers for steady problems, and this deck has [time]: take trajectory()";
             return Err(Error::Failed(text.into()));
         }
-        let level = chosen("level", asked.level, LEVELS)?;
-        let weight = match asked.norm {
-            None => Constraint::natural_norm(problem),
-            Some(word) => chosen("norm", word, NORMS)?,
-        };
-        let overlap = asked.overlap.unwrap_or(deck.partition.overlap);
-        let gating = match asked.per_side {
-            None => Gating::new(&space, overlap)?,
-            Some(count) => Gating::boxes(&space, count, overlap)?,
-        };
-        let tolerance = asked.tolerance.unwrap_or_else(|| deck.solver_options(number).tolerance);
-        let modes = CoarseModes::of(problem);
-        let options = ConstraintOptions { level, weight, modes, tolerance, max_iterations: ITERATIONS };
-        let mut constraint = Constraint::new(&problem.name, space, Rc::new(gating), options);
-        constraint.set_least_squares(deck.constraint.least_squares.clone());
-        if let Some(condition) =
-            PortCondition::of(&deck.constraint).filter(|_| level == ConstraintLevel::Coupled)
-        {
-            constraint.set_ports(condition);
-        }
-        if let Some(variance) = asked.variance {
-            constraint.set_variance(vector(open, number, variance, asked.own, "variance")?)?;
-        }
-        if let Some([velocity, pressure]) = asked.scales {
-            constraint.set_scales(velocity, pressure);
-        }
+        let (constraint, stage) = constraint(open, asked)?;
+        let problem = &open.simulation.stages[stage].problem;
         let known = asked.known.iter().map(|(name, row)| {
             let what = format!("known row \"{name}\"");
-            let mut row = vector(open, number, row, asked.own, &what)?;
+            let mut row = vector(open, stage, row, asked.own, &what)?;
             // What it says of interpolated values it says of unknowns.
             problem.fold_unused(&mut row)?;
             Ok((name.clone(), row))
         });
-        Ok(Self { constraint, stage: number, known: known.collect::<Result<_>>()?, last: None })
+        Ok(Self { constraint, stage, known: known.collect::<Result<_>>()?, last: None })
     }
 
     /// Repairs a prediction. Collective.
@@ -171,6 +145,39 @@ impl Layer {
         let give = |vector: &Vector| open.orders[self.stage].give(&vector.read()?, width, own);
         Ok((give(&pulled.prediction)?, pulled.parameters, give(&pulled.prescribed)?, pulled.known))
     }
+}
+
+/// The constraint that is asked for, and the number of its problem. Collective.
+pub fn constraint(open: &Open, asked: &Asked) -> Result<(Constraint, usize)> {
+    let number = open.stage(asked.stage)?;
+    let (stage, deck) = (&open.simulation.stages[number], &open.simulation.deck);
+    let (problem, space) = (&stage.problem, stage.space().clone());
+    let level = chosen("level", asked.level, LEVELS)?;
+    let weight = match asked.norm {
+        None => Constraint::natural_norm(problem),
+        Some(word) => chosen("norm", word, NORMS)?,
+    };
+    let overlap = asked.overlap.unwrap_or(deck.partition.overlap);
+    let gating = match asked.per_side {
+        None => Gating::new(&space, overlap)?,
+        Some(count) => Gating::boxes(&space, count, overlap)?,
+    };
+    let tolerance = asked.tolerance.unwrap_or_else(|| deck.solver_options(number).tolerance);
+    let modes = CoarseModes::of(problem);
+    let options = ConstraintOptions { level, weight, modes, tolerance, max_iterations: ITERATIONS };
+    let mut constraint = Constraint::new(&problem.name, space, Rc::new(gating), options);
+    constraint.set_least_squares(deck.constraint.least_squares.clone());
+    if let Some(condition) = PortCondition::of(&deck.constraint).filter(|_| level == ConstraintLevel::Coupled)
+    {
+        constraint.set_ports(condition);
+    }
+    if let Some(variance) = asked.variance {
+        constraint.set_variance(vector(open, number, variance, asked.own, "variance")?)?;
+    }
+    if let Some([velocity, pressure]) = asked.scales {
+        constraint.set_scales(velocity, pressure);
+    }
+    Ok((constraint, number))
 }
 
 fn numbers(repair: &Repair) -> Vec<(&'static str, f64)> {

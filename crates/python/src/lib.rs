@@ -19,6 +19,7 @@ mod parameters;
 mod session;
 mod simulation;
 mod slot;
+mod trajectory;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<deck::Deck>()?;
     module.add_class::<simulation::Simulation>()?;
     module.add_class::<constraint::Constraint>()?;
+    module.add_class::<trajectory::Trajectory>()?;
     module.add_class::<model::Model>()?;
     module.add_function(wrap_pyfunction!(session::finalize, module)?)?;
     module.add_function(wrap_pyfunction!(session::failed, module)?)?;

@@ -7,6 +7,7 @@ use crate::held::Held;
 use crate::layer::Asked;
 use crate::open::Open;
 use crate::slot::{Slot, same};
+use crate::trajectory::Trajectory;
 use crate::{evolution, gradients, operators, parameters, session};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -206,6 +207,38 @@ impl Simulation {
         let (per_side, overlap) = experts;
         let asked = Asked { stage, level, norm, per_side, overlap, tolerance, scales, variance, known, own };
         Constraint::new(&self.0, &asked)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "Python's half names them")]
+    fn trajectory(
+        &self,
+        stage: &str,
+        level: &str,
+        norm: Option<String>,
+        experts: (Option<usize>, Option<u32>),
+        tolerance: Option<f64>,
+        scales: Option<[f64; 2]>,
+        times: Vec<f64>,
+        own: bool,
+    ) -> PyResult<Trajectory> {
+        let words = format!(
+            "trajectory({level}, {stage}, norm={norm:?}, {experts:?}, {tolerance:?}, {scales:?}, times={times:?}, own={own})"
+        );
+        self.0.together(&words, |_, _| Ok(()))?;
+        let (norm, (per_side, overlap)) = (norm.as_deref(), experts);
+        let asked = Asked {
+            stage,
+            level,
+            norm,
+            per_side,
+            overlap,
+            tolerance,
+            scales,
+            variance: None,
+            known: &[],
+            own,
+        };
+        Trajectory::new(&self.0, &asked, times)
     }
 
     fn run(

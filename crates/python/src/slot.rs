@@ -60,6 +60,12 @@ impl<T: 'static> Slot<T> {
         content.as_ref().map(|content| look(&content.value)).ok_or_else(closed)
     }
 
+    /// Changes it from within work on something that belongs to it. Local.
+    pub fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> PyResult<R> {
+        let mut content = self.content.try_borrow_mut().map_err(|_| in_use())?;
+        content.as_mut().map(|content| change(&mut content.value)).ok_or_else(closed)
+    }
+
     /// Python's object is gone. Local: what ranks share is freed later, when all of them have dropped it.
     pub fn drop_object(&self) {
         self.dropped.set(true);

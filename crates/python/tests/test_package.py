@@ -132,7 +132,15 @@ def test_repairs_satisfy_their_level_and_have_derivatives(level, name, stage, no
         close(two[key], value, 1e-8)
 
 
-@pytest.mark.parametrize("name", ["learning", "repairing"])
+@pytest.mark.parametrize("level", ["boundary", "conservation", "coupled", "exact"])
+@pytest.mark.parametrize("name", ["in_time", "sorption"])
+def test_repaired_runs_satisfy_their_level_and_have_derivatives(name, level, case):
+    one, two = (json.loads(case("trajectory", ranks, name, level).stdout) for ranks in RANKS)
+    for key, value in one.items():
+        close(two[key], value, 1e-8)
+
+
+@pytest.mark.parametrize("name", ["learning", "repairing", "repairing_runs"])
 def test_pytorch_differentiates_through_solves_and_repairs(name, case):
     pytest.importorskip("torch", reason="PyTorch is not there: pip install torch")
     one, two = (json.loads(case(name, ranks).stdout) for ranks in RANKS)

@@ -51,8 +51,7 @@ impl Predictions {
         let file = File::open(comm, path)?;
         let axes = axes(&file, simulation.mesh.dimension)?;
         let known = simulation.fields();
-        let is_solution = |field: &&FieldInfo| field.derived.is_none() && field.random.is_none();
-        let solutions: Vec<&FieldInfo> = known.iter().filter(is_solution).collect();
+        let solutions: Vec<&FieldInfo> = known.iter().filter(|field| field.is_solution()).collect();
         let mut sources = Vec::new();
         for (group, is_variance) in [(group(&file), false), ("/variance", true)] {
             let there = file.members(group);
@@ -75,7 +74,18 @@ impl Predictions {
         };
         for field in &solutions {
             let with = |other: &&&FieldInfo| other.stage == field.stage && has(other, true);
+            let in_one = |f: &&&FieldInfo| {
+                let of_file = file.shape(&format!("{}/{}", group(&file), f.name)).unwrap_or_default();
+                let all = simulation.stages[f.stage].space().components as u64;
+                f.stage == field.stage && f.first == 0 && of_file.last() == Some(&all)
+            };
             let missing = match (has(field, false), has(field, true)) {
+                (false, _) if solutions.iter().any(|f| in_one(&f) && field.first > 0) => format!(
+                    "{}/{} is missing; the other array of the flow has as many components as it has unknowns: it seems to \
+                     hold both, as datasets of earlier versions do, and must be taken apart",
+                    group(&file),
+                    field.name
+                ),
                 (false, _) => format!("{}/{} is missing: the deck solves for it", group(&file), field.name),
                 (true, false) if solutions.iter().any(|other| with(&other)) => {
                     format!("/variance/{} is missing beside that of the problem's other field", field.name)

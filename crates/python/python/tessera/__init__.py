@@ -24,9 +24,10 @@ from ._model import Model, Prediction
 from ._native import Error, InputError, __version__
 from ._simulation import Field, History, Quantity, Simulation
 from ._stage import Stage
+from ._trajectory import RepairedRun, RunPullback, Trajectory
 
 __all__ = ["Constraint", "Deck", "Error", "Field", "History", "InputError", "Model", "Parameter", "Prediction", "Pullback",
-           "Quantity", "Repair", "Simulation", "Stage", "__version__"]
+           "Quantity", "Repair", "RepairedRun", "RunPullback", "Simulation", "Stage", "Trajectory", "__version__"]
 
 
 def _watch_exceptions() -> None:

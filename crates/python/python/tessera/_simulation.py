@@ -12,6 +12,7 @@ from ._constraint import Constraint
 from ._deck import Deck
 from ._native import InputError
 from ._stage import Stage
+from ._trajectory import Trajectory
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -179,6 +180,22 @@ class Simulation:
         native = self._native.constraint(names[0] if stage is None else stage, level, norm, (per_side, overlap), tolerance,
                                          scales, variance, rows, own)
         return Constraint(native, self, {name: float(value) for name, (_, value) in (known or {}).items()})
+
+    def trajectory(self, level: Literal["none", "boundary", "conservation", "residual", "coupled",
+                                        "exact"] = "conservation", *, times: Sequence[float],
+                   norm: Optional[Literal["energy", "mass", "euclidean"]] = None, per_side: Optional[int] = None,
+                   overlap: Optional[int] = None, tolerance: Optional[float] = None,
+                   scales: Optional[tuple[float, float]] = None, own: bool = False) -> Trajectory:
+        """A layer that repairs predictions of a run in time step by step, for a deck with ``[time]`` and one physics.
+
+        :param level: as of :meth:`constraint`; ``"exact"`` gives the run of the deck's scheme itself.
+        :param times: the deck's start, and the ends of the steps, which are as long as this says.
+        :param norm, per_side, overlap, tolerance, scales, own: as of :meth:`constraint`.
+        """
+        steps = [float(time) for time in times]
+        native = self._native.trajectory(next(iter(self.stages)), level, norm, (per_side, overlap), tolerance, scales, steps,
+                                         own)
+        return Trajectory(native, self, steps)
 
     def run(self, parameters: Optional[Mapping[str, Value]] = None, /, *, fields: Optional[Sequence[str]] = None,
             sample: int = 0, own: bool = False, **values: Value) -> History:

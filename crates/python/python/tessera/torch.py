@@ -1,7 +1,7 @@
 """Solves and repairs inside PyTorch's automatic differentiation.
 
 ``solve`` is a function of parameters whose derivative is that of the discrete equations, by one transposed solve.
-``Constraint`` is a layer that makes predictions satisfy balances or equations. Numbers are double precision on the
+``Constraint`` is a layer that makes predictions satisfy balances or equations, ``Trajectory`` the same of runs in time. Numbers are double precision on the
 processor; tensors of other kinds are converted, and gradients come back in their kind.
 
 Under MPI all ranks call the same. Where fields are gathered (the default) every rank computes the same loss; with
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import tessera
 
-__all__ = ["Constraint", "solve"]
+__all__ = ["Constraint", "Trajectory", "solve"]
 
 
 # By DLPack: the versions of NumPy and PyTorch need not know one another.
@@ -135,3 +135,55 @@ class Constraint(torch.nn.Module):
         names, tensors, others = _parted({**(parameters or {}), **values}, "parameter")
         rows, more, fixed = _parted(known or {}, "known")
         return _Repair.apply(self, names, rows, others, fixed, prediction, *tensors, *more)
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, layer: Trajectory, names: Sequence[str], others: Mapping[str, Any], sample: int,
+                prediction: Optional[torch.Tensor], initial: Optional[torch.Tensor], *values: torch.Tensor) -> torch.Tensor:
+        arrays = [None if given is None else _array(given) for given in (prediction, initial)]
+        parameters = {**others, **{name: float(value) for name, value in zip(names, values)}}
+        ctx.layer, ctx.names, ctx.arguments = layer, names, (arrays[0], parameters, arrays[1], sample)
+        ctx.like = [None if given is None else (given.dtype, given.device) for given in (prediction, initial, *values)]
+        ctx.run = layer._repair(*ctx.arguments)
+        return _tensor(ctx.run.states)
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[Any, ...]:
+        native = ctx.layer.native
+        if native.last is not ctx.run:
+            # Another run has been since: this one again.
+            ctx.run = ctx.layer._repair(*ctx.arguments)
+        found = native.vjp(_array(cotangent), own=ctx.layer.own)
+        arrays = [found.prediction, found.initial, *(found.parameters[name] for name in ctx.names)]
+        gradients = [None if like is None else _tensor(array).to(dtype=like[0], device=like[1])
+                     for array, like in zip(arrays, ctx.like)]
+        return None, None, None, None, *gradients
+
+
+class Trajectory(torch.nn.Module):
+    """A :class:`tessera.Trajectory` as a layer: predicted frames go in, repaired runs come out, ``[frame, node]`` or
+    ``[frame, node, component]``, and gradients flow back to predictions, initial states and parameters.
+
+    :param native: of :meth:`tessera.Simulation.trajectory`; ``native.last`` tells what the last repair found.
+    :param own: arrays hold this rank's rows alone, see :mod:`tessera`.
+    """
+
+    def __init__(self, native: tessera.Trajectory, own: bool = False) -> None:
+        super().__init__()
+        self.native, self.own = native, own
+
+    def _repair(self, prediction: Any, parameters: Mapping[str, Any], initial: Any, sample: int) -> Any:
+        return self.native.forward(prediction, parameters, initial=initial, sample=sample, own=self.own)
+
+    def forward(self, prediction: Optional[torch.Tensor] = None, parameters: Optional[Mapping[str, Any]] = None, /, *,
+                initial: Optional[torch.Tensor] = None, sample: int = 0, **values: Any) -> torch.Tensor:
+        """The repaired run, in double precision.
+
+        :param prediction: frames; may be left out at the level ``"exact"``.
+        :param parameters, values: parameters by name, numbers or tensors of one number.
+        :param initial: the state from which it starts; that of the deck without one.
+        :param sample: which draw of the random fields.
+        """
+        names, tensors, others = _parted({**(parameters or {}), **values}, "parameter")
+        return _Run.apply(self, names, others, sample, prediction, initial, *tensors)

@@ -144,7 +144,37 @@ name = "mean"
 kind = "average"
 """
 
-ALL = {"heat": HEAT, "nonlinear": NONLINEAR, "thermal": THERMAL, "flow": FLOW, "in_time": IN_TIME}
+#: Not linear; parameters in the equations, the prescribed values and the initial state.
+SORPTION = DIRECT + """
+[mesh]
+box = { cell = "interval", cells = [24] }
+[parameters]
+d = 0.3
+left = 1.0
+start = 0.2
+[time]
+end = 0.3
+step = 0.1
+[[physics]]
+name = "clay"
+model = "diffusion_sorption"
+diffusivity = "d"
+porosity = 0.29
+density = 2880.0
+partition = 3.5e-4
+exponent = 0.874
+[[physics.boundary]]
+marker = "left"
+value = "left*(1 + t)"
+[[physics.boundary]]
+marker = "right"
+coefficient = 1.0
+ambient = 0.0
+[[initial]]
+value = "start*(1 + x)"
+"""
+
+ALL = {"sorption": SORPTION, "heat": HEAT, "nonlinear": NONLINEAR, "thermal": THERMAL, "flow": FLOW, "in_time": IN_TIME}
 
 
 def simulation(name, comm=None):
