@@ -57,6 +57,9 @@ impl Restriction<'_> {
     }
 }
 
+/// One cell in so many makes a list long.
+const LONG: usize = 16;
+
 /// Entities that are `inside` and seen from cells of a list, with the weights of their cells.
 fn of_cells(
     entities: &[Entity],
@@ -65,18 +68,31 @@ fn of_cells(
     inside: impl Fn(&Entity) -> bool,
 ) -> (Vec<Entity>, Option<Vec<f64>>) {
     assert!(weights.is_empty() || weights.len() == list.len(), "one weight a cell");
-    // Places in the list by cells.
-    let mut order: Vec<u32> = (0..list.len() as u32).collect();
-    order.sort_unstable_by_key(|&place| list[place as usize]);
     let mut chosen = Vec::new();
     let mut factors = (!weights.is_empty()).then(Vec::new);
-    for entity in entities.iter().filter(|entity| inside(entity)) {
-        if let Ok(at) = order.binary_search_by_key(&entity.0, |&place| list[place as usize]) {
-            chosen.push(*entity);
-            if let Some(factors) = &mut factors {
-                factors.push(weights[order[at] as usize]);
+    let mut choose = |place_of: &dyn Fn(u32) -> Option<u32>| {
+        for entity in entities.iter().filter(|entity| inside(entity)) {
+            if let Some(place) = place_of(entity.0) {
+                chosen.push(*entity);
+                if let Some(factors) = &mut factors {
+                    factors.push(weights[place as usize]);
+                }
             }
         }
+    };
+    // Places in the list by cells: all of them where the list is long, or in order.
+    let cells = list.iter().max().map_or(0, |&last| last as usize + 1);
+    if list.len() > cells / LONG {
+        let mut places = vec![u32::MAX; cells];
+        list.iter().enumerate().for_each(|(place, &cell)| places[cell as usize] = place as u32);
+        choose(&|cell| places.get(cell as usize).copied().filter(|&place| place != u32::MAX));
+    } else {
+        let mut order: Vec<u32> = (0..list.len() as u32).collect();
+        order.sort_unstable_by_key(|&place| list[place as usize]);
+        choose(&|cell| {
+            let at = order.binary_search_by_key(&cell, |&place| list[place as usize]).ok()?;
+            Some(order[at])
+        });
     }
     (chosen, factors)
 }
@@ -101,6 +117,19 @@ impl<'a> Selection<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lists_and_short_ones_choose_alike() {
+        let entities: Vec<Entity> = (0..500).map(|cell| (cell, cell, 0)).collect();
+        for list in [vec![499, 3, 40], (0..400).rev().collect()] {
+            let weights: Vec<f64> = list.iter().map(|&cell| f64::from(cell) + 0.5).collect();
+            let (chosen, found) = of_cells(&entities, &list, &weights, |entity| entity.0 != 3);
+            let mut expected: Vec<u32> = list.iter().copied().filter(|&cell| cell != 3).collect();
+            expected.sort_unstable();
+            assert_eq!(chosen.iter().map(|entity| entity.0).collect::<Vec<_>>(), expected);
+            assert_eq!(found, Some(expected.iter().map(|&cell| f64::from(cell) + 0.5).collect()));
+        }
+    }
 
     #[test]
     fn cells_keep_their_weights_in_any_order() {

@@ -313,11 +313,21 @@ impl Prepared {
         mut visit: impl FnMut(&fem::Integral),
     ) {
         let problem = &self.problem;
-        let all = self.coefficients(at.state);
-        for (integral, groups) in problem.integrals.iter().zip(&*all) {
-            for (group, coefficients) in integral.groups.iter().zip(groups) {
+        let own = problem.depends_on_itself();
+        if own {
+            problem.set_own(at.state);
+        }
+        let known = self.coefficients.borrow();
+        for (integral, groups) in problem.integrals.iter().zip(&*known) {
+            for (group, known) in integral.groups.iter().zip(groups) {
                 let domain = group.domain();
                 let selection = restriction.select(&problem.space, &domain, owned);
+                // Those that depend on the state are evaluated there alone.
+                let here = own.then(|| {
+                    let part = Domain { rule: domain.rule, entities: &selection.entities };
+                    integral.coefficients.evaluate(&self.context, &problem.space, &part, integral.entities)
+                });
+                let coefficients = here.as_ref().unwrap_or(known);
                 let data = Data { coefficients, essential, history: at.history, parts: at.parts };
                 let kernel = problem.form(integral.place);
                 visit(&selection.integral(kernel, &domain, |domain| {

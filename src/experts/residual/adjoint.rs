@@ -1,7 +1,7 @@
 //! The derivative of level `residual`, by the implicit function theorem at each expert's own optimum:
 //! `(Phi^T P_k Phi + ridge) a_k = Phi^T (chi_k g)` with `P_k v = J_k^T W^2 J_k v + (dJ_k/dv)^T W^2 r_k`. Without the second
 //! term, as in the iteration, it would be wrong wherever rows are left over.
-use super::system::{Evaluated, System, dot};
+use super::system::{Differences, Evaluated, System, dot};
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
@@ -131,7 +131,7 @@ impl Constraint {
         }
         let z: Vec<f64> = residual.iter().zip(&rows.weights).map(|(r, weight)| weight * r).collect();
         if !equations.is_linear() {
-            let second = system.curvature(&w, &z)?;
+            let second = system.curvature(&w, &z, Differences::Central)?;
             for (sums, second) in sums.chunks_exact_mut(width).zip(second.chunks_exact(n * n)) {
                 sums.iter_mut().zip(second).for_each(|(sum, second)| *sum += second);
             }

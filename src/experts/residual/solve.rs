@@ -3,7 +3,7 @@
 //! damping, where it is not called for: Gauss-Newton steps, which converge quadratically to rows that vanish. Where rows
 //! are left over and steps shrink slowly, the matrix holds second derivatives as well: Newton's method.
 use super::rows::{Rows, lumped_mass};
-use super::system::{System, dot};
+use super::system::{Differences, System, dot};
 use crate::experts::constraint::{Constraint, Found};
 use crate::experts::equations::Equations;
 use crate::mixture::eigen;
@@ -221,7 +221,7 @@ impl Constraint {
             if comm.max(u8::from(!equations.is_linear() && experts.iter().any(Expert::wants_second))) == 1 {
                 let z: Vec<f64> =
                     evaluated.residual.iter().zip(&rows.weights).map(|(r, weight)| weight * r).collect();
-                second = Some(rows.shares.gather(&system.curvature(&w, &z)?, n * n));
+                second = Some(rows.shares.gather(&system.curvature(&w, &z, Differences::OneSided)?, n * n));
             }
             let mut fault = Ok(());
             if steps == 0 {

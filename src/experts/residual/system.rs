@@ -189,29 +189,78 @@ impl<'a> System<'a> {
         Ok(())
     }
 
-    /// `[i, j] = z^T d^2 r_k / dw_i dw_j` of every expert of this rank's nodes, from its rows here: central differences of
-    /// fourth order of the images, right to about 1e-9. Collective.
-    pub fn curvature(&self, w: &[f64], z: &[f64]) -> Result<Vec<f64>> {
-        let (n, c) = (self.rows.functions, self.space.components);
+    /// `[i, j] = z^T d^2 r_k / dw_i dw_j` of every expert of this rank's nodes, from its rows here, of differences of
+    /// `z^T J_k Phi`: central ones of fourth order, right to about 1e-9, or one-sided ones, right to about 1e-6 of what the
+    /// equations' third derivatives are. Collective.
+    pub fn curvature(&self, w: &[f64], z: &[f64], differences: Differences) -> Result<Vec<f64>> {
+        let (n, experts) = (self.rows.functions, self.rows.shares.experts.len());
+        let mut sums = vec![0.0; experts * n * n];
+        if self.equations.is_linear() {
+            return Ok(sums);
+        }
         let size = Equations::size(&self.space, self.start)?;
-        let mut sums = vec![0.0; self.rows.shares.experts.len() * n * n];
+        let here = match differences {
+            Differences::OneSided => self.pulled(w, z)?,
+            Differences::Central => Vec::new(),
+        };
+        let mut moved = w.to_vec();
         for j in (0..n).filter(|&j| self.rows.largest[j] > 0.0) {
-            let step = STEP * size / self.rows.largest[j];
-            for (places, weight) in DIFFERENCE {
-                let mut moved = w.to_vec();
-                moved.iter_mut().skip(j).step_by(n).for_each(|w| *w += places * step);
-                let images = self.evaluate(&moved)?.images;
-                for (row, place, _) in self.rows.each(c) {
-                    let sums = &mut sums[place * n * n..][..n * n];
-                    // Half to each side of the diagonal.
-                    let factor = 0.5 * weight / (12.0 * step) * z[row];
-                    for (i, image) in images[row * n..][..n].iter().enumerate() {
-                        sums[i * n + j] += factor * image;
-                        sums[j * n + i] += factor * image;
+            let mut add = |step: f64, factor: f64| -> Result<()> {
+                moved.copy_from_slice(w);
+                moved.iter_mut().skip(j).step_by(n).for_each(|w| *w += step);
+                for (expert, pulled) in self.pulled(&moved, z)?.chunks_exact(n).enumerate() {
+                    let sums = &mut sums[expert * n * n..][..n * n];
+                    for (i, &value) in pulled.iter().enumerate() {
+                        let value = value - here.get(expert * n + i).unwrap_or(&0.0);
+                        // Half to each side of the diagonal.
+                        sums[i * n + j] += 0.5 * factor * value;
+                        sums[j * n + i] += 0.5 * factor * value;
                     }
+                }
+                Ok(())
+            };
+            match differences {
+                Differences::Central => {
+                    let step = STEP * size / self.rows.largest[j];
+                    for (places, weight) in DIFFERENCE {
+                        add(places * step, weight / (12.0 * step))?;
+                    }
+                }
+                Differences::OneSided => {
+                    let step = ONE_SIDED * size / self.rows.largest[j];
+                    add(step, 1.0 / step)?;
                 }
             }
         }
+        Ok(sums)
+    }
+
+    /// `z^T J_k Phi` of every expert of this rank's nodes, from its rows here, `[expert, function]`. Local.
+    fn pulled(&self, w: &[f64], z: &[f64]) -> Result<Vec<f64>> {
+        let (n, c) = (self.rows.functions, self.space.components);
+        let mut sums = vec![0.0; self.rows.shares.experts.len() * n];
+        let mut of_rows = Vec::new();
+        self.visit(w, |element, weight, row_of| {
+            let size = element.vector.len();
+            of_rows.clear();
+            of_rows.resize(size, 0.0);
+            let mut expert = None;
+            for (a, row) in row_of.iter().enumerate().filter_map(|(a, row)| row.map(|row| (a, row))) {
+                let z = weight * z[row];
+                of_rows
+                    .iter_mut()
+                    .zip(&element.matrix[a * size..][..size])
+                    .for_each(|(sum, k)| *sum += z * k);
+                // Rows that an element adds to at the same time are of one expert.
+                expert = Some(self.rows.expert[row / c] as usize);
+            }
+            let Some(expert) = expert else { return };
+            let sums = &mut sums[expert * n..][..n];
+            for (b, value) in of_rows.iter().enumerate() {
+                let phi = self.rows.phi(element.nodes[b / c] as usize * c + b % c);
+                sums.iter_mut().zip(phi).for_each(|(sum, phi)| *sum += value * phi);
+            }
+        })?;
         Ok(sums)
     }
 
@@ -240,6 +289,16 @@ impl<'a> System<'a> {
         Ok((seen.collect(), each.map(|sums| f64::EPSILON * sums[n].sqrt() * state).collect()))
     }
 }
+
+/// How second derivatives of rows are differenced: for derivatives of a repair, or for a matrix that need only be near.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Differences {
+    Central,
+    OneSided,
+}
+
+/// The relative change of the state in one-sided differences.
+const ONE_SIDED: f64 = 1e-6;
 
 /// What an expert's rows make of a function, relative to their entries, that is nothing but round-off.
 const UNSEEN: f64 = 1e-12;
