@@ -52,12 +52,14 @@ class Program:
         folder.mkdir(parents=True, exist_ok=True)
         np.savetxt(folder / "samples.csv", points, delimiter=",", header=",".join(NAMES), comments="", fmt="%.17g")
         (folder / "dataset.h5").unlink(missing_ok=True)
-        spent, error = self("campaign", "-o", folder, "--set", f'campaign.csv="{(folder / "samples.csv").resolve()}"', cells=cells)
+        table = (folder / "samples.csv").resolve()
+        spent, error = self("campaign", "-o", folder, "--set", f'campaign.csv="{table}"', cells=cells)
         assert error is None, error
         grid = f"{2 * self.cells + 1}x{2 * self.cells + 1}"
         subprocess.run([self.path, "export", folder / "dataset.h5", "--grid", grid], check=True, capture_output=True)
         with h5py.File(folder / "dataset.grid.h5") as file:
-            return file["/outputs/velocity"][...], file["/time"][...], spent / len(points)
+            fields = [file["/outputs/velocity"][...], file["/outputs/pressure"][...]]
+            return np.concatenate(fields, axis=-1), file["/time"][...], spent / len(points)
 
 
 def regression(points, fields, targets):
@@ -92,7 +94,8 @@ def errors(fields, truth):
     def relative(a, b):
         return np.linalg.norm(a - b) / np.linalg.norm(b)
     w, exact = vorticity(fields[..., :2]), vorticity(truth[..., :2])
-    return relative(w[:, 1:], exact[:, 1:]), relative(fields[:, 1:, ..., :2], truth[:, 1:, ..., :2]), relative(w[:, -1], exact[:, -1])
+    velocity = relative(fields[:, 1:, ..., :2], truth[:, 1:, ..., :2])
+    return relative(w[:, 1:], exact[:, 1:]), velocity, relative(w[:, -1], exact[:, -1])
 
 
 def write(path, points, times, fields):
@@ -137,7 +140,8 @@ def main():
     given = options.parse_args()
     random = np.random.default_rng(SEED)
     train, test = (random.uniform(-0.25, 0.25, (count, len(NAMES))) for count in (given.train, given.test))
-    print("| Re | prediction | level | vorticity | velocity | vorticity at the end | worst imbalance | s a run |\n" + "| --- " * 8 + "|")
+    print("| Re | prediction | level | vorticity | velocity | vorticity at the end | worst imbalance | s a run |")
+    print("| --- " * 8 + "|")
     for reynolds in given.reynolds:
         folder = given.folder / f"{reynolds:g}"
         program = Program(given.program, folder, given.cells, reynolds)
@@ -154,7 +158,8 @@ def main():
         assert error is None, error
         start = time.process_time()
         guessed = regression(train, known, test)
-        for what, fields, spent in (("regression", guessed, (time.process_time() - start) / len(test)), ("coarse mesh", coarse, cheap)):
+        regressed = (time.process_time() - start) / len(test)
+        for what, fields, spent in (("regression", guessed, regressed), ("coarse mesh", coarse, cheap)):
             line(what, "", errors(fields, truth), "", spent)
             path = folder / f"{what.replace(' ', '-')}.h5"
             write(path, test, times, fields)
