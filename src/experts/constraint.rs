@@ -3,7 +3,7 @@ use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
 use super::estimates::Estimates;
 use super::metric::{Energy, Mass, Metric};
-use super::ports::PortCondition;
+use super::port_condition::PortCondition;
 use crate::deck::{ConstraintLevel, LeastSquares, Norm};
 use crate::fem::Space;
 use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};

@@ -1,6 +1,5 @@
 //! The derivative of fields that meet at ports, by the implicit function theorem at the conditions of optimality, with the
 //! exact matrix: second derivatives of rows and conditions. The modes at ports count as given.
-use super::PortCondition;
 use super::evaluate::Evaluated;
 use super::small::{Small, Step};
 use super::solve::At;
@@ -9,6 +8,7 @@ use crate::Result;
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
+use crate::experts::port_condition::PortCondition;
 use crate::mixture::Columns;
 use crate::physics::Context;
 use petsc_rs::Vector;

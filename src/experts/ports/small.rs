@@ -5,9 +5,9 @@
 //! Conditions may depend on one another, as those of ports around a corner do: `d` is unique all the same, `y` is not. So the
 //! null space of `G` is found by a factorisation `G^T P = Q R` with pivots (Nocedal and Wright 2006, section 16.2), on every
 //! rank.
-use super::PortCondition;
 use super::evaluate::{Evaluated, Layout};
 use super::window::Window;
+use crate::experts::port_condition::PortCondition;
 use crate::mixture::whiten;
 use crate::{Error, Result};
 use faer::Mat;

@@ -1,13 +1,13 @@
 //! The iteration: steps of sequential quadratic programming with the matrices of Gauss and Newton, and where steps shrink
 //! slowly with second derivatives, shortened until the exact penalty function `objective + nu |conditions|` falls (Nocedal
 //! and Wright, *Numerical Optimization*, 2006, chapter 18).
-use super::PortCondition;
 use super::evaluate::Evaluated;
 use super::regions::Regions;
 use super::small::{Small, Step};
 use super::window::{Piece, Row, State, Window, dot};
 use crate::experts::constraint::{Constraint, Found};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
+use crate::experts::port_condition::PortCondition;
 use crate::experts::residual::rows::{check, lumped_mass, weights};
 use crate::{Error, Result};
 use petsc_rs::Vector;

@@ -214,10 +214,8 @@ impl Window<'_> {
             };
             for i in 0..c {
                 let row = node as usize * c + i;
-                if self.free[row] {
-                    if let Some(share) = share() {
-                        each(a * c + i, row, share);
-                    }
+                if let Some(share) = share().filter(|_| self.free[row]) {
+                    each(a * c + i, row, share);
                 }
             }
         }
