@@ -116,7 +116,8 @@ impl Layer {
             let text = format!("{}: it has no time derivative", stage.problem.name);
             return Err(Error::Failed(text));
         }
-        if times.len() < 2 || times.windows(2).any(|pair| !(pair[0] < pair[1])) {
+        let ascends = |pair: &[f64]| pair[0] < pair[1];
+        if times.len() < 2 || !times.windows(2).all(ascends) {
             return Err(wrong(format!("times: expected two numbers at least, ascending, found {times:?}")));
         }
         if (times[0] - time.start).abs() > 1e-12 * time.end.abs() {

@@ -23,6 +23,8 @@ const SLOW: (f64, usize) = (0.1, 3);
 /// Steps this small relative to the rows at first that do not shrink are round-off: with second derivatives, or where what is
 /// to fall does not.
 const NEAR: f64 = 1e-6;
+/// Second derivatives are for steps this small relative to the rows at first, and taken in full: far away they mislead.
+const CLOSE: f64 = 0.1;
 /// A fall of the objective below this share of it does not show.
 const INVISIBLE: f64 = 1e-10;
 /// What conditions may lack where they do not come nearer any more, relative to what they lacked at first or to what moved
@@ -263,7 +265,7 @@ impl Constraint {
         let mut moved = 0.0f64;
         for step in 0..=MOST_STEPS {
             let mut matrices = at.matrices.clone();
-            if slow >= SLOW.1 {
+            if slow >= SLOW.1 && !blind && before <= CLOSE * first {
                 let local = window.local(&at.w);
                 let (balances, fluxes, _) = small.multipliers(&multipliers);
                 let weighted =
