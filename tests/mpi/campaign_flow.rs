@@ -193,7 +193,7 @@ fn datasets_of_earlier_versions(comm: &Comm) {
             let old = folder.join("old.h5");
             in_one_array(comm, &of(&[]), &folder.join("dataset.h5"), &old);
             train::run(comm, &of(&[]), &[], &quiet()).unwrap();
-            train::run(comm, &of(&["rom.file=of_old.h5"]), &[old.clone()], &quiet()).unwrap();
+            train::run(comm, &of(&["rom.file=of_old.h5"]), std::slice::from_ref(&old), &quiet()).unwrap();
             comm.barrier();
             let [new, of_old] = ["model.h5", "of_old.h5"].map(|name| Reader::open(&folder.join(name)).unwrap());
             for file in [&new, &of_old] {
