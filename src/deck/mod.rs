@@ -29,7 +29,7 @@ pub use boundary::Boundary;
 pub use builder::{Entry, PhysicsBuilder};
 pub use constraint::{ConstraintLevel, ConstraintSection, KnownQuantity, LeastSquares, Norm, Ports};
 pub use expression::{COORDINATES, Expression, ExpressionError};
-pub use network::{ExpertsSection, NetworkSection};
+pub use network::{ExpertsSection, NetworkSection, NetworkTime};
 pub use parameter::{Choices, Parameter};
 pub use physics::{Physics, Plane, Rotation, Value};
 pub use random::{Correlation, Matern, RandomField, Spectral, correlation_factor};

@@ -51,6 +51,47 @@ pub struct NetworkSection {
     pub every: usize,
     /// HDF5 file in the output folder.
     pub file: PathBuf,
+    /// The runs that are trained on, of a deck with `[time]`.
+    #[serde(skip_serializing_if = "NetworkTime::is_default")]
+    pub time: NetworkTime,
+}
+
+/// Steps and mesh of the runs that a network is trained on. Steps are short at first and grow; their scheme is the deck's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkTime {
+    /// Length of the first step; `time.step` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
+    pub first: Option<f64>,
+    /// Factor from one step to the next; backward differences of order 2 are stable up to 2.4.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub growth: f64,
+    /// Longest step; no limit if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
+    pub longest: Option<f64>,
+    /// Where training ends; predictions go on to `time.end`, which it is if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "s"))]
+    pub end: Option<f64>,
+    /// Cells of the box along each axis in training, a coarser mesh than that of the predictions; `mesh.box.cells` if left
+    /// out. The layers of `partition.overlap` are fewer by the same factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3), inner(range(min = 1, max = 100_000_000)))]
+    pub cells: Option<Vec<u64>>,
+}
+
+impl NetworkTime {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for NetworkTime {
+    fn default() -> Self {
+        Self { first: None, growth: 1.3, longest: None, end: None, cells: None }
+    }
 }
 
 impl Default for NetworkSection {
@@ -66,6 +107,7 @@ impl Default for NetworkSection {
             tests: 8,
             every: 50,
             file: "network.h5".into(),
+            time: NetworkTime::default(),
         }
     }
 }

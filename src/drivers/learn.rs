@@ -4,7 +4,7 @@ use super::shared::RunOptions;
 use crate::campaign::{Groups, solve_once};
 use crate::checkpoint::Requests;
 use crate::deck::Deck;
-use crate::learning::{Training, errors, read_state};
+use crate::learning::{RunError, Training, errors, read_state, run_errors, trained_steps};
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
@@ -12,6 +12,7 @@ use crate::simulation::Simulation;
 use crate::storage::{Lock, Provenance};
 use crate::{Error, Result};
 use std::path::Path;
+use std::time::Instant;
 
 /// Trains the network of a deck, or goes on with it where an earlier run stopped. Collective.
 ///
@@ -38,6 +39,11 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         simulation.mesh.global_experts,
         section.functions
     ));
+    if let Some(time) = &deck.time {
+        let ends = trained_steps(time, &section.time);
+        let (count, last) = (ends.len(), ends.last().copied().unwrap_or(time.start));
+        report.line(format!("runs         {count} steps to {last} s are trained on"));
+    }
     if comm.max(u8::from(comm.rank() == 0 && path.exists())) == 1 {
         training.restore(read_state(comm, &path, deck)?)?;
         report.line(format!(
@@ -64,6 +70,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     }
     let progress = report.progress("steps", section.steps);
     progress.skip(training.steps());
+    let (begin, before) = (Instant::now(), training.steps());
     while training.steps() < section.steps {
         let [loss, _] = report.phase("steps", || training.step())?;
         progress.advance(&format!("relative residual {:.3e}", loss.sqrt()));
@@ -85,8 +92,21 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         }
     }
     drop(progress);
-    let errors = report.phase("full solves", || errors(&groups, &mut training, &mut simulation))?;
-    print(&report, &training, &errors);
+    let seconds = comm.max(begin.elapsed().as_secs_f64());
+    let worst = comm.max(training.worst_imbalance());
+    if training.steps() > before {
+        let steps = training.steps() - before;
+        report.line(format!(
+            "{steps} steps of training in {seconds:.1} s; worst balance of an expert {worst:.1e}"
+        ));
+    }
+    if deck.time.is_some() {
+        let errors = report.phase("full runs", || run_errors(&groups, &mut training, &mut simulation))?;
+        print_runs(&report, &training, &errors);
+    } else {
+        let errors = report.phase("full solves", || errors(&groups, &mut training, &mut simulation))?;
+        print(&report, &training, &errors);
+    }
     report.finish(&[path]);
     Ok(())
 }
@@ -99,6 +119,46 @@ fn save(groups: &Groups, training: &Training, path: &Path, provenance: &Provenan
         Ok(())
     };
     groups.world.agree(written)
+}
+
+/// The error of the run at each test.
+fn print_runs(report: &Report, training: &Training, errors: &[RunError]) {
+    let names: Vec<&str> = training.deck().parameters.keys().map(String::as_str).collect();
+    let mut head = names.clone();
+    head.extend([
+        "relative residual",
+        "error",
+        "up to the end of training",
+        "after it",
+        "s",
+        "s of the full run",
+    ]);
+    let mut table = Table::new(&head);
+    for (parameters, row) in training.tests().iter().zip(errors) {
+        let mut cells: Vec<String> = parameters.iter().map(|value| format!("{value:.5e}")).collect();
+        let errors = [row.residual, row.all, row.trained, row.beyond];
+        cells.extend(errors.iter().map(|number| format!("{number:.2e}")));
+        cells.extend(row.seconds.iter().map(|seconds| format!("{seconds:.2}")));
+        table.row(&cells);
+    }
+    report.line("against full runs at parameters never trained on; error in L2 over space and frames, relative to the full run");
+    report.table(&table);
+    let count = errors.len() as f64;
+    let look = |of: fn(&RunError) -> f64| {
+        let numbers = errors.iter().map(of);
+        (numbers.clone().sum::<f64>() / count, numbers.fold(0.0, f64::max))
+    };
+    for (what, (mean, worst)) in [
+        ("all frames", look(|row| row.all)),
+        ("frames up to the end of training", look(|row| row.trained)),
+        ("frames after it", look(|row| row.beyond)),
+    ] {
+        if mean.is_finite() {
+            report.line(format!("error of {what}: {mean:.2e} in the mean, {worst:.2e} at worst"));
+        }
+    }
+    let [own, full] = [look(|row| row.seconds[0]).0, look(|row| row.seconds[1]).0];
+    report.line(format!("a run on the functions takes {own:.2} s in the mean, a full one {full:.2} s"));
 }
 
 /// The error at each test.

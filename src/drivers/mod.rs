@@ -16,6 +16,7 @@ pub mod output;
 mod points;
 pub mod predict;
 mod predict_learned;
+mod predict_run;
 pub mod prediction;
 pub mod repair;
 pub mod run;

@@ -37,6 +37,9 @@ pub(super) fn run(comm: &Comm, path: &Path, options: &PredictOptions, report: &R
     deck.constraint.level = options.constraint.unwrap_or(deck.constraint.level);
     let exact = deck.constraint.level == ConstraintLevel::Exact;
     report.banner(&deck.title);
+    if deck.time.is_some() {
+        return super::predict_run::run(comm, path, (&deck, &state), options, report);
+    }
     let target = deck.output.directory.join(FILE);
     output::expect_writable(comm, &deck, &target)?;
     let points = points(comm, &deck, &options.points)?;

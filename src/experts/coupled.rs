@@ -9,8 +9,10 @@ use petsc_rs::Vector;
 
 /// Newton steps at most.
 const MOST_STEPS: usize = 40;
-/// The shortest share of a step.
-const SHORTEST: f64 = 1e-4;
+/// The shortest share of a step, and that of one which goes on towards round-off.
+const SHORTEST: [f64; 2] = [1e-4, 0.1];
+/// What a step towards round-off must leave less than.
+const LEAST: f64 = 0.9;
 /// A step this small relative to the state changes nothing.
 const ROUND_OFF: f64 = 1e-12;
 
@@ -40,7 +42,8 @@ impl Constraint {
         let (first, mut last) = (norm, f64::MAX);
         for step in 0..MOST_STEPS {
             // To round-off: another step costs little, and balances are worth it.
-            if norm == 0.0 || norm <= self.options.tolerance * first && norm > 0.25 * last {
+            let good = norm <= self.options.tolerance * first;
+            if norm == 0.0 || good && norm > LEAST * last {
                 return found(step, w);
             }
             let images = tangent.mat_mult(x)?;
@@ -61,10 +64,10 @@ impl Constraint {
                     break then;
                 }
                 share *= 0.5;
-                if share < SHORTEST {
+                if share < SHORTEST[usize::from(good)] {
                     // What is stored may be so large that its round-off is more than that part of what is tested.
                     let little = ROUND_OFF * state.norm(petsc_rs::Norm::Two)?;
-                    if norm <= self.options.tolerance * first || change.norm(petsc_rs::Norm::Two)? <= little {
+                    if good || change.norm(petsc_rs::Norm::Two)? <= little {
                         return found(step, w);
                     }
                     return Err(Error::Failed(format!(

@@ -4,6 +4,7 @@ use super::constraint::Constraint;
 use super::equations::Equations;
 use crate::mixture::whiten;
 use crate::{Error, Result};
+use faer::{Mat, MatRef};
 use petsc_rs::{Matrix, Vector};
 
 /// `X = [chi_k Phi_k] T` at the free unknowns, with `T` of one block an expert; what depends on others is zero.
@@ -21,6 +22,29 @@ impl Functions {
         change.mult(&w, &mut result)?;
         Ok(result)
     }
+}
+
+/// As [`whiten`] with the first `kept` functions, which balances are tested with, in the span to the last digit: the others are
+/// made orthogonal to these, and what depends on others is left out among them alone. Columns that are left out are zero.
+fn whiten_beside(gram: MatRef<'_, f64>, kept: usize) -> (Mat<f64>, bool) {
+    let n = gram.nrows();
+    let (first, mut due) = whiten(gram.submatrix(0, 0, kept, kept));
+    // Coefficients of the others in the orthonormal ones of the first.
+    let shares = first.transpose() * gram.submatrix(0, kept, kept, n - kept);
+    let rest = gram.submatrix(kept, kept, n - kept, n - kept) - shares.transpose() * &shares;
+    let (second, again) = whiten(rest.as_ref());
+    due |= again;
+    let lost = (0..n - kept).any(|j| rest[(j, j)] < 1e-2 * gram[(kept + j, kept + j)]);
+    let beside = &first * &shares * &second;
+    let mut result = Mat::zeros(n, n);
+    for j in 0..first.ncols() {
+        (0..kept).for_each(|i| result[(i, j)] = first[(i, j)]);
+    }
+    for j in 0..second.ncols() {
+        (0..kept).for_each(|i| result[(i, kept + j)] = -beside[(i, j)]);
+        (0..n - kept).for_each(|i| result[(kept + i, kept + j)] = second[(i, j)]);
+    }
+    (result, due || lost)
 }
 
 impl Constraint {
@@ -53,12 +77,12 @@ impl Constraint {
         let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
         let (range, mut again) = (gram.row_range(), false);
         for start in range.clone().step_by(n) {
-            let mut block = faer::Mat::<f64>::zeros(n, n);
+            let mut block = Mat::<f64>::zeros(n, n);
             for i in 0..n {
                 let entries = gram.row(start + i)?.into_iter().filter(|e| (start..start + n).contains(&e.0));
                 entries.for_each(|(j, value)| block[(i, j - start)] = value);
             }
-            let (change, due) = whiten(block.as_ref());
+            let (change, due) = whiten_beside(block.as_ref(), n - self.basis.columns.count());
             again |= due;
             for i in 0..n {
                 for j in 0..change.ncols() {
@@ -94,5 +118,38 @@ impl Constraint {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_functions_stay_in_the_span() {
+        // Powers on an interval far from the origin: all but dependent. The constant is the first.
+        let at = |i: usize| 10.0 + 0.1 * i as f64 / 40.0;
+        let x = Mat::from_fn(41, 8, |i, j| at(i).powi(j as i32));
+        let gram = |x: &Mat<f64>| x.transpose() * x;
+        let (change, again) = whiten_beside(gram(&x).as_ref(), 1);
+        assert!(again);
+        let once = &x * &change;
+        let (second, _) = whiten_beside(gram(&once).as_ref(), 1);
+        let orthonormal = &once * &second;
+        let product = gram(&orthonormal);
+        let mut functions = 0;
+        for i in 0..8 {
+            functions += usize::from(product[(i, i)] > 0.5);
+            for j in 0..8 {
+                let expected = if i == j && product[(i, i)] > 0.5 { 1.0 } else { 0.0 };
+                assert!((product[(i, j)] - expected).abs() < 1e-10, "{i} {j}: {}", product[(i, j)]);
+            }
+        }
+        assert!(functions >= 3, "{functions}");
+        // The first one is the constant to the last digit.
+        let spread = (0..41)
+            .map(|i| (orthonormal[(i, 0)] * 41f64.sqrt()).abs() - 1.0)
+            .fold(0.0, |m: f64, d| m.max(d.abs()));
+        assert!(spread < 1e-14, "{spread:e}");
     }
 }

@@ -22,6 +22,7 @@ pub fn errors(
     let found = own.map(|i| -> Result<_> {
         let parameters = training.tests()[i].clone();
         let (state, residual) = training.field(&parameters)?;
+        let state = state.expect("a steady problem");
         simulation.stages[0].forget_solution()?;
         simulation.solve(&Context::steady(parameters))?;
         let stage = &simulation.stages[0];

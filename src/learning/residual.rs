@@ -30,6 +30,8 @@ pub struct Coupled {
     pub state: Vector,
     /// Its squared residual, over that of a field which is constant inside.
     pub loss: f64,
+    /// Largest imbalance of an expert, relative to what it exchanges.
+    pub worst: f64,
     prepared: Prepared,
     functions: Functions,
     /// `E^-1 r`.
@@ -57,21 +59,13 @@ impl ResidualLoss {
         };
         let constraint = Constraint::new(&problem.name, space.clone(), gating, options);
         let prepared = problem.at(&Context::steady(deck.default_parameters()))?;
-        let mut tangent = problem.new_matrix()?;
+        let tangent = problem.new_matrix()?;
         let energy = if problem.facts().pressure || problem.facts().complex {
             None
         } else {
             let mut state = space.field()?;
             fill(&mut state, &means(space, &prepared.essential))?;
-            prepared.tangent(FormState::steady(&state.local_read()?), &prepared.essential, &mut tangent)?;
-            let mut energy = tangent.transpose()?;
-            energy.axpy(1.0, &tangent, false)?;
-            energy.scale(0.5)?;
-            let mut solver = KrylovSolver::new(space.mesh.comm.mpi())?;
-            solver.set_prefix(&format!("{}_energy_", problem.name))?;
-            solver.set_operators(&energy, &energy)?;
-            solver.set_up_with(ENERGY, |_| Ok(()))?;
-            Some(solver)
+            Some(factorised_energy(&prepared, FormState::steady(&state.local_read()?))?)
         };
         Ok(Self { problem, constraint, energy, tangent })
     }
@@ -100,10 +94,10 @@ impl ResidualLoss {
             );
             return Err(Error::Failed(text));
         }
-        self.constraint.apply(&equations, &mut state)?;
+        let worst = self.constraint.apply(&equations, &mut state)?.worst_after;
         equations.residual(&state, &mut residual)?;
         let loss = self.square(&residual, &mut weighted)? / scale;
-        Ok(Coupled { state, loss, prepared, functions, weighted, scale })
+        Ok(Coupled { state, loss, worst, prepared, functions, weighted, scale })
     }
 
     /// This rank's part of the loss's gradient with respect to the weights, of the last field. Collective.
@@ -132,8 +126,23 @@ impl ResidualLoss {
     }
 }
 
+/// The symmetric part of a tangent, factorised. Collective.
+pub(super) fn factorised_energy(prepared: &Prepared, form: FormState) -> Result<KrylovSolver> {
+    let problem = prepared.problem();
+    let mut tangent = problem.new_matrix()?;
+    prepared.tangent(form, &prepared.essential, &mut tangent)?;
+    let mut energy = tangent.transpose()?;
+    energy.axpy(1.0, &tangent, false)?;
+    energy.scale(0.5)?;
+    let mut solver = KrylovSolver::new(problem.space.mesh.comm.mpi())?;
+    solver.set_prefix(&format!("{}_energy_", problem.name))?;
+    solver.set_operators(&energy, &energy)?;
+    solver.set_up_with(ENERGY, |_| Ok(()))?;
+    Ok(solver)
+}
+
 /// The mean of the prescribed values of each component; zero where there are none. Collective.
-fn means(space: &Space, essential: &Essential) -> Vec<f64> {
+pub(super) fn means(space: &Space, essential: &Essential) -> Vec<f64> {
     let c = space.components;
     let mut sums = vec![0.0; 2 * c];
     for dof in essential.owned(space) {
@@ -145,7 +154,7 @@ fn means(space: &Space, essential: &Essential) -> Vec<f64> {
 }
 
 /// A uniform field.
-fn fill(state: &mut Vector, values: &[f64]) -> Result<()> {
+pub(super) fn fill(state: &mut Vector, values: &[f64]) -> Result<()> {
     for (dof, value) in state.write()?.iter_mut().enumerate() {
         *value = values[dof % values.len()];
     }

@@ -1,7 +1,7 @@
 //! Training: samples over groups of ranks, the gradient in a fixed order, steps of Adam.
 use super::basis::LearnedBasis;
 use super::failed;
-use super::residual::ResidualLoss;
+use super::loss::{Found, Loss};
 use super::state::{Look, State};
 use crate::campaign::{Design, Groups, design_samples};
 use crate::deck::{Deck, NetworkSection};
@@ -16,13 +16,15 @@ pub struct Training<'a> {
     deck: Deck,
     section: NetworkSection,
     basis: LearnedBasis,
-    loss: ResidualLoss,
+    loss: Loss,
     adam: Adam,
     /// Samples that are never trained on.
     tests: Vec<Vec<f64>>,
     /// `[loss, norm of the gradient]` of every step.
     history: Vec<[f64; 2]>,
     looks: Vec<Look>,
+    /// Largest relative imbalance of any expert in all steps of this group's samples so far.
+    worst: f64,
 }
 
 impl<'a> Training<'a> {
@@ -32,15 +34,25 @@ impl<'a> Training<'a> {
     /// As [`ResidualLoss::new`], and when there are too many samples.
     pub fn new(groups: &'a Groups, simulation: &Simulation, section: &NetworkSection) -> Result<Self> {
         let deck = simulation.deck.clone();
-        let basis = LearnedBasis::new(simulation, section)?;
-        let loss = ResidualLoss::new(simulation)?;
+        let (loss, basis) = Loss::new(simulation, section)?;
         let schedule = Schedule::Cosine { steps: section.steps as u64 };
         let options = AdamOptions { rate: section.rate, schedule, ..AdamOptions::default() };
         let adam = Adam::new(options, basis.weights().len()).map_err(failed)?;
         let tests = Design::LatinHypercube { samples: section.tests, seed: !section.seed };
         let tests = design_samples(&deck, &tests)?;
         let (history, looks) = (Vec::new(), Vec::new());
-        Ok(Self { groups, deck, section: section.clone(), basis, loss, adam, tests, history, looks })
+        Ok(Self {
+            groups,
+            deck,
+            section: section.clone(),
+            basis,
+            loss,
+            adam,
+            tests,
+            history,
+            looks,
+            worst: 0.0,
+        })
     }
 
     /// Goes on from a state. Local.
@@ -119,10 +131,11 @@ impl<'a> Training<'a> {
         let Groups { world, comm, count, index, .. } = self.groups;
         let own = samples.iter().enumerate().filter(|(i, _)| i % count == *index);
         let of_sample = |(_, parameters): (usize, &Vec<f64>)| -> Result<Vec<f64>> {
-            let field =
+            let mut found =
                 self.loss.field(&self.basis, parameters).map_err(|e| named(&self.deck, parameters, e))?;
-            let mut all = self.loss.gradient(&self.basis, &field)?;
-            all.push(if comm.rank() == 0 { field.loss } else { 0.0 });
+            let mut all = self.loss.gradient(&self.basis, &mut found)?;
+            all.push(if comm.rank() == 0 { found.loss() } else { 0.0 });
+            self.worst = self.worst.max(found.worst());
             Ok(all)
         };
         let own: Vec<Vec<f64>> = world.agree(own.map(of_sample).collect())?;
@@ -149,14 +162,23 @@ impl<'a> Training<'a> {
         Ok(world.all_gather_varied(&sum))
     }
 
-    /// The field at some parameters, values of the owned unknowns, and its relative residual. Collective over the group.
+    /// The largest imbalance of an expert, relative to what it exchanges, in all samples of this group's steps in this job. Local.
+    pub fn worst_imbalance(&self) -> f64 {
+        self.worst
+    }
+
+    /// The relative residual at some parameters, with the field of a steady problem (values of the owned unknowns). Collective
+    /// over the group.
     ///
     /// # Errors
     /// When the field is not found.
-    pub fn field(&mut self, parameters: &[f64]) -> Result<(Vec<f64>, f64)> {
-        let field = self.loss.field(&self.basis, parameters).map_err(|e| named(&self.deck, parameters, e))?;
-        let values = field.state.read()?.to_vec();
-        Ok((values, field.loss.sqrt()))
+    pub fn field(&mut self, parameters: &[f64]) -> Result<(Option<Vec<f64>>, f64)> {
+        let found = self.loss.field(&self.basis, parameters).map_err(|e| named(&self.deck, parameters, e))?;
+        let values = match &found {
+            Found::Steady(field) => Some(field.state.read()?.to_vec()),
+            Found::InTime(_) => None,
+        };
+        Ok((values, found.loss().sqrt()))
     }
 
     /// Squared relative residuals at the tests. Collective over all groups.
@@ -169,7 +191,7 @@ impl<'a> Training<'a> {
         let own = (0..self.tests.len()).filter(|i| i % count == *index);
         let found = own.map(|i| {
             let found = self.loss.field(&self.basis, &self.tests[i]);
-            found.map(|field| (i, field.loss)).map_err(|e| named(&self.deck, &self.tests[i], e))
+            found.map(|field| (i, field.loss())).map_err(|e| named(&self.deck, &self.tests[i], e))
         });
         for (i, loss) in world.agree(found.collect::<Result<Vec<_>>>())? {
             losses[i] = if comm.rank() == 0 { loss } else { 0.0 };

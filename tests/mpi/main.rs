@@ -36,6 +36,7 @@ capabilities! {
     kept_interpolation
     known_values
     learning
+    learning_in_time
     mesh
     mesh_gmsh
     mesh_hdf5

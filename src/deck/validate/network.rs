@@ -1,9 +1,10 @@
 //! Of what experts can learn functions.
 use super::checker::Checker;
 use crate::Result;
-use crate::deck::network::NetworkSection;
+use crate::deck::network::{NetworkSection, NetworkTime};
 use crate::deck::parameter::Parameter;
 use crate::deck::whole::Deck;
+use tessera_kernels::model::Time;
 
 impl Deck {
     /// What the deck says of the network that its experts learn.
@@ -15,9 +16,7 @@ impl Deck {
         if self.experts.network.is_none() {
             checker.add("experts.network", "missing: it says what is learned");
         }
-        if self.time.is_some() {
-            checker.add("time", "functions are learned for steady problems only: leave [time] out");
-        }
+        self.check_network_time(&mut checker);
         if !self.random.is_empty() {
             checker.add("random", "a network knows no random fields: only parameters may vary");
         }
@@ -31,6 +30,48 @@ impl Deck {
         }
         checker.finish()?;
         Ok(self.experts.network.as_ref().expect("refused above"))
+    }
+
+    fn check_network_time(&self, checker: &mut Checker) {
+        let default = NetworkTime::default();
+        let of = self.experts.network.as_ref().map_or(&default, |network| &network.time);
+        let key = |name: &str| format!("experts.network.time.{name}");
+        let Some(time) = &self.time else {
+            if *of != default {
+                checker.add("experts.network.time", "it is for decks with [time]");
+            }
+            return;
+        };
+        for (number, physics) in self.physics.iter().enumerate() {
+            if matches!(physics.model.time, Time::Never | Time::Equilibrium) {
+                let text = format!("{} has no time derivative: leave [time] out", physics.model.name);
+                checker.add(&format!("physics[{number}].model"), text);
+            }
+        }
+        for (name, length) in [("first", of.first), ("longest", of.longest)] {
+            if length.is_some_and(|length| !(length > 0.0 && length.is_finite())) {
+                checker.add(
+                    &key(name),
+                    format!("expected a positive length (s), found {}", length.unwrap_or(0.0)),
+                );
+            }
+        }
+        if !(of.growth >= 1.0 && of.growth <= 10.0) {
+            checker.add(&key("growth"), format!("expected a factor from 1 to 10, found {}", of.growth));
+        }
+        if let Some(end) = of.end.filter(|end| !(*end > time.start && *end <= time.end)) {
+            let (start, last) = (time.start, time.end);
+            checker
+                .add(&key("end"), format!("expected a time above {start} and up to {last} s, found {end}"));
+        }
+        match (&of.cells, &self.mesh.block) {
+            (Some(_), None) => checker.add(&key("cells"), "it is for meshes that are boxes"),
+            (Some(cells), Some(block)) if cells.len() != block.cells.len() || cells.contains(&0) => {
+                let count = block.cells.len();
+                checker.add(&key("cells"), format!("expected {count} positive numbers, found {cells:?}"));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -56,12 +97,33 @@ mod tests {
         assert_eq!(deck(&format!("{varied}{network}")).validate_network().unwrap().functions, 3);
         let found = refused("");
         assert!(found.len() == 2 && found[0].contains("experts.network: missing"), "{found:?}");
-        let found = refused(&format!(
-            "{varied}{network}time = {{ end = 1, step = 1 }}\nrandom.g = {{ kind = \"matern\", range = 1 }}"
-        ));
-        assert!(
-            found.len() == 2 && found[0].starts_with("d.toml:4:") && found[1].contains("random"),
-            "{found:?}"
-        );
+        let found = refused(&format!("{varied}{network}random.g = {{ kind = \"matern\", range = 1 }}"));
+        assert!(found.len() == 1 && found[0].contains("random"), "{found:?}");
+        let in_time = |of: &str| {
+            format!(
+                "{varied}experts.network = {{ functions = 3, time = {{ {of} }} }}\ntime = {{ start = 1, end = 9, step = 1 }}"
+            )
+        };
+        let good = "first = 0.1, growth = 1, end = 9, cells = [2, 3]";
+        assert_eq!(deck(&in_time(good)).validate_network().unwrap().time.end, Some(9.0));
+        for (of, words) in [
+            ("first = 0", "experts.network.time.first: expected a positive length (s), found 0"),
+            ("growth = 0.9", "experts.network.time.growth: expected a factor from 1 to 10, found 0.9"),
+            ("end = 1", "experts.network.time.end: expected a time above 1 and up to 9 s, found 1"),
+            ("cells = [4]", "experts.network.time.cells: expected 2 positive numbers, found [4]"),
+        ] {
+            let text = format!(
+                "mesh.box = {{ cell = \"triangle\", cells = [4, 4] }}\n{}\n[[physics]]\nmodel = \"diffusion\"\n",
+                in_time(of)
+            );
+            // What the schema refuses already is refused when the deck is read.
+            let found = match Deck::parse(&text, "d.toml", &[]) {
+                Ok(deck) => deck.validate_network().map(|_| ()).unwrap_err().to_string(),
+                Err(error) => error.to_string(),
+            };
+            assert!(found.contains(words), "{found}");
+        }
+        let found = refused(&format!("{varied}experts.network = {{ time = {{ growth = 2 }} }}\n"));
+        assert!(found.len() == 1 && found[0].contains("it is for decks with [time]"), "{found:?}");
     }
 }
