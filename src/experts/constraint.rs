@@ -4,6 +4,7 @@ use super::equations::{Equations, Tangent};
 use super::estimates::Estimates;
 use super::metric::{Energy, Mass, Metric};
 use super::port_condition::PortCondition;
+use super::repair::Repair;
 use crate::deck::{ConstraintLevel, LeastSquares, Norm};
 use crate::fem::Space;
 use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
@@ -13,7 +14,6 @@ use crate::simulation::Stage;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Matrix, Vector};
 use std::cell::OnceCell;
-use std::ops::Range;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -30,51 +30,6 @@ pub struct ConstraintOptions {
     pub tolerance: f64,
     /// Most iterations of level `exact`.
     pub max_iterations: usize,
-}
-
-/// What the layer found and did. Lists hold this rank's experts, `[expert, component]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Repair {
-    /// The level that was asked for.
-    pub level: ConstraintLevel,
-    /// The norm of `distance`.
-    pub weight: Norm,
-    /// This rank's experts.
-    pub experts: Range<u32>,
-    /// Components of the field.
-    pub components: usize,
-    /// Imbalance of each expert and component before, in the unit of the load (W, N, kg/s).
-    pub before: Vec<f64>,
-    /// The same afterwards.
-    pub after: Vec<f64>,
-    /// Gross exchange of each expert and component, to which the imbalances are compared.
-    pub exchange: Vec<f64>,
-    /// Largest relative imbalance of any expert before.
-    pub worst_before: f64,
-    /// The same afterwards.
-    pub worst_after: f64,
-    /// What known rows lack before and after, in the unit of the row.
-    pub known: Vec<[f64; 2]>,
-    /// Multipliers of the balances, the prices at which their loads move the repaired state (level `conservation`).
-    pub multipliers: Vec<f64>,
-    /// Largest error of an essential value before, in the unit of the field.
-    pub boundary_before: f64,
-    /// The same afterwards.
-    pub boundary_after: f64,
-    /// Euclidean norm of the residual on the free unknowns before, with the essential values set, and afterwards.
-    pub residual: [f64; 2],
-    /// Of each expert the length of its weighted rows at the prediction and at its own state (level `residual`).
-    pub least: Vec<[f64; 2]>,
-    /// How far the free unknowns moved, in the chosen norm.
-    pub distance: f64,
-    /// The same relative to the norm of the repaired state.
-    pub relative_distance: f64,
-    /// The largest jump between two experts at a port, in the unit of the field (level `coupled` with ports).
-    pub jump: f64,
-    /// Iterations: of the multipliers, of Newton's method, of the slowest expert, or of the Schwarz method for level `exact`.
-    pub iterations: usize,
-    /// Wall time on the slowest rank, s.
-    pub seconds: f64,
 }
 
 /// The layer for one problem; keeps what does not depend on the parameters, and what does as long as the matrix stays.

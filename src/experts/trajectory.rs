@@ -3,8 +3,9 @@
 //! The scheme of the deck stays what it is; where it would solve an equation, the layer repairs the prediction of the same
 //! time. So a balance that holds for every equation holds for the step, with what is stored and what flows in, and level
 //! `exact` gives the run itself.
-use super::constraint::{Constraint, Last, Repair};
+use super::constraint::{Constraint, Last};
 use super::equations::Equations;
+use super::repair::Repair;
 use crate::deck::ConstraintLevel;
 use crate::fem::{History, Parts};
 use crate::mixture::Columns;

@@ -151,6 +151,9 @@ const INNER_FAILURE: i32 = 91;
 pub(crate) fn finished(convergence: Convergence) -> Result<()> {
     match convergence.reason.converged() {
         true => Ok(()),
-        false => Err(Error::new(INNER_FAILURE, format!("an inner solve failed: {}", convergence.reason))),
+        false => {
+            let text = "a small system was not solved: it is singular, or the equations have no finite values at the present state";
+            Err(Error::new(INNER_FAILURE, format!("{text} ({})", convergence.reason)))
+        }
     }
 }

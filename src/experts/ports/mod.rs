@@ -10,6 +10,7 @@
 //! afterwards has at every node the value of its expert. See `docs/theory/experts.md`.
 mod adjoint;
 mod evaluate;
+mod null_space;
 mod regions;
 mod small;
 mod solve;
