@@ -60,8 +60,8 @@ mod tests {
         // Lengths 0.1, 0.15, ... to 7 and from there on: 11 grow, the rest is 7 s each.
         assert!((24..=28).contains(&lengths.len()), "{lengths:?}");
         let whole = trained(&time, &NetworkTime { end: Some(50.0), growth: 2.0, ..NetworkTime::default() });
-        // 0.1 (2^n - 1) passes 49 s at n = 9: 8 doublings and two steps for the rest.
-        assert_eq!(whole.len(), 10);
+        // Eight steps make 0.1 (2^8 - 1) = 25.5 s of 49, and the next one the rest.
+        assert_eq!(whole.len(), 9);
         assert_eq!(whole.last(), Some(&50.0));
     }
 }
