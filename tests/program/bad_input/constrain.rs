@@ -215,7 +215,7 @@ pub fn cases() -> Vec<Case> {
                 ("[constraint]", "[time]\nend = 1.0\nstep = 0.1\n\n[constraint]\nports = \"weak\""),
                 ("level = \"conservation\"", "level = \"coupled\""),
             ],
-            "constraint.ports: in time expected \"strong\": what is stored where experts do not agree is not known in the next step",
+            "deck.toml:24:9: constraint.ports: in time expected \"strong\": what is stored where experts do not agree is not known in the next step",
         ),
         deck(
             "a run in time",

@@ -64,9 +64,11 @@ pub fn cases() -> Vec<Case> {
     vec![
         network("a deck without a network", plain.into(), "deck.toml:1:1: experts.network: missing"),
         network(
-            "a network of a problem in time",
-            format!("time = {{ end = 1, step = 0.1 }}\nexperts.network = {{ functions = 2 }}\n{plain}"),
-            "deck.toml:1:8: time: functions are learned for steady problems only: leave [time] out",
+            "a first step of nothing in training",
+            format!(
+                "time = {{ end = 1, step = 0.1 }}\nexperts.network = {{ functions = 2, time = {{ first = 0 }} }}\n{plain}"
+            ),
+            "deck.toml:2:53: experts.network.time.first: expected a number above 0, found 0",
         ),
         network(
             "a misspelt key of a network",
