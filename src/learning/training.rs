@@ -31,7 +31,7 @@ impl<'a> Training<'a> {
     /// Of a group's simulation, from the first weights. Collective over the group.
     ///
     /// # Errors
-    /// As [`ResidualLoss::new`], and when there are too many samples.
+    /// As [`ResidualLoss::new`](super::ResidualLoss::new), and when there are too many samples.
     pub fn new(groups: &'a Groups, simulation: &Simulation, section: &NetworkSection) -> Result<Self> {
         let deck = simulation.deck.clone();
         let (loss, basis) = Loss::new(simulation, section)?;

@@ -26,7 +26,7 @@ impl Simulation {
     /// Builds mesh, spaces, sparsity and solvers. Collective.
     ///
     /// # Errors
-    /// [`Error::Input`] when the deck does not fit the mesh.
+    /// [`Error::Input`](crate::Error::Input) when the deck does not fit the mesh.
     pub fn new(comm: &Comm, deck: &Deck) -> Result<Self> {
         let mesh = Rc::new(Mesh::build(comm, &deck.mesh_source(), &deck.partition_options())?);
         Self::on_mesh(deck, mesh)
@@ -72,7 +72,7 @@ impl Simulation {
     /// Assembles and solves every problem, each with the fields of the earlier ones. Collective.
     ///
     /// # Errors
-    /// [`Error::Input`] for data that no material can have, [`Error::Failed`] when a solver does not converge.
+    /// [`Error::Input`](crate::Error::Input) for data that no material can have, [`Error::Failed`](crate::Error::Failed) when a solver does not converge.
     pub fn solve(&mut self, context: &Context) -> Result<()> {
         let Self { deck, stages, random, .. } = self;
         random.draw(context.sample)?;
