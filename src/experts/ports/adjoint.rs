@@ -3,13 +3,13 @@
 use super::evaluate::Evaluated;
 use super::small::{Small, Step};
 use super::solve::At;
-use super::window::{Window, dot};
+use super::window::Window;
 use crate::Result;
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
 use crate::experts::port_condition::PortCondition;
-use crate::mixture::Columns;
+use crate::mixture::{Columns, dot};
 use crate::physics::Context;
 use petsc_rs::Vector;
 
@@ -17,7 +17,7 @@ use petsc_rs::Vector;
 type Multipliers = (Vec<Vec<f64>>, Vec<f64>);
 
 /// What the optimum says of a scalar.
-pub(super) struct Adjoint {
+struct Adjoint {
     at: At,
     /// Adjoint coefficients, `[expert, function]`.
     alpha: Vec<f64>,
@@ -80,7 +80,7 @@ impl Constraint {
     }
 
     /// Solves for the adjoint coefficients; `free` is what is said of the free owned unknowns of every state. Collective.
-    pub(super) fn adjoint_of_ports(
+    fn adjoint_of_ports(
         &self,
         window: &Window,
         condition: PortCondition,
@@ -124,16 +124,16 @@ impl Constraint {
 }
 
 /// What is said of the inputs of one state, at the local unknowns, ghosts to be added to their owners.
-pub(super) struct Said {
+struct Said {
     /// What is taken off what is said of the prediction.
-    pub prediction: Vec<f64>,
+    prediction: Vec<f64>,
     /// Of the columns, what is said.
-    pub columns: Vec<Vec<f64>>,
+    columns: Vec<Vec<f64>>,
 }
 
 impl Window<'_> {
     /// `sum_k P_k v_k + E_k^T beta`, and `s_k w_kj - p_k alpha_kj` of the columns, of every state. Collective.
-    pub(super) fn said(&self, adjoint: &Adjoint, free: &[Vec<f64>]) -> Result<Vec<Said>> {
+    fn said(&self, adjoint: &Adjoint, free: &[Vec<f64>]) -> Result<Vec<Said>> {
         let (n, c) = (self.functions, self.space.components);
         let unknowns = self.space.local_nodes() * c;
         let count = self.columns;
@@ -156,7 +156,8 @@ impl Window<'_> {
             })
         };
         add(&mut said, &w, &adjoint.eta, 1.0)?;
-        for (moved, weight) in self.moves(&w, &alpha) {
+        let moves = if self.linear { Vec::new() } else { self.moves(&w, &alpha) };
+        for (moved, weight) in moves {
             add(&mut said, &moved, &adjoint.zeta, weight)?;
         }
         self.transposed(&w, &adjoint.zeta.0, &adjoint.zeta.1, |state, viewer, dof, value| {
@@ -170,7 +171,7 @@ impl Window<'_> {
     /// What the conditions on jumps say of the columns: of continuous predictions they say nothing.
     fn add_jumps(&self, adjoint: &Adjoint, said: &mut [Said]) {
         let (n, c, count) = (self.functions, self.space.components, self.columns);
-        let sizes = self.sizes().1;
+        let sizes = &self.sizes.1;
         let [in_optimum, in_adjoint] = &adjoint.pulls;
         self.regions.traces(&self.space, |port, node| {
             let (a, b) = self.regions.ports[port];
@@ -192,9 +193,9 @@ impl Window<'_> {
     /// Coefficients about `w` along `alpha` with the weights of a central difference of fourth order. Collective.
     fn moves(&self, w: &[f64], alpha: &[f64]) -> Vec<(Vec<f64>, f64)> {
         let n = self.functions;
-        let sizes = self.sizes().0;
+        let sizes = &self.sizes.0;
         let comm = &self.space.mesh.comm;
-        let of = |alpha: &[f64]| alpha.iter().zip(&sizes).map(|(a, size)| (a * size).abs()).sum::<f64>();
+        let of = |alpha: &[f64]| alpha.iter().zip(sizes).map(|(a, size)| (a * size).abs()).sum::<f64>();
         let length = comm.max(alpha.chunks_exact(n).map(of).fold(0.0, f64::max));
         if length == 0.0 {
             return Vec::new();
@@ -209,7 +210,7 @@ impl Window<'_> {
 
     /// `-eta^T dr/dmu - d/dmu (zeta^T J v)`, with predictions as they are: differences of fourth order in the parameters,
     /// right to about 1e-10. Collective.
-    pub(super) fn of_parameters(&self, adjoint: &Adjoint) -> Result<Vec<f64>> {
+    fn of_parameters(&self, adjoint: &Adjoint) -> Result<Vec<f64>> {
         let (w, alpha) = (self.local(&adjoint.at.w), self.local(&adjoint.alpha));
         let moves = self.moves(&w, &alpha);
         let contexts: Vec<&Context> = self.pieces.iter().map(|piece| piece.prepared.context()).collect();
@@ -238,7 +239,7 @@ impl Window<'_> {
 }
 
 /// What ghosts say goes to their owners. Collective.
-pub(super) fn accumulated(window: &Window, values: &[f64]) -> Result<Vector> {
+fn accumulated(window: &Window, values: &[f64]) -> Result<Vector> {
     let mut field = window.space.field()?;
     field.local_write()?.copy_from_slice(values);
     field.ghost_accumulate()?;

@@ -1,6 +1,7 @@
 //! Sums over the experts' rows: normal equations, balances and fluxes with their derivatives.
-use super::window::{Piece, Share, Window, dot};
+use super::window::{Piece, Row, Share, Window};
 use crate::Result;
+use crate::mixture::dot;
 use crate::physics::Prepared;
 use tessera_kernels::Element;
 
@@ -115,13 +116,8 @@ impl Window<'_> {
         Ok(rows)
     }
 
-    /// At the coefficients `[place, function]`. Collective.
-    pub fn evaluate(&self, w: &[f64]) -> Result<Evaluated> {
-        let layout = self.layout();
-        let (Layout { n, c }, width) = (layout, layout.width());
-        let comm = &self.space.mesh.comm;
-        let mut sums = vec![0.0; self.regions.shares.experts.len() * width];
-        let (mut flux, mut flux_slopes) = (Vec::new(), Vec::new());
+    /// Calls `each` with every equation and its rows; pieces are evaluated once, and kept as long as equations need them. Local.
+    fn each_equation(&self, w: &[f64], mut each: impl FnMut(&Row, &Rows)) -> Result<()> {
         let mut kept: Vec<Option<Rows>> = self.pieces.iter().map(|_| None).collect();
         for (number, equation) in self.equations.iter().enumerate() {
             let mut rows = Rows::zero(self);
@@ -132,6 +128,26 @@ impl Window<'_> {
                 rows.add(factor, kept[piece].as_ref().expect("set above"));
             }
             rows.residual.iter_mut().zip(&equation.offset).for_each(|(r, o)| *r += o);
+            each(equation, &rows);
+            let later = &self.equations[number + 1..];
+            for (piece, rows) in kept.iter_mut().enumerate() {
+                if !later.iter().any(|equation| equation.terms.iter().any(|term| term.0 == piece)) {
+                    *rows = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// At the coefficients `[place, function]`. Collective.
+    pub fn evaluate(&self, w: &[f64]) -> Result<Evaluated> {
+        let layout = self.layout();
+        let (Layout { n, c }, width) = (layout, layout.width());
+        let comm = &self.space.mesh.comm;
+        let mut sums = vec![0.0; self.regions.shares.experts.len() * width];
+        let ports = self.regions.ports.len();
+        let (mut flux, mut flux_slopes) = (vec![0.0; ports * c], vec![0.0; ports * c * 2 * n]);
+        self.each_equation(w, |equation, rows| {
             for (row, &r) in rows.residual.iter().enumerate().filter(|(row, _)| self.free[*row]) {
                 let sums = &mut sums[self.regions.owner[row / c] as usize * width..][..width];
                 let image = &rows.images[row * n..][..n];
@@ -147,18 +163,9 @@ impl Window<'_> {
                 let slopes = &mut rest[1 + c + (row % c) * n..][..n];
                 slopes.iter_mut().zip(image).for_each(|(s, v)| *s += equation.duration * v);
             }
-            if number == 0 {
-                (flux, flux_slopes) = (vec![0.0; rows.flux.len()], vec![0.0; rows.flux_slopes.len()]);
-            }
             flux.iter_mut().zip(&rows.flux).for_each(|(s, v)| *s += equation.duration * v);
             flux_slopes.iter_mut().zip(&rows.flux_slopes).for_each(|(s, v)| *s += equation.duration * v);
-            for (piece, rows) in kept.iter_mut().enumerate() {
-                let later = &self.equations[number + 1..];
-                if rows.is_some() && !later.iter().any(|e| e.terms.iter().any(|term| term.0 == piece)) {
-                    *rows = None;
-                }
-            }
-        }
+        })?;
         let own = self.regions.shares.gather(&sums, width);
         comm.sum_into(&mut flux);
         comm.sum_into(&mut flux_slopes);
@@ -169,17 +176,8 @@ impl Window<'_> {
     /// coefficients along `a`: `W^2 J Phi a`. Local.
     pub fn weighted(&self, w: &[f64], a: &[f64]) -> Result<Vec<[Vec<f64>; 2]>> {
         let (n, c) = (self.functions, self.space.components);
-        let mut kept: Vec<Option<Rows>> = self.pieces.iter().map(|_| None).collect();
         let mut result = Vec::with_capacity(self.equations.len());
-        for equation in &self.equations {
-            let mut rows = Rows::zero(self);
-            for &(piece, factor) in &equation.terms {
-                if kept[piece].is_none() {
-                    kept[piece] = Some(self.piece(piece, w)?);
-                }
-                rows.add(factor, kept[piece].as_ref().expect("set above"));
-            }
-            rows.residual.iter_mut().zip(&equation.offset).for_each(|(r, o)| *r += o);
+        self.each_equation(w, |equation, rows| {
             let weight = |row: usize| self.weights[row] * equation.duration;
             let along = |row: usize| {
                 dot(&rows.images[row * n..][..n], self.of(a, self.regions.owner[row / c] as usize))
@@ -189,7 +187,7 @@ impl Window<'_> {
                 (0..count).map(|row| weight(row) * rows.residual[row]).collect(),
                 (0..count).map(|row| weight(row) * along(row)).collect(),
             ]);
-        }
+        })?;
         Ok(result)
     }
 

@@ -88,9 +88,9 @@ impl Small {
             PortCondition::Weak(most) => most,
             PortCondition::Flux => 0,
         };
-        let sizes = window.sizes().0;
+        let sizes = &window.sizes.0;
         let traces = window.traces();
-        let traces = traces.iter().map(|factor| modes(factor, &sizes, most));
+        let traces = traces.iter().map(|factor| modes(factor, sizes, most));
         let traces = traces.collect::<Result<Vec<_>>>()?;
         let mut small = Self {
             layout,

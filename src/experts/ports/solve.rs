@@ -4,11 +4,12 @@
 use super::evaluate::Evaluated;
 use super::regions::Regions;
 use super::small::{Small, Step};
-use super::window::{Piece, Row, State, Window, dot};
+use super::window::{Piece, Row, State, Window, sizes};
 use crate::experts::constraint::{Constraint, Found};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
 use crate::experts::port_condition::PortCondition;
 use crate::experts::residual::rows::{check, lumped_mass, weights};
+use crate::mixture::dot;
 use crate::{Error, Result};
 use petsc_rs::Vector;
 
@@ -79,7 +80,10 @@ impl Window<'_> {
     pub fn curvature(&self, w: &[f64], own: &[Vec<f64>], ports: &[f64]) -> Result<Vec<f64>> {
         let n = self.functions;
         let mut sums = vec![0.0; w.len() * n];
-        let sizes = self.sizes().0;
+        if self.linear {
+            return Ok(sums);
+        }
+        let sizes = &self.sizes.0;
         let size = self.size();
         for j in 0..n {
             let step = STEP * size / sizes[j];
@@ -141,21 +145,6 @@ impl Constraint {
             return Err(Error::input("constraint.ports", format!("{}: {text}", self.name)));
         }
         let fixed = &equations.essential.fixed;
-        let state = State { start: start.local_read()?.to_vec(), phi: self.basis.values(fixed)? };
-        let piece = Piece { state: 0, prepared, history: at.history, parts: at.parts };
-        let row = Row { terms: vec![(0, 1.0)], offset, duration: 1.0 };
-        self.window_of(condition, fixed, vec![state], vec![piece], vec![row])
-    }
-
-    /// The experts' rows of a window in time.
-    pub(super) fn window_of<'a>(
-        &self,
-        condition: PortCondition,
-        fixed: &[bool],
-        states: Vec<State>,
-        pieces: Vec<Piece<'a>>,
-        equations: Vec<Row>,
-    ) -> Result<Window<'a>> {
         let space = self.basis.fields.clone();
         check(&self.least_squares, space.components)?;
         if self.lumped.get().is_none() {
@@ -163,16 +152,20 @@ impl Constraint {
         }
         let lumped = self.lumped.get().expect("set above");
         let regions = Regions::new(&space, &self.basis.gating, condition != PortCondition::Strong);
+        let functions = self.basis.functions();
+        let states = vec![State { start: start.local_read()?.to_vec(), phi: self.basis.values(fixed)? }];
         Ok(Window {
+            sizes: sizes(&space.mesh.comm, &states, functions, space.components),
+            linear: equations.is_linear(),
             weights: weights(&space, fixed, &self.least_squares, lumped),
             free: fixed[..space.owned_dofs()].iter().map(|fixed| !fixed).collect(),
-            functions: self.basis.functions(),
+            functions,
             columns: self.basis.columns.count(),
             space,
             regions,
             states,
-            pieces,
-            equations,
+            pieces: vec![Piece { state: 0, prepared, history: at.history, parts: at.parts }],
+            equations: vec![Row { terms: vec![(0, 1.0)], offset, duration: 1.0 }],
         })
     }
 

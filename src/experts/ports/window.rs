@@ -2,6 +2,8 @@
 use super::regions::Regions;
 use crate::Result;
 use crate::fem::{History, Parts, Restriction, Space};
+use crate::mixture::dot;
+use crate::parallel::Comm;
 use crate::physics::{FormState, Prepared};
 use faer::Mat;
 use std::rc::Rc;
@@ -21,6 +23,10 @@ pub(super) struct Window<'a> {
     pub states: Vec<State>,
     pub pieces: Vec<Piece<'a>>,
     pub equations: Vec<Row>,
+    /// Whether rows have no second derivatives.
+    pub linear: bool,
+    /// The largest magnitudes of every function, and of every component of any of them; 1 of what is zero.
+    pub sizes: (Vec<f64>, Vec<f64>),
 }
 
 /// A state of every expert.
@@ -56,6 +62,23 @@ impl State {
     }
 }
 
+/// The largest magnitudes of every one of `n` functions, and of every one of `c` components. Collective.
+pub(super) fn sizes(comm: &Comm, states: &[State], n: usize, c: usize) -> (Vec<f64>, Vec<f64>) {
+    let (mut functions, mut components) = (vec![0.0f64; n], vec![0.0f64; c]);
+    for state in states {
+        for (dof, phi) in state.phi.chunks_exact(n).enumerate() {
+            for (size, phi) in functions.iter_mut().zip(phi) {
+                *size = size.max(phi.abs());
+                components[dof % c] = components[dof % c].max(phi.abs());
+            }
+        }
+    }
+    let all = |sizes: Vec<f64>| {
+        sizes.into_iter().map(|size| comm.max(size)).map(|size| if size > 0.0 { size } else { 1.0 }).collect()
+    };
+    (all(functions), all(components))
+}
+
 /// An element as an expert sees it.
 pub(super) struct Seen<'e> {
     /// The place of the expert.
@@ -78,34 +101,11 @@ impl Window<'_> {
         &w[place * self.functions..][..self.functions]
     }
 
-    /// The largest magnitudes of every function, and of every component of any of them; 1 of what is zero. Collective.
-    pub fn sizes(&self) -> (Vec<f64>, Vec<f64>) {
-        let (n, c) = (self.functions, self.space.components);
-        let (mut functions, mut components) = (vec![0.0f64; n], vec![0.0f64; c]);
-        for state in &self.states {
-            for (dof, phi) in state.phi.chunks_exact(n).enumerate() {
-                for (size, phi) in functions.iter_mut().zip(phi) {
-                    *size = size.max(phi.abs());
-                    components[dof % c] = components[dof % c].max(phi.abs());
-                }
-            }
-        }
-        let comm = &self.space.mesh.comm;
-        let all = |sizes: Vec<f64>| {
-            sizes
-                .into_iter()
-                .map(|size| comm.max(size))
-                .map(|size| if size > 0.0 { size } else { 1.0 })
-                .collect()
-        };
-        (all(functions), all(components))
-    }
-
     /// Products of the functions over the cells that each expert has to do with, `[expert, function, function]`, on every rank;
     /// components relative to their largest magnitude. Collective.
     pub fn grams(&self) -> Vec<f64> {
         let (n, c, space) = (self.functions, self.space.components, &self.space);
-        let components = self.sizes().1;
+        let components = &self.sizes.1;
         let add = |sums: &mut [f64], node: usize| {
             for state in &self.states {
                 for (i, size) in components.iter().enumerate() {
@@ -138,12 +138,12 @@ impl Window<'_> {
     /// largest magnitudes; on every rank. Collective.
     pub fn traces(&self) -> Vec<Mat<f64>> {
         let (n, c, comm) = (self.functions, self.space.components, &self.space.mesh.comm);
-        let (functions, components) = self.sizes();
+        let (functions, components) = &self.sizes;
         let mut rows: Vec<Vec<f64>> = vec![Vec::new(); self.regions.ports.len()];
         self.regions.traces(&self.space, |port, node| {
             for state in &self.states {
                 for (i, size) in components.iter().enumerate() {
-                    let phi = state.phi(node * c + i, n).iter().zip(&functions);
+                    let phi = state.phi(node * c + i, n).iter().zip(functions);
                     rows[port].extend(phi.map(|(phi, function)| phi / (size * function)));
                 }
             }
@@ -220,8 +220,4 @@ impl Window<'_> {
             }
         }
     }
-}
-
-pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
 }

@@ -1,11 +1,11 @@
 //! The derivative of level `residual`, by the implicit function theorem at each expert's own optimum:
 //! `(Phi^T P_k Phi + ridge) a_k = Phi^T (chi_k g)` with `P_k v = J_k^T W^2 J_k v + (dJ_k/dv)^T W^2 r_k`. Without the second
 //! term, as in the iteration, it would be wrong wherever rows are left over.
-use super::system::{Differences, Evaluated, System, dot};
+use super::system::{Differences, Evaluated, System};
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
-use crate::mixture::Columns;
+use crate::mixture::{Columns, dot};
 use crate::{Error, Result};
 use faer::Mat;
 use faer::linalg::solvers::Solve;

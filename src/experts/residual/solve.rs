@@ -3,10 +3,10 @@
 //! damping, where it is not called for: Gauss-Newton steps, which converge quadratically to rows that vanish. Where rows
 //! are left over and steps shrink slowly, the matrix holds second derivatives as well: Newton's method.
 use super::rows::{Rows, lumped_mass};
-use super::system::{Differences, System, dot};
+use super::system::{Differences, System};
 use crate::experts::constraint::{Constraint, Found};
 use crate::experts::equations::Equations;
-use crate::mixture::eigen;
+use crate::mixture::{dot, eigen};
 use crate::{Error, Result};
 use faer::Mat;
 use petsc_rs::{Matrix, Vector};

@@ -3,6 +3,7 @@ use super::rows::{Colour, Rows};
 use crate::Result;
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
 use crate::fem::{Restriction, Space};
+use crate::mixture::dot;
 use crate::physics::FormState;
 use petsc_rs::{Matrix, Vector};
 use std::cell::OnceCell;
@@ -302,7 +303,3 @@ const ONE_SIDED: f64 = 1e-6;
 
 /// What an expert's rows make of a function, relative to their entries, that is nothing but round-off.
 const UNSEEN: f64 = 1e-12;
-
-pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}

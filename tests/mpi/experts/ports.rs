@@ -227,7 +227,7 @@ pub fn complete_experts_are_exact(comm: &Comm) {
     }
 }
 
-/// One expert alone is the level `residual` with the balance as a condition: its rows cannot be less.
+/// States and gradients are those of one rank.
 pub fn ports_do_not_show_ranks(comm: &Comm) {
     let alone = Comm::new(mpi::topology::SimpleCommunicator::self_comm());
     for (name, text, scale, ridge) in all_decks() {
@@ -254,19 +254,8 @@ pub fn ports_do_not_show_ranks(comm: &Comm) {
             };
             let (space, fields, parameters) = run(comm);
             let (whole, references, expected) = run(&alone);
-            let c = space.components;
-            let mut place = vec![0; whole.owned_nodes];
-            (0..whole.owned_nodes).for_each(|node| place[whole.node_ids[node] as usize] = node);
-            for (number, (field, reference)) in fields.iter().zip(&references).enumerate() {
-                let largest = reference.iter().fold(0.0f64, |a, v| a.max(v.abs()));
-                for node in 0..space.owned_nodes {
-                    let there = place[space.node_ids[node] as usize];
-                    for i in 0..c {
-                        let (a, b) = (field[node * c + i], reference[there * c + i]);
-                        assert!((a - b).abs() < 1e-6 * largest, "{name} {condition:?} {number}: {a} {b} of {largest}");
-                    }
-                }
-            }
+            let what = format!("{name} {condition:?}");
+            assert_same_fields(&what, 1e-6, (&space, &fields), (&whole, &references));
             for (a, b) in parameters.iter().zip(&expected) {
                 assert!((a - b).abs() < 1e-6 * (1.0 + b.abs()), "{name} {condition:?}: {a} {b}");
             }

@@ -383,19 +383,7 @@ pub fn ranks_do_not_show_in_least_squares(comm: &Comm) {
             };
             let (space, fields, parameters) = run(comm);
             let (whole, references, expected) = run(&alone);
-            let c = space.components;
-            let mut place = vec![0; whole.owned_nodes];
-            (0..whole.owned_nodes).for_each(|node| place[whole.node_ids[node] as usize] = node);
-            for (field, reference) in fields.iter().zip(&references) {
-                let largest = reference.iter().fold(0.0f64, |a, v| a.max(v.abs()));
-                for node in 0..space.owned_nodes {
-                    let there = place[space.node_ids[node] as usize];
-                    for i in 0..c {
-                        let (a, b) = (field[node * c + i], reference[there * c + i]);
-                        assert!((a - b).abs() < 1e-7 * largest, "{name}: {a} {b} of {largest}");
-                    }
-                }
-            }
+            assert_same_fields(name, 1e-7, (&space, &fields), (&whole, &references));
             for (a, b) in parameters.iter().zip(&expected) {
                 assert!((a - b).abs() < 1e-6 * (1.0 + b.abs()), "{name}: {a} {b}");
             }

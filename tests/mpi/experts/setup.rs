@@ -103,3 +103,25 @@ pub fn repair(
     assert!(difference(&again, &state) < 1e-12);
     (state, report)
 }
+
+/// Whether fields on some ranks are those on one, to a tolerance relative to each field's largest value.
+pub fn assert_same_fields(
+    what: &str,
+    tolerance: f64,
+    (space, fields): (&Space, &[Vec<f64>]),
+    (whole, references): (&Space, &[Vec<f64>]),
+) {
+    let c = space.components;
+    let mut place = vec![0; whole.owned_nodes];
+    (0..whole.owned_nodes).for_each(|node| place[whole.node_ids[node] as usize] = node);
+    for (number, (field, reference)) in fields.iter().zip(references).enumerate() {
+        let largest = reference.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+        for node in 0..space.owned_nodes {
+            let there = place[space.node_ids[node] as usize];
+            for i in 0..c {
+                let (a, b) = (field[node * c + i], reference[there * c + i]);
+                assert!((a - b).abs() < tolerance * largest, "{what} {number}: {a} {b} of {largest}");
+            }
+        }
+    }
+}
