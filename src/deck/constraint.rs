@@ -21,13 +21,20 @@ pub struct ConstraintSection {
     #[serde(skip_serializing_if = "LeastSquares::is_default")]
     pub least_squares: LeastSquares,
     /// Level "coupled": gives every expert a field of its own, which minimises the residual of its rows under its balances and
-    /// what holds at the ports, where experts meet. Left out, fields are blended. In time only "strong".
+    /// what holds at the ports, where experts meet. Left out, fields are blended. In time step by step, or in several windows,
+    /// only "strong".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<Ports>,
     /// Ports "weak": number of modes of the jump at each port that vanish; 1 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub port_modes: Option<usize>,
+    /// Runs in time at the levels "residual", and "coupled" with ports: repairs the steps of a run at once, cut into so many
+    /// windows of steps, with functions in space and time (`tessera constrain --basis` of a model trained with the same
+    /// `rom.windows`). One step goes to every frame of the prediction. Left out, steps are repaired one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub windows: Option<usize>,
 }
 
 /// What holds where two experts meet.
@@ -51,6 +58,7 @@ impl Default for ConstraintSection {
             least_squares: LeastSquares::default(),
             ports: None,
             port_modes: None,
+            windows: None,
         }
     }
 }
@@ -71,6 +79,10 @@ pub struct LeastSquares {
     /// so the same on any number of ranks.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub fraction: f64,
+    /// Of steps in time, the price of what an expert's rows come to in every step, its balance, relative to that of the rows: a
+    /// mean residual counts as so many times the same in every row. 0 for none.
+    #[schemars(range(min = 0.0))]
+    pub balances: f64,
     /// Seed of that draw.
     #[schemars(range(max = 9_223_372_036_854_775_807_u64))]
     pub seed: u64,
@@ -78,7 +90,7 @@ pub struct LeastSquares {
 
 impl Default for LeastSquares {
     fn default() -> Self {
-        Self { ridge: 0.0, scales: Vec::new(), fraction: 1.0, seed: 0 }
+        Self { ridge: 0.0, scales: Vec::new(), fraction: 1.0, balances: 0.0, seed: 0 }
     }
 }
 

@@ -403,7 +403,7 @@ impl Constraint {
     }
 
     /// Distance of two states with the same essential values, and size of the second, in the chosen norm.
-    fn distance(
+    pub(super) fn distance(
         &self,
         equations: &Equations,
         metric: &Metric,

@@ -11,6 +11,8 @@ pub enum PortCondition {
     Weak(usize),
     /// What flows out of one expert flows into the other.
     Flux,
+    /// Nothing, nor does any balance: every expert is alone.
+    Open,
 }
 
 impl PortCondition {

@@ -8,9 +8,23 @@ impl Checker<'_> {
     /// What holds at ports goes together with the rest of the deck.
     pub(super) fn ports(&mut self) {
         let (section, in_time) = (&self.deck.constraint, self.deck.time.is_some());
-        if in_time && matches!(section.ports, Some(Ports::Weak | Ports::Flux)) {
-            let text = "in time expected \"strong\": what is stored where experts do not agree is not known in the next step";
+        let whole = section.windows == Some(1);
+        if in_time && !whole && matches!(section.ports, Some(Ports::Weak | Ports::Flux)) {
+            let text = "in time, but for windows = 1, expected \"strong\": what is stored where experts do not agree is not known \
+                        in the next step or window";
             self.add("constraint.ports", text);
+        }
+        if section.windows.is_some() {
+            let level = section.level;
+            if !in_time {
+                self.add("constraint.windows", "is for decks with [time]");
+            } else if self.deck.physics.len() != 1 {
+                self.add("constraint.windows", "is for decks with one physics");
+            } else if !matches!(level, ConstraintLevel::Residual | ConstraintLevel::None)
+                && !(level == ConstraintLevel::Coupled && section.ports.is_some())
+            {
+                self.add("constraint.windows", "is for the level \"residual\", and \"coupled\" with ports");
+            }
         }
         if section.port_modes.is_some() && section.ports != Some(Ports::Weak) {
             self.add("constraint.port_modes", "is for ports = \"weak\" alone");

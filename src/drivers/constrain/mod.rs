@@ -7,6 +7,7 @@ mod results;
 mod screen;
 mod trajectory;
 mod truth;
+mod windows;
 mod work;
 
 use super::output;
@@ -96,7 +97,12 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
         report.phase("constraints", || comm.agree(layers.set_estimates(&simulation, &context)))?;
     }
     if let Some(path) = &options.basis {
-        let found = layers.read_basis(&simulation, path, options.modes.unwrap_or(usize::MAX));
+        let modes = options.modes.unwrap_or(usize::MAX);
+        let problem = &simulation.stages[0].problem;
+        let found = match deck.constraint.windows {
+            Some(windows) => layers.read_windows(problem, path, (modes, windows), &header.times),
+            None => layers.read_basis(&simulation, path, modes),
+        };
         let counts = comm.agree(found)?;
         report.line(format!(
             "basis        {}: {} functions of each expert",
@@ -106,6 +112,9 @@ pub fn run(comm: &Comm, deck: &Deck, input: &Path, options: &ConstrainOptions) -
         if !matches!(level, ConstraintLevel::Coupled | ConstraintLevel::Residual) {
             report.warn("--basis has no effect: only the levels \"residual\" and \"coupled\" take functions");
         }
+    } else if deck.constraint.windows.is_some() {
+        let text = "expected functions in space and time of the experts: name a model with --basis (tessera train with rom.windows)";
+        return Err(deck.fault("constraint.windows", text));
     } else if deck.time.is_some() && matches!(level, ConstraintLevel::Coupled | ConstraintLevel::Residual) {
         report.warn("without --basis the experts have their constants alone, on which a step in time is badly approximated");
     }

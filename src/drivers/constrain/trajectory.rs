@@ -42,6 +42,10 @@ impl Work<'_> {
     /// As [`Work::sample`].
     pub fn trajectory(&mut self, file: &File, number: usize, context: &Context) -> Result<()> {
         let truth = if self.results.truth { Some(self.run(context)?) } else { None };
+        let mut windows = match self.simulation.deck.constraint.windows {
+            Some(_) => Some(self.windows(number, context)?),
+            None => None,
+        };
         let mut evolution = self.start(context)?;
         if self.simulation.deck.constraint.level != ConstraintLevel::Exact {
             evolution.control.tolerance = None;
@@ -52,7 +56,9 @@ impl Work<'_> {
             let predicted = self.predicted(place)?;
             let problems = self.simulation.stages.len();
             let mut sample = Sample::new(problems);
-            if frame > 0 {
+            if let (Some(windows), true) = (&mut windows, frame > 0) {
+                sample.repairs[0] = Some(self.follow_window(windows, &mut evolution, (number, frame))?);
+            } else if frame > 0 {
                 let times = [self.header.times[frame - 1], self.header.times[frame]];
                 let between = Between::new(times, &before, &predicted)?;
                 sample.repairs = self.advance(&mut evolution, times[1], &between)?;
@@ -165,7 +171,7 @@ impl Work<'_> {
     }
 
     /// The deck's initial state.
-    fn start(&mut self, context: &Context) -> Result<Evolution> {
+    pub(super) fn start(&mut self, context: &Context) -> Result<Evolution> {
         let time = self.simulation.deck.time.clone().expect("a run in time");
         let context = Context { time: time.start, ..context.clone() };
         self.simulation.reset(&context)?;
@@ -184,7 +190,9 @@ impl Work<'_> {
                           newton: &mut NewtonSolver,
                           equation: &StepEquation,
                           state: &mut Vector| { by_newton(newton, equation, state) };
-        let adaptive = self.simulation.deck.time.as_ref().is_some_and(|time| time.tolerance.is_some());
+        let deck = &self.simulation.deck;
+        let adaptive = deck.time.as_ref().is_some_and(|time| time.tolerance.is_some())
+            && deck.constraint.windows.is_none();
         for (frame, time) in self.header.times.iter().enumerate() {
             if frame > 0 && adaptive {
                 loop {

@@ -17,13 +17,13 @@ use petsc_rs::Vector;
 type Multipliers = (Vec<Vec<f64>>, Vec<f64>);
 
 /// What the optimum says of a scalar.
-struct Adjoint {
-    at: At,
+pub(super) struct Adjoint {
+    pub at: At,
     /// Adjoint coefficients, `[expert, function]`.
     alpha: Vec<f64>,
     /// Multipliers of rows and fluxes in the optimum, and those of the adjoint.
     zeta: Multipliers,
-    eta: Multipliers,
+    pub eta: Multipliers,
     /// Factors of functions that the jumps at every port pull at, in the optimum and the adjoint.
     pulls: [Vec<Vec<f64>>; 2],
 }
@@ -80,7 +80,7 @@ impl Constraint {
     }
 
     /// Solves for the adjoint coefficients; `free` is what is said of the free owned unknowns of every state. Collective.
-    fn adjoint_of_ports(
+    pub(super) fn adjoint_of_ports(
         &self,
         window: &Window,
         condition: PortCondition,
@@ -88,7 +88,6 @@ impl Constraint {
         free: &[Vec<f64>],
     ) -> Result<Adjoint> {
         let (n, c) = (window.functions, window.space.components);
-        let comm = &window.space.mesh.comm;
         let first: Evaluated = window.evaluate(&window.local(&vec![0.0; w.len()]))?;
         let ridge = self.least_squares.ridge;
         let small = Small::new(window, condition, &first, ridge)?;
@@ -103,15 +102,17 @@ impl Constraint {
         let mut matrices = at.matrices.clone();
         let second = window.curvature(&at.w, &zeta.0, &zeta.1)?;
         matrices.iter_mut().zip(&second).for_each(|(sum, v)| *sum += v);
-        // Phi_k^T g_k.
-        let mut sums = vec![0.0; window.regions.shares.experts.len() * n];
+        // Phi_k^T chi_k g.
+        let mut tested = vec![0.0; at.w.len()];
         for (state, free) in window.states.iter().zip(free) {
             for (dof, g) in free.iter().enumerate() {
-                let sums = &mut sums[window.regions.owner[dof / c] as usize * n..][..n];
-                sums.iter_mut().zip(state.phi(dof, n)).for_each(|(sum, phi)| *sum += g * phi);
+                for &(k, chi) in window.gating.of(dof / c) {
+                    let sums = &mut tested[k as usize * n..][..n];
+                    sums.iter_mut().zip(state.phi(dof, n)).for_each(|(sum, phi)| *sum += chi * g * phi);
+                }
             }
         }
-        let tested = comm.all_gather_varied(&window.regions.shares.gather(&sums, n));
+        window.space.mesh.comm.sum_into(&mut tested);
         let Step { change: alpha, multipliers: beta, .. } =
             small.solve(&matrices, &at.evaluated, &tested, &none)?;
         let (balances, fluxes, beta_traces) = small.multipliers(&beta);
@@ -124,27 +125,29 @@ impl Constraint {
 }
 
 /// What is said of the inputs of one state, at the local unknowns, ghosts to be added to their owners.
-struct Said {
+pub(super) struct Said {
     /// What is taken off what is said of the prediction.
-    prediction: Vec<f64>,
+    pub prediction: Vec<f64>,
     /// Of the columns, what is said.
-    columns: Vec<Vec<f64>>,
+    pub columns: Vec<Vec<f64>>,
 }
 
 impl Window<'_> {
     /// `sum_k P_k v_k + E_k^T beta`, and `s_k w_kj - p_k alpha_kj` of the columns, of every state. Collective.
-    fn said(&self, adjoint: &Adjoint, free: &[Vec<f64>]) -> Result<Vec<Said>> {
+    pub fn said(&self, adjoint: &Adjoint, free: &[Vec<f64>]) -> Result<Vec<Said>> {
         let (n, c) = (self.functions, self.space.components);
         let unknowns = self.space.local_nodes() * c;
         let count = self.columns;
         let (w, alpha) = (self.local(&adjoint.at.w), self.local(&adjoint.alpha));
         let new = || Said { prediction: vec![0.0; unknowns], columns: vec![vec![0.0; unknowns]; count] };
         let mut said: Vec<Said> = self.states.iter().map(|_| new()).collect();
-        // Of the columns g_k w_kj first.
+        // Of the columns chi_k g w_kj first.
         for (said, free) in said.iter_mut().zip(free) {
             for (dof, g) in free.iter().enumerate() {
-                let w = self.of(&w, self.regions.owner[dof / c] as usize);
-                said.columns.iter_mut().zip(&w[n - count..]).for_each(|(column, w)| column[dof] += g * w);
+                for &(k, chi) in self.gating.of(dof / c) {
+                    let w = &adjoint.at.w[(k as usize + 1) * n - count..][..count];
+                    said.columns.iter_mut().zip(w).for_each(|(column, w)| column[dof] += chi * g * w);
+                }
             }
         }
         let add = |said: &mut Vec<Said>, at: &[f64], factors: &Multipliers, weight: f64| {
@@ -173,6 +176,9 @@ impl Window<'_> {
         let (n, c, count) = (self.functions, self.space.components, self.columns);
         let sizes = &self.sizes.1;
         let [in_optimum, in_adjoint] = &adjoint.pulls;
+        if in_adjoint.is_empty() {
+            return;
+        }
         self.regions.traces(&self.space, |port, node| {
             let (a, b) = self.regions.ports[port];
             let jump = |of: &[f64], j: usize| of[a as usize * n + j] - of[b as usize * n + j];
@@ -210,7 +216,7 @@ impl Window<'_> {
 
     /// `-eta^T dr/dmu - d/dmu (zeta^T J v)`, with predictions as they are: differences of fourth order in the parameters,
     /// right to about 1e-10. Collective.
-    fn of_parameters(&self, adjoint: &Adjoint) -> Result<Vec<f64>> {
+    pub fn of_parameters(&self, adjoint: &Adjoint) -> Result<Vec<f64>> {
         let (w, alpha) = (self.local(&adjoint.at.w), self.local(&adjoint.alpha));
         let moves = self.moves(&w, &alpha);
         let contexts: Vec<&Context> = self.pieces.iter().map(|piece| piece.prepared.context()).collect();
@@ -239,7 +245,7 @@ impl Window<'_> {
 }
 
 /// What ghosts say goes to their owners. Collective.
-fn accumulated(window: &Window, values: &[f64]) -> Result<Vector> {
+pub(super) fn accumulated(window: &Window, values: &[f64]) -> Result<Vector> {
     let mut field = window.space.field()?;
     field.local_write()?.copy_from_slice(values);
     field.ghost_accumulate()?;

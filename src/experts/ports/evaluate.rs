@@ -147,7 +147,11 @@ impl Window<'_> {
         let mut sums = vec![0.0; self.regions.shares.experts.len() * width];
         let ports = self.regions.ports.len();
         let (mut flux, mut flux_slopes) = (vec![0.0; ports * c], vec![0.0; ports * c * 2 * n]);
+        let mut of_equations = Vec::new();
         self.each_equation(w, |equation, rows| {
+            if self.balances_count() {
+                self.add_balances(rows, &mut of_equations);
+            }
             for (row, &r) in rows.residual.iter().enumerate().filter(|(row, _)| self.free[*row]) {
                 let sums = &mut sums[self.regions.owner[row / c] as usize * width..][..width];
                 let image = &rows.images[row * n..][..n];
@@ -166,14 +170,66 @@ impl Window<'_> {
             flux.iter_mut().zip(&rows.flux).for_each(|(s, v)| *s += equation.duration * v);
             flux_slopes.iter_mut().zip(&rows.flux_slopes).for_each(|(s, v)| *s += equation.duration * v);
         })?;
-        let own = self.regions.shares.gather(&sums, width);
+        let mut own = self.regions.shares.gather(&sums, width);
+        self.weigh_balances(&of_equations, &mut own);
         comm.sum_into(&mut flux);
         comm.sum_into(&mut flux_slopes);
         Ok(Evaluated { experts: comm.all_gather_varied(&own), flux, flux_slopes })
     }
 
+    /// Whether the balances of single equations count. The same on every rank.
+    fn balances_count(&self) -> bool {
+        self.balance_weight > 0.0
+    }
+
+    /// Appends the sums over the rows of every expert of one equation with their derivatives,
+    /// `[place, component, 1 + function]`.
+    fn add_balances(&self, rows: &Rows, of_equations: &mut Vec<f64>) {
+        let (n, c) = (self.functions, self.space.components);
+        let first = of_equations.len();
+        of_equations.resize(first + self.regions.shares.experts.len() * c * (1 + n), 0.0);
+        for (row, r) in rows.residual.iter().enumerate().filter(|(row, _)| self.free[*row]) {
+            let place = self.regions.owner[row / c] as usize * c + row % c;
+            let sums = &mut of_equations[first + place * (1 + n)..][..1 + n];
+            sums[0] += r;
+            sums[1..].iter_mut().zip(&rows.images[row * n..][..n]).for_each(|(sum, v)| *sum += v);
+        }
+    }
+
+    /// Adds what the balances of all equations say to the sums of this rank's experts. Collective.
+    fn weigh_balances(&self, of_equations: &[f64], own: &mut [f64]) {
+        if !self.balances_count() {
+            return;
+        }
+        let (n, c, width) = (self.functions, self.space.components, self.layout().width());
+        let each = self.regions.shares.experts.len() * c * (1 + n);
+        for (number, equation) in self.equations.iter().enumerate() {
+            let sums = self.regions.shares.gather(&of_equations[number * each..][..each], c * (1 + n));
+            for (place, sums) in sums.chunks_exact(1 + n).enumerate() {
+                let to = &mut own[place / c * width..][..width];
+                let (balance, image) = (sums[0], &sums[1..]);
+                let weight = equation.duration * self.balances[place];
+                for (i, a) in image.iter().enumerate() {
+                    let a = weight * a;
+                    to[i * n..][..n].iter_mut().zip(image).for_each(|(sum, b)| *sum += a * b);
+                    to[n * n + i] += a * balance;
+                }
+                to[n * n + n] += weight * balance * balance;
+            }
+        }
+    }
+
+    /// What the balances of an equation say to each of its rows, from sums over the experts' rows `[place, component]`: every
+    /// expert's sum times its weight, `[place, component]`. Collective.
+    fn of_balances(&self, sums: &[f64]) -> Vec<f64> {
+        let c = self.space.components;
+        let mut own = self.regions.shares.gather(sums, c);
+        own.iter_mut().zip(&self.balances).for_each(|(sum, weight)| *sum *= weight);
+        self.regions.shares.spread(&own, c)
+    }
+
     /// The weighted residuals `W^2 r` of every equation at the coefficients, of the owned unknowns, with the images of
-    /// coefficients along `a`: `W^2 J Phi a`. Local.
+    /// coefficients along `a`: `W^2 J Phi a`. Collective.
     pub fn weighted(&self, w: &[f64], a: &[f64]) -> Result<Vec<[Vec<f64>; 2]>> {
         let (n, c) = (self.functions, self.space.components);
         let mut result = Vec::with_capacity(self.equations.len());
@@ -183,10 +239,22 @@ impl Window<'_> {
                 dot(&rows.images[row * n..][..n], self.of(a, self.regions.owner[row / c] as usize))
             };
             let count = self.free.len();
-            result.push([
-                (0..count).map(|row| weight(row) * rows.residual[row]).collect(),
-                (0..count).map(|row| weight(row) * along(row)).collect(),
-            ]);
+            let list: [Vec<f64>; 2] =
+                [rows.residual.clone(), (0..count).map(along).collect()].map(|mut values: Vec<f64>| {
+                    let mut sums = vec![0.0; self.regions.shares.experts.len() * c];
+                    let place = |row: usize| self.regions.owner[row / c] as usize * c + row % c;
+                    if self.balances_count() {
+                        let free = |row: &usize| self.free[*row];
+                        (0..count).filter(free).for_each(|row| sums[place(row)] += values[row]);
+                        sums = self.of_balances(&sums);
+                    }
+                    for (row, value) in values.iter_mut().enumerate() {
+                        let own = if self.free[row] { equation.duration * sums[place(row)] } else { 0.0 };
+                        *value = weight(row) * *value + own;
+                    }
+                    values
+                });
+            result.push(list);
         })?;
         Ok(result)
     }

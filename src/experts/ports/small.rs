@@ -86,10 +86,11 @@ impl Small {
         let most = match condition {
             PortCondition::Strong => n,
             PortCondition::Weak(most) => most,
-            PortCondition::Flux => 0,
+            PortCondition::Flux | PortCondition::Open => 0,
         };
+        let alone = condition == PortCondition::Open;
         let sizes = &window.sizes.0;
-        let traces = window.traces();
+        let traces = if alone { Vec::new() } else { window.traces() };
         let traces = traces.iter().map(|factor| modes(factor, sizes, most));
         let traces = traces.collect::<Result<Vec<_>>>()?;
         let mut small = Self {
@@ -117,9 +118,10 @@ impl Small {
             let sizes: Vec<f64> = diagonal.iter().map(|v| (v / largest).max(UNSEEN).sqrt()).collect();
             *change = Mat::from_fn(n, change.ncols(), |i, j| change[(i, j)] / sizes[j]);
         }
+        let balanced = if alone { 0 } else { small.changes.len() };
         let mut all: Vec<Condition> =
-            (0..small.changes.len()).flat_map(|k| (0..c).map(move |i| Condition::Balance(k, i))).collect();
-        if condition != PortCondition::Strong {
+            (0..balanced).flat_map(|k| (0..c).map(move |i| Condition::Balance(k, i))).collect();
+        if matches!(condition, PortCondition::Weak(_) | PortCondition::Flux) {
             all.extend((0..small.ports.len()).flat_map(|p| (0..c).map(move |i| Condition::Flux(p, i))));
         }
         for (port, trace) in small.traces.iter().enumerate() {

@@ -45,7 +45,7 @@ pub(super) struct At {
 }
 
 /// Lengths of every expert's rows: `[first, last]`.
-type Lengths = Vec<[f64; 2]>;
+pub(super) type Lengths = Vec<[f64; 2]>;
 
 impl Window<'_> {
     /// Coefficients of the experts that this rank has to do with.
@@ -144,28 +144,59 @@ impl Constraint {
                         known in the next step";
             return Err(Error::input("constraint.ports", format!("{}: {text}", self.name)));
         }
-        let fixed = &equations.essential.fixed;
+        let states = vec![State {
+            start: start.local_read()?.to_vec(),
+            phi: self.basis.values(&equations.essential.fixed)?,
+        }];
+        let pieces = vec![Piece { state: 0, prepared, history: at.history, parts: at.parts }];
+        let equations = vec![Row { terms: vec![(0, 1.0)], offset, duration: 1.0 }];
+        self.window_of(condition, self.basis.columns.count(), (states, pieces, equations))
+    }
+
+    /// The experts' rows of equations, with functions of which the last `columns` were given. Collective.
+    pub(super) fn window_of<'a>(
+        &self,
+        condition: PortCondition,
+        columns: usize,
+        (states, pieces, equations): (Vec<State>, Vec<Piece<'a>>, Vec<Row>),
+    ) -> Result<Window<'a>> {
+        let prepared = pieces[0].prepared;
+        let fixed = &prepared.essential.fixed;
         let space = self.basis.fields.clone();
-        check(&self.least_squares, space.components)?;
+        let (c, options) = (space.components, &self.least_squares);
+        check(options, c)?;
         if self.lumped.get().is_none() {
             let _ = self.lumped.set(lumped_mass(&space)?);
         }
         let lumped = self.lumped.get().expect("set above");
-        let regions = Regions::new(&space, &self.basis.gating, condition != PortCondition::Strong);
-        let functions = self.basis.functions();
-        let states = vec![State { start: start.local_read()?.to_vec(), phi: self.basis.values(fixed)? }];
+        let gating = self.basis.gating.clone();
+        // Alone, experts have rows of their own, and their fields are blended.
+        let divided = (condition == PortCondition::Open).then(|| gating.divided(&space));
+        let both = matches!(condition, PortCondition::Weak(_) | PortCondition::Flux);
+        let regions = Regions::new(&space, divided.as_ref().unwrap_or(&gating), both);
+        let mut volumes = vec![0.0; regions.shares.experts.len()];
+        regions.owner.iter().zip(lumped).for_each(|(place, volume)| volumes[*place as usize] += volume);
+        let weight = |(volume, i): (&f64, usize)| {
+            let scale = options.scales.get(i).copied().unwrap_or(1.0);
+            options.balances / (volume * scale * scale)
+        };
+        let volumes = regions.shares.gather(&volumes, 1);
+        let functions = states[0].phi.len() / (space.local_nodes() * c).max(1);
         Ok(Window {
-            sizes: sizes(&space.mesh.comm, &states, functions, space.components),
-            linear: equations.is_linear(),
-            weights: weights(&space, fixed, &self.least_squares, lumped),
+            sizes: sizes(&space.mesh.comm, &states, functions, c),
+            linear: prepared.problem().facts().linear && !prepared.problem().depends_on_itself(),
+            weights: weights(&space, fixed, options, lumped),
+            balances: volumes.iter().flat_map(|v| (0..c).map(move |i| (v, i))).map(weight).collect(),
+            balance_weight: options.balances,
             free: fixed[..space.owned_dofs()].iter().map(|fixed| !fixed).collect(),
             functions,
-            columns: self.basis.columns.count(),
+            columns,
+            gating,
             space,
             regions,
             states,
-            pieces: vec![Piece { state: 0, prepared, history: at.history, parts: at.parts }],
-            equations: vec![Row { terms: vec![(0, 1.0)], offset, duration: 1.0 }],
+            pieces,
+            equations,
         })
     }
 
@@ -191,7 +222,7 @@ impl Constraint {
         let window = self.window(equations, condition, state)?;
         let (at, lengths, steps, jump) = self.minimise(&window, condition)?;
         let n = window.functions;
-        self.concatenate(&window, 0, &at.w, state)?;
+        window.put_together(0, &at.w, state)?;
         let experts = &self.basis.gating.experts;
         let own = experts.start as usize..experts.end as usize;
         let mut coefficients = Vector::new(window.space.mesh.comm.mpi(), own.len() * n, 1)?;
@@ -209,26 +240,6 @@ impl Constraint {
             jump,
             ..Found::default()
         })
-    }
-
-    /// A state of the window with every node's value from its expert. Collective.
-    pub(super) fn concatenate(
-        &self,
-        window: &Window,
-        state: usize,
-        w: &[f64],
-        to: &mut Vector,
-    ) -> Result<()> {
-        let (n, c, local) = (window.functions, window.space.components, window.local(w));
-        {
-            let of = &window.states[state];
-            let mut values = to.write()?;
-            for (dof, value) in values.iter_mut().enumerate() {
-                let place = window.regions.owner[dof / c] as usize;
-                *value = of.start[dof] + dot(of.phi(dof, n), window.of(&local, place));
-            }
-        }
-        Ok(to.ghost_update()?)
     }
 
     /// Finds the coefficients. Collective.
@@ -345,6 +356,21 @@ impl Constraint {
 }
 
 impl Window<'_> {
+    /// A state of the window, every node's value from its experts: the one that has the node, or several blended. Collective.
+    pub fn put_together(&self, state: usize, w: &[f64], to: &mut Vector) -> Result<()> {
+        let (n, c) = (self.functions, self.space.components);
+        {
+            let of = &self.states[state];
+            let mut values = to.write()?;
+            for (dof, value) in values.iter_mut().enumerate() {
+                let phi = of.phi(dof, n);
+                let part = |&(k, chi): &(u32, f64)| chi * dot(phi, &w[k as usize * n..][..n]);
+                *value = of.start[dof] + self.gating.of(dof / c).iter().map(part).sum::<f64>();
+            }
+        }
+        Ok(to.ghost_update()?)
+    }
+
     /// The largest jump between two experts at their ports, at any of the states. Collective.
     fn jump(&self, w: &[f64]) -> f64 {
         let (n, c) = (self.functions, self.space.components);

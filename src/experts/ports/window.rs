@@ -2,7 +2,7 @@
 use super::regions::Regions;
 use crate::Result;
 use crate::fem::{History, Parts, Restriction, Space};
-use crate::mixture::dot;
+use crate::mixture::{Gating, dot};
 use crate::parallel::Comm;
 use crate::physics::{FormState, Prepared};
 use faer::Mat;
@@ -18,6 +18,13 @@ pub(super) struct Window<'a> {
     pub columns: usize,
     /// Squares of the weights of the rows of owned unknowns; zero of those that do not count.
     pub weights: Vec<f64>,
+    /// Squares of the weights of the balances of this rank's experts in every equation, `[expert, component]`; zero if they
+    /// do not count.
+    pub balances: Vec<f64>,
+    /// Price of balances relative to that of rows.
+    pub balance_weight: f64,
+    /// How the experts' fields become one.
+    pub gating: Rc<Gating>,
     /// Which owned unknowns are free.
     pub free: Vec<bool>,
     pub states: Vec<State>,

@@ -158,9 +158,11 @@ pub(in crate::experts) fn weights(
 
 /// Whether the options make sense.
 pub(in crate::experts) fn check(options: &LeastSquares, components: usize) -> Result<()> {
-    let LeastSquares { ridge, scales, fraction, .. } = options;
+    let LeastSquares { ridge, scales, fraction, balances, .. } = options;
     let text = if !(ridge.is_finite() && *ridge >= 0.0) {
         format!("the ridge of least squares is not negative, found {ridge}")
+    } else if !(balances.is_finite() && *balances >= 0.0) {
+        format!("the price of balances is not negative, found {balances}")
     } else if !(*fraction > 0.0 && *fraction <= 1.0) {
         format!("the share of rows is above 0 and at most 1, found {fraction}")
     } else if !(scales.is_empty() || scales.len() == components) {

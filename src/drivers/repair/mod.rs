@@ -1,4 +1,6 @@
 //! What `predict` and `constrain` share: the constraint layers of a deck's problems, with the quantities that are known.
+mod windows;
+
 use crate::deck::{ConstraintLevel, Expression, Norm};
 use crate::experts::{
     Constraint, DualProduct, Equations, ErrorEstimate, KnownRow, PortCondition, Reference, Repair,
@@ -13,6 +15,7 @@ use crate::storage::{File, ModelFile, Value};
 use crate::{Diagnostic, Error, Result};
 use petsc_rs::Vector;
 use std::path::Path;
+use windows::WindowBasis;
 
 /// Where a reduced model has its functions.
 const REDUCED: &str = "/basis";
@@ -22,6 +25,8 @@ pub struct Layers {
     layers: Vec<Constraint>,
     norms: Vec<Norm>,
     known: Vec<Known>,
+    /// Functions over windows of steps, if there are any.
+    windows: Vec<WindowBasis>,
 }
 
 /// A quantity whose value is known.
@@ -86,7 +91,7 @@ impl Layers {
             let value = value.map_err(|error| deck.fault(&key("value"), error.message))?;
             known.push(Known { number, stage, name: quantity.name.clone(), row, value, last: None });
         }
-        Ok(Self { layers, norms, known })
+        Ok(Self { layers, norms, known, windows: Vec::new() })
     }
 
     /// Names of the known quantities that measure a problem.

@@ -1,0 +1,145 @@
+//! Windows of steps in time, repaired at once.
+use super::header::Place;
+use super::work::Work;
+use crate::experts::{Equations, Frames, Repair, StepEquations, WindowRepair};
+use crate::physics::Context;
+use crate::simulation::Evolution;
+use crate::solver::{Earlier, NewtonOutcome, NewtonSolver, StepEquation, by_newton};
+use crate::{Error, Result};
+use petsc_rs::Vector;
+
+/// A run that is repaired by windows.
+pub struct Windows {
+    equations: StepEquations,
+    /// What the prediction leaves of every step's equations.
+    before: Vec<Repair>,
+    /// States found so far, from the initial one on.
+    known: Vec<Vector>,
+    /// Those of the window that was repaired last, and what was found.
+    ahead: Vec<Vector>,
+    last: Option<WindowRepair>,
+}
+
+impl Work<'_> {
+    /// Writes down the equations of all steps, one to every frame, along the prediction. Collective.
+    ///
+    /// # Errors
+    /// When a prediction cannot be read, or the scheme's steps are none of single equations.
+    pub fn windows(&mut self, number: usize, context: &Context) -> Result<Windows> {
+        let mut evolution = self.start(context)?;
+        let initial = self.simulation.stages[0].solution().try_clone()?;
+        let mut frames = Frames { times: self.header.times.clone(), states: vec![initial.try_clone()?] };
+        for frame in 1..self.header.frames() {
+            frames.states.push(self.prediction(number, frame)?);
+        }
+        let Self { simulation, layers, .. } = self;
+        let mut before: Vec<Repair> = Vec::new();
+        let times = frames.times[1..].to_vec();
+        let equations =
+            StepEquations::record(simulation, &mut evolution, &times, &mut |equation, newton, state| {
+                frames.at(equation.context.time, state)?;
+                state.ghost_update()?;
+                newton.set_equation(&equation.context, equation.parts, Some(equation.offset.try_clone()?))?;
+                let prepared = newton.problem().clone().at(&equation.context)?;
+                let of_step = Equations::step(&prepared, equation.parts, Some(&equation.offset), None);
+                let repair = layers.measure(&of_step, state, None)?;
+                match before.last_mut().filter(|_| is_stage(equation)) {
+                    Some(last) => *last = repair,
+                    None => before.push(repair),
+                }
+                of_step.impose(&newton.problem().space, state)
+            })?;
+        if !(1..=equations.count()).any(|step| equations.is_one_equation(step)) {
+            let text = "expected \"bdf1\", \"bdf2\" or \"crank_nicolson\" for constraint.windows: steps of several stages are \
+                        repaired one at a time";
+            return Err(Error::input("time.scheme", text));
+        }
+        Ok(Windows { equations, before, known: vec![initial], ahead: Vec::new(), last: None })
+    }
+
+    fn prediction(&self, sample: usize, frame: usize) -> Result<Vector> {
+        self.predictions.state(self.simulation, 0, Place { sample, frame })
+    }
+
+    /// Goes on to a frame: with the state of its window, which is repaired when the first of its frames comes, or by a full
+    /// step where that is not one equation. Collective.
+    ///
+    /// # Errors
+    /// As [`Constraint::repair_steps`](crate::experts::Constraint::repair_steps).
+    pub fn follow_window(
+        &mut self,
+        windows: &mut Windows,
+        evolution: &mut Evolution,
+        (sample, frame): (usize, usize),
+    ) -> Result<Repair> {
+        let whole = !windows.equations.is_one_equation(frame);
+        let mut effort = None;
+        if !whole && windows.ahead.is_empty() {
+            effort = Some(self.repair_window(windows, (sample, frame))?);
+        }
+        let next = if whole { None } else { Some(windows.ahead.remove(0)) };
+        let prediction = self.prediction(sample, frame)?;
+        let Self { simulation, layers, header, .. } = self;
+        let mut found = None;
+        let solve =
+            &mut |_: usize, newton: &mut NewtonSolver, equation: &StepEquation, state: &mut Vector| {
+                let outcome = match &next {
+                    None => by_newton(newton, equation, state)?,
+                    Some(next) => {
+                        newton.set_equation(
+                            &equation.context,
+                            equation.parts,
+                            Some(equation.offset.try_clone()?),
+                        )?;
+                        state.copy_from(next)?;
+                        state.ghost_update()?;
+                        NewtonOutcome::default()
+                    }
+                };
+                let prepared = newton.problem().clone().at(&equation.context)?;
+                let of_step = Equations::step(&prepared, equation.parts, Some(&equation.offset), None);
+                found = Some(layers.measure(&of_step, state, Some(&prediction))?);
+                Ok(outcome)
+            };
+        evolution.follow(simulation, header.times[frame], solve)?;
+        windows.known.push(simulation.stages[0].solution().try_clone()?);
+        let before = windows.before[frame - 1].clone();
+        let mut repair = found.expect("a step has an equation");
+        repair.worst_before = before.worst_before;
+        repair.before = before.before;
+        repair.residual[0] = before.residual[0];
+        repair.boundary_before = before.boundary_before;
+        (repair.iterations, repair.seconds) = effort.unwrap_or_default();
+        if let Some(last) = windows.last.as_ref().filter(|_| !whole) {
+            repair.jump = last.jump;
+            repair.least.clone_from(&last.least);
+        }
+        Ok(repair)
+    }
+
+    /// Repairs the window that a frame is the next one of; iterations and seconds.
+    fn repair_window(
+        &mut self,
+        windows: &mut Windows,
+        (sample, frame): (usize, usize),
+    ) -> Result<(usize, f64)> {
+        let (which, end) = self.layers.window_of(frame);
+        let single = (frame..=end).take_while(|&step| windows.equations.is_one_equation(step)).count();
+        let mut states = Vec::with_capacity(single);
+        for frame in frame..frame + single {
+            states.push(self.prediction(sample, frame)?);
+        }
+        let Self { simulation, layers, .. } = self;
+        let problem = simulation.stages[0].problem.clone();
+        let repair =
+            layers.repair_steps(&problem, &windows.equations, (&windows.known, which), &mut states)?;
+        let effort = (repair.iterations, repair.seconds);
+        (windows.ahead, windows.last) = (states, Some(repair));
+        Ok(effort)
+    }
+}
+
+/// Whether an equation is of a later stage of a step.
+fn is_stage(equation: &StepEquation) -> bool {
+    equation.terms.iter().any(|term| matches!(term.of, Earlier::Stage(_)))
+}
