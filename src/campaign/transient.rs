@@ -35,15 +35,22 @@ pub fn times(deck: &Deck) -> Vec<f64> {
 /// More steps than any file has room for.
 const MOST: usize = 100_000_000;
 
-/// The ends of the steps of one length that a sample takes if none fails.
+/// The ends of the steps that a sample takes without a tolerance if none fails.
 fn step_ends(deck: &Deck, time: &TimeSection) -> impl Iterator<Item = f64> {
     let mut stops: Vec<f64> = time.frames(deck.output.frames).into_iter().chain(time.stops.clone()).collect();
     stops.sort_by(f64::total_cmp);
-    let (control, end) = (step_control(time), time.end - 1e-9 * time.step);
+    let (mut control, end) = (step_control(time), time.end - 1e-9 * time.step);
     let mut now = time.start;
     std::iter::from_fn(move || {
         (now < end).then(|| {
-            now += control.next(now, &stops);
+            let dt = control.next(now, &stops);
+            let (next, slack) = (now + dt, 1e-9 * time.step.max(dt));
+            let reached = |stop: &&f64| (next - **stop).abs() <= slack;
+            now = stops.iter().find(reached).copied().unwrap_or(next);
+            control.accepts(None, dt);
+            if time.stops.iter().any(|stop| reached(&stop)) {
+                control.step = time.step;
+            }
             now
         })
     })

@@ -22,6 +22,7 @@ const HARMLESS: &[&str] = &[
     "time.end",
     "time.step",
     "time.tolerance",
+    "time.growth",
     "time.shortest",
     "time.longest",
     "time.stops",

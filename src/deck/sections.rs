@@ -325,17 +325,22 @@ pub struct TimeSection {
     #[serde(default)]
     #[schemars(extend("x-unit" = "s"))]
     pub start: f64,
-    /// Length of a step; with a tolerance only of the first.
+    /// Length of a step; with a tolerance or growth only of the first.
     #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
     pub step: f64,
     /// Method.
     #[serde(default)]
     pub scheme: TimeScheme,
-    /// Relative local error of a step; without one all steps have one length.
+    /// Relative local error of a step; without one steps are known beforehand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     pub tolerance: Option<f64>,
-    /// Longest step; a tenth of the whole time if left out.
+    /// Without a tolerance, the factor from one step to the next until the longest, beginning with `step` at the start and at
+    /// every one of `stops`; backward differences of order 2 are stable up to 2.4.
+    #[serde(default = "no_growth", skip_serializing_if = "is_no_growth")]
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub growth: f64,
+    /// Longest step, with a tolerance or growth; a tenth of the whole time if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0, "x-unit" = "s"))]
     pub longest: Option<f64>,
@@ -349,6 +354,14 @@ pub struct TimeSection {
     pub stops: Vec<f64>,
 }
 
+fn no_growth() -> f64 {
+    1.0
+}
+
+fn is_no_growth(growth: &f64) -> bool {
+    *growth == 1.0
+}
+
 impl TimeSection {
     /// From 0 to some time, in equal steps by the default method.
     pub fn until(end: f64, step: f64) -> Self {
@@ -359,6 +372,7 @@ impl TimeSection {
             step,
             scheme,
             tolerance: None,
+            growth: no_growth(),
             longest: None,
             shortest: None,
             stops: Vec::new(),

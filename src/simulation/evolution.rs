@@ -240,14 +240,17 @@ impl Memory for Evolution {
 
 /// The control of the steps that a deck asks for.
 pub fn step_control(time: &TimeSection) -> StepControl {
+    let one_length = time.tolerance.is_none() && time.growth == 1.0;
+    let longest = time.longest.unwrap_or(match one_length {
+        true => time.step,
+        false => (time.end - time.start) / 10.0,
+    });
     StepControl {
         tolerance: time.tolerance,
+        growth: time.growth,
         order: time.scheme.order_of_estimate(),
         shortest: time.shortest.unwrap_or(1e-6 * time.step),
-        longest: time.longest.unwrap_or(match time.tolerance {
-            Some(_) => (time.end - time.start) / 10.0,
-            None => time.step,
-        }),
+        longest: if one_length { longest.min(time.step) } else { longest },
         step: time.step,
     }
 }

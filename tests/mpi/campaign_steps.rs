@@ -2,7 +2,7 @@
 use crate::common::decks::{deck, deck_in, quiet};
 use crate::common::{Suite, with_folder};
 use std::path::Path;
-use tessera::campaign::{Campaign, Selection, campaign_samples};
+use tessera::campaign::{Campaign, Selection, campaign_samples, times};
 use tessera::deck::Deck;
 use tessera::drivers::grid::{self, GridOptions};
 use tessera::drivers::shared::RunOptions;
@@ -110,6 +110,22 @@ fn steps_of_one_length(comm: &Comm) {
         let file = DatasetFile::open(comm, &folder.join("single.h5"), false).unwrap();
         assert!(file.is_single().unwrap());
         file.close().unwrap();
+    });
+}
+
+/// Steps that grow, and begin anew at a stop: the same times for all samples, known beforehand.
+fn growing_steps(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let text = DECK.replace("tolerance = 1e-3\n", "growth = 2\nlongest = 0.05\nstops = [0.125]\n");
+        let deck = deck_in(folder, &text.replace("steps = 60\n", ""), &[]);
+        campaign::run(comm, &deck, &quiet()).unwrap();
+        comm.barrier();
+        // Two equal steps lead to the frames at 0.1 and 0.2 s; from the stop on lengths are 0.01, 0.02, ... again.
+        let expected = [0.0, 0.01, 0.03, 0.065, 0.1, 0.125, 0.135, 0.155, 0.1775, 0.2, 0.25, 0.3];
+        close(&times(&deck), &expected, 1e-12);
+        let dataset = Reader::open(&folder.join("dataset.h5")).unwrap();
+        assert_eq!(dataset.array::<f64>("/time").unwrap(), (vec![3, 12], times(&deck).repeat(3)));
+        assert_eq!(dataset.array::<u64>("/steps").unwrap().1, [12; 3]);
     });
 }
 
@@ -272,6 +288,7 @@ pub const SUITES: &[Suite] = &[
         tests: &[
             ("samples_are_runs", samples_are_runs),
             ("steps_of_one_length", steps_of_one_length),
+            ("growing_steps", growing_steps),
             ("stopped_divided_and_grown", stopped_divided_and_grown),
             ("too_little_room", too_little_room),
             ("on_a_grid", on_a_grid),

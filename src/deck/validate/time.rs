@@ -39,6 +39,9 @@ impl Checker<'_> {
             if time.shortest.is_some_and(|shortest| shortest > time.step) {
                 self.add("time.shortest", format!("longer than the first step, {}", time.step));
             }
+            if time.growth > 1.0 && time.tolerance.is_some() {
+                self.add("time.growth", "with time.tolerance steps follow from errors: give one of the two");
+            }
             for (i, &stop) in time.stops.iter().enumerate() {
                 if stop <= time.start || stop > time.end {
                     self.add(&format!("time.stops[{i}]"), format!("{stop} is not between start and end"));

@@ -19,6 +19,7 @@ const TESTS: &[crate::common::Test] = &[
     ("ranks", setup::ranks as Test),
     ("time_orders", schemes::time_orders as Test),
     ("variable_steps", schemes::variable_steps as Test),
+    ("graded_steps", schemes::graded_steps as Test),
     ("step_control", schemes::step_control as Test),
     ("jumps_of_the_loads", schemes::jumps_of_the_loads as Test),
     ("space_orders", schemes::space_orders as Test),

@@ -50,6 +50,34 @@ pub fn variable_steps(world: &Comm) {
     }
 }
 
+/// Steps that grow: as many as the geometric series says, and the order stays where first and longest step are halved and
+/// growth is its root.
+pub fn graded_steps(world: &Comm) {
+    let (comm, cases) = share(world, SCHEMES);
+    for (scheme, expected) in cases {
+        let runs = [(0.02, 1.44, 0.1), (0.01, 1.2, 0.05), (0.005, 1.2f64.sqrt(), 0.025)].map(
+            |(step, growth, longest)| {
+                let time =
+                    format!("step = {step}\ngrowth = {growth:?}\nlongest = {longest}\nscheme = \"{scheme}\"");
+                let run = simulate(&comm, &heat(&time));
+                let lengths = &run.steps["length"][1..];
+                for (k, length) in lengths.iter().enumerate() {
+                    let asked = (step * f64::powi(growth, k as i32)).min(longest);
+                    // The last two share what is left.
+                    let free = k + 2 < lengths.len();
+                    assert!(*length < asked * (1.0 + 1e-9), "{scheme}: {lengths:?}");
+                    assert!(!free || (length - asked).abs() < 1e-9 * asked, "{scheme}: {lengths:?}");
+                }
+                assert!((lengths.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{scheme}: {lengths:?}");
+                run.last("l2")
+            },
+        );
+        let found = order(&runs);
+        say(&comm, format!("{scheme:15} growing steps: errors {}, order {found:.2}", list(&runs)));
+        assert!((found - expected).abs() < 0.35, "{scheme}: {runs:?}, order {found:.2}");
+    }
+}
+
 /// A tolerance is what it says: errors follow it, and the work grows as the order lets it.
 pub fn step_control(world: &Comm) {
     let (comm, cases) = share(world, SCHEMES);

@@ -155,6 +155,16 @@ fn sections() -> Vec<Case> {
             "deck.toml:7:13: time.tolerance: expected a number below 1, found 2",
         ),
         sorption(
+            "growth below one",
+            &[("step = 0.1", "step = 0.1\ngrowth = 0.5")],
+            "deck.toml:7:10: time.growth: expected a number from 1 to 10, found 0.5",
+        ),
+        sorption(
+            "growth and tolerance",
+            &[("step = 0.1", "step = 0.1\ntolerance = 1e-3\ngrowth = 1.2")],
+            "deck.toml:8:10: time.growth: with time.tolerance steps follow from errors: give one of the two",
+        ),
+        sorption(
             "steps between nothing",
             &[("step = 0.1", "step = 0.1\nshortest = 0.05\nlongest = 0.01")],
             "deck.toml:7:12: time.shortest: longer than the longest step, 0.01",

@@ -41,6 +41,11 @@ kind = "maximum"
 field = "displacement"
 "#;
 
+/// Growing steps of BDF2 that begin anew at a stop, and are long before the end.
+pub fn graded() -> String {
+    HEAT.replace("tolerance = 2e-4", "growth = 1.25\nlongest = 0.1")
+}
+
 /// A flow with Crank-Nicolson, which needs the form at the step before.
 pub const FLOW: &str = r#"
 mesh.box = { cell = "quadrilateral", cells = [6, 6] }

@@ -1,5 +1,5 @@
 //! A run that goes on from a checkpoint, on any number of ranks, gives the answer of one that was never interrupted.
-use super::decks::{FLOW, HEAT, METAL};
+use super::decks::{FLOW, HEAT, METAL, graded};
 use crate::program::{Place, compare};
 
 /// A direct solver on each rank, with all of the matrix. Across ranks MUMPS adds in the order in which messages come, so
@@ -71,4 +71,10 @@ fn a_flow() {
 #[test]
 fn a_metal() {
     any_number_of_ranks("metal", METAL);
+}
+
+/// Steps go on growing where they were.
+#[test]
+fn growing_steps() {
+    repeats("growing", &graded(), 1);
 }
