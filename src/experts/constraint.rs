@@ -300,6 +300,7 @@ impl Constraint {
             residual: [size_before, residual.norm(petsc_rs::Norm::Two)?],
             least: found.least,
             jump: found.jump,
+            window: None,
             distance,
             relative_distance,
             iterations: found.iterations,

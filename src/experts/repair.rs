@@ -41,6 +41,9 @@ pub struct Repair {
     pub relative_distance: f64,
     /// The largest jump between two experts at a port, in the unit of the field (level `coupled` with ports).
     pub jump: f64,
+    /// Of a window of steps: the imbalance of the worst expert over the whole window relative to what it exchanges meanwhile, before
+    /// and afterwards.
+    pub window: Option<[f64; 2]>,
     /// Iterations: of the multipliers, of Newton's method, of the slowest expert, or of the Schwarz method for level `exact`.
     pub iterations: usize,
     /// Wall time on the slowest rank, s.

@@ -16,7 +16,7 @@ use petsc_rs::Vector;
 use std::path::Path;
 
 /// Columns of `/repair/<physics>`.
-pub const REPAIR: [&str; 11] = [
+pub const REPAIR: [&str; 13] = [
     "worst_before",
     "worst_after",
     "residual_before",
@@ -28,6 +28,8 @@ pub const REPAIR: [&str; 11] = [
     "iterations",
     "seconds",
     "jump",
+    "window_before",
+    "window_after",
 ];
 /// Columns of `/known/<quantity>`.
 pub const KNOWN: [&str; 4] = ["value", "lacking_before", "lacking_after", "multiplier"];
@@ -163,9 +165,11 @@ impl Results {
             }
             let path = format!("/repair/{name}");
             let meaning = "of each repair: worst relative imbalance of an expert, Euclidean norm of the residual of the free \
-                           unknowns, largest error of a prescribed value, how far the field moved, and the effort";
+                           unknowns, largest error of a prescribed value, how far the field moved, the effort, the largest jump between experts, \
+                           and, where windows of steps are repaired, the worst imbalance of an expert over its window";
             room(&path, &[REPAIR.len() as u64], &REPAIR, ("", meaning))?;
-            let units = ["1", "1", &unit, &unit, &problem.unit, &problem.unit, "", "1", "1", "s"];
+            let field = &problem.unit;
+            let units = ["1", "1", &unit, &unit, field, field, "", "1", "1", "s", field, "1", "1"];
             file.set(&path, "units", &units[..])?;
             file.set(&path, "level", format!("{:?}", deck.constraint.level).to_lowercase())?;
             file.set(&path, "norm", format!("{:?}", layers.norm(index)).to_lowercase())?;
@@ -253,7 +257,9 @@ impl Results {
             let Repair { worst_before, worst_after, residual, boundary_before, boundary_after, .. } = *repair;
             let Repair { distance, relative_distance, iterations, seconds, jump, .. } = *repair;
             let [before, after] = residual;
-            let effort = [distance, relative_distance, iterations as f64, seconds, jump];
+            let [window_before, window_after] = repair.window.unwrap_or([f64::NAN; 2]);
+            let effort =
+                [distance, relative_distance, iterations as f64, seconds, jump, window_before, window_after];
             let states = [worst_before, worst_after, before, after, boundary_before, boundary_after];
             row(&format!("/repair/{name}"), &[&states[..], &effort].concat())?;
             for (i, known) in layers.known(index).enumerate() {

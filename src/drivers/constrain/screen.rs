@@ -67,6 +67,9 @@ pub fn show(report: &Report, simulation: &Simulation, file: &File, layers: &Laye
             worst(1),
             worst(7)
         ));
+        if simulation.deck.constraint.windows.is_some() {
+            report.line(format!("over a window of steps {:.2e} -> {:.2e}", worst(11), worst(12)));
+        }
         if simulation.deck.constraint.ports.is_some() {
             report.line(format!("largest jump of {field} between experts {:.2e}", worst(10)));
         }

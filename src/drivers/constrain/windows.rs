@@ -7,6 +7,7 @@ use crate::simulation::Evolution;
 use crate::solver::{Earlier, NewtonOutcome, NewtonSolver, StepEquation, by_newton};
 use crate::{Error, Result};
 use petsc_rs::Vector;
+use std::time::Instant;
 
 /// A run that is repaired by windows.
 pub struct Windows {
@@ -18,6 +19,8 @@ pub struct Windows {
     /// Those of the window that was repaired last, and what was found.
     ahead: Vec<Vector>,
     last: Option<WindowRepair>,
+    /// The worst imbalance over it, before and afterwards.
+    imbalance: [f64; 2],
 }
 
 impl Work<'_> {
@@ -54,7 +57,14 @@ impl Work<'_> {
                         repaired one at a time";
             return Err(Error::input("time.scheme", text));
         }
-        Ok(Windows { equations, before, known: vec![initial], ahead: Vec::new(), last: None })
+        Ok(Windows {
+            equations,
+            before,
+            known: vec![initial],
+            ahead: Vec::new(),
+            last: None,
+            imbalance: [0.0; 2],
+        })
     }
 
     fn prediction(&self, sample: usize, frame: usize) -> Result<Vector> {
@@ -72,6 +82,7 @@ impl Work<'_> {
         evolution: &mut Evolution,
         (sample, frame): (usize, usize),
     ) -> Result<Repair> {
+        let begin = Instant::now();
         let whole = !windows.equations.is_one_equation(frame);
         let mut effort = None;
         if !whole && windows.ahead.is_empty() {
@@ -84,7 +95,11 @@ impl Work<'_> {
         let solve =
             &mut |_: usize, newton: &mut NewtonSolver, equation: &StepEquation, state: &mut Vector| {
                 let outcome = match &next {
-                    None => by_newton(newton, equation, state)?,
+                    None => {
+                        let outcome = by_newton(newton, equation, state)?;
+                        effort = Some((outcome.iterations, begin.elapsed().as_secs_f64()));
+                        outcome
+                    }
                     Some(next) => {
                         newton.set_equation(
                             &equation.context,
@@ -111,7 +126,7 @@ impl Work<'_> {
         repair.boundary_before = before.boundary_before;
         (repair.iterations, repair.seconds) = effort.unwrap_or_default();
         if let Some(last) = windows.last.as_ref().filter(|_| !whole) {
-            repair.jump = last.jump;
+            (repair.jump, repair.window) = (last.jump, Some(windows.imbalance));
             repair.least.clone_from(&last.least);
         }
         Ok(repair)
@@ -134,6 +149,16 @@ impl Work<'_> {
         let repair =
             layers.repair_steps(&problem, &windows.equations, (&windows.known, which), &mut states)?;
         let effort = (repair.iterations, repair.seconds);
+        let mut exchange = vec![0.0; repair.balances[0].len()];
+        for (step, before) in windows.before.iter().enumerate().skip(frame - 1).take(single) {
+            let contexts = &windows.equations.contexts;
+            let duration = contexts[step + 1].time - contexts[step].time;
+            exchange.iter_mut().zip(&before.exchange).for_each(|(sum, e)| *sum += duration * e);
+        }
+        windows.imbalance = [0, 1].map(|i| {
+            let worst = repair.balances[i].iter().zip(&exchange).map(|(lacking, e)| lacking.abs() / e);
+            problem.space.mesh.comm.max(worst.fold(0.0, f64::max))
+        });
         (windows.ahead, windows.last) = (states, Some(repair));
         Ok(effort)
     }

@@ -3,6 +3,7 @@ use super::window::{Piece, Row, Share, Window};
 use crate::Result;
 use crate::mixture::dot;
 use crate::physics::Prepared;
+use std::ops::Range;
 use tessera_kernels::Element;
 
 /// What the experts' states say, the same on every rank.
@@ -15,6 +16,15 @@ pub(super) struct Evaluated {
     pub flux: Vec<f64>,
     /// Its derivatives, `[port, component, expert of the two, function]`.
     pub flux_slopes: Vec<f64>,
+}
+
+impl Evaluated {
+    /// What the balances of some experts lack, `[expert, component]`.
+    pub fn balances(&self, layout: Layout, experts: Range<usize>) -> impl Iterator<Item = f64> {
+        let width = layout.width();
+        let of = move |k: usize| layout.split(&self.experts[k * width..][..width]).3.iter();
+        experts.flat_map(of).map(|value| -value)
+    }
 }
 
 /// Where an expert's numbers are.

@@ -12,6 +12,7 @@ use crate::experts::residual::rows::{check, lumped_mass, weights};
 use crate::mixture::dot;
 use crate::{Error, Result};
 use petsc_rs::Vector;
+use std::ops::Range;
 
 /// Steps at most.
 const MOST_STEPS: usize = 100;
@@ -44,8 +45,15 @@ pub(super) struct At {
     pub violation: Vec<f64>,
 }
 
-/// Lengths of every expert's rows: `[first, last]`.
-pub(super) type Lengths = Vec<[f64; 2]>;
+/// What the iteration found.
+pub(super) struct Minimum {
+    pub at: At,
+    /// At the prediction.
+    pub first: Evaluated,
+    pub iterations: usize,
+    /// The largest jump between two experts.
+    pub jump: f64,
+}
 
 impl Window<'_> {
     /// Coefficients of the experts that this rank has to do with.
@@ -220,48 +228,40 @@ impl Constraint {
     fn meet(&self, equations: &Equations, condition: PortCondition, state: &mut Vector) -> Result<Found> {
         self.check_columns(equations)?;
         let window = self.window(equations, condition, state)?;
-        let (at, lengths, steps, jump) = self.minimise(&window, condition)?;
+        let minimum = self.minimise(&window, condition)?;
+        let at = &minimum.at;
         let n = window.functions;
         window.put_together(0, &at.w, state)?;
         let experts = &self.basis.gating.experts;
         let own = experts.start as usize..experts.end as usize;
         let mut coefficients = Vector::new(window.space.mesh.comm.mpi(), own.len() * n, 1)?;
         coefficients.write()?.copy_from_slice(&at.w[own.start * n..own.end * n]);
-        let layout = window.layout();
-        let balances = own.clone().flat_map(|k| {
-            let of_expert = &at.evaluated.experts[k * layout.width()..][..layout.width()];
-            layout.split(of_expert).3.iter().map(|value| -value)
-        });
         Ok(Found {
-            iterations: steps,
+            iterations: minimum.iterations,
             coefficients: Some(coefficients),
-            least: lengths[own.clone()].to_vec(),
-            balances: Some(balances.collect()),
-            jump,
+            least: minimum.lengths(&window, own.clone()),
+            balances: Some(minimum.at.evaluated.balances(window.layout(), own).collect()),
+            jump: minimum.jump,
             ..Found::default()
         })
     }
 
     /// Finds the coefficients. Collective.
-    pub(super) fn minimise(
-        &self,
-        window: &Window,
-        condition: PortCondition,
-    ) -> Result<(At, Lengths, usize, f64)> {
+    pub(super) fn minimise(&self, window: &Window, condition: PortCondition) -> Result<Minimum> {
         let ridge = self.least_squares.ridge;
         let (n, width) = (window.functions, window.layout().width());
         let experts = self.basis.gating.global_experts as usize;
         let w = vec![0.0; experts * n];
         let evaluated = window.evaluate(&window.local(&w))?;
         let small = Small::new(window, condition, &evaluated, ridge)?;
+        let start = evaluated.clone();
         let named = |error| match error {
             Error::Failed(text) => Error::Failed(format!("{}: {text}", self.name)),
             other => other,
         };
-        let square = |at: &At, k: usize| window.layout().split(&at.evaluated.experts[k * width..][..width]).2;
         let mut at = window.judged(&small, w, evaluated, ridge);
-        let firsts: Vec<f64> = (0..experts).map(|k| square(&at, k).sqrt()).collect();
-        let first = dot(&firsts, &firsts).sqrt();
+        let first =
+            start.experts.chunks_exact(width).map(|of| window.layout().split(of).2).sum::<f64>().sqrt();
         let lacking = largest(&at.violation);
         let (mut penalty, mut damping, mut slow, mut blind) = (0.0f64, 0.0, 0, false);
         let (mut before, mut met_before) = (f64::INFINITY, f64::INFINITY);
@@ -300,9 +300,8 @@ impl Constraint {
             let still = decrement <= goal || stuck || nothing;
             // To round-off: another step costs little, and balances are worth it.
             if still && (met == 0.0 || met > 0.25 * met_before) && met <= MET * lacking.max(moved) {
-                let lengths = (0..experts).map(|k| [firsts[k], square(&at, k).sqrt()]).collect();
                 let jump = window.jump(&at.w);
-                return Ok((at, lengths, step, jump));
+                return Ok(Minimum { at, first: start, iterations: step, jump });
             }
             slow += usize::from(decrement > SLOW.0 * before);
             penalty = penalty.max(2.0 * dot(&y, &y).sqrt());
@@ -352,6 +351,17 @@ impl Constraint {
             self.name,
             largest(&at.violation)
         )))
+    }
+}
+
+impl Minimum {
+    /// Lengths of the rows of some experts at first and at last.
+    pub fn lengths(&self, window: &Window, experts: Range<usize>) -> Vec<[f64; 2]> {
+        let layout = window.layout();
+        let length = |of: &Evaluated, k: usize| {
+            layout.split(&of.experts[k * layout.width()..][..layout.width()]).2.sqrt()
+        };
+        experts.map(|k| [length(&self.first, k), length(&self.at.evaluated, k)]).collect()
     }
 }
 

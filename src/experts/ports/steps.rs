@@ -1,6 +1,5 @@
 //! Windows of steps in time: the equations of many steps at once, with functions in space and time whose coefficients are
 //! those of the experts. A scheme's own formulas are recorded along a prediction; states before a window count as known.
-use super::solve::Lengths;
 use super::window::{Piece, Row, State, Window};
 use crate::deck::ConstraintLevel;
 use crate::experts::constraint::Constraint;
@@ -42,6 +41,9 @@ pub struct WindowRepair {
     pub(super) coefficients: Vec<f64>,
     /// Of each expert of this rank the length of its rows at the prediction and at its own states.
     pub least: Vec<[f64; 2]>,
+    /// What the balance of each expert of this rank lacks over the whole window, `[expert, component]`: at the prediction and
+    /// in the expert's own states.
+    pub balances: [Vec<f64>; 2],
     /// The largest jump between two experts, in the unit of the field.
     pub jump: f64,
     /// Iterations.
@@ -234,19 +236,29 @@ impl Constraint {
         }
         let steps = Steps { equations, before, prepared: &prepared, known, functions };
         let window = steps.window(self, condition, problem, &starts)?;
-        let (at, lengths, iterations, jump) = self.minimise(&window, condition)?;
+        let minimum = self.minimise(&window, condition)?;
         for (number, state) in states.iter_mut().enumerate() {
             state.copy_from(&starts[number])?;
-            window.put_together(number, &at.w, state)?;
+            window.put_together(number, &minimum.at.w, state)?;
             problem.fill_unused(state)?;
             state.ghost_update()?;
         }
-        let lengths: Lengths = lengths;
-        let own = &self.basis.gating.experts;
-        let least = lengths[own.start as usize..own.end as usize].to_vec();
-        drop(window);
+        let own = self.basis.gating.experts.start as usize..self.basis.gating.experts.end as usize;
+        let balances = [&minimum.first, &minimum.at.evaluated]
+            .map(|at| at.balances(window.layout(), own.clone()).collect());
+        let least = minimum.lengths(&window, own);
         let seconds = problem.space.mesh.comm.max(begin.elapsed().as_secs_f64());
-        Ok(WindowRepair { before, starts, coefficients: at.w, least, jump, iterations, seconds })
+        drop(window);
+        Ok(WindowRepair {
+            before,
+            starts,
+            coefficients: minimum.at.w,
+            least,
+            balances,
+            jump: minimum.jump,
+            iterations: minimum.iterations,
+            seconds,
+        })
     }
 
     fn check_functions(&self, functions: &Columns) -> Result<()> {

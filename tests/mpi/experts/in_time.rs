@@ -21,7 +21,7 @@ const SCHEMES: [(&str, &[&str]); 5] = [
 ];
 
 /// Name, deck, size of what is wrong with a prediction.
-fn decks(scheme: &str) -> Vec<(&'static str, String, f64)> {
+pub fn decks(scheme: &str) -> Vec<(&'static str, String, f64)> {
     let deck = |cell: &str, cells: &[usize], physics: &str| {
         format!(
             "[mesh]\nbox = {{ cell = \"{cell}\", cells = {cells:?} }}\n[parameters]\na = 1.1\n[time]\nend = 0.3\nstep = 0.1\n\
@@ -56,7 +56,7 @@ fn decks(scheme: &str) -> Vec<(&'static str, String, f64)> {
     list
 }
 
-fn start(comm: &Comm, text: &str) -> (Simulation, Evolution) {
+pub fn start(comm: &Comm, text: &str) -> (Simulation, Evolution) {
     let deck = Deck::parse(text, "test.toml", &[]).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let mut simulation = Simulation::new(comm, &deck).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let context = simulation.default_context();
@@ -64,7 +64,7 @@ fn start(comm: &Comm, text: &str) -> (Simulation, Evolution) {
     (simulation, evolution)
 }
 
-fn again(simulation: &mut Simulation, context: Context) -> Evolution {
+pub fn again(simulation: &mut Simulation, context: Context) -> Evolution {
     let time = simulation.deck.time.clone().unwrap();
     let context = Context { time: 0.0, ..context };
     simulation.reset(&context).unwrap();

@@ -9,6 +9,7 @@ mod residual;
 mod restricted;
 mod schwarz;
 mod setup;
+mod windows;
 
 use crate::common::Suite;
 use faer::linalg::solvers::Solve;
@@ -379,6 +380,10 @@ pub const SUITES: &[Suite] = &[Suite {
             ("levels_hold_in_time", in_time::levels_hold_in_time),
             ("repaired_runs_have_derivatives", in_time::repaired_runs_have_derivatives),
             ("internal_variables_have_derivatives", in_time::internal_variables_have_derivatives),
+            ("windows_find_the_run", windows::windows_find_the_run),
+            ("windows_are_optimal", windows::windows_are_optimal),
+            ("windows_have_derivatives", windows::windows_have_derivatives),
+            ("windows_do_not_show_ranks", windows::windows_do_not_show_ranks),
             ("two_levels_scale", schwarz::two_levels_scale),
             ("coarse_space_takes_up_solutions", schwarz::coarse_space_takes_up_solutions),
             ("method_schwarz_solves_decks", schwarz::method_schwarz_solves_decks),
