@@ -28,6 +28,7 @@ capabilities! {
     constrain_estimates
     constrain_in_time
     constrain_known_in_time
+    constrain_windows
     convergence
     evolution
     experts

@@ -215,7 +215,17 @@ pub fn cases() -> Vec<Case> {
                 ("[constraint]", "[time]\nend = 1.0\nstep = 0.1\n\n[constraint]\nports = \"weak\""),
                 ("level = \"conservation\"", "level = \"coupled\""),
             ],
-            "deck.toml:24:9: constraint.ports: in time expected \"strong\": what is stored where experts do not agree is not known in the next step",
+            "deck.toml:24:9: constraint.ports: in time, but for windows = 1, expected \"strong\": what is stored where experts do not agree is not known in the next step or window",
+        ),
+        deck(
+            "windows of a deck at rest",
+            &[("level = \"conservation\"", "level = \"residual\"\nwindows = 1")],
+            "deck.toml:22:11: constraint.windows: is for decks with [time]",
+        ),
+        deck(
+            "windows of a level without",
+            &[("[constraint]", "[time]\nend = 1.0\nstep = 0.1\n\n[constraint]\nwindows = 1")],
+            "deck.toml:24:11: constraint.windows: is for the level \"residual\", and \"coupled\" with ports",
         ),
         deck(
             "a run in time",
