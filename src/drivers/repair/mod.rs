@@ -4,18 +4,20 @@ mod windows;
 use crate::deck::{ConstraintLevel, Expression, Norm};
 use crate::experts::{
     Constraint, DualProduct, Equations, ErrorEstimate, KnownRow, PortCondition, Reference, Repair,
+    StepEquations, WindowRepair,
 };
 use crate::fem::{Essential, Space};
 use crate::mixture::Columns;
 use crate::mixture::bases::{BASES, Bases};
-use crate::physics::Context;
+use crate::physics::{Context, Problem};
 use crate::rom::ReducedModel;
 use crate::simulation::Simulation;
 use crate::storage::{File, ModelFile, Value};
 use crate::{Diagnostic, Error, Result};
 use petsc_rs::Vector;
 use std::path::Path;
-use windows::WindowBasis;
+use std::rc::Rc;
+use windows::WindowBases;
 
 /// Where a reduced model has its functions.
 const REDUCED: &str = "/basis";
@@ -26,7 +28,7 @@ pub struct Layers {
     norms: Vec<Norm>,
     known: Vec<Known>,
     /// Functions over windows of steps, if there are any.
-    windows: Vec<WindowBasis>,
+    windows: WindowBases,
 }
 
 /// A quantity whose value is known.
@@ -91,7 +93,7 @@ impl Layers {
             let value = value.map_err(|error| deck.fault(&key("value"), error.message))?;
             known.push(Known { number, stage, name: quantity.name.clone(), row, value, last: None });
         }
-        Ok(Self { layers, norms, known, windows: Vec::new() })
+        Ok(Self { layers, norms, known, windows: WindowBases::default() })
     }
 
     /// Names of the known quantities that measure a problem.
@@ -226,6 +228,56 @@ impl Layers {
         }
         file.close()?;
         Ok(words)
+    }
+
+    /// Gives the only problem's experts the functions in space and time that a file has, of so many windows of the steps
+    /// between `times`: the mean of the snapshots, and at most `modes` modes of each. Their numbers in words. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the file has none, or other windows or times.
+    pub fn read_windows(
+        &mut self,
+        problem: &Problem,
+        path: &Path,
+        (modes, windows): (usize, usize),
+        times: &[f64],
+    ) -> Result<Vec<String>> {
+        let (bases, words) = WindowBases::read(problem, path, (modes, windows), times)?;
+        self.windows = bases;
+        Ok(words)
+    }
+
+    /// Number of the window that a step is in, and its last step.
+    pub fn window_of(&self, step: usize) -> (usize, usize) {
+        self.windows.of_step(step)
+    }
+
+    /// Repairs so many steps of a window at once, from the number `known.len()` on. Collective.
+    ///
+    /// # Errors
+    /// As [`Constraint::repair_steps`].
+    pub fn repair_steps(
+        &mut self,
+        problem: &Rc<Problem>,
+        equations: &StepEquations,
+        (known, window): (&[Vector], usize),
+        states: &mut [Vector],
+    ) -> Result<WindowRepair> {
+        let functions = self.windows.functions(window, known.len(), states.len());
+        self.layers[0].repair_steps(problem, equations, known, &functions, states)
+    }
+
+    /// What a state leaves of an equation of the only problem, and how far it is from a prediction. Collective.
+    ///
+    /// # Errors
+    /// As [`Constraint::measure`].
+    pub fn measure(
+        &mut self,
+        equations: &Equations,
+        state: &Vector,
+        prediction: Option<&Vector>,
+    ) -> Result<Repair> {
+        self.layers[0].measure(equations, state, prediction)
     }
 
     /// What is left of the variances after the last repair. Collective.

@@ -1,21 +1,17 @@
 //! Functions in space and time of windows of steps.
-use super::Layers;
-use crate::experts::{Equations, Repair, StepEquations, WindowRepair};
 use crate::fem::Space;
 use crate::mixture::Columns;
 use crate::mixture::bases::Bases;
 use crate::physics::Problem;
 use crate::storage::ModelFile;
 use crate::{Error, Result};
-use petsc_rs::Vector;
 use std::path::Path;
-use std::rc::Rc;
 
 /// Times are the same to this part of the whole.
 const SAME: f64 = 1e-9;
 
 /// The functions of a window.
-pub(super) struct WindowBasis {
+struct WindowBasis {
     /// The steps, from 1 on.
     first: usize,
     last: usize,
@@ -23,20 +19,22 @@ pub(super) struct WindowBasis {
     functions: Columns,
 }
 
-impl Layers {
-    /// Gives the only problem's experts the functions in space and time that a file has, of so many windows of the steps
-    /// between `times`: the mean of the snapshots, which counts as a function, and at most `modes` modes of each. Their
-    /// numbers in words. Collective.
+/// The functions of all windows of a run of one problem.
+#[derive(Default)]
+pub(super) struct WindowBases(Vec<WindowBasis>);
+
+impl WindowBases {
+    /// Those of a file, of so many windows of the steps between `times`: the mean of the snapshots, which counts as a function,
+    /// and at most `modes` modes of each. With their numbers in words. Collective.
     ///
     /// # Errors
     /// [`Error::Input`] when the file has none, or other windows or times.
-    pub fn read_windows(
-        &mut self,
+    pub fn read(
         problem: &Problem,
         path: &Path,
         (modes, windows): (usize, usize),
         times: &[f64],
-    ) -> Result<Vec<String>> {
+    ) -> Result<(Self, Vec<String>)> {
         let space = &problem.space;
         let file = ModelFile::open(&space.mesh.comm, path)?;
         let fault = |text: String| Error::input(file.label(), text);
@@ -49,8 +47,7 @@ impl Layers {
             );
             return Err(fault(text));
         }
-        let mut words = Vec::new();
-        self.windows.clear();
+        let (mut list, mut words) = (Vec::new(), Vec::new());
         let mut first = 1;
         for window in 0..windows {
             let basis = Bases::read(&file, (&problem.field, Some(window)), space, None)?;
@@ -67,7 +64,7 @@ impl Layers {
             }
             let functions = of_steps(&basis, modes, space);
             words.push(format!("{} of steps {first} to {}", functions.count(), first + steps - 1));
-            self.windows.push(WindowBasis { first, last: first + steps - 1, functions });
+            list.push(WindowBasis { first, last: first + steps - 1, functions });
             first += steps;
         }
         if first != times.len() {
@@ -75,45 +72,23 @@ impl Layers {
             return Err(fault(text));
         }
         file.close()?;
-        Ok(words)
+        Ok((Self(list), words))
     }
 
     /// Number of the window that a step is in, and its last step.
-    pub fn window_of(&self, step: usize) -> (usize, usize) {
-        let window = self.windows.iter().position(|window| step <= window.last).expect("a step of a window");
-        (window, self.windows[window].last)
+    pub fn of_step(&self, step: usize) -> (usize, usize) {
+        let window = self.0.iter().position(|window| step <= window.last).expect("a step of a window");
+        (window, self.0[window].last)
     }
 
-    /// Repairs so many steps of a window at once, from the number `known.len()` on. Collective.
-    ///
-    /// # Errors
-    /// As [`Constraint::repair_steps`](crate::experts::Constraint::repair_steps).
-    pub fn repair_steps(
-        &mut self,
-        problem: &Rc<Problem>,
-        equations: &StepEquations,
-        (known, window): (&[Vector], usize),
-        states: &mut [Vector],
-    ) -> Result<WindowRepair> {
-        let WindowBasis { first, functions, .. } = &self.windows[window];
-        let owned = problem.space.owned_dofs();
-        let from = (known.len() - first) * owned;
-        let mut of_steps = Columns::new(&functions.comm, states.len() * owned);
-        functions.iter().for_each(|column| of_steps.push(&column[from..][..states.len() * owned]));
-        self.layers[0].repair_steps(problem, equations, known, &of_steps, states)
-    }
-
-    /// What a state leaves of an equation of the only problem, and how far it is from a prediction. Collective.
-    ///
-    /// # Errors
-    /// As [`Constraint::measure`](crate::experts::Constraint::measure).
-    pub fn measure(
-        &mut self,
-        equations: &Equations,
-        state: &Vector,
-        prediction: Option<&Vector>,
-    ) -> Result<Repair> {
-        self.layers[0].measure(equations, state, prediction)
+    /// The functions of a window at so many of its steps, from the number `first` on.
+    pub fn functions(&self, window: usize, first: usize, count: usize) -> Columns {
+        let WindowBasis { first: start, last, functions } = &self.0[window];
+        let owned = functions.rows() / (last + 1 - start);
+        let from = (first - start) * owned;
+        let mut of_steps = Columns::new(&functions.comm, count * owned);
+        functions.iter().for_each(|column| of_steps.push(&column[from..][..count * owned]));
+        of_steps
     }
 }
 

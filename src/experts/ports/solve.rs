@@ -158,14 +158,18 @@ impl Constraint {
         }];
         let pieces = vec![Piece { state: 0, prepared, history: at.history, parts: at.parts }];
         let equations = vec![Row { terms: vec![(0, 1.0)], offset, duration: 1.0 }];
-        self.window_of(condition, self.basis.columns.count(), (states, pieces, equations))
+        self.window_of(
+            condition,
+            [self.basis.functions(), self.basis.columns.count()],
+            (states, pieces, equations),
+        )
     }
 
-    /// The experts' rows of equations, with functions of which the last `columns` were given. Collective.
+    /// The experts' rows of equations, with so many functions, of which the last `columns` were given. Collective.
     pub(super) fn window_of<'a>(
         &self,
         condition: PortCondition,
-        columns: usize,
+        [functions, columns]: [usize; 2],
         (states, pieces, equations): (Vec<State>, Vec<Piece<'a>>, Vec<Row>),
     ) -> Result<Window<'a>> {
         let prepared = pieces[0].prepared;
@@ -189,7 +193,6 @@ impl Constraint {
             options.balances / (volume * scale * scale)
         };
         let volumes = regions.shares.gather(&volumes, 1);
-        let functions = states[0].phi.len() / (space.local_nodes() * c).max(1);
         Ok(Window {
             sizes: sizes(&space.mesh.comm, &states, functions, c),
             linear: prepared.problem().facts().linear && !prepared.problem().depends_on_itself(),

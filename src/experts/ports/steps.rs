@@ -199,7 +199,7 @@ impl Steps<'_> {
             }
             rows.push(Row { terms: sum, offset, duration: self.equations.duration(step) });
         }
-        layer.window_of(condition, self.functions.count(), (states, pieces, rows))
+        layer.window_of(condition, [self.functions.count(); 2], (states, pieces, rows))
     }
 }
 
