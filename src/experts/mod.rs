@@ -28,6 +28,7 @@ mod repair;
 mod residual;
 mod trajectory;
 mod variance;
+mod window_run;
 
 pub use crate::deck::LeastSquares;
 pub use crate::mixture::{CoarseModes, Gating};
@@ -40,3 +41,4 @@ pub use port_condition::PortCondition;
 pub use ports::{StepEquations, WindowPullback, WindowRepair};
 pub use repair::Repair;
 pub use trajectory::{Cotangents, Frames, StepRepair, Tape, TrajectoryPullback, by_repair, repair_step};
+pub use window_run::{WindowRun, WindowRunPullback};

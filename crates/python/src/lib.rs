@@ -20,6 +20,7 @@ mod session;
 mod simulation;
 mod slot;
 mod trajectory;
+mod window;
 
 use pyo3::prelude::*;
 
@@ -29,6 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<simulation::Simulation>()?;
     module.add_class::<constraint::Constraint>()?;
     module.add_class::<trajectory::Trajectory>()?;
+    module.add_class::<window::Window>()?;
     module.add_class::<model::Model>()?;
     module.add_function(wrap_pyfunction!(session::finalize, module)?)?;
     module.add_function(wrap_pyfunction!(session::failed, module)?)?;

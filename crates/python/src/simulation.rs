@@ -8,6 +8,7 @@ use crate::layer::Asked;
 use crate::open::Open;
 use crate::slot::{Slot, same};
 use crate::trajectory::Trajectory;
+use crate::window::Window;
 use crate::{evolution, gradients, operators, parameters, session};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -239,6 +240,38 @@ impl Simulation {
             own,
         };
         Trajectory::new(&self.0, &asked, times)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "Python's half names them")]
+    fn window(
+        &self,
+        stage: &str,
+        level: &str,
+        norm: Option<String>,
+        experts: (Option<usize>, Option<u32>),
+        tolerance: Option<f64>,
+        scales: Option<[f64; 2]>,
+        times: Vec<f64>,
+        own: bool,
+    ) -> PyResult<Window> {
+        let words = format!(
+            "window({level}, {stage}, norm={norm:?}, {experts:?}, {tolerance:?}, {scales:?}, times={times:?}, own={own})"
+        );
+        self.0.together(&words, |_, _| Ok(()))?;
+        let (norm, (per_side, overlap)) = (norm.as_deref(), experts);
+        let asked = Asked {
+            stage,
+            level,
+            norm,
+            per_side,
+            overlap,
+            tolerance,
+            scales,
+            variance: None,
+            known: &[],
+            own,
+        };
+        Window::new(&self.0, &asked, times)
     }
 
     fn run(

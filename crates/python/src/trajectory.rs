@@ -63,7 +63,7 @@ impl Trajectory {
 }
 
 /// Changes the simulation from within work on a layer.
-fn changed<R>(simulation: &Slot<Open>, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
+pub fn changed<R>(simulation: &Slot<Open>, work: impl FnOnce(&mut Open) -> Result<R>) -> Result<R> {
     let gone = |_| Error::Failed("the layer's simulation is closed or in use".into());
     simulation.change(work).map_err(gone)?
 }
@@ -102,30 +102,7 @@ impl Trajectory {
 
 impl Layer {
     fn new(open: &Open, asked: &Asked, times: Vec<f64>) -> Result<Self> {
-        let deck = &open.simulation.deck;
-        let Some(time) = &deck.time else {
-            let text =
-                "trajectory() makes layers for runs in time, and this deck has no [time]: take constraint()";
-            return Err(Error::Failed(text.into()));
-        };
-        let [stage] = &open.simulation.stages[..] else {
-            let text = format!("trajectory() is for decks with one physics, found {}", deck.physics.len());
-            return Err(Error::Failed(text));
-        };
-        if !stage.problem.evolves() {
-            let text = format!("{}: it has no time derivative", stage.problem.name);
-            return Err(Error::Failed(text));
-        }
-        let ascends = |pair: &[f64]| pair[0] < pair[1];
-        if times.len() < 2 || !times.windows(2).all(ascends) {
-            return Err(wrong(format!("times: expected two numbers at least, ascending, found {times:?}")));
-        }
-        if (times[0] - time.start).abs() > 1e-12 * time.end.abs() {
-            let (found, expected) = (times[0], time.start);
-            return Err(wrong(format!(
-                "times: expected the first one to be the start, {expected} s, found {found}"
-            )));
-        }
+        checked_times(open, &times)?;
         let is_exact = asked.level == "exact";
         Ok(Self { constraint: constraint(open, asked)?.0, times, is_exact, last: None })
     }
@@ -216,8 +193,37 @@ impl Layer {
     }
 }
 
+/// Whether the deck is one of a run in time of one physics, and the times are those of its steps. Local.
+pub fn checked_times(open: &Open, times: &[f64]) -> Result<()> {
+    let deck = &open.simulation.deck;
+    let Some(time) = &deck.time else {
+        let text = "trajectory() and window() make layers for runs in time, and this deck has no [time]: take constraint()";
+        return Err(Error::Failed(text.into()));
+    };
+    let [stage] = &open.simulation.stages[..] else {
+        let text =
+            format!("trajectory() and window() are for decks with one physics, found {}", deck.physics.len());
+        return Err(Error::Failed(text));
+    };
+    if !stage.problem.evolves() {
+        let text = format!("{}: it has no time derivative", stage.problem.name);
+        return Err(Error::Failed(text));
+    }
+    let ascends = |pair: &[f64]| pair[0] < pair[1];
+    if times.len() < 2 || !times.windows(2).all(ascends) {
+        return Err(wrong(format!("times: expected two numbers at least, ascending, found {times:?}")));
+    }
+    if (times[0] - time.start).abs() > 1e-12 * time.end.abs() {
+        let (found, expected) = (times[0], time.start);
+        return Err(wrong(format!(
+            "times: expected the first one to be the start, {expected} s, found {found}"
+        )));
+    }
+    Ok(())
+}
+
 /// As many fields as there are times. Collective.
-fn vectors(
+pub fn vectors(
     open: &Open,
     frames: &[Bound<'_, PyAny>],
     count: usize,

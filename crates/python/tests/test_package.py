@@ -140,7 +140,15 @@ def test_repaired_runs_satisfy_their_level_and_have_derivatives(name, level, cas
         close(two[key], value, 1e-8)
 
 
-@pytest.mark.parametrize("name", ["learning", "repairing", "repairing_runs"])
+@pytest.mark.parametrize("kind", ["residual", "strong", "flux"])
+@pytest.mark.parametrize("name", ["in_time", "sorption"])
+def test_repaired_windows_have_derivatives(name, kind, case):
+    one, two = (json.loads(case("window", ranks, name, kind).stdout) for ranks in RANKS)
+    for key, value in one.items():
+        close(two[key], value, 1e-6)
+
+
+@pytest.mark.parametrize("name", ["learning", "repairing", "repairing_runs", "repairing_windows"])
 def test_pytorch_differentiates_through_solves_and_repairs(name, case):
     pytest.importorskip("torch", reason="PyTorch is not there: pip install torch")
     one, two = (json.loads(case(name, ranks).stdout) for ranks in RANKS)

@@ -32,6 +32,8 @@ const INVISIBLE: f64 = 1e-10;
 /// What conditions may lack where they do not come nearer any more, relative to what they lacked at first or to what moved
 /// since.
 const MET: f64 = 1e-6;
+/// After so many steps in which they came no nearer they may lack this share: round-off, where little was wrong at first.
+const STALLED: (usize, f64) = (5, 1e-4);
 
 /// Where the iteration is.
 pub(super) struct At {
@@ -269,7 +271,7 @@ impl Constraint {
         let (mut penalty, mut damping, mut slow, mut blind) = (0.0f64, 0.0, 0, false);
         let (mut before, mut met_before) = (f64::INFINITY, f64::INFINITY);
         let mut multipliers = vec![0.0; small.count()];
-        let mut moved = 0.0f64;
+        let (mut moved, mut stalled) = (0.0f64, 0);
         for step in 0..=MOST_STEPS {
             let mut matrices = at.matrices.clone();
             if slow >= SLOW.1 && !blind && before <= CLOSE * first {
@@ -302,7 +304,9 @@ impl Constraint {
             let nothing = at.objective <= INVISIBLE.powi(2) * first * first;
             let still = decrement <= goal || stuck || nothing;
             // To round-off: another step costs little, and balances are worth it.
-            if still && (met == 0.0 || met > 0.25 * met_before) && met <= MET * lacking.max(moved) {
+            stalled = if met > 0.25 * met_before { stalled + 1 } else { 0 };
+            let allowed = if stalled > STALLED.0 { STALLED.1 } else { MET };
+            if still && (met == 0.0 || stalled > 0) && met <= allowed * lacking.max(moved) {
                 let jump = window.jump(&at.w);
                 return Ok(Minimum { at, first: start, iterations: step, jump });
             }

@@ -25,9 +25,11 @@ from ._native import Error, InputError, __version__
 from ._simulation import Field, History, Quantity, Simulation
 from ._stage import Stage
 from ._trajectory import RepairedRun, RunPullback, Trajectory
+from ._window import RepairedWindow, Window, WindowPullback
 
 __all__ = ["Constraint", "Deck", "Error", "Field", "History", "InputError", "Model", "Parameter", "Prediction", "Pullback",
-           "Quantity", "Repair", "RepairedRun", "RunPullback", "Simulation", "Stage", "Trajectory", "__version__"]
+           "Quantity", "Repair", "RepairedRun", "RepairedWindow", "RunPullback", "Simulation", "Stage", "Trajectory", "Window",
+           "WindowPullback", "__version__"]
 
 
 def _watch_exceptions() -> None:

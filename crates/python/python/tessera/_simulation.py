@@ -13,6 +13,7 @@ from ._deck import Deck
 from ._native import InputError
 from ._stage import Stage
 from ._trajectory import Trajectory
+from ._window import Window
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -196,6 +197,22 @@ class Simulation:
         native = self._native.trajectory(next(iter(self.stages)), level, norm, (per_side, overlap), tolerance, scales, steps,
                                          own)
         return Trajectory(native, self, steps)
+
+    def window(self, level: Literal["residual", "coupled"] = "coupled", *, times: Sequence[float],
+               per_side: Optional[int] = None, overlap: Optional[int] = None, tolerance: Optional[float] = None,
+               own: bool = False) -> Window:
+        """A layer that repairs all steps of a run in time at once, for a deck with ``[time]`` and one physics, the scheme ``"bdf1"``,
+        ``"bdf2"`` or ``"crank_nicolson"``, and no internal variables.
+
+        :param level: ``"residual"``: every expert has the least residual of its own rows; ``"coupled"``: and its balance over
+            the window closes, and it meets its neighbours as the deck's ``constraint.ports`` says. What is least is the
+            deck's ``constraint.least_squares``.
+        :param times: the deck's start, and the ends of the steps.
+        :param per_side, overlap, tolerance, own: as of :meth:`constraint`.
+        """
+        steps = [float(time) for time in times]
+        native = self._native.window(next(iter(self.stages)), level, None, (per_side, overlap), tolerance, None, steps, own)
+        return Window(native, self, steps)
 
     def run(self, parameters: Optional[Mapping[str, Value]] = None, /, *, fields: Optional[Sequence[str]] = None,
             sample: int = 0, own: bool = False, **values: Value) -> History:

@@ -1,8 +1,8 @@
 """Solves and repairs inside PyTorch's automatic differentiation.
 
 ``solve`` is a function of parameters whose derivative is that of the discrete equations, by one transposed solve.
-``Constraint`` is a layer that makes predictions satisfy balances or equations, ``Trajectory`` the same of runs in time. Numbers are double precision on the
-processor; tensors of other kinds are converted, and gradients come back in their kind.
+``Constraint`` is a layer that makes predictions satisfy balances or equations, ``Trajectory`` the same of runs in time, step by step,
+and ``Window`` of all steps at once. Numbers are double precision on the processor; tensors of other kinds are converted, and gradients come back in their kind.
 
 Under MPI all ranks call the same. Where fields are gathered (the default) every rank computes the same loss; with
 ``own=True`` a rank's loss is its part of a sum over ranks. Gradients are those of the whole loss on every rank.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import tessera
 
-__all__ = ["Constraint", "Trajectory", "solve"]
+__all__ = ["Constraint", "Trajectory", "Window", "solve"]
 
 
 # By DLPack: the versions of NumPy and PyTorch need not know one another.
@@ -187,3 +187,58 @@ class Trajectory(torch.nn.Module):
         """
         names, tensors, others = _parted({**(parameters or {}), **values}, "parameter")
         return _Run.apply(self, names, others, sample, prediction, initial, *tensors)
+
+
+class _Window(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, layer: Window, names: Sequence[str], others: Mapping[str, Any], sample: int,
+                prediction: torch.Tensor, functions: torch.Tensor, initial: Optional[torch.Tensor],
+                *values: torch.Tensor) -> torch.Tensor:
+        arrays = [None if given is None else _array(given) for given in (prediction, functions, initial)]
+        parameters = {**others, **{name: float(value) for name, value in zip(names, values)}}
+        ctx.layer, ctx.names, ctx.arguments = layer, names, (*arrays[:2], parameters, arrays[2], sample)
+        ctx.like = [None if given is None else (given.dtype, given.device)
+                    for given in (prediction, functions, initial, *values)]
+        ctx.run = layer._repair(*ctx.arguments)
+        return _tensor(ctx.run.states)
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[Any, ...]:
+        native = ctx.layer.native
+        if native.last is not ctx.run:
+            # Another run has been since: this one again.
+            ctx.run = ctx.layer._repair(*ctx.arguments)
+        found = native.vjp(_array(cotangent), own=ctx.layer.own)
+        arrays = [found.prediction, found.functions, found.initial, *(found.parameters[name] for name in ctx.names)]
+        gradients = [None if like is None else _tensor(array).to(dtype=like[0], device=like[1])
+                     for array, like in zip(arrays, ctx.like)]
+        return None, None, None, None, *gradients
+
+
+class Window(torch.nn.Module):
+    """A :class:`tessera.Window` as a layer: predicted frames and functions in space and time go in, repaired runs come out, and
+    gradients flow back to predictions, functions, initial states and parameters.
+
+    :param native: of :meth:`tessera.Simulation.window`; ``native.last`` tells what the last repair found.
+    :param own: arrays hold this rank's rows alone, see :mod:`tessera`.
+    """
+
+    def __init__(self, native: tessera.Window, own: bool = False) -> None:
+        super().__init__()
+        self.native, self.own = native, own
+
+    def _repair(self, prediction: Any, functions: Any, parameters: Mapping[str, Any], initial: Any, sample: int) -> Any:
+        return self.native.forward(prediction, functions, parameters, initial=initial, sample=sample, own=self.own)
+
+    def forward(self, prediction: torch.Tensor, functions: torch.Tensor, parameters: Optional[Mapping[str, Any]] = None, /, *,
+                initial: Optional[torch.Tensor] = None, sample: int = 0, **values: Any) -> torch.Tensor:
+        """The repaired run, in double precision.
+
+        :param prediction: frames.
+        :param functions: ``[function, step, node]`` or ``[function, step, node, component]``.
+        :param parameters, values: parameters by name, numbers or tensors of one number.
+        :param initial: the state from which it starts; that of the deck without one.
+        :param sample: which draw of the random fields.
+        """
+        names, tensors, others = _parted({**(parameters or {}), **values}, "parameter")
+        return _Window.apply(self, names, others, sample, prediction, functions, initial, *tensors)
