@@ -126,6 +126,10 @@ def levels(train):
     for level in ("coupled", "residual"):
         for experts in (1, 4, 16):
             yield level, ("--set", f"partition.experts={experts}", "--modes", str(train // 2))
+    for level, ports in (("residual", ()), ("coupled", ("--set", 'constraint.ports="weak"', "--set", "constraint.port_modes=6"))):
+        for experts in (1, 4):
+            yield level, ("--set", f"partition.experts={experts}", "--set", "constraint.windows=1",
+                          "--set", f'constraint.level="{level}"', *ports)
     yield "exact", ()
 
 
@@ -154,7 +158,9 @@ def main():
         truth, _, full = program.campaign("test", test, given.cells)
         line("full solve", "", (0, 0, 0), "", full)
         coarse, _, cheap = program.campaign("coarse", test, given.cells // 2)
-        model, error = program("train", "-o", folder / "train")
+        trained, error = program("train", "-o", folder / "train")
+        assert error is None, error
+        _, error = program("train", "--dataset", folder / "train" / "dataset.h5", "-o", folder / "windows", "--set", "rom.windows=1")
         assert error is None, error
         start = time.process_time()
         guessed = regression(train, known, test)
@@ -164,15 +170,17 @@ def main():
             path = folder / f"{what.replace(' ', '-')}.h5"
             write(path, test, times, fields)
             for level, more in levels(given.train):
-                basis = ("--basis", folder / "train" / "model.h5") if level in ("coupled", "residual") else ()
+                model = folder / ("windows" if "constraint.windows=1" in more else "train") / "model.h5"
+                basis = ("--basis", model) if level in ("coupled", "residual") else ()
                 spent, error = program("constrain", path, "--level", level, *more, *basis, "-o", folder / "out", "--quiet")
-                label = " ".join([level, *(str(a).replace("partition.", "") for a in more if not str(a).startswith("--set"))])
+                label = " ".join([level, *(str(a).replace("partition.", "").replace("constraint.", "") for a in more
+                                           if not str(a).startswith(("--set", "constraint.level")))])
                 if error is not None:
                     print(f"| {reynolds:g} | {what} | {label} | {error.splitlines()[-1]} |", flush=True)
                     continue
                 found, imbalance = repaired(folder / "out" / "constrain.h5", fields.shape)
                 line(what, label, errors(found, truth), f"{imbalance:.0e}", spent / len(test))
-        print(f"modes: {model:.1f} s")
+        print(f"modes: {trained:.1f} s")
 
 
 if __name__ == "__main__":
