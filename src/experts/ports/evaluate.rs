@@ -9,7 +9,8 @@ use tessera_kernels::Element;
 /// What the experts' states say, the same on every rank.
 #[derive(Clone)]
 pub(super) struct Evaluated {
-    /// Of each expert `[J^T W^2 J, J^T W^2 r, r^T W^2 r, balances, their derivatives]`, see [`Layout`].
+    /// Of each expert `[J^T W^2 J, J^T W^2 r, r^T W^2 r, balances, their derivatives, sums of magnitudes of what these are the
+    /// sums of]`, see [`Layout`].
     pub experts: Vec<f64>,
     /// What flows from the second expert of a port to the first as the first sees it, less what the second sees:
     /// `[port, component]`.
@@ -37,7 +38,7 @@ pub(super) struct Layout {
 impl Layout {
     pub fn width(self) -> usize {
         let Self { n, c } = self;
-        n * n + n + 1 + c + c * n
+        n * n + n + 1 + c + 2 * c * n
     }
 
     /// Normal matrix, gradient, square of the rows, balances, their derivatives.
@@ -46,7 +47,12 @@ impl Layout {
         let (matrix, rest) = of_expert.split_at(n * n);
         let (gradient, rest) = rest.split_at(n);
         let (balances, slopes) = rest[1..].split_at(c);
-        (matrix, gradient, rest[0], balances, slopes)
+        (matrix, gradient, rest[0], balances, &slopes[..c * n])
+    }
+
+    /// The sums of magnitudes, `[component, function]`.
+    pub fn magnitudes(self, of_expert: &[f64]) -> &[f64] {
+        &of_expert[self.width() - self.c * self.n..]
     }
 }
 
@@ -174,8 +180,12 @@ impl Window<'_> {
                 let rest = &mut sums[n * n + n..];
                 rest[0] += weight * r * r;
                 rest[1 + row % c] += equation.duration * r;
-                let slopes = &mut rest[1 + c + (row % c) * n..][..n];
-                slopes.iter_mut().zip(image).for_each(|(s, v)| *s += equation.duration * v);
+                let slopes = &mut rest[1 + c..];
+                for (j, v) in image.iter().enumerate() {
+                    let v = equation.duration * v;
+                    slopes[(row % c) * n + j] += v;
+                    slopes[(c + row % c) * n + j] += v.abs();
+                }
             }
             flux.iter_mut().zip(&rows.flux).for_each(|(s, v)| *s += equation.duration * v);
             flux_slopes.iter_mut().zip(&rows.flux_slopes).for_each(|(s, v)| *s += equation.duration * v);

@@ -17,8 +17,9 @@ use std::ops::Range;
 
 /// Modes of a trace that are smaller than this relative to the largest are none.
 const INVISIBLE: f64 = 1e-12;
-/// A row whose coefficients are smaller than this relative to the largest of its kind does not depend on them.
-const CONSTANT: f64 = 1e-12;
+/// A row whose coefficients are smaller than this relative to the largest of its kind and component, or to what they are sums
+/// of, does not depend on them.
+const CONSTANT: f64 = 1e-11;
 /// A function that the rows see less than this share of the most visible one, squared, counts as that.
 const UNSEEN: f64 = 1e-10;
 /// A condition with less than this outside of the span of the others depends on them: on jumps, which all start from none, and
@@ -128,9 +129,10 @@ impl Small {
             all.extend((0..trace[0].nrows()).map(|mode| Condition::Trace(port, mode)));
         }
         let sizes: Vec<f64> = all.iter().map(|condition| small.size(*condition, first)).collect();
-        let mut largest = [0.0f64; 3];
+        let mut largest = vec![0.0f64; 2 * c + 1];
         for (condition, size) in all.iter().zip(&sizes) {
-            largest[kind(condition)] = largest[kind(condition)].max(*size);
+            let kind = kind(condition, c);
+            largest[kind] = largest[kind].max(*size).max(small.magnitude(*condition, first));
         }
         // All modes of a port alike, for they are as visible as they are.
         let first_mode = |condition: &Condition, size: f64| match *condition {
@@ -139,7 +141,7 @@ impl Small {
         };
         let sizes: Vec<f64> =
             all.iter().zip(sizes).map(|(condition, size)| first_mode(condition, size)).collect();
-        let counts = |(condition, size): &(Condition, f64)| *size > CONSTANT * largest[kind(condition)];
+        let counts = |(condition, size): &(Condition, f64)| *size > CONSTANT * largest[kind(condition, c)];
         small.conditions = all.into_iter().zip(sizes).filter(counts).collect();
         small.starts.push(0);
         for change in &small.changes {
@@ -228,6 +230,16 @@ impl Small {
                 .fold(0.0, |m: f64, v| m.max(v.abs()))
         };
         self.experts_of(condition).into_iter().map(of).fold(0.0, f64::max)
+    }
+
+    /// What the coefficients of a balance would be if nothing cancelled.
+    fn magnitude(&self, condition: Condition, at: &Evaluated) -> f64 {
+        let Condition::Balance(expert, i) = condition else { return 0.0 };
+        let (Layout { n, .. }, width) = (self.layout, self.layout.width());
+        let gross = &self.layout.magnitudes(&at.experts[expert * width..][..width])[i * n..][..n];
+        let change = &self.changes[expert];
+        let entry = |j: usize| gross.iter().enumerate().map(|(m, g)| g * change[(m, j)].abs()).sum::<f64>();
+        (0..change.ncols()).map(entry).fold(0.0, f64::max)
     }
 
     /// How far the conditions are from being met, each over its scale.
@@ -361,11 +373,12 @@ impl Small {
     }
 }
 
-fn kind(condition: &Condition) -> usize {
-    match condition {
-        Condition::Balance(..) => 0,
-        Condition::Flux(..) => 1,
-        Condition::Trace(..) => 2,
+/// A number for conditions of the same kind and component.
+fn kind(condition: &Condition, components: usize) -> usize {
+    match *condition {
+        Condition::Balance(_, i) => i,
+        Condition::Flux(_, i) => components + i,
+        Condition::Trace(..) => 2 * components,
     }
 }
 
