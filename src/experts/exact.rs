@@ -15,6 +15,30 @@ const SHORTEST: f64 = 1e-4;
 const INNER: f64 = 1e-6;
 
 impl Constraint {
+    /// As [`Constraint::solve_exactly`]; where Newton's method does not find the solution from there, anew from `guess`, if
+    /// there is one. Whether it did. Collective.
+    pub(super) fn solve_from<'a>(
+        &self,
+        kept: &mut Option<KrylovSolver>,
+        (equations, tangent): (&Equations<'a>, Tangent<'a>),
+        guess: Option<&Vector>,
+        state: &mut Vector,
+    ) -> Result<(usize, bool)> {
+        let (first, guess) = match (self.solve_exactly(kept, equations, tangent, state), guess) {
+            (Err(Error::Failed(first)), Some(guess)) if !equations.is_linear() => (first, guess),
+            (result, _) => return Ok((result?, false)),
+        };
+        state.copy_from(guess)?;
+        equations.impose(&self.balances.fields, state)?;
+        let tangent = equations.tangent(state, None)?;
+        match self.solve_nonlinear(equations, tangent, state) {
+            Err(Error::Failed(second)) => Err(Error::Failed(format!(
+                "{first}; nor from what the run itself would begin with: {second}"
+            ))),
+            result => Ok((result?, true)),
+        }
+    }
+
     /// From `state`, which has the essential values, to the solution; iterations of the Schwarz method. `tangent` is that of
     /// `state`, `kept` the experts' solver of that matrix, if there is one. Collective.
     pub(super) fn solve_exactly<'a>(

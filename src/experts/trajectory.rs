@@ -112,7 +112,8 @@ pub struct TrajectoryPullback {
 /// What repairs the state of an equation of a step.
 pub type StepRepair<'a> = dyn FnMut(&Context, &Equations, &mut Vector) -> Result<Repair> + 'a;
 
-/// Finds the state of an equation of a step by a repair. Collective.
+/// Finds the state of an equation of a step by a repair, which begins with the run's own first guess in its state.
+/// Collective.
 ///
 /// # Errors
 /// Those of `repair`, with the time.
@@ -162,8 +163,9 @@ pub fn repair_step(
         let StepEquation { context, parts, terms, offset } = equation;
         let layer = &mut layers[number];
         let repair = by_repair(newton, equation, state, &mut |context, equations, state| {
+            let guess = state.try_clone()?;
             predict(number, context.time, state)?;
-            layer.apply(equations, state)
+            layer.apply_or(equations, Some(&guess), state)
         })?;
         let outcome = NewtonOutcome { iterations: repair.iterations, ..NewtonOutcome::default() };
         repairs.push((number, repair));
