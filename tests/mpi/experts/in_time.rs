@@ -391,7 +391,9 @@ pub fn internal_variables_have_derivatives(comm: &Comm) {
         }
         for (kind, found, expected) in list {
             assert!(expected.abs() > 1e-6, "{what}, {kind}: {expected:.1e} tells nothing");
-            assert!((found - expected).abs() < 1e-6 * expected.abs(), "{what}, {kind}: {found:.10e} {expected:.10e}");
+            // Where rows are left over their second derivatives count, which are differences across points that begin to flow.
+            let bound = if level == ConstraintLevel::Residual { 1e-5 } else { 1e-6 };
+            assert!((found - expected).abs() < bound * expected.abs(), "{what}, {kind}: {found:.10e} {expected:.10e}");
         }
     }
 }
