@@ -140,6 +140,9 @@ impl Constraint {
             equations.curvature(&last.state, v, &tested, size, &mut image)?;
             Ok(image)
         };
+        if !equations.is_linear() && balanced {
+            rows.solve_along(comm, metric)?;
+        }
         // a = Pi (g - D a), with Pi the inverse of the matrix with W in the place of P.
         let (right, mut b) = rows.project(metric, free)?;
         let mut a = right.try_clone()?;

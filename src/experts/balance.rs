@@ -10,6 +10,9 @@ use petsc_rs::{KrylovSolver, Matrix, Vector};
 /// this share of what it stores a step.
 const LEAST_EXCHANGE: f64 = 1e-3;
 
+/// So many rows are few enough for a solve each: a correction takes that many by itself where they are not.
+const FEW: usize = 256;
+
 /// A linear functional of the field with a value that is known: a total mass, a mean, a measurement.
 pub struct KnownRow {
     /// What it is called in messages.
@@ -98,6 +101,20 @@ impl Rows {
             let small = self.transposed().transpose_mat_mult(other)?;
             let small = factorised_small(comm, &self.prefix, &small, true)?;
             self.weighed = Some(Weighed { along, small });
+        }
+        Ok(())
+    }
+
+    /// Makes ready for many corrections in a norm: of a few rows solves for `W^-1 B^T`, with which each takes no iteration.
+    /// Collective.
+    pub fn solve_along(&mut self, comm: &Comm, metric: &mut Metric) -> Result<()> {
+        self.weigh(comm, metric)?;
+        let few = self.transposed().global_size().1 <= FEW;
+        if few && self.weighed.as_ref().is_some_and(|weighed| weighed.along.is_none()) {
+            let along = metric.solved(comm, self.transposed())?;
+            let small = self.transposed().transpose_mat_mult(&along)?;
+            let small = factorised_small(comm, &self.prefix, &small, true)?;
+            self.weighed = Some(Weighed { along: Some(along), small });
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ const EXACT: f64 = 1e-3;
 const NOTHING: f64 = 1e-13;
 /// The shortest share of a step.
 const SHORTEST: f64 = 1e-4;
+/// The shortest share of a step of the exact matrix.
+const UPHILL: f64 = 1e-2;
 
 impl Constraint {
     /// The nearest state to that in `state` which satisfies the rows, and the multipliers.
@@ -128,11 +130,12 @@ impl Constraint {
             direction.axpy(-1.0, state)?;
             let mut length = metric.norm(space, &direction)?;
             let slow = step > 1 && length > SLOW * last_length && length > SMALL * whole;
+            // Unlike that of `W` the step of the exact matrix need not lead downhill.
+            let mut downhill = None;
             if slow && let Some(exact) = self.curved(equations, rows, metric, state, &y, &direction)? {
-                length = metric.norm(space, &exact)?;
-                direction = exact;
+                downhill = Some((std::mem::replace(&mut direction, exact), length));
+                length = metric.norm(space, &direction)?;
             }
-            last_length = length;
             found.multipliers = Some(y.try_clone()?);
 
             let lacking = rows.length(&values)?;
@@ -158,6 +161,12 @@ impl Constraint {
                     }
                 }
                 share *= 0.5;
+                if share < UPHILL
+                    && let Some(instead) = downhill.take()
+                {
+                    (direction, length) = instead;
+                    share = 1.0;
+                }
                 if share < SHORTEST && lacking <= nothing {
                     return Ok(found);
                 }
@@ -169,6 +178,7 @@ impl Constraint {
                     )));
                 }
             }
+            last_length = length;
             state.copy_from(&next)?;
             state.ghost_update()?;
             if share == 1.0 && length <= (SMALL * whole).max(nothing) {
@@ -193,11 +203,14 @@ impl Constraint {
         direction: &Vector,
     ) -> Result<Option<Vector>> {
         let size = Equations::size(&self.balances.fields, state)?;
+        rows.solve_along(&self.balances.fields.mesh.comm, metric)?;
         let mut tested = direction.duplicate()?;
         rows.test(y, &mut tested)?;
+        tested.ghost_update()?;
+        let here = equations.pulled(state, &tested)?;
         let mut image = direction.duplicate()?;
         let mut apply = |v: &Vector| -> Result<Vector> {
-            equations.curvature(state, v, &tested, size, &mut image)?;
+            equations.curvature_near(&here, [state, v, &tested], size, &mut image)?;
             Ok(rows.project(metric, &image)?.0)
         };
         let mut right = apply(direction)?;

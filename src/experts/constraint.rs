@@ -205,6 +205,21 @@ impl Constraint {
     /// [`Error::Failed`] when the prediction is not finite, balances cannot be met, or the iteration of
     /// levels `residual`, `coupled` and `exact` does not converge.
     pub fn apply(&mut self, equations: &Equations, state: &mut Vector) -> Result<Repair> {
+        self.apply_or(equations, None, state)
+    }
+
+    /// As [`Constraint::apply`] in a step in time. Level `exact` is the run, whatever is predicted: where Newton's method
+    /// does not find its solution from the prediction, it starts anew from `guess`, as the run would; the repair says so.
+    /// Collective.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn apply_or(
+        &mut self,
+        equations: &Equations,
+        guess: Option<&Vector>,
+        state: &mut Vector,
+    ) -> Result<Repair> {
         let begin = Instant::now();
         let space = self.balances.fields.clone();
         let comm = &space.mesh.comm;
@@ -262,7 +277,8 @@ impl Constraint {
                 }
             }
             ConstraintLevel::Exact => {
-                found.iterations = self.solve_exactly(&mut kept.exact, equations, tangent, state)?;
+                (found.iterations, found.anew) =
+                    self.solve_from(&mut kept.exact, (equations, tangent), guess, state)?;
             }
         }
         let mut after = before.clone();
@@ -304,6 +320,7 @@ impl Constraint {
             distance,
             relative_distance,
             iterations: found.iterations,
+            anew: usize::from(found.anew),
             seconds: comm.max(begin.elapsed().as_secs_f64()),
         };
         self.last = Some(Last {
@@ -433,6 +450,8 @@ impl Constraint {
 #[derive(Default)]
 pub(super) struct Found {
     pub iterations: usize,
+    /// Whether it ended from the other first guess.
+    pub anew: bool,
     pub multipliers: Option<Vector>,
     pub coefficients: Option<Vector>,
     pub least: Vec<[f64; 2]>,

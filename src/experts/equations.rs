@@ -1,7 +1,7 @@
 //! The discrete equations that a repaired state is to satisfy, and their derivatives.
 use crate::Result;
 use crate::fem::{Essential, History, Parts, Space};
-use crate::physics::{Context, FormState, Prepared, Problem};
+use crate::physics::{Context, FormState, Prepared, Problem, Side};
 use crate::simulation::{Stage, System};
 use petsc_rs::{Matrix, Vector};
 use std::ops::Deref;
@@ -298,6 +298,46 @@ impl<'a> Equations<'a> {
         Ok(())
     }
 
+    /// `J(u)^T y` at all unknowns, without a matrix; ghosts of both are up to date. Collective.
+    pub(super) fn pulled(&self, state: &Vector, y: &Vector) -> Result<Vector> {
+        match self.form {
+            Form::Assembled { matrix, .. } => {
+                let mut image = y.duplicate()?;
+                matrix.mult_transpose(y, &mut image)?;
+                Ok(image)
+            }
+            Form::Prepared { prepared, parts, history, .. } => {
+                let state = state.local_read()?;
+                prepared.product(FormState { state: &state, history, parts }, Side::Transposed, y)
+            }
+        }
+    }
+
+    /// As [`Equations::curvature`] by a one-sided difference of products, right to about 1e-6 of what the third derivatives
+    /// are, for a matrix that need only be near; `here` is [`Equations::pulled`] at the state. Collective.
+    pub(super) fn curvature_near(
+        &self,
+        here: &Vector,
+        [state, direction, y]: [&Vector; 3],
+        size: f64,
+        result: &mut Vector,
+    ) -> Result<()> {
+        result.set(0.0)?;
+        let length = direction.norm(petsc_rs::Norm::Infinity)?;
+        if self.is_linear() || length == 0.0 {
+            return Ok(());
+        }
+        let step = ONE_SIDED * size / length;
+        let mut moved = state.try_clone()?;
+        moved.axpy(step, direction)?;
+        moved.ghost_update()?;
+        let image = self.pulled(&moved, y)?;
+        result.axpy(1.0 / step, &image)?;
+        result.axpy(-1.0 / step, here)?;
+        self.essential.clear(&mut result.write()?);
+        Ok(())
+    }
+
     /// The state's largest magnitude over the free unknowns, for differences. Collective.
     pub(super) fn size(space: &Rc<Space>, state: &Vector) -> Result<f64> {
         let largest = state.read()?.iter().fold(0.0f64, |m, v| m.max(v.abs()));
@@ -308,6 +348,9 @@ impl<'a> Equations<'a> {
 
 /// Relative change of the state in differences: its fourth power and the rounding over it are alike.
 pub(super) const STEP: f64 = 1e-3;
+
+/// The relative change of the state in one-sided differences.
+pub(super) const ONE_SIDED: f64 = 1e-6;
 
 /// Places and weights, times twelve, of a central difference of fourth order.
 pub(super) const DIFFERENCE: [(f64, f64); 4] = [(1.0, 8.0), (-1.0, -8.0), (2.0, -1.0), (-2.0, 1.0)];

@@ -1,10 +1,11 @@
 //! Level `exact`: the discrete solution, by Newton's method with the experts' two-level Schwarz method.
 use super::constraint::Constraint;
 use super::equations::{Equations, Tangent};
-use crate::mixture::{Mixture, Projection, finished};
-use crate::solver::Schwarz;
+use crate::mixture::{INNER_FAILURE, Mixture, Projection, finished};
+use crate::solver::{Schwarz, of_experts};
 use crate::{Error, Result};
-use petsc_rs::{Convergence, KrylovSolver, Matrix, NormType, SchwarzType, Vector};
+use petsc_rs::{Convergence, KrylovSolver, Matrix, NormType, Vector};
+use std::error::Error as _;
 
 /// Newton steps at most.
 const MOST_STEPS: usize = 40;
@@ -14,6 +15,30 @@ const SHORTEST: f64 = 1e-4;
 const INNER: f64 = 1e-6;
 
 impl Constraint {
+    /// As [`Constraint::solve_exactly`]; where Newton's method does not find the solution from there, anew from `guess`, if
+    /// there is one. Whether it did. Collective.
+    pub(super) fn solve_from<'a>(
+        &self,
+        kept: &mut Option<KrylovSolver>,
+        (equations, tangent): (&Equations<'a>, Tangent<'a>),
+        guess: Option<&Vector>,
+        state: &mut Vector,
+    ) -> Result<(usize, bool)> {
+        let (first, guess) = match (self.solve_exactly(kept, equations, tangent, state), guess) {
+            (Err(Error::Failed(first)), Some(guess)) if !equations.is_linear() => (first, guess),
+            (result, _) => return Ok((result?, false)),
+        };
+        state.copy_from(guess)?;
+        equations.impose(&self.balances.fields, state)?;
+        let tangent = equations.tangent(state, None)?;
+        match self.solve_nonlinear(equations, tangent, state) {
+            Err(Error::Failed(second)) => Err(Error::Failed(format!(
+                "{first}; nor from what the run itself would begin with: {second}"
+            ))),
+            result => Ok((result?, true)),
+        }
+    }
+
     /// From `state`, which has the essential values, to the solution; iterations of the Schwarz method. `tangent` is that of
     /// `state`, `kept` the experts' solver of that matrix, if there is one. Collective.
     pub(super) fn solve_exactly<'a>(
@@ -47,7 +72,7 @@ impl Constraint {
         equations.essential.clear(&mut free.write()?);
         let target = self.options.tolerance * free.norm(petsc_rs::Norm::Two)?;
         solver.set_tolerances(0.0, target.max(f64::MIN_POSITIVE.sqrt()), self.options.max_iterations)?;
-        let outcome = solver.solve(load, state)?;
+        let outcome = solver.solve(load, state).map_err(|error| self.unsolved(error))?;
         if !outcome.reason.converged() {
             return Err(self.stopped(&outcome));
         }
@@ -79,7 +104,7 @@ impl Constraint {
             let goal = (INNER * norm).max(0.1 * target);
             solver.set_tolerances(0.0, goal, self.options.max_iterations)?;
             direction.set(0.0)?;
-            let outcome = solver.solve(&residual, &mut direction)?;
+            let outcome = solver.solve(&residual, &mut direction).map_err(|error| self.unsolved(error))?;
             iterations += outcome.iterations;
             if !outcome.reason.converged() {
                 return Err(self.stopped(&outcome));
@@ -121,6 +146,16 @@ impl Constraint {
         ))
     }
 
+    /// What is singular is no fault of PETSc's.
+    fn unsolved(&self, error: petsc_rs::Error) -> Error {
+        if error.code != INNER_FAILURE {
+            return error.into();
+        }
+        // That of the preconditioner has PETSc's calls around it.
+        let inside = error.source().and_then(|source| source.downcast_ref::<petsc_rs::Error>());
+        Error::Failed(format!("{}: {}", self.name, inside.unwrap_or(&error).message))
+    }
+
     /// Conjugate gradients with the experts' two-level Schwarz method. Of a copy: the caller may write other numbers
     /// into the matrix.
     fn conjugate_gradients(&self, matrix: &Matrix) -> Result<KrylovSolver> {
@@ -159,7 +194,7 @@ impl Constraint {
         let mut solver = KrylovSolver::new(self.balances.fields.mesh.comm.mpi())?;
         solver.set_prefix(&format!("{}_", self.name))?;
         solver.set_operators(matrix, matrix)?;
-        solver.set_up_with(options, |solver| attach(solver))?;
+        solver.set_up_with(options, |solver| attach(solver)).map_err(|error| self.unsolved(error))?;
         solver.set_norm_type(NormType::Unpreconditioned)?;
         solver.set_initial_guess_nonzero(true)?;
         Ok(solver)
@@ -180,21 +215,12 @@ struct Nonsymmetric {
 const DIRECT: &str = "-ksp_type preonly -pc_type lu -pc_factor_mat_solver_type mumps -mat_mumps_icntl_14 100";
 
 /// Exact solves in every subdomain.
-const LOCAL: &str = "-ksp_type preonly -pc_type asm -sub_ksp_type preonly -sub_pc_type lu \
-     -sub_pc_factor_mat_solver_type mumps";
+const FACTORS: &str = "-sub_pc_type lu -sub_pc_factor_mat_solver_type mumps";
 
 impl Nonsymmetric {
     fn new(name: &str, mixture: &Mixture, matrix: &Matrix) -> petsc_rs::Result<Self> {
-        let Mixture { fields, gating, .. } = mixture;
         let matrix = matrix.duplicate(true)?;
-        let mut local = KrylovSolver::new(fields.mesh.comm.mpi())?;
-        local.set_prefix(&format!("{name}_experts_"))?;
-        local.set_operators(&matrix, &matrix)?;
-        local.set_up_with(LOCAL, |local| {
-            let mut asm = local.preconditioner()?;
-            asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
-            asm.asm_set_type(SchwarzType::Basic)
-        })?;
+        let local = of_experts(name, mixture, &matrix, FACTORS)?;
         let free = crate::mixture::coupled(&matrix)?;
         let mut coarse = mixture.petrov(&format!("{name}_coarse_"), &matrix, &free)?;
         coarse.factorise()?;

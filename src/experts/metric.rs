@@ -107,7 +107,10 @@ impl Metric {
                 Some(tested) if rows.global_size().1 == tested.global_size().1 => {
                     (Some(tested.duplicate(true)?), None)
                 }
-                _ => (Some(solved(energy, rows, tested)?), None),
+                _ => {
+                    let comm = energy.comm.clone();
+                    (Some(solved(&comm, &mut |x, y| energy.solve(x, y), rows, tested)?), None)
+                }
             },
             Self::Diagonal(inverse) => {
                 let mut along = rows.duplicate(true)?;
@@ -123,6 +126,11 @@ impl Metric {
                 (None, Some(near))
             }
         })
+    }
+
+    /// `W^-1 B^T`, with a solve for each of the rows. Collective.
+    pub fn solved(&mut self, comm: &Comm, rows: &Matrix) -> Result<Matrix> {
+        solved(comm, &mut |x, y| self.solve(x, y), rows, None)
     }
 
     /// `y = W^-1 x`. Collective.
@@ -200,8 +208,13 @@ impl Metric {
     }
 }
 
-/// `[Z, K^-1 G^T]` from `[K Z, G^T]`: a solve for each known row.
-fn solved(energy: &mut Energy, rows: &Matrix, tested: Option<&Matrix>) -> Result<Matrix> {
+/// `[Z, K^-1 G^T]` from `[K Z, G^T]`: a solve for each known row. Collective.
+fn solved(
+    comm: &Comm,
+    solve: &mut dyn FnMut(&Vector, &mut Vector) -> Result<()>,
+    rows: &Matrix,
+    tested: Option<&Matrix>,
+) -> Result<Matrix> {
     let (m, n) = (tested.map_or(0, |tested| tested.global_size().1), rows.global_size().1);
     let (mut unit, mut row) = rows.vectors()?;
     let mut fields = Vec::new();
@@ -213,7 +226,7 @@ fn solved(energy: &mut Energy, rows: &Matrix, tested: Option<&Matrix>) -> Result
         }
         rows.mult(&unit, &mut row)?;
         let mut field = row.duplicate()?;
-        energy.solve(&row, &mut field)?;
+        solve(&row, &mut field)?;
         fields.push(field.read()?.to_vec());
     }
     let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
@@ -225,5 +238,5 @@ fn solved(energy: &mut Energy, rows: &Matrix, tested: Option<&Matrix>) -> Result
         values.extend(entries.iter().map(|entry| entry.1));
         pointers.push(columns.len() as i32);
     }
-    Ok(Matrix::from_csr_values(energy.comm.mpi(), 1, &pointers, &columns, &values, rows.local_size().1)?)
+    Ok(Matrix::from_csr_values(comm.mpi(), 1, &pointers, &columns, &values, rows.local_size().1)?)
 }

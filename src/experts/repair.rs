@@ -46,6 +46,9 @@ pub struct Repair {
     pub window: Option<[f64; 2]>,
     /// Iterations: of the multipliers, of Newton's method, of the slowest expert, or of the Schwarz method for level `exact`.
     pub iterations: usize,
+    /// How many equations were solved from the run's own first guess, as Newton's method did not find their solution from
+    /// the prediction (level `exact` in time).
+    pub anew: usize,
     /// Wall time on the slowest rank, s.
     pub seconds: f64,
 }

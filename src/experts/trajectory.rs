@@ -6,7 +6,6 @@
 use super::constraint::{Constraint, Last};
 use super::equations::Equations;
 use super::repair::Repair;
-use crate::deck::ConstraintLevel;
 use crate::fem::{History, Parts};
 use crate::mixture::Columns;
 use crate::physics::{Context, FormState, Problem, Side};
@@ -112,7 +111,8 @@ pub struct TrajectoryPullback {
 /// What repairs the state of an equation of a step.
 pub type StepRepair<'a> = dyn FnMut(&Context, &Equations, &mut Vector) -> Result<Repair> + 'a;
 
-/// Finds the state of an equation of a step by a repair. Collective.
+/// Finds the state of an equation of a step by a repair, which begins with the run's own first guess in its state.
+/// Collective.
 ///
 /// # Errors
 /// Those of `repair`, with the time.
@@ -155,40 +155,38 @@ pub fn repair_step(
     }
     let mut repairs = Vec::new();
     let mut found: Vec<usize> = vec![0; layers.len()];
-    let solve = &mut |number: usize,
-                      newton: &mut NewtonSolver,
-                      equation: &StepEquation,
-                      state: &mut Vector| {
-        let StepEquation { context, parts, terms, offset } = equation;
-        let layer = &mut layers[number];
-        let repair = by_repair(newton, equation, state, &mut |context, equations, state| {
-            predict(number, context.time, state)?;
-            layer.apply(equations, state)
-        })?;
-        let outcome = NewtonOutcome { iterations: repair.iterations, ..NewtonOutcome::default() };
-        repairs.push((number, repair));
-        if let Some(tapes) = &mut tapes {
-            let history = newton.history().map(|history| history.clone());
-            if history.is_some()
-                && (layer.options.level == ConstraintLevel::Residual || layer.ports.is_some())
-            {
-                let text = "at the level \"residual\" a repaired run of a model with internal variables has no derivative";
-                return Err(Error::Failed(format!("{}: {text}", layer.name)));
+    let solve =
+        &mut |number: usize, newton: &mut NewtonSolver, equation: &StepEquation, state: &mut Vector| {
+            let StepEquation { context, parts, terms, offset } = equation;
+            let layer = &mut layers[number];
+            let repair = by_repair(newton, equation, state, &mut |context, equations, state| {
+                let guess = state.try_clone()?;
+                predict(number, context.time, state)?;
+                layer.apply_or(equations, Some(&guess), state)
+            })?;
+            let outcome = NewtonOutcome { iterations: repair.iterations, ..NewtonOutcome::default() };
+            repairs.push((number, repair));
+            if let Some(tapes) = &mut tapes {
+                let history = newton.history().map(|history| history.clone());
+                if history.is_some() && layer.ports.is_some() {
+                    let text =
+                        "with ports a repaired run of a model with internal variables has no derivative";
+                    return Err(Error::Failed(format!("{}: {text}", layer.name)));
+                }
+                let tape = &mut tapes[number];
+                let place = |of| match of {
+                    Earlier::Accepted(back) => tape.accepted[tape.accepted.len() - 1 - back],
+                    Earlier::Stage(stage) => tape.solves.len() - found[number] + stage + 1,
+                };
+                let terms = terms.iter().map(|term| (place(term.of), term.storage, term.rest)).collect();
+                let last = layer.last.take().expect("a repair leaves it");
+                let (context, offset) = (context.clone(), offset.try_clone()?);
+                let before = *tape.accepted.last().expect("set when it began");
+                tape.solves.push(Solved { context, parts: *parts, offset, history, before, terms, last });
+                found[number] += 1;
             }
-            let tape = &mut tapes[number];
-            let place = |of| match of {
-                Earlier::Accepted(back) => tape.accepted[tape.accepted.len() - 1 - back],
-                Earlier::Stage(stage) => tape.solves.len() - found[number] + stage + 1,
-            };
-            let terms = terms.iter().map(|term| (place(term.of), term.storage, term.rest)).collect();
-            let last = layer.last.take().expect("a repair leaves it");
-            let (context, offset) = (context.clone(), offset.try_clone()?);
-            let before = *tape.accepted.last().expect("set when it began");
-            tape.solves.push(Solved { context, parts: *parts, offset, history, before, terms, last });
-            found[number] += 1;
-        }
-        Ok(outcome)
-    };
+            Ok(outcome)
+        };
     let step = evolution.follow(simulation, end, solve)?;
     if let Some(tapes) = tapes {
         for tape in tapes.iter_mut() {
@@ -226,7 +224,8 @@ impl Tape {
         let of = |solved: &Solved| {
             let prepared = problem.at(&solved.context)?;
             let mut residual = solved.offset.duplicate()?;
-            let equations = Equations::step(&prepared, solved.parts, Some(&solved.offset), None);
+            let (offset, history) = (Some(&solved.offset), solved.history.as_ref());
+            let equations = Equations::step(&prepared, solved.parts, offset, history);
             equations.residual(&solved.last.state, &mut residual)?;
             Ok((solved.context.time, solved.parts, residual))
         };
@@ -313,18 +312,16 @@ impl Tape {
                     prepared.slope(parameter, form, &mut image)?;
                     *sum += image.dot(&of_residual)?;
                 }
+                if let Some(history) = history {
+                    let own = prepared.pull_history(form, history, None, Some(&of_residual))?.1;
+                    of_start = both(of_start, Some(own));
+                }
             }
             let kept = layer.last.replace(solved.last.try_clone()?);
             let pulled = layer.pull_back(&equations, &said_of_it);
             layer.last = kept;
             let mut pulled = pulled?;
-            said_of_history = match (of_start, pulled.history.take()) {
-                (Some(mut sum), Some(other)) => {
-                    sum.values.iter_mut().zip(&other.values).for_each(|(sum, v)| *sum += v);
-                    Some(sum)
-                }
-                (one, other) => one.or(other),
-            };
+            said_of_history = both(of_start, pulled.history.take());
             parameters.iter_mut().zip(&pulled.parameters).for_each(|(sum, p)| *sum += p);
             match &mut columns {
                 None => columns = Some(pulled.columns),
@@ -373,5 +370,16 @@ impl Tape {
         prepared.essential.clear(&mut initial.write()?);
         let columns = columns.unwrap_or_else(|| Columns::new(&space.mesh.comm, space.owned_dofs()));
         Ok(TrajectoryPullback { predictions, initial, parameters, columns })
+    }
+}
+
+/// The sum of what is said of internal variables.
+fn both(one: Option<History>, other: Option<History>) -> Option<History> {
+    match (one, other) {
+        (Some(mut sum), Some(other)) => {
+            sum.values.iter_mut().zip(&other.values).for_each(|(sum, v)| *sum += v);
+            Some(sum)
+        }
+        (one, other) => one.or(other),
     }
 }

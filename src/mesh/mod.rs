@@ -10,6 +10,7 @@ mod cell;
 mod distribute;
 mod experts;
 mod facets;
+mod ghosts;
 mod gmsh;
 mod hdf5;
 mod local;

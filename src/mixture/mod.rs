@@ -29,7 +29,7 @@ pub use orthonormal::Orthonormal;
 pub use pod::{Algorithm, Pod, Truncation, pod};
 pub use product::{Euclidean, Form, InSteps, InnerProduct, MatrixProduct};
 pub use projection::Projection;
-pub(crate) use projection::{factorised_small, finished};
+pub(crate) use projection::{INNER_FAILURE, factorised_small, finished, unfinished};
 pub(crate) use sketch::{coupled, sketch};
 pub(crate) use small::{bordered, eigen, solve as solve_small, whiten};
 pub use stream::PodStream;

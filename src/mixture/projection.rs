@@ -138,22 +138,32 @@ pub(crate) fn factorised_small(
 ) -> Result<KrylovSolver> {
     let mut solver = KrylovSolver::new(comm.mpi())?;
     solver.set_prefix(prefix)?;
-    let factors = if symmetric { "cholesky" } else { "lu" };
+    // Functions that are zero everywhere, as where no unknown is free: what is solved for is zero as well, and MUMPS refuses
+    // a matrix without entries.
+    let factors = match (small.nonzeros()? == 0.0, symmetric) {
+        (true, _) => "none",
+        (false, true) => "cholesky",
+        (false, false) => "lu",
+    };
     solver.set_operators(small, small)?;
     solver.set_up_with(&format!("-ksp_type preonly -pc_type {factors} {SINGULAR_DIRECT}"), |_| Ok(()))?;
     Ok(solver)
 }
 
 /// PETSc's number for "solver did not converge" (`PETSC_ERR_NOT_CONVERGED`).
-const INNER_FAILURE: i32 = 91;
+pub(crate) const INNER_FAILURE: i32 = 91;
 
 /// An inner solve that must not fail.
 pub(crate) fn finished(convergence: Convergence) -> Result<()> {
     match convergence.reason.converged() {
         true => Ok(()),
-        false => {
-            let text = "a small system was not solved: it is singular, or the equations have no finite values at the present state";
-            Err(Error::new(INNER_FAILURE, format!("{text} ({})", convergence.reason)))
-        }
+        false => Err(Error::new(INNER_FAILURE, format!("{UNFINISHED} ({})", convergence.reason))),
     }
 }
+
+/// One that failed on another rank.
+pub(crate) fn unfinished() -> Error {
+    Error::new(INNER_FAILURE, format!("{UNFINISHED} (on another rank)"))
+}
+
+const UNFINISHED: &str = "a small system was not solved: it is singular, or the equations have no finite values at the present state";

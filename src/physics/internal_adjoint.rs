@@ -66,8 +66,8 @@ impl Prepared {
 
     /// Of the scalar `next . H(u, h) + y^T r(u, h)`, with `H` the internal variables at the end of a step from `h` and `r`
     /// the residual: the derivative of its first part with respect to the state, at the owned unknowns, and of all of it
-    /// with respect to `h`. Variables of the ghost layer's cells are there on every rank that has them; ghosts of `y` are up to
-    /// date. Local.
+    /// with respect to `h`. Variables of the ghost layer's cells are there on every rank that has them, if ghosts of `y` are up
+    /// to date; where these are zero they are what this rank's rows say of them. Collective.
     ///
     /// # Errors
     /// When PETSc fails.

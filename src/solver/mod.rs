@@ -10,6 +10,7 @@ pub mod tuning;
 
 pub use linear::{LinearSolver, Outcome};
 pub use nonlinear::{FormParts, NewtonOutcome, NewtonRecycling, NewtonSolver};
+pub(crate) use precondition::of_experts;
 pub use precondition::{PMultigrid, RestrictedSchwarz, Schwarz};
 pub use recycle::{Method as RecycleMethod, Recycler, Solved};
 pub(crate) use support::{Pieces, Support};

@@ -287,7 +287,7 @@ fn repairs_do_not_depend_on_the_ranks(comm: &Comm) {
                 }
                 let (_, rows) = reader.array::<f64>(&format!("/repair/{physics}")).unwrap();
                 // Boundary values are wrong before, and right afterwards; the field has moved.
-                assert!(rows.chunks_exact(13).all(|row| row[4] > 0.0 && row[5] == 0.0 && row[7] > 1e-4), "{rows:?}");
+                assert!(rows.chunks_exact(14).all(|row| row[4] > 0.0 && row[5] == 0.0 && row[7] > 1e-4), "{rows:?}");
                 assert_eq!(reader.text(&format!("/repair/{physics}"), "norm").unwrap(), "energy");
             }
             // Each imbalance is the multiplier's dual: they are there, and finite.
@@ -428,7 +428,7 @@ fn files_of_our_own_are_predictions(comm: &Comm) {
                 assert!(apart(&read(&second, name), &read(&first, name)) < 1e-12, "{name}");
             }
             assert!(read(&first, "/violation/body").iter().all(|v| *v < 1e-9));
-            let moved = |path: &Path| read(path, "/repair/body").chunks_exact(13).map(|row| row[7]).fold(0.0, f64::max);
+            let moved = |path: &Path| read(path, "/repair/body").chunks_exact(14).map(|row| row[7]).fold(0.0, f64::max);
             assert!(moved(&first) < 1e-9 && moved(&second) < 1e-9);
         }
         comm.barrier();

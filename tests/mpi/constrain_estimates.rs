@@ -131,7 +131,7 @@ fn least_squares_follow_the_deck(comm: &Comm) {
             write(comm, &input, &deck, 0.05);
             constrain::run(comm, &deck, &input, &options(ConstraintLevel::Residual)).unwrap_or_else(|e| panic!("{e}"));
             comm.barrier();
-            found = rows(&folder.join("out/constrain.h5"), "/repair/heat", 13).iter().map(|row| row[7]).collect();
+            found = rows(&folder.join("out/constrain.h5"), "/repair/heat", 14).iter().map(|row| row[7]).collect();
         });
         found
     };

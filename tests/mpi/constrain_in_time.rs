@@ -12,6 +12,7 @@ pub const SUITES: &[Suite] = &[Suite {
     ranks: &[1, 2, 3],
     tests: &[
         ("runs_are_repaired_step_by_step", runs_are_repaired_step_by_step),
+        ("fronts_are_found_from_any_prediction", fronts_are_found_from_any_prediction),
         ("what_does_not_fit_is_named", what_does_not_fit_is_named),
     ],
 }];
@@ -117,6 +118,60 @@ fn runs_are_repaired_step_by_step(comm: &Comm) {
                 }
             });
         }
+    }
+}
+
+/// Stefan's problem in one phase: ahead of the front nothing conducts, so that no equation of a cold prediction sees its
+/// neighbours, and Newton's method does not find every front from one. Level `exact` is the run all the same.
+fn fronts_are_found_from_any_prediction(comm: &Comm) {
+    const FRONT: &str = r#"
+[mesh]
+box = { cell = "interval", cells = [200] }
+[partition]
+experts = 4
+[parameters]
+k = { default = 1.1, range = [0.5, 2.0] }
+[time]
+end = 1.875e-3
+step = 6.25e-4
+scheme = "bdf2"
+[[physics]]
+name = "heat"
+model = "porous_medium"
+field = "temperature"
+stefan = { below = 0.0, above = 1.0, threshold = "0.5*k" }
+boundary = [{ marker = "left", value = 1.0 }, { marker = "right", value = 0.0 }]
+[[initial]]
+value = 0.0
+[solver]
+method = "direct"
+tolerance = 1e-12
+"#;
+    let times = [0.0, 6.25e-4, 1.25e-3, 1.875e-3];
+    let front = |time: f64, x: f64| (1.0 - x / (6.0 * time.sqrt() + 1e-9)).max(0.0);
+    type Value<'a> = &'a dyn Fn(usize, usize, [f64; 3]) -> f64;
+    let cases: [(&str, Value); 3] = [
+        ("cold", &|_, _, _| 0.0),
+        ("a front", &|_, frame, at| front(times[frame], at[0])),
+        ("waves", &|_, frame, at| (40.0 * at[0] + 300.0 * times[frame]).sin()),
+    ];
+    for (what, value) in cases {
+        with_folder(comm, |folder| {
+            let deck = deck_in(&folder.join("out"), FRONT, &[]);
+            let input = folder.join("predictions.h5");
+            write(comm, &input, &deck, &times, value);
+            constrain::run(comm, &deck, &input, &options(ConstraintLevel::Exact)).unwrap_or_else(|e| panic!("{what}: {e}"));
+            comm.barrier();
+            let file = Reader::open(&folder.join("out/constrain.h5")).unwrap();
+            let (repair, truth) = ("/repair/heat", "/truth/temperature");
+            let [repair, truth] = [repair, truth].map(|path| file.array::<f64>(path).unwrap().1);
+            let (columns, errors) = (repair.len() / 8, truth.len() / 8);
+            for truth in truth.chunks_exact(errors) {
+                assert!(truth[1] < 1e-11 * truth[2], "{what}: {truth:?}");
+            }
+            let anew: f64 = repair.chunks_exact(columns).map(|row| row[13]).filter(|count| !count.is_nan()).sum();
+            assert_eq!(anew > 0.0, what == "cold", "{what}: {anew} began anew");
+        });
     }
 }
 

@@ -124,12 +124,12 @@ fn known_values_hold_at_every_frame(comm: &Comm) {
                     let known = 1.0 + 2.9 * k * t + 0.3 * t * t;
                     let [value, before, after] = [0, 1, 2].map(|i| rows[4 * row + i]);
                     if t == 0.0 {
-                        assert!(value.is_nan() && repair[13 * row].is_nan(), "{what}");
+                        assert!(value.is_nan() && repair[14 * row].is_nan(), "{what}");
                         continue;
                     }
                     assert!((sensor[row] - known).abs() < 1e-11, "{what}: {} {known}", sensor[row]);
                     assert!((value - known).abs() < 1e-14 && before.abs() > 1e-3 && after.abs() < 1e-11, "{what}");
-                    assert!(repair[13 * row] > 1e-4 && repair[13 * row + 1] < 1e-11, "{what}");
+                    assert!(repair[14 * row] > 1e-4 && repair[14 * row + 1] < 1e-11, "{what}");
                 }
                 if variances {
                     let left = read(&out, "/variance/temperature");
@@ -215,7 +215,7 @@ value = 0.0
                 let (repair, truth) = (read(&out, &format!("/repair/{problem}")), read(&out, &format!("/truth/{field}")));
                 let dual = read(&out, &format!("/dual/{problem}"));
                 for row in 0..8 {
-                    let (repair, truth) = (&repair[13 * row..][..13], &truth[6 * row..][..6]);
+                    let (repair, truth) = (&repair[14 * row..][..14], &truth[6 * row..][..6]);
                     let what = format!("{problem} {level:?} row {row}: {repair:?} {truth:?}");
                     if problem == "heat" && row % 4 == 0 {
                         assert!(repair[0].is_nan() && dual[2 * row].is_nan(), "{what}");

@@ -63,7 +63,7 @@ fn every_level_mends_what_it_says() {
             let apart = first.iter().zip(&fields).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
             assert!(apart < 1e-6, "{level} on {ranks} ranks: {apart:.1e} K");
             let repair = read(&file, "/repair/heat");
-            for row in repair.chunks_exact(13) {
+            for row in repair.chunks_exact(14) {
                 let [imbalance, boundary, moved] = [row[1], row[5], row[7]];
                 assert!((boundary == 0.0) == (level != "none"), "{level}: {row:?}");
                 assert!((imbalance < 1e-6) == ["conservation", "exact"].contains(&level), "{level}: {row:?}");

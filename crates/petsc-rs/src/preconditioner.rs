@@ -140,8 +140,13 @@ impl Preconditioner {
         if own.is_some_and(|own| own.len() != overlapping.len()) {
             return Err(Error::argument("as many own as overlapping subdomains are needed"));
         }
-        let mut sets: Vec<IS> = overlapping.iter().map(|s| s.raw).collect();
-        let mut own: Option<Vec<IS>> = own.map(|list| list.iter().map(|s| s.raw).collect());
+        // PETSc wants one of every rank at least.
+        let none = IndexSet::new(&SimpleCommunicator::self_comm(), &[])?;
+        let raw = |list: &[IndexSet]| -> Vec<IS> {
+            if list.is_empty() { vec![none.raw] } else { list.iter().map(|set| set.raw).collect() }
+        };
+        let mut sets = raw(overlapping);
+        let mut own = own.map(raw);
         let own = own.as_mut().map_or(null_mut(), |list| list.as_mut_ptr());
         petsc!(PCASMSetLocalSubdomains(self.raw, int(sets.len())?, sets.as_mut_ptr(), own))?;
         // The sets are complete: PETSc must not widen them.

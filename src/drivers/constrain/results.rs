@@ -16,7 +16,7 @@ use petsc_rs::Vector;
 use std::path::Path;
 
 /// Columns of `/repair/<physics>`.
-pub const REPAIR: [&str; 13] = [
+pub const REPAIR: [&str; 14] = [
     "worst_before",
     "worst_after",
     "residual_before",
@@ -30,6 +30,7 @@ pub const REPAIR: [&str; 13] = [
     "jump",
     "window_before",
     "window_after",
+    "anew",
 ];
 /// Columns of `/known/<quantity>`.
 pub const KNOWN: [&str; 4] = ["value", "lacking_before", "lacking_after", "multiplier"];
@@ -169,7 +170,7 @@ impl Results {
                            and, where windows of steps are repaired, the worst imbalance of an expert over its window";
             room(&path, &[REPAIR.len() as u64], &REPAIR, ("", meaning))?;
             let field = &problem.unit;
-            let units = ["1", "1", &unit, &unit, field, field, "", "1", "1", "s", field, "1", "1"];
+            let units = ["1", "1", &unit, &unit, field, field, "", "1", "1", "s", field, "1", "1", "1"];
             file.set(&path, "units", &units[..])?;
             file.set(&path, "level", format!("{:?}", deck.constraint.level).to_lowercase())?;
             file.set(&path, "norm", format!("{:?}", layers.norm(index)).to_lowercase())?;
@@ -255,11 +256,12 @@ impl Results {
             };
             self.write_experts(file, name, number, repair)?;
             let Repair { worst_before, worst_after, residual, boundary_before, boundary_after, .. } = *repair;
-            let Repair { distance, relative_distance, iterations, seconds, jump, .. } = *repair;
+            let Repair { distance, relative_distance, iterations, seconds, jump, anew, .. } = *repair;
             let [before, after] = residual;
             let [window_before, window_after] = repair.window.unwrap_or([f64::NAN; 2]);
-            let effort =
-                [distance, relative_distance, iterations as f64, seconds, jump, window_before, window_after];
+            let windows = [window_before, window_after, anew as f64];
+            let effort = [distance, relative_distance, iterations as f64, seconds, jump];
+            let effort = [&effort[..], &windows].concat();
             let states = [worst_before, worst_after, before, after, boundary_before, boundary_after];
             row(&format!("/repair/{name}"), &[&states[..], &effort].concat())?;
             for (i, known) in layers.known(index).enumerate() {

@@ -73,6 +73,14 @@ pub fn show(report: &Report, simulation: &Simulation, file: &File, layers: &Laye
         if simulation.deck.constraint.ports.is_some() {
             report.line(format!("largest jump of {field} between experts {:.2e}", worst(10)));
         }
+        let anew =
+            rows.chunks_exact(REPAIR.len()).map(|row| row[13]).filter(|count| *count > 0.0).sum::<f64>();
+        if anew > 0.0 {
+            report.line(format!(
+                "in {anew} equations Newton's method did not find the solution from the prediction and began with the state \
+                 before, as the run does"
+            ));
+        }
         if !truth.is_empty() {
             let worst = |i| truth.chunks_exact(COLUMNS.len()).map(|e| relative(e, i)).fold(0.0, f64::max);
             report.line(format!(

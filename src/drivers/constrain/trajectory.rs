@@ -41,7 +41,13 @@ impl Work<'_> {
     /// # Errors
     /// As [`Work::sample`].
     pub fn trajectory(&mut self, file: &File, number: usize, context: &Context) -> Result<()> {
-        let truth = if self.results.truth { Some(self.run(context)?) } else { None };
+        let of_run = |error| match error {
+            Error::Failed(why) => {
+                Error::Failed(format!("the full solution (--truth), with steps from frame to frame: {why}"))
+            }
+            other => other,
+        };
+        let truth = if self.results.truth { Some(self.run(context).map_err(of_run)?) } else { None };
         let mut windows = match self.simulation.deck.constraint.windows {
             Some(_) => Some(self.windows(number, context)?),
             None => None,
@@ -138,8 +144,9 @@ impl Work<'_> {
                               state: &mut Vector| {
                 let repaired = by_repair(newton, equation, state, &mut |context, equations, state| {
                     let (prediction, variance) = between.at(number, context.time, state)?;
+                    let guess = state.try_clone()?;
                     state.copy_from(&prediction)?;
-                    layers.repair_equations(number, context, (equations, variance), state)
+                    layers.repair_equations(number, context, (equations, variance, Some(&guess)), state)
                 });
                 match repaired {
                     Ok(repair) => {
@@ -251,6 +258,7 @@ fn join(kept: &mut Option<Repair>, mut repair: Repair) {
         repair.worst_before = repair.worst_before.max(before.worst_before);
         repair.worst_after = repair.worst_after.max(before.worst_after);
         repair.iterations += before.iterations;
+        repair.anew += before.anew;
         repair.seconds += before.seconds;
     }
     *kept = Some(repair);

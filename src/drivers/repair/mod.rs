@@ -142,7 +142,7 @@ impl Layers {
             None => Equations::of(stage, context),
         };
         let repair = self
-            .repair_equations(index, context, (&equations, variance), &mut state)
+            .repair_equations(index, context, (&equations, variance, None), &mut state)
             .map_err(|error| deck.locate(error))?;
         stage.replace_residual(None);
         stage.set_solution(&state.read()?)?;
@@ -150,7 +150,7 @@ impl Layers {
     }
 
     /// Repairs a state that is to satisfy equations of a problem, at rest or of a step in time, with variances where the norm
-    /// needs them. Collective.
+    /// needs them, and the first guess that the run itself would have. Collective.
     ///
     /// # Errors
     /// As [`Layers::repair`].
@@ -158,7 +158,7 @@ impl Layers {
         &mut self,
         index: usize,
         context: &Context,
-        (equations, variance): (&Equations, Option<Vector>),
+        (equations, variance, guess): (&Equations, Option<Vector>, Option<&Vector>),
         state: &mut Vector,
     ) -> Result<Repair> {
         if let Some((number, name)) = self.set_known(index, context, equations.essential)? {
@@ -168,7 +168,7 @@ impl Layers {
         }
         let layer = &mut self.layers[index];
         variance.map_or(Ok(()), |variance| layer.set_variance(variance))?;
-        layer.apply(equations, state)
+        layer.apply_or(equations, guess, state)
     }
 
     /// From now on every repair finds the residual's dual norm and what follows for the error; of linear symmetric problems

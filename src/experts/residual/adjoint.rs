@@ -5,6 +5,7 @@ use super::system::{Differences, Evaluated, System};
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
+use crate::fem::History;
 use crate::mixture::{Columns, dot};
 use crate::{Error, Result};
 use faer::Mat;
@@ -76,6 +77,7 @@ impl Constraint {
         let mut offset = cotangent.duplicate()?;
         offset.write()?.iter_mut().zip(y).for_each(|(offset, y)| *offset = -y);
         let parameters = self.of_least_parameters(equations, &system, &adjoint, &prescribed)?;
+        let history = self.of_least_history(equations, &system, &adjoint)?;
 
         // chi_k g w_kj - P_k v_k w_kj - p_k a_kj.
         let mut columns = Columns::new(comm, space.owned_dofs());
@@ -96,7 +98,7 @@ impl Constraint {
             equations.essential.clear(&mut column);
             columns.push(&column);
         }
-        Ok(Pullback { prediction, offset, history: None, prescribed, parameters, known: Vec::new(), columns })
+        Ok(Pullback { prediction, offset, history, prescribed, parameters, known: Vec::new(), columns })
     }
 
     /// Solves for the adjoint coefficients. Collective.
@@ -209,6 +211,50 @@ impl Constraint {
         }
         space.mesh.comm.sum_into(&mut sums);
         Ok(sums)
+    }
+}
+
+impl Constraint {
+    /// `dL/dh = -sum_k (y_k^T dr_k/dh + z_k^T d(J_k v_k)/dh)` of the internal variables at the start of a step. Each rank
+    /// finds what its own rows say, for one group of experts after the other, as their states differ. Collective.
+    fn of_least_history(
+        &self,
+        equations: &Equations,
+        system: &System,
+        adjoint: &Adjoint,
+    ) -> Result<Option<History>> {
+        let Some((prepared, at)) = equations.prepared() else { return Ok(None) };
+        let Some(history) = at.history else { return Ok(None) };
+        let Adjoint { w, a, y, z, steps } = adjoint;
+        let (space, n) = (&self.basis.fields, system.rows.functions);
+        let (c, colours) = (space.components, system.rows.colours.len());
+        let mut sum = History { values: vec![0.0; history.values.len()], ..*history };
+        let mut multiplier = space.field()?;
+        let mut add = |w: &[f64], multipliers: &[f64], factor: &dyn Fn(usize) -> f64| {
+            let mut pull = |state: &[f64], number: Option<u32>| -> Result<()> {
+                multiplier.set(0.0)?;
+                let own = system.rows.each(c).filter(|row| Some(system.rows.colour_of[row.1]) == number);
+                {
+                    let mut values = multiplier.write()?;
+                    own.for_each(|(row, place, _)| values[row] = factor(place) * multipliers[row]);
+                }
+                let form = crate::physics::FormState { state, ..at };
+                let (_, own) = prepared.pull_history(form, history, None, Some(&multiplier))?;
+                sum.values.iter_mut().zip(&own.values).for_each(|(sum, v)| *sum -= v);
+                Ok(())
+            };
+            system.at_own_states(w, |number, _, state| pull(state, Some(number)))?;
+            // Ranks whose experts are in fewer groups come along.
+            let start = system.start.local_read()?;
+            (colours..space.mesh.comm.max(colours)).try_for_each(|_| pull(&start, None))
+        };
+        add(w, y, &|_| 1.0)?;
+        for (places, weight) in DIFFERENCE {
+            let moved = displaced(w, a, |place| places * steps[place], n);
+            add(&moved, z, &|place| if steps[place] > 0.0 { weight / (12.0 * steps[place]) } else { 0.0 })?;
+        }
+        space.mesh.add_cells(history.points * history.width, &mut sum.values);
+        Ok(Some(sum))
     }
 }
 

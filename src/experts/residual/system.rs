@@ -1,7 +1,7 @@
 //! The experts' rows at states of their own, and their derivatives.
 use super::rows::{Colour, Rows};
 use crate::Result;
-use crate::experts::equations::{DIFFERENCE, Equations, STEP};
+use crate::experts::equations::{DIFFERENCE, Equations, ONE_SIDED, STEP};
 use crate::fem::{Restriction, Space};
 use crate::mixture::dot;
 use crate::physics::FormState;
@@ -18,7 +18,7 @@ pub(super) struct System<'a> {
     /// The tangent at `u^`.
     tangent: &'a Matrix,
     /// `u^` with its essential values.
-    start: &'a Vector,
+    pub start: &'a Vector,
     /// Of linear equations the rows at `u^`.
     linear: OnceCell<Evaluated>,
 }
@@ -297,9 +297,6 @@ pub(super) enum Differences {
     Central,
     OneSided,
 }
-
-/// The relative change of the state in one-sided differences.
-const ONE_SIDED: f64 = 1e-6;
 
 /// What an expert's rows make of a function, relative to their entries, that is nothing but round-off.
 const UNSEEN: f64 = 1e-12;

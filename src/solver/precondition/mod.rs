@@ -10,3 +10,4 @@ pub use p_multigrid::PMultigrid;
 pub(crate) use refresh::{Age, Sample};
 pub use restricted::RestrictedSchwarz;
 pub use schwarz::Schwarz;
+pub(crate) use schwarz::of_experts;

@@ -8,7 +8,7 @@
 //! number of experts (Toselli and Widlund 2005, theorem 3.13; J. Mandel, *Balancing domain decomposition*,
 //! Comm. Numer. Methods Eng. 9 (1993); the projected form is "BNN" in Tang, Nabben, Vuik, Erlangga,
 //! J. Sci. Comput. 39 (2009)).
-use crate::mixture::{CoarseModes, Mixture, Projection, coupled, finished};
+use crate::mixture::{CoarseModes, Mixture, Projection, coupled, finished, unfinished};
 use crate::physics::Problem;
 use petsc_rs::{KrylovSolver, Matrix, Result, SchwarzType, Vector};
 
@@ -23,8 +23,39 @@ impl CoarseModes {
 }
 
 /// Exact solves in every subdomain, whatever else the options say of it: a Cholesky factorisation.
-const LOCAL: &str = "-ksp_type preonly -pc_type asm -sub_ksp_type preonly -sub_pc_type cholesky \
-     -sub_pc_factor_mat_ordering_type nd";
+const FACTORS: &str = "-sub_pc_type cholesky -sub_pc_factor_mat_ordering_type nd";
+
+/// The sum of the experts' own solutions, `M_1`, with these options of their factorisations. Collective.
+///
+/// # Errors
+/// When a factorisation fails, on all ranks.
+pub(crate) fn of_experts(
+    name: &str,
+    mixture: &Mixture,
+    matrix: &Matrix,
+    factors: &str,
+) -> Result<KrylovSolver> {
+    let Mixture { fields, gating, .. } = mixture;
+    let comm = &fields.mesh.comm;
+    let mut local = KrylovSolver::new(comm.mpi())?;
+    local.set_prefix(&format!("{name}_experts_"))?;
+    local.set_operators(matrix, matrix)?;
+    // A rank may have no expert: MUMPS refuses an empty matrix.
+    let factors = if gating.experts.is_empty() { "-sub_pc_type none" } else { factors };
+    let options = format!("-ksp_type preonly -pc_type asm -sub_ksp_type preonly {factors}");
+    local.set_up_with(&options, |local| {
+        let mut asm = local.preconditioner()?;
+        asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
+        asm.asm_set_type(SchwarzType::Basic)
+    })?;
+    // PETSc factorises at the first solve, and tells of a failure nobody but the rank of the expert.
+    let (zero, mut nothing) = matrix.vectors()?;
+    let done = local.solve(&zero, &mut nothing).and_then(finished);
+    match comm.min(u8::from(done.is_ok())) {
+        1 => Ok(local),
+        _ => Err(done.err().unwrap_or_else(unfinished)),
+    }
+}
 
 /// The preconditioner for one matrix.
 pub struct Schwarz {
@@ -43,15 +74,7 @@ impl Schwarz {
     /// # Errors
     /// When a factorisation fails.
     pub fn new(name: &str, mixture: &Mixture, matrix: &Matrix) -> Result<Self> {
-        let Mixture { fields, gating, .. } = mixture;
-        let mut local = KrylovSolver::new(fields.mesh.comm.mpi())?;
-        local.set_prefix(&format!("{name}_experts_"))?;
-        local.set_operators(matrix, matrix)?;
-        local.set_up_with(LOCAL, |local| {
-            let mut asm = local.preconditioner()?;
-            asm.asm_set_subdomains(&gating.index_sets(fields.components)?, None)?;
-            asm.asm_set_type(SchwarzType::Basic)
-        })?;
+        let local = of_experts(name, mixture, matrix, FACTORS)?;
         let (residual, correction) = matrix.vectors()?;
         let coarse = match mixture.functions() {
             0 => None,

@@ -3,7 +3,7 @@ use super::setup::*;
 use petsc_rs::Vector;
 use std::rc::Rc;
 use tessera::deck::{ConstraintLevel, Deck, Norm};
-use tessera::experts::{CoarseModes, Constraint, Frames, Repair, Tape, TrajectoryPullback, repair_step};
+use tessera::experts::{CoarseModes, Constraint, Cotangents, Frames, Repair, Tape, TrajectoryPullback, repair_step};
 use tessera::fem::{History, Parts};
 use tessera::parallel::Comm;
 use tessera::physics::{Context, FormState};
@@ -325,7 +325,7 @@ pub fn internal_variables_have_derivatives(comm: &Comm) {
     let direction = prediction(&space, &space.field().unwrap(), 1e-4);
     let weights = prediction(&space, &space.field().unwrap(), 1.0);
     let default = simulation.default_context();
-    let mut value = |level: ConstraintLevel, moved: [f64; 3], p: f64, pull: bool| -> tessera::Result<(f64, Option<TrajectoryPullback>)> {
+    let mut value = |level: ConstraintLevel, of_residuals: bool, moved: [f64; 3], p: f64, pull: bool| -> tessera::Result<(f64, Option<TrajectoryPullback>)> {
         let mut context = default.clone();
         context.parameters[0] += p;
         let mut evolution = again(&mut simulation, context);
@@ -339,8 +339,17 @@ pub fn internal_variables_have_derivatives(comm: &Comm) {
             predictions.states.push(state);
         }
         let mut tape = Tape::default();
-        let tapes = if pull { Some(&mut tape) } else { None };
+        let tapes = if pull || of_residuals { Some(&mut tape) } else { None };
         let (states, _) = repaired(&mut simulation, &mut evolution, &mut layer, &predictions, tapes)?;
+        if of_residuals {
+            // L = 1/2 |r_3|^2
+            let mut residuals: Vec<Vector> = tape.residuals(&problem)?.into_iter().map(|(.., residual)| residual).collect();
+            residuals[..2].iter_mut().try_for_each(|residual| residual.set(0.0))?;
+            let states = [space.field()?, space.field()?, space.field()?];
+            let said = Cotangents { states: &states, residuals: Some(&residuals), ..Cotangents::default() };
+            let pulled = if pull { Some(tape.pull_back_all(&mut layer, &problem, &said)?) } else { None };
+            return Ok((0.5 * residuals[2].dot(&residuals[2])?, pulled));
+        }
         // L = weights . u_3 + 1000/2 |u_3|^2
         let last = &states.states[3];
         let size = weights.dot(last)? + 500.0 * last.dot(last)?;
@@ -350,15 +359,23 @@ pub fn internal_variables_have_derivatives(comm: &Comm) {
         let pulled = if pull { Some(tape.pull_back(&mut layer, &problem, &cotangents)?) } else { None };
         Ok((size, pulled))
     };
-    for level in [ConstraintLevel::Conservation, ConstraintLevel::Coupled, ConstraintLevel::Exact] {
-        let (size, pulled) = value(level, [0.0; 3], 0.0, true).unwrap_or_else(|e| panic!("{level:?}: {e}"));
+    for (level, of_residuals) in [
+        (ConstraintLevel::Conservation, false),
+        (ConstraintLevel::Conservation, true),
+        (ConstraintLevel::Residual, false),
+        (ConstraintLevel::Residual, true),
+        (ConstraintLevel::Coupled, false),
+        (ConstraintLevel::Exact, false),
+    ] {
+        let what = format!("{level:?}{}", if of_residuals { " of residuals" } else { "" });
+        let (size, pulled) = value(level, of_residuals, [0.0; 3], 0.0, true).unwrap_or_else(|e| panic!("{what}: {e}"));
         let pulled = pulled.unwrap();
         let mut frames: Vec<Vector> = from.states.iter().map(|_| space.field().unwrap()).collect();
         for (time, cotangent) in &pulled.predictions {
             from.pull_back(*time, cotangent, &mut frames).unwrap();
         }
         let mut difference = |moved: [f64; 3], p: f64| {
-            let mut at = |k: f64| value(level, moved.map(|m| k * m), k * p, false).unwrap_or_else(|e| panic!("{level:?}: {e}")).0;
+            let mut at = |k: f64| value(level, of_residuals, moved.map(|m| k * m), k * p, false).unwrap_or_else(|e| panic!("{what}: {e}")).0;
             (8.0 * (at(1.0) - at(-1.0)) - at(2.0) + at(-2.0)) / 12.0
         };
         let mut list = vec![("parameter", pulled.parameters[0], difference([0.0; 3], 1e-3) / 1e-3)];
@@ -370,13 +387,13 @@ pub fn internal_variables_have_derivatives(comm: &Comm) {
             }
         }
         if comm.size() == 1 {
-            list.iter().for_each(|(what, found, expected)| println!("    {level:?}, {what}: {found:.10e} {expected:.10e} of {size:.1e}"));
+            list.iter().for_each(|(kind, found, expected)| println!("    {what}, {kind}: {found:.10e} {expected:.10e} of {size:.1e}"));
         }
-        for (what, found, expected) in list {
-            assert!(expected.abs() > 1e-6, "{level:?}, {what}: {expected:.1e} tells nothing");
-            assert!((found - expected).abs() < 1e-6 * expected.abs(), "{level:?}, {what}: {found:.10e} {expected:.10e}");
+        for (kind, found, expected) in list {
+            assert!(expected.abs() > 1e-6, "{what}, {kind}: {expected:.1e} tells nothing");
+            // Where rows are left over their second derivatives count, which are differences across points that begin to flow.
+            let bound = if level == ConstraintLevel::Residual { 1e-5 } else { 1e-6 };
+            assert!((found - expected).abs() < bound * expected.abs(), "{what}, {kind}: {found:.10e} {expected:.10e}");
         }
     }
-    let error = value(ConstraintLevel::Residual, [0.0; 3], 0.0, true).err().unwrap().to_string();
-    assert!(error.contains("internal variables"), "{error}");
 }

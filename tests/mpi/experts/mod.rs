@@ -231,7 +231,8 @@ fn exact_equals_the_direct_solution(comm: &Comm) {
         let space = &stage.problem.space;
         let from = prediction(space, stage.solution(), scale);
         let options = options(ConstraintLevel::Exact, Norm::Energy, CoarseModes::of(&stage.problem));
-        for gating in [Gating::new(space, 1).unwrap(), boxes(space, per_side, 2)] {
+        // With one expert alone the other ranks have none.
+        for gating in [Gating::new(space, 1).unwrap(), boxes(space, per_side, 2), Gating::whole(space)] {
             let (state, report) = repair(&simulation, &context, gating, options, &from);
             let error = difference(&state, stage.solution());
             assert!(error < 1e-9, "{error:.1e}, {report:?}");
@@ -340,6 +341,30 @@ fn tiny_experts(comm: &Comm) {
     }
 }
 
+/// A row without entries: its experts are named by what they are, not by PETSc, on every rank, and none waits for another.
+fn singular_experts_are_named(comm: &Comm) {
+    for linear in [true, false] {
+        let text = heat("triangle", &[9, 8], 1, 4, "direct");
+        let text = if linear { text } else { text.replace("\"diffusion\"", "\"advection_diffusion\"\nvelocity = [1.0, 0.5]").replace("conductivity", "diffusivity") };
+        let (mut simulation, context) = simulation(comm, &text);
+        let stage = &mut simulation.stages[0];
+        let space = stage.problem.space.clone();
+        let mut scale = space.field().unwrap();
+        for (node, v) in scale.write().unwrap().iter_mut().enumerate() {
+            let [x, y, _] = space.point(node);
+            *v = if (x - 5.0 / 9.0).abs() + (y - 0.5).abs() < 1e-9 { 0.0 } else { 1.0 };
+        }
+        assert_eq!(space.global_dofs() as f64 - scale.sum().unwrap(), 1.0);
+        stage.workplace().matrix.diagonal_scale(Some(&scale), Some(&scale)).unwrap();
+        let options = options(ConstraintLevel::Exact, Norm::Euclidean, CoarseModes::Constants);
+        let gating = Rc::new(Gating::new(&space, 1).unwrap());
+        let mut layer = Constraint::new("heat", space.clone(), gating, options);
+        let mut state = prediction(&space, &space.field().unwrap(), 1.0);
+        let error = layer.apply(&Equations::of(stage, &context), &mut state).unwrap_err().to_string();
+        assert!(error.contains("singular") && !error.contains("PETSc"), "{error}");
+    }
+}
+
 pub const SUITES: &[Suite] = &[Suite {
     ranks: &[1, 2, 3, 4],
     tests: &[
@@ -351,6 +376,7 @@ pub const SUITES: &[Suite] = &[Suite {
             ("ranks_do_not_show", ranks_do_not_show),
             ("lower_levels_do_what_they_say", lower_levels_do_what_they_say),
             ("tiny_experts", tiny_experts),
+            ("singular_experts_are_named", singular_experts_are_named),
             ("parts_blend_to_the_field", mixture::parts_blend_to_the_field),
             ("blending_does_not_depend_on_ranks", mixture::blending_does_not_depend_on_ranks),
             ("space_holds_its_functions", mixture::space_holds_its_functions),

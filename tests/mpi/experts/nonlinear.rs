@@ -120,6 +120,13 @@ pub fn levels_hold_for_nonlinear_problems(comm: &Comm) {
             }
         }
         assert!(errors[4] < 1e-9, "{name}: {errors:?}");
+        // With one expert alone the other ranks have none.
+        let mut state = from.try_clone().unwrap();
+        layer(&prepared, Gating::whole(&space), ConstraintLevel::Exact, Norm::Euclidean)
+            .apply(&equations, &mut state)
+            .unwrap_or_else(|e| panic!("{name}, one expert: {e}"));
+        let error = difference(&state, stage.solution());
+        assert!(error < 1e-9, "{name}, one expert: {error:.1e}");
         // The energy is no norm of these.
         let mut layer = layer(&prepared, gating(), ConstraintLevel::Conservation, Norm::Energy);
         let error = layer.apply(&equations, &mut from.try_clone().unwrap());
