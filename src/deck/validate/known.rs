@@ -15,14 +15,15 @@ impl Checker<'_> {
             self.add("constraint.ports", text);
         }
         if section.windows.is_some() {
-            let level = section.level;
+            let levels = match section.level {
+                ConstraintLevel::Residual | ConstraintLevel::None => true,
+                level => level == ConstraintLevel::Coupled && section.ports.is_some(),
+            };
             if !in_time {
                 self.add("constraint.windows", "is for decks with [time]");
             } else if self.deck.physics.len() != 1 {
                 self.add("constraint.windows", "is for decks with one physics");
-            } else if !matches!(level, ConstraintLevel::Residual | ConstraintLevel::None)
-                && !(level == ConstraintLevel::Coupled && section.ports.is_some())
-            {
+            } else if !levels {
                 self.add("constraint.windows", "is for the level \"residual\", and \"coupled\" with ports");
             }
         }
