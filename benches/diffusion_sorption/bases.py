@@ -45,8 +45,13 @@ def modes(fields, count=None, least=1e-7):
     return left[:, values > least * values[0]][:, :count]
 
 
-def projection_errors(fields, columns):
-    """Relative errors of the best fits of each case."""
-    flat = fields.reshape(len(fields), -1)
-    rest = flat - (flat @ columns) @ columns.T
-    return np.linalg.norm(rest, axis=1) / np.linalg.norm(flat, axis=1)
+def projection_errors(fields, functions, experts=1, count=None):
+    """Relative errors of the best fit of each case by so many boxes of equal length, each with coefficients of its own for the
+    `count` leading modes (all) of functions [sample, time, node]."""
+    columns = modes(functions, count).T.reshape(-1, *functions.shape[1:])
+    rest = 0.0
+    for box in np.array_split(np.arange(fields.shape[-1]), experts):
+        flat = fields[..., box].reshape(len(fields), -1)
+        own = modes(columns[..., box])
+        rest = rest + ((flat - (flat @ own) @ own.T) ** 2).sum(axis=1)
+    return np.sqrt(rest) / np.linalg.norm(fields.reshape(len(fields), -1), axis=1)

@@ -13,6 +13,7 @@ import numpy as np
 from equations import TIMES, errors, mass_defect
 
 HERE = Path(__file__).resolve().parent
+FIELD = "/fields/concentration"
 
 
 class Failed(Exception):
@@ -94,10 +95,9 @@ class Program:
 
 
 def read(path, seconds=np.nan):
-    """A dataset whose samples have the same times and one field."""
+    """A dataset whose samples have the same times."""
     with h5py.File(path) as file:
-        (name,) = file["/fields"]
-        fields, times = file[f"/fields/{name}"][..., 0], file["/time"][...]
+        fields, times = file[FIELD][..., 0], file["/time"][...]
         if not np.all(file["/status"][...] == 1):
             raise Failed(f"{path}: not all samples are done")
         if times.ndim == 2:
@@ -116,7 +116,7 @@ def published(times):
 def write_predictions(path, times, fields, parameters, names=("u_0",), draws=None):
     """Fields [sample, time, node] for `constrain`; `draws` are the numbers of the samples' random fields."""
     with h5py.File(path, "w") as file:
-        file["/fields/concentration"], file["/times"] = fields, times
+        file[FIELD], file["/times"] = fields, times
         for name, column in zip(names, np.reshape(parameters, (len(fields), -1)).T):
             file[f"/parameters/{name}"] = column
         if draws is not None:
@@ -124,13 +124,11 @@ def write_predictions(path, times, fields, parameters, names=("u_0",), draws=Non
     return Path(path)
 
 
-def write_dataset(path, like, fields, parameters=None):
-    """A dataset as `campaign` writes it, of any functions [sample, time, node]: what else is in the file, the deck too, is that
-    of another dataset with the same times; parameters are those of its first sample where none are given."""
-    count = len(fields)
-    if parameters is None:
-        parameters = np.repeat(like.parameters[:1], count, axis=0)
-    new = {"parameters": parameters, "sample": np.arange(count, dtype=np.uint64)}
+def write_dataset(path, like, fields, rows=None):
+    """A dataset as `campaign` writes it, of any functions [sample, time, node] on the mesh and at the times of another one: what
+    else is in the file, the deck and parameters too, is that of the other's samples with the numbers `rows` (the first)."""
+    rows = np.zeros(len(fields), int) if rows is None else rows
+    numbers = np.arange(len(fields), dtype=np.uint64)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(like.path) as old, h5py.File(path, "w") as file:
         for key, value in old.attrs.items():
@@ -143,25 +141,25 @@ def write_dataset(path, like, fields, parameters=None):
                 values = item[...]
                 if name.startswith("fields/"):
                     values = np.asarray(fields)[..., None]
-                elif name in new:
-                    values = new[name]
-                elif not name.startswith("mesh/") and len(values) == len(like.fields):
-                    values = np.repeat(values[:1], count, axis=0)
+                elif name == "sample":
+                    values = numbers
+                elif not name.startswith("mesh/"):
+                    values = values[rows]
                 made = file.create_dataset(name, data=values)
             for key, value in item.attrs.items():
                 made.attrs[key] = value
         old.visititems(copy)
-    return Dataset(Path(path), like.times, np.asarray(fields), parameters)
+    return Dataset(Path(path), like.times, np.asarray(fields), like.parameters[rows])
 
 
 def repaired(path, seconds=np.nan):
     """Reads `constrain.h5`, whose frames of a sample follow one another."""
     with h5py.File(path) as file:
-        (name,), (problem,) = file["/fields"], file["/repair"]
+        (problem,) = file["/repair"]
         samples, times = file["/frames"][...].T
         cases = len(np.unique(samples))
         times = times.reshape(cases, -1)[0]
-        fields = file[f"/fields/{name}"][..., 0].reshape(cases, len(times), -1)
+        fields = file[FIELD][..., 0].reshape(cases, len(times), -1)
         table = file[f"/repair/{problem}"]
         columns, numbers = list(table.attrs["columns"]), table[...].reshape(cases, len(times), -1)
 

@@ -96,7 +96,7 @@ class Case:
             runs = solve(training(count))
             seconds = (time.process_time() - start) / count
             line("", f"{count}", both(errors(lagrange(training(count), runs, self.cases), self.truth)[0]),
-                 both(bases.projection_errors(self.truth, bases.modes(runs))), f"{seconds:.2g}")
+                 both(bases.projection_errors(self.truth, runs)), f"{seconds:.2g}")
 
     def functions(self, runs):
         """Functions in space and time of a dataset."""
@@ -134,8 +134,9 @@ class Case:
         predictions = self.predictions(2, "mean")
         for name, (functions, modes) in bases.POOR.items():
             values = functions(self.times)
-            fit = bases.projection_errors(self.full, bases.modes(values[:, self.at, 1:]))
-            line(f"{name}, {modes}", "best fit of one expert", "", both(fit))
+            for experts in (1, 4, 16):
+                fit = bases.projection_errors(self.full, values[:, self.at, 1:], experts, modes)
+                line(f"{name}, {modes}", "best fit", f"{experts}", both(fit))
             basis = write_dataset(self.folder / name.replace(" ", "-") / "dataset.h5", self.train[8], values)
             self.repairs(f"{name}, {modes}", self.functions(basis), modes, predictions, (1, 4, 16))
 
@@ -191,26 +192,26 @@ def random_fields(given, tests=20):
                               np.empty((tests, 0)), (), draws)
         for modes in (8, 16, 32, 64):
             if modes <= count:
-                fit = bases.projection_errors(full, bases.modes(known[:, at, 1:], modes))
+                fit = bases.projection_errors(full, known[:, at, 1:], count=modes)
                 line(f"{count}", f"best fit of {modes} modes", both(fit), "")
-        own = write_dataset(given.folder / f"fields-{count}" / "dataset.h5", runs, known, runs.parameters[:count])
+        own = write_dataset(given.folder / f"fields-{count}" / "dataset.h5", runs, known, np.arange(count))
         program("train", "-o", own.path.parent, settings=SPACE_TIME)
     return program, full
 
 
-def field_windows(given, modes=((16, 16), (64, 32)), experts=(1, 4)):
-    """Windows with modes of the runs, from the Gaussian process and from the mean."""
+def field_windows(given, modes=((16, 16), (32, 32), (64, 32)), predictions=("Gaussian-process",), experts=(1, 4)):
+    """Windows with modes of the runs, beside the predictions of `random_fields`."""
     program, full = random_fields(given)
     head("runs, modes", "prediction", "level", "experts", "error", "after 400 s", "iterations", "s a run")
     for count, number in modes:
-        for how in ("mean", "Gaussian-process"):
+        for how in predictions:
             for label, level, settings in levels(number):
                 for k in experts:
                     if k == 1 and "ports" in label:
                         continue
+                    start = given.folder / f"fields-{how}-{count}.h5", level, given.folder / f"fields-{count}" / "model.h5"
                     try:
-                        found = program.constrain(given.folder / f"fields-{how}-{count}.h5", level,
-                                                  given.folder / f"fields-{count}" / "model.h5", number, k, settings)
+                        found = program.constrain(*start, number, k, settings)
                     except Failed as error:
                         line(f"{count}, {number}", how, label, f"{k}", str(error))
                         continue
