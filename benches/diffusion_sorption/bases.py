@@ -1,7 +1,7 @@
 """Poor functions of space and time for the experts of windows, on the graded times, and how near fields come to a basis."""
 import numpy as np
 
-from equations import CELLS, H, TIMES, VOLUME, linear, solve, stored, training
+from column import CELLS, H, TIMES, VOLUME, linear, solve, stored, training
 
 X = H * np.arange(CELLS + 1)
 

@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import h5py
 import numpy as np
 
-from equations import TIMES, errors, mass_defect
+from column import TIMES, errors, mass_defect
 
 HERE = Path(__file__).resolve().parent
 FIELD = "/fields/concentration"

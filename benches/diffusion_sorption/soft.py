@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from equations import CELLS, DIFFUSIVITY, H, TESTS, TIMES, errors, solve, stored
+from column import CELLS, DIFFUSIVITY, H, TESTS, TIMES, errors, solve, stored
 
 STEP = TIMES[1]
 #: Rows in a batch; a sixteenth as many points of each condition, as many rows of the last node.

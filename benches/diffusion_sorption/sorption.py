@@ -7,7 +7,7 @@ repair, windows of steps with good and with poor functions, times that were not 
                                                   [--seconds 600]
 
 Errors are relative and in the Euclidean norm of all free nodes and all published times, mean and worst of 50 values of u_0 that
-were not trained on: against a solution of another program and scheme (`equations.solve`, 6e-8), and against full runs of the
+were not trained on: against a solution of another program and scheme (`column.solve`, 6e-8), and against full runs of the
 deck in the same steps, which is what a repair aims at. Seconds are of a processor.
 """
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 import bases
 import fields as family
 import soft
-from equations import TESTS, TIMES, errors, lagrange, mass_defect, solve, training
+from column import TESTS, TIMES, errors, lagrange, mass_defect, solve, training
 from program import HERE, Failed, Program, published, write_dataset, write_predictions
 
 #: One window over the whole run, and functions of it: all that the runs have.
