@@ -60,7 +60,7 @@ pub fn graded_steps(world: &Comm) {
                 let time =
                     format!("step = {step}\ngrowth = {growth:?}\nlongest = {longest}\nscheme = \"{scheme}\"");
                 let run = simulate(&comm, &heat(&time));
-                let lengths = &run.steps["length"][1..];
+                let lengths = &run.steps["length"];
                 for (k, length) in lengths.iter().enumerate() {
                     let asked = (step * f64::powi(growth, k as i32)).min(longest);
                     // The last two share what is left.

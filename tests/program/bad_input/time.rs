@@ -157,7 +157,7 @@ fn sections() -> Vec<Case> {
         sorption(
             "growth below one",
             &[("step = 0.1", "step = 0.1\ngrowth = 0.5")],
-            "deck.toml:7:10: time.growth: expected a number from 1 to 10, found 0.5",
+            "deck.toml:7:10: time.growth: expected a number at least 1, found 0.5",
         ),
         sorption(
             "growth and tolerance",
