@@ -10,6 +10,7 @@
 //! afterwards has at every node the value of its expert. The same holds of the equations of many steps in time at once, with
 //! functions in space and time; and experts may be alone, without any condition. See `docs/theory/experts.md`.
 mod adjoint;
+mod alone;
 mod build;
 mod evaluate;
 mod null_space;

@@ -183,6 +183,11 @@ impl Small {
         self.conditions.len()
     }
 
+    /// Combinations of an expert's functions that are orthonormal.
+    pub fn change(&self, expert: usize) -> &Mat<f64> {
+        &self.changes[expert]
+    }
+
     /// Number of coefficients that differ.
     pub fn freedom(&self) -> usize {
         *self.starts.last().expect("one more than experts")
@@ -382,7 +387,7 @@ fn kind(condition: &Condition, components: usize) -> usize {
     }
 }
 
-fn square(values: &[f64], n: usize) -> Mat<f64> {
+pub(super) fn square(values: &[f64], n: usize) -> Mat<f64> {
     Mat::from_fn(n, n, |i, j| values[i * n + j])
 }
 

@@ -25,6 +25,8 @@ const SLOW: (f64, usize) = (0.1, 3);
 const NEAR: f64 = 1e-6;
 /// Second derivatives are for steps this small relative to the rows at first, and taken in full: far away they mislead.
 const CLOSE: f64 = 0.1;
+/// The relative change of the state in one-sided differences.
+const ONE_SIDED: f64 = 1e-6;
 /// A fall of the objective below this share of it does not show.
 const INVISIBLE: f64 = 1e-10;
 /// What conditions may lack where they do not come nearer any more, relative to what they lacked at first or to what moved
@@ -111,6 +113,31 @@ impl Window<'_> {
         Ok(sums)
     }
 
+    /// As [`Window::curvature`], right to about 1e-6 of what third derivatives are. Collective.
+    pub fn one_sided_curvature(&self, w: &[f64], own: &[Vec<f64>], ports: &[f64]) -> Result<Vec<f64>> {
+        let n = self.functions;
+        let mut sums = vec![0.0; w.len() * n];
+        if self.linear {
+            return Ok(sums);
+        }
+        let here = self.pulled(&self.local(w), own, ports)?;
+        let size = self.size();
+        for j in 0..n {
+            let step = ONE_SIDED * size / self.sizes.0[j];
+            let mut moved = self.local(w);
+            moved.iter_mut().skip(j).step_by(n).for_each(|w| *w += step);
+            let there = self.pulled(&moved, own, ports)?;
+            for (k, sums) in sums.chunks_exact_mut(n * n).enumerate() {
+                for i in 0..n {
+                    let half = 0.5 * (there[k * n + i] - here[k * n + i]) / step;
+                    sums[i * n + j] += half;
+                    sums[j * n + i] += half;
+                }
+            }
+        }
+        Ok(sums)
+    }
+
     /// The largest magnitude of a predicted state. Collective.
     pub fn size(&self) -> f64 {
         let of = |state: &State| state.start.iter().fold(0.0f64, |m, v| m.max(v.abs()));
@@ -187,6 +214,9 @@ impl Constraint {
             other => other,
         };
         let mut at = window.judged(&small, w, evaluated, ridge);
+        if condition == PortCondition::Open {
+            return self.minimise_alone(window, &small, at);
+        }
         let first =
             start.experts.chunks_exact(width).map(|of| window.layout().split(of).2).sum::<f64>().sqrt();
         let lacking = largest(&at.violation);
@@ -196,13 +226,14 @@ impl Constraint {
         let (mut moved, mut stalled) = (0.0f64, 0);
         for step in 0..=MOST_STEPS {
             let mut matrices = at.matrices.clone();
-            if slow >= SLOW.1 && !blind && before <= CLOSE * first {
+            // Second derivatives take about as long as so many steps.
+            if slow >= SLOW.1.max(n / 4) && !blind && before <= CLOSE * first {
                 let local = window.local(&at.w);
                 let (balances, fluxes, _) = small.multipliers(&multipliers);
                 let weighted =
                     window.weighted(&local, &local)?.into_iter().map(|[z, _]| z).collect::<Vec<_>>();
                 let own = window.of_rows(&weighted, &balances);
-                let second = window.curvature(&at.w, &own, &fluxes)?;
+                let second = window.one_sided_curvature(&at.w, &own, &fluxes)?;
                 matrices.iter_mut().zip(&second).for_each(|(sum, v)| *sum += v);
             }
             if damping > 0.0 {
@@ -222,7 +253,9 @@ impl Constraint {
             let (decrement, met) = (curved.max(0.0).sqrt(), largest(&at.violation));
             multipliers.clone_from(&y);
             let goal = self.options.tolerance * first;
-            let stuck = decrement <= NEAR * first && decrement > 0.25 * before && (blind || slow >= SLOW.1);
+            let stuck = decrement <= NEAR * first
+                && decrement > 0.25 * before
+                && (blind || slow >= SLOW.1.max(n / 4));
             let nothing = at.objective <= INVISIBLE.powi(2) * first * first;
             let still = decrement <= goal || stuck || nothing;
             // To round-off: another step costs little, and balances are worth it.
@@ -311,7 +344,7 @@ impl Window<'_> {
     }
 
     /// The largest jump between two experts at their ports, at any of the states. Collective.
-    fn jump(&self, w: &[f64]) -> f64 {
+    pub fn jump(&self, w: &[f64]) -> f64 {
         let (n, c) = (self.functions, self.space.components);
         let mut worst = 0.0f64;
         self.regions.traces(&self.space, |port, node| {

@@ -5,6 +5,7 @@
 //! `1/2 |W_k r_k(u^ + Phi w_k)|^2 + ridge/2 |w_k|^2` least, as if it were alone; then the fields are blended,
 //! `u = u^ + sum_k chi_k Phi w_k`.
 mod adjoint;
+pub(super) mod levenberg;
 pub(super) mod rows;
 pub(super) mod shares;
 mod solve;
