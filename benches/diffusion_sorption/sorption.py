@@ -30,13 +30,16 @@ LATE = ['time.scheme="sdirk2"', "time.step=0.1", "time.growth=1.5"]
 TRAINED = ["time.end=400", "output.frames=80", 'campaign.frames="all"']
 
 
-def levels(modes):
-    """Windows of all kinds: label, level and settings of the deck."""
+def levels(modes, prices=()):
+    """Windows of all kinds: label, level and settings of the deck; `prices` of balances as rows."""
     def ports(kind, *more):
         return "coupled", [WINDOW, f'constraint.ports="{kind}"', *more]
     yield "residual", "residual", [WINDOW]
     yield "strong ports", *ports("strong")
     yield f"weak ports, {max(1, modes // 2)}", *ports("weak", f"constraint.port_modes={max(1, modes // 2)}")
+    for price in prices:
+        yield (f"weak ports, {max(1, modes // 2)}, balances {price}",
+               *ports("weak", f"constraint.port_modes={max(1, modes // 2)}", f"constraint.least_squares.balances={price}"))
     yield "fluxes", *ports("flux")
 
 
@@ -103,9 +106,9 @@ class Case:
         self.program("train", "-o", runs.path.parent, settings=SPACE_TIME)
         return runs.path.parent / "model.h5"
 
-    def repairs(self, what, basis, modes, predictions, experts, kinds=None):
+    def repairs(self, what, basis, modes, predictions, experts, kinds=None, prices=()):
         """Rows of a table: windows of the levels of `kinds` (all) with so many experts, the basis a file of `train`."""
-        for label, level, settings in levels(modes):
+        for label, level, settings in levels(modes, prices):
             for count in experts:
                 if (kinds and label.split(",")[0] not in kinds) or (count == 1 and "ports" in label):
                     continue
@@ -138,7 +141,7 @@ class Case:
                 fit = bases.projection_errors(self.full, values[:, self.at, 1:], experts, modes)
                 line(f"{name}, {modes}", "best fit", f"{experts}", both(fit))
             basis = write_dataset(self.folder / name.replace(" ", "-") / "dataset.h5", self.train[8], values)
-            self.repairs(f"{name}, {modes}", self.functions(basis), modes, predictions, (1, 4, 16))
+            self.repairs(f"{name}, {modes}", self.functions(basis), modes, predictions, (1, 4, 16), prices=(10, 100))
 
     def late(self):
         """Modes in space of runs up to 400 s, step by step to 500 s."""
