@@ -20,7 +20,7 @@ mod training;
 pub use affine::Expansion;
 pub use bases::{PodOptions, Trajectories, pod_bases};
 pub use eim::Interpolation;
-pub use energy::{Energy, energy_error, energy_norm};
+pub use energy::{Energy, assemble_energy, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};
 pub use greedy::Greedy;
 pub use model::{ReducedModel, TrainingReport};

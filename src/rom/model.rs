@@ -77,10 +77,12 @@ impl ReducedModel {
             let above = offline.upstream(index).map(|u| &model.bases[u.index].functions);
             let mut projection = Projection::new(offline, index)?;
             if let Some(functions) = above {
-                functions.iter().try_for_each(|function| projection.add_upstream(function))?;
+                projection.add_upstream(&functions.iter().collect::<Vec<_>>())?;
             }
-            let functions = &basis.functions;
-            (0..functions.count()).try_for_each(|k| projection.add(functions.column(k), k < basis.lifts))?;
+            let functions: Vec<&[f64]> = basis.functions.iter().collect();
+            let (lifts, modes) = functions.split_at(basis.lifts);
+            projection.add(lifts, true)?;
+            projection.add(modes, false)?;
             let reduced = projection.reduced(above.map_or(0, Columns::count));
             let [expansion, energy] = prepared.seconds;
             let found = [(middle - start).as_secs_f64(), middle.elapsed().as_secs_f64()];
