@@ -23,7 +23,7 @@ pub use eim::Interpolation;
 pub use energy::{Energy, assemble_energy, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};
 pub use greedy::Greedy;
-pub use model::{ReducedModel, TrainingReport};
+pub use model::{Functional, ReducedModel, TrainingReport};
 pub use offline::{Basis, BasisOptions, Offline, Prepared};
 pub use projection::Projection;
 pub use split::Split;

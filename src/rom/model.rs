@@ -7,7 +7,7 @@ use super::projection::Projection;
 use super::split::Split;
 use super::theta::Inputs;
 use super::training::Training;
-use crate::mixture::Columns;
+use crate::mixture::{Columns, dot};
 use crate::physics::{Context, Problem};
 use crate::simulation::Simulation;
 use crate::storage::{Field, File};
@@ -26,6 +26,21 @@ pub struct ReducedModel {
     /// For each quantity of interest that is linear in a solution: the physics, and its norm on the errors in
     /// the reference energy.
     pub quantities: Vec<Option<(usize, f64)>>,
+}
+
+/// A quantity of interest that is linear in a reduced solution.
+pub struct Functional {
+    /// The physics.
+    pub stage: usize,
+    /// Its values on the functions of the basis.
+    pub row: Vec<f64>,
+}
+
+impl Functional {
+    /// The quantity of these solutions. Local.
+    pub fn value(&self, solutions: &[Solution]) -> f64 {
+        dot(&self.row, &solutions[self.stage].coefficients)
+    }
 }
 
 /// Where the norms of the quantities of interest lie in a file.
@@ -110,6 +125,23 @@ impl ReducedModel {
             norm * solution.estimate / solution.coercivity.sqrt()
         };
         self.quantities.iter().map(|quantity| quantity.as_ref().map(bound)).collect()
+    }
+
+    /// The quantities of interest as functions of the coefficients of a physics' solution. `None` when one of them is not linear in a solution. Collective.
+    ///
+    /// # Errors
+    /// When a quantity measures what does not exist.
+    pub fn functionals(&self, simulation: &Simulation) -> Result<Option<Vec<Functional>>> {
+        let mut rows = Vec::new();
+        for quantity in &simulation.deck.quantity {
+            if simulation.why_not_linear(quantity)?.is_some() {
+                return Ok(None);
+            }
+            let (stage, functional) = simulation.functional(quantity)?;
+            let row = self.bases[stage].functions.coefficients(&functional.read()?);
+            rows.push(Functional { stage, row });
+        }
+        Ok(Some(rows))
     }
 
     /// Solves all physics with at most `modes` modes each. Local; the cost does not depend on the mesh.
