@@ -54,7 +54,7 @@ demo: build  ## the turbine blade on two ranks: solve, campaign, train, predict,
 	@echo "3 of 5: a reduced model from these (about ten seconds)"
 	$(MPIRUN) train $(DEMO) --output $(OUT)
 	@echo "4 of 5: eight other blades from the reduced model, repaired and compared with full solutions (about ten seconds)"
-	$(MPIRUN) predict $(OUT)/model.h5 --output $(OUT) --samples 8 --truth --constraint conservation
+	$(MPIRUN) predict $(OUT)/model.h5 --output $(OUT) --samples 8 --fields --truth --constraint conservation
 	@echo "5 of 5: pictures (about twenty seconds)"
 	@$(MAKE) --no-print-directory pictures
 

@@ -27,5 +27,5 @@ submit() {
 
 campaign=$(submit %x-%A_%a.log "" --array="1-$PARTS" "$scripts/campaign.sh" "$deck" --output "$output")
 train=$(submit %x-%j.log "$campaign" --job-name=train "$scripts/reduce.sh" train "$deck" --output "$output")
-predict=$(submit %x-%j.log "$train" --job-name=predict "$scripts/reduce.sh" predict "$output/model.h5" --samples 100 --constraint conservation --output "$output")
+predict=$(submit %x-%j.log "$train" --job-name=predict "$scripts/reduce.sh" predict "$output/model.h5" --samples 100 --fields --constraint conservation --output "$output")
 echo "submitted: campaign $campaign, train $train, predict $predict; results and logs in $output/"

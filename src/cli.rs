@@ -149,6 +149,9 @@ pub struct Predict {
     /// Seed of the Latin hypercube
     #[arg(long, default_value_t = 0, requires = "samples")]
     pub seed: u64,
+    /// Write the fields of all these predictions, too; one prediction always comes with its fields
+    #[arg(long)]
+    pub fields: bool,
     /// Use at most N modes for each physics
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub modes: Option<u32>,

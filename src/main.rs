@@ -149,6 +149,7 @@ fn predict_options(predict: &Predict) -> PredictOptions {
             (None, Some(samples)) => Points::LatinHypercube { samples, seed: predict.seed },
             (None, None) => Points::One(predict.parameter.clone()),
         },
+        fields: predict.fields,
         modes: predict.modes.map(|n| n as usize),
         truth: predict.truth,
         constraint: predict.constraint.as_deref().map(level),

@@ -39,6 +39,8 @@ pub struct PredictOptions {
     pub run: RunOptions,
     /// For which parameters.
     pub points: Points,
+    /// Whether the fields of many points are written, too; those of one point always are.
+    pub fields: bool,
     /// At most so many modes; all of them when left out.
     pub modes: Option<usize>,
     /// Whether to solve the full model as well and report the true errors.
@@ -49,6 +51,13 @@ pub struct PredictOptions {
     pub weight: Option<Norm>,
     /// Output folder instead of the deck's.
     pub output: Option<PathBuf>,
+}
+
+impl PredictOptions {
+    /// Whether fields are written.
+    pub(super) fn writes_fields(&self) -> bool {
+        self.fields || matches!(self.points, Points::One(_))
+    }
 }
 
 pub(super) fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {

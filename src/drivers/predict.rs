@@ -56,7 +56,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     })?;
     let model = report.phase("model", || ReducedModel::read(&file, &simulation))?;
     file.close()?;
-    let fields = output::wanted(&simulation)?;
+    let fields = if options.writes_fields() { output::wanted(&simulation)? } else { Vec::new() };
     let mut written = vec![target.clone()];
     let file = ResultFile::create(comm, &target)?;
     file.describe(Schema::Run, &output::provenance(&simulation, &options.run.petsc))?;
@@ -65,7 +65,9 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     file.write_times(&(0..points.len()).map(|i| i as f64).collect::<Vec<_>>())?;
     file.set("/time", "meaning", "number of the prediction")?;
     file.set("/time", "unit", "1")?;
-    output::write_mesh(&file, &simulation)?;
+    if options.writes_fields() {
+        output::write_mesh(&file, &simulation)?;
+    }
     if level != ConstraintLevel::Conservation && weight.is_some_and(|weight| weight != Norm::Energy) {
         report.warn("constraint.weight has no effect: only the level \"conservation\" has a norm to choose");
     }
@@ -81,6 +83,11 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         let room = output::describe(&simulation, field, &plans[field.stage]);
         file.create_field(&room, points.len() as u64)?;
     }
+    // Without fields linear quantities follow from the coefficients, at a cost that does not depend on the mesh.
+    let online = match options.writes_fields() || options.truth || layers.is_some() {
+        true => None,
+        false => model.functionals(&simulation)?,
+    };
     let mut predictor = Predictor { simulation: &mut simulation, model: &model, file: &file, plans, layers };
     let modes = options.modes.unwrap_or(usize::MAX);
     let mut results = Vec::with_capacity(points.len());
@@ -95,8 +102,12 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
                 report.warn(doubt);
             }
         }
-        let repairs = report.phase("constraints", || predictor.set(&solutions, &context))?;
-        let quantities = report.phase("fields", || predictor.write(number, &fields, &context))?;
+        let (repairs, quantities) = if let Some(functionals) = &online {
+            (Vec::new(), functionals.iter().map(|functional| functional.value(&solutions)).collect())
+        } else {
+            let repairs = report.phase("constraints", || predictor.set(&solutions, &context))?;
+            (repairs, report.phase("fields", || predictor.write(number, &fields, &context))?)
+        };
         let bounds = model.quantity_estimates(&solutions);
         let mut result = Prediction { solutions, repairs, quantities, bounds, seconds, truth: None };
         if options.truth {
@@ -110,7 +121,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     print_results(&report, &simulation, &results);
     report.write_log(&file)?;
     file.finish()?;
-    if deck.output.xdmf {
+    if deck.output.xdmf && options.writes_fields() {
         written.extend(write_xdmf(comm, &target)?);
     }
     report.finish(&written);

@@ -56,8 +56,11 @@ pub(super) fn run(comm: &Comm, path: &Path, options: &PredictOptions, report: &R
     file.write_times(&(0..points.len()).map(|i| i as f64).collect::<Vec<_>>())?;
     file.set("/time", "meaning", "number of the prediction")?;
     file.set("/time", "unit", "1")?;
-    output::write_mesh(&file, &simulation)?;
-    let fields = output::wanted(&simulation)?;
+    let mut fields = Vec::new();
+    if options.writes_fields() {
+        output::write_mesh(&file, &simulation)?;
+        fields = output::wanted(&simulation)?;
+    }
     let plan = simulation.stages[0].space().canonical();
     for field in &fields {
         file.create_field(&output::describe(&simulation, field, &plan), points.len() as u64)?;
@@ -101,7 +104,7 @@ pub(super) fn run(comm: &Comm, path: &Path, options: &PredictOptions, report: &R
     report.write_log(&file)?;
     file.finish()?;
     let mut written = vec![target.clone()];
-    if deck.output.xdmf {
+    if deck.output.xdmf && options.writes_fields() {
         written.extend(write_xdmf(comm, &target)?);
     }
     report.finish(&written);

@@ -8,7 +8,7 @@ use crate::rom::Solution;
 use crate::simulation::Simulation;
 use crate::storage::File;
 
-/// Predictions that get a line of their own on the screen.
+/// Most predictions that get a line of their own on the screen.
 const LINES: usize = 32;
 
 /// What one point gave.
@@ -157,7 +157,7 @@ pub fn print_results(report: &Report, simulation: &Simulation, results: &[Predic
                     format!("{effectivity:.2}"),
                 ]);
             }
-            if number < LINES {
+            if results.len() <= LINES {
                 table.row(&row);
             }
         }
@@ -166,7 +166,9 @@ pub fn print_results(report: &Report, simulation: &Simulation, results: &[Predic
             "{}: error in the energy norm, worst relative estimate {estimate:.2e}",
             stage.problem.name
         ));
-        report.table(&table);
+        if results.len() <= LINES {
+            report.table(&table);
+        }
         if results.iter().all(|r| r.repairs.len() > index) {
             let worst =
                 |f: fn(&Repair) -> f64| results.iter().map(|r| f(&r.repairs[index])).fold(0.0, f64::max);
@@ -203,7 +205,7 @@ pub fn print_results(report: &Report, simulation: &Simulation, results: &[Predic
     report.line(format!("reduced solve with estimate {:.3} ms{gain}", 1e3 * online));
 }
 
-/// The quantities of one prediction, or their mean, deviation and quantiles over several; with the largest
+/// The quantities of one prediction, or their mean, deviation, quantiles and extremes over several; with the largest
 /// bound of their error.
 fn print_quantities(report: &Report, simulation: &Simulation, results: &[Prediction]) {
     if simulation.deck.quantity.is_empty() || results.is_empty() {
@@ -213,7 +215,18 @@ fn print_quantities(report: &Report, simulation: &Simulation, results: &[Predict
     let head: &[&str] = if single {
         &["quantity", "value", "error at most", "unit"]
     } else {
-        &["quantity", "mean", "deviation", "5 %", "median", "95 %", "error at most", "unit"]
+        &[
+            "quantity",
+            "least",
+            "mean",
+            "deviation",
+            "5 %",
+            "median",
+            "95 %",
+            "largest",
+            "error at most",
+            "unit",
+        ]
     };
     let mut table = Table::new(head);
     for (i, quantity) in simulation.deck.quantity.iter().enumerate() {
@@ -228,8 +241,10 @@ fn print_quantities(report: &Report, simulation: &Simulation, results: &[Predict
         if single {
             row.push(format!("{mean:.8e}"));
         } else {
+            let [low, middle, high] = [0.05, 0.5, 0.95].map(quantile);
             row.extend(
-                [mean, deviation, quantile(0.05), quantile(0.5), quantile(0.95)].map(|v| format!("{v:.4e}")),
+                [quantile(0.0), mean, deviation, low, middle, high, quantile(1.0)]
+                    .map(|v| format!("{v:.4e}")),
             );
         }
         let bound = results.iter().filter_map(|r| r.bounds[i]).reduce(f64::max);

@@ -4,12 +4,12 @@ use super::shared::RunOptions;
 use super::snapshots::{Snapshots, list};
 use crate::campaign::{self, Design, design_samples};
 use crate::deck::{Deck, RomAlgorithm};
-use crate::mixture::{Algorithm, Truncation};
+use crate::mixture::{Algorithm, InnerProduct, MatrixProduct, Truncation};
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::theta::Inputs;
-use crate::rom::{BasisOptions, Offline, ReducedModel, Training, energy_norm};
+use crate::rom::{BasisOptions, Offline, ReducedModel, Training, assemble_energy};
 use crate::simulation::Simulation;
 use crate::storage::{File, ModelFile};
 use crate::{Error, Result};
@@ -179,26 +179,29 @@ fn errors(
         let mut table =
             Table::new(&["modes", "singular value", "energy left out", "estimate", "error", "effectivity"]);
         let mut rows = Vec::new();
-        let point = |sample: usize| Context::steady(snapshots.parameters[sample].clone());
-        let sizes: Vec<f64> = chosen
-            .iter()
-            .map(|&sample| energy_norm(problem, &point(sample), exact.column(sample)))
-            .collect::<Result<_>>()?;
-        for modes in 1..=model.stages[index].description.modes {
-            let (mut estimate, mut error, mut ratio) = (0.0f64, 0.0f64, f64::NAN);
-            for (&sample, size) in chosen.iter().zip(&sizes) {
-                let context = point(sample);
+        // The worst estimate, error and effectivity by number of modes.
+        let mut worst = vec![(0.0f64, 0.0f64, f64::NAN); model.stages[index].description.modes];
+        let mut matrix = problem.new_matrix()?;
+        for &sample in &chosen {
+            let context = Context::steady(snapshots.parameters[sample].clone());
+            assemble_energy(problem, &context, &mut matrix)?;
+            let product = MatrixProduct::new(&matrix)?;
+            let norm = |values: &[f64]| product.norm(&simulation.mesh.comm, values);
+            let size = norm(exact.column(sample))?;
+            for (modes, (estimate, error, ratio)) in (1..).zip(&mut worst) {
                 // The fields that it reads have all their modes.
                 let solutions =
                     model.solve_with(&inputs, &context, |i| if i == index { modes } else { most })?;
                 let solution = &solutions[index];
                 let mut difference = model.field(index, solution);
                 difference.iter_mut().zip(exact.column(sample)).for_each(|(d, u)| *d -= u);
-                let e = energy_norm(problem, &context, &difference)?;
-                error = error.max(e / size);
-                estimate = estimate.max(solution.estimate / size);
-                ratio = ratio.max(solution.estimate / e);
+                let e = norm(&difference)?;
+                *error = error.max(e / size);
+                *estimate = estimate.max(solution.estimate / size);
+                *ratio = ratio.max(solution.estimate / e);
             }
+        }
+        for (modes, (estimate, error, ratio)) in (1..).zip(worst) {
             let total: f64 = singular.iter().map(|s| s * s).sum();
             let left = singular.iter().skip(modes).map(|s| s * s).sum::<f64>() / total;
             let value = singular[modes - 1];

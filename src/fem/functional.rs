@@ -72,15 +72,29 @@ pub fn jacobian(space: &Space, cell: usize, rule: &Rule, point: usize) -> [[f64;
 /// Position of a quadrature point.
 #[inline]
 pub fn position(space: &Space, cell: usize, rule: &Rule, point: usize) -> [f64; 3] {
+    position_in(&corners(space, cell), rule, point)
+}
+
+/// Corners of a cell, `[corner][coordinate]`; unused ones zero.
+#[inline]
+pub fn corners(space: &Space, cell: usize) -> [[f64; 3]; 8] {
     let mesh = &space.mesh;
-    let corners = mesh.cell_type.vertices();
-    let mut position = [0.0; 3];
-    let values = &rule.geometry.values[point * corners..][..corners];
-    for (&vertex, value) in mesh.cells[cell * corners..][..corners].iter().zip(values) {
+    let count = mesh.cell_type.vertices();
+    let mut corners = [[0.0; 3]; 8];
+    for (corner, &vertex) in corners.iter_mut().zip(&mesh.cells[cell * count..][..count]) {
         let vertex = &mesh.coordinates[vertex as usize * mesh.dimension..][..mesh.dimension];
-        for (sum, x) in position.iter_mut().zip(vertex) {
-            *sum += value * x;
-        }
+        corner.iter_mut().zip(vertex).for_each(|(to, x)| *to = *x);
+    }
+    corners
+}
+
+/// Position of a quadrature point of a cell with these corners.
+#[inline]
+pub fn position_in(corners: &[[f64; 3]; 8], rule: &Rule, point: usize) -> [f64; 3] {
+    let count = rule.geometry.functions;
+    let mut position = [0.0; 3];
+    for (value, corner) in rule.geometry.values[point * count..][..count].iter().zip(corners) {
+        (0..3).for_each(|d| position[d] += value * corner[d]);
     }
     position
 }

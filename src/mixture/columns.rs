@@ -3,7 +3,8 @@ use super::block;
 use super::product::InnerProduct;
 use crate::Result;
 use crate::parallel::Comm;
-use faer::{Mat, MatRef};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Columns of one length, of which every rank holds its own rows.
 #[derive(Clone)]
@@ -20,6 +21,10 @@ impl Columns {
     /// No columns yet, of `rows` rows on this rank.
     pub fn new(comm: &Comm, rows: usize) -> Self {
         Self { comm: comm.clone(), rows, count: 0, data: Vec::new() }
+    }
+
+    fn zeros(comm: &Comm, rows: usize, count: usize) -> Self {
+        Self { comm: comm.clone(), rows, count, data: vec![0.0; rows * count] }
     }
 
     /// Appends a column (this rank's rows).
@@ -72,6 +77,11 @@ impl Columns {
         self.data.truncate(self.count * self.rows);
     }
 
+    /// This rank's rows, column by column.
+    pub fn all(&self) -> &[f64] {
+        &self.data
+    }
+
     /// This rank's rows as a dense matrix.
     pub fn local(&self) -> MatRef<'_, f64> {
         MatRef::from_column_major_slice(&self.data, self.rows, self.count)
@@ -83,7 +93,11 @@ impl Columns {
 
     /// `self^T other`, on every rank: one reduction. Collective.
     pub fn product(&self, other: &Self) -> Mat<f64> {
-        block::products(&self.comm, &self.list(), &other.list())
+        let mut flat = vec![0.0; self.count * other.count];
+        let result = MatMut::from_column_major_slice_mut(&mut flat, self.count, other.count);
+        matmul(result, Accum::Replace, self.local().transpose(), other.local(), 1.0, Par::Seq);
+        self.comm.sum_into(&mut flat);
+        MatRef::from_column_major_slice(&flat, self.count, other.count).to_owned()
     }
 
     /// `self^T x`, on every rank: one pass over the rows, one reduction. Collective.
@@ -93,12 +107,15 @@ impl Columns {
 
     /// `self * factors`: new columns that combine these.
     pub fn combine(&self, factors: MatRef<'_, f64>) -> Self {
-        let count = factors.ncols();
-        let mut data = vec![0.0; self.rows * count];
-        // Without rows there is nothing to cut into columns.
-        let mut results: Vec<&mut [f64]> = data.chunks_exact_mut(self.rows.max(1)).collect();
-        block::combine(&self.list(), factors, &mut results);
-        Self { comm: self.comm.clone(), rows: self.rows, count, data }
+        let mut result = Self::zeros(&self.comm, self.rows, factors.ncols());
+        self.add_products(factors, 1.0, &mut result);
+        result
+    }
+
+    /// Adds `scale * self * factors` to other columns. Local.
+    pub fn add_products(&self, factors: MatRef<'_, f64>, scale: f64, to: &mut Self) {
+        let result = MatMut::from_column_major_slice_mut(&mut to.data, to.rows, to.count);
+        matmul(result, Accum::Add, self.local(), factors, scale, Par::Seq);
     }
 
     /// Adds `sum_j factors[j] column_j` to `x`, in one pass over its rows. Local.
@@ -145,7 +162,7 @@ impl Columns {
     /// # Errors
     /// When PETSc fails.
     pub fn image(&self, product: &dyn InnerProduct) -> Result<Self> {
-        let mut result = self.clone();
+        let mut result = Self::zeros(&self.comm, self.rows, self.count);
         for j in 0..self.count {
             product.apply(self.column(j), result.column_mut(j))?;
         }

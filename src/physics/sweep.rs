@@ -2,7 +2,7 @@
 use super::coefficient::{Coefficients, Formula, Output};
 use super::source::{Context, FieldExpression, Sampled, Source};
 use crate::deck::Expression;
-use crate::fem::functional::position;
+use crate::fem::functional::{corners, position_in};
 use crate::fem::{Domain, Space};
 
 /// So many points at once.
@@ -46,10 +46,11 @@ impl Coefficients {
                 current = Some(region);
             }
             let differ = &by_region[region as usize];
+            let corners = if needs_position { corners(space, cell as usize) } else { [[0.0; 3]; 8] };
             for q in 0..points {
                 let lane = batch.places.len();
                 if needs_position {
-                    let at = position(space, cell as usize, domain.rule, q);
+                    let at = position_in(&corners, domain.rule, q);
                     arguments[..3].copy_from_slice(&at);
                     (0..3).for_each(|d| batch.positions[d][lane] = at[d]);
                 }

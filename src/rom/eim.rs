@@ -29,6 +29,10 @@ pub struct Interpolation {
     pub error: f64,
 }
 
+/// Most numbers that a rank keeps of the functions of the training parameters; the others are evaluated again for every
+/// term.
+const KEPT: usize = 1 << 25;
+
 /// Builds the interpolation of `evaluate` (values on local positions at a parameter) over a training
 /// set. `ids` names local positions independently of ranks; only `owned` ones may become points.
 /// Collective.
@@ -45,36 +49,54 @@ pub fn interpolate(
 ) -> Result<Interpolation> {
     let mut result = Interpolation { functions: Vec::new(), points: Vec::new(), error: 0.0 };
     let mut scales: Vec<f64> = Vec::new();
+    let kept = comm.min((KEPT / ids.len().max(1)).min(training.len()));
+    // What the interpolation leaves of the functions, one for each training parameter.
+    let mut rest: Vec<Vec<f64>> = Vec::new();
     loop {
-        // The training parameter whose function is represented worst.
-        let mut worst: Option<(f64, Vec<f64>)> = None;
+        // The training parameter whose function is represented worst, with what is left of it unless that is kept.
+        let mut worst: Option<(f64, usize, Vec<f64>)> = None;
         for (k, parameters) in training.iter().enumerate() {
-            let mut values = evaluate(parameters);
+            let mut values = Vec::new();
+            if k >= rest.len() {
+                values = evaluate(parameters);
+                if !result.points.is_empty() {
+                    result.subtract(comm, &mut values);
+                }
+            }
+            let size = comm.max(largest(rest.get(k).unwrap_or(&values), owned));
             if result.points.is_empty() {
-                let size = comm.max(largest(&values, owned));
                 if !size.is_finite() {
                     return Err(crate::Error::Failed(format!(
                         "it has a value that is not finite at the parameters {parameters:?}"
                     )));
                 }
                 scales.push(size);
-            } else {
-                result.subtract(comm, &mut values);
+                if k < kept {
+                    rest.push(std::mem::take(&mut values));
+                }
             }
             if scales[k] == 0.0 {
                 continue;
             }
-            let error = comm.max(largest(&values, owned)) / scales[k];
+            let error = size / scales[k];
             if worst.as_ref().is_none_or(|w| error > w.0) {
-                worst = Some((error, values));
+                worst = Some((error, k, values));
             }
         }
-        let Some((error, residual)) = worst else { return Ok(result) };
+        let Some((error, k, values)) = worst else { return Ok(result) };
         result.error = error;
         if error <= limits.tolerance || result.points.len() == limits.terms {
             return Ok(result);
         }
-        result.append(comm, ids, owned, residual);
+        result.append(comm, ids, owned, rest.get(k).unwrap_or(&values));
+        let (point, new) =
+            (result.points[result.points.len() - 1], &result.functions[result.functions.len() - 1]);
+        let mut factors: Vec<f64> =
+            rest.iter().map(|rest| if point.0 == comm.rank() { rest[point.1] } else { 0.0 }).collect();
+        comm.sum_into(&mut factors);
+        for (rest, factor) in rest.iter_mut().zip(factors) {
+            rest.iter_mut().zip(new).for_each(|(r, l)| *r -= factor * l);
+        }
     }
 }
 
@@ -108,9 +130,9 @@ impl Interpolation {
     }
 
     /// Adds the point where `residual` is largest and the cardinal function that goes with it.
-    fn append(&mut self, comm: &Comm, ids: &[u64], owned: &[bool], residual: Vec<f64>) {
+    fn append(&mut self, comm: &Comm, ids: &[u64], owned: &[bool], residual: &[f64]) {
         // Among positions equal to round-off the lowest id counts, whichever rank holds it.
-        let peak = comm.max(largest(&residual, owned));
+        let peak = comm.max(largest(residual, owned));
         let candidate = (0..residual.len())
             .filter(|&i| owned[i] && residual[i].abs() >= peak * (1.0 - 1e-9))
             .min_by_key(|&i| ids[i]);
@@ -118,7 +140,7 @@ impl Interpolation {
         let mine = candidate.filter(|&i| ids[i] == lowest);
         let rank = comm.min(if mine.is_some() { comm.rank() } else { comm.size() } as u64) as usize;
         self.points.push((rank, mine.filter(|_| rank == comm.rank()).unwrap_or(0)));
-        let pivot = *self.at_points(comm, &residual).last().expect("just pushed");
+        let pivot = *self.at_points(comm, residual).last().expect("just pushed");
         let new: Vec<f64> = residual.iter().map(|r| r / pivot).collect();
         for function in &mut self.functions {
             let (owner, position) = *self.points.last().expect("just pushed");
@@ -129,11 +151,19 @@ impl Interpolation {
     }
 }
 
+/// The largest magnitude at owned positions, in eight lanes; infinity where one is no number.
 fn largest(values: &[f64], owned: &[bool]) -> f64 {
-    // NaN must not be lost as `f64::max` would.
-    values
-        .iter()
-        .zip(owned)
-        .filter(|(_, o)| **o)
-        .fold(0.0, |m, (v, _)| if v.is_nan() { f64::INFINITY } else { m.max(v.abs()) })
+    let (mut largest, mut spoilt) = ([0.0f64; 8], [0.0; 8]);
+    let mut see = |lane: usize, value: f64, owned: bool| {
+        let size = if owned { value.abs() } else { 0.0 };
+        largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+        // Not a number where the value is none, or infinite.
+        spoilt[lane] += 0.0 * size;
+    };
+    let ((values, last), (owned, last_owned)) = (values.as_chunks::<8>(), owned.as_chunks::<8>());
+    for (values, owned) in values.iter().zip(owned) {
+        (0..8).for_each(|lane| see(lane, values[lane], owned[lane]));
+    }
+    last.iter().zip(last_owned).for_each(|(value, owned)| see(0, *value, *owned));
+    if spoilt.iter().any(|s| s.is_nan()) { f64::INFINITY } else { largest.into_iter().fold(0.0, f64::max) }
 }

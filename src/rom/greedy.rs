@@ -37,7 +37,7 @@ impl<'a> Greedy<'a> {
             let mut projection = Projection::new(offline, index)?;
             if let Some(upstream) = offline.upstream(index) {
                 let functions = greedy.stages[upstream.index].projection.functions();
-                functions.iter().try_for_each(|function| projection.add_upstream(function))?;
+                projection.add_upstream(&functions.iter().collect::<Vec<_>>())?;
             }
             greedy.stages.push(Growing { lifts: lifts.clone(), modes, projection });
             lifts.iter().try_for_each(|lift| greedy.append(index, lift, true))?;
@@ -66,11 +66,11 @@ impl<'a> Greedy<'a> {
     }
 
     fn append(&mut self, index: usize, function: &[f64], is_lift: bool) -> Result<()> {
-        self.stages[index].projection.add(function, is_lift)?;
+        self.stages[index].projection.add(&[function], is_lift)?;
         for below in index + 1..self.offline.stages.len() {
             let reads = self.offline.upstream(below).is_some_and(|u| u.index == index);
             if let (true, Some(stage)) = (reads, self.stages.get_mut(below)) {
-                stage.projection.add_upstream(function)?;
+                stage.projection.add_upstream(&[function])?;
             }
         }
         Ok(())

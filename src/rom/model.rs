@@ -7,7 +7,7 @@ use super::projection::Projection;
 use super::split::Split;
 use super::theta::Inputs;
 use super::training::Training;
-use crate::mixture::Columns;
+use crate::mixture::{Columns, dot};
 use crate::physics::{Context, Problem};
 use crate::simulation::Simulation;
 use crate::storage::{Field, File};
@@ -26,6 +26,21 @@ pub struct ReducedModel {
     /// For each quantity of interest that is linear in a solution: the physics, and its norm on the errors in
     /// the reference energy.
     pub quantities: Vec<Option<(usize, f64)>>,
+}
+
+/// A quantity of interest that is linear in a reduced solution.
+pub struct Functional {
+    /// The physics.
+    pub stage: usize,
+    /// Its values on the functions of the basis.
+    pub row: Vec<f64>,
+}
+
+impl Functional {
+    /// The quantity of these solutions. Local.
+    pub fn value(&self, solutions: &[Solution]) -> f64 {
+        dot(&self.row, &solutions[self.stage].coefficients)
+    }
 }
 
 /// Where the norms of the quantities of interest lie in a file.
@@ -77,10 +92,12 @@ impl ReducedModel {
             let above = offline.upstream(index).map(|u| &model.bases[u.index].functions);
             let mut projection = Projection::new(offline, index)?;
             if let Some(functions) = above {
-                functions.iter().try_for_each(|function| projection.add_upstream(function))?;
+                projection.add_upstream(&functions.iter().collect::<Vec<_>>())?;
             }
-            let functions = &basis.functions;
-            (0..functions.count()).try_for_each(|k| projection.add(functions.column(k), k < basis.lifts))?;
+            let functions: Vec<&[f64]> = basis.functions.iter().collect();
+            let (lifts, modes) = functions.split_at(basis.lifts);
+            projection.add(lifts, true)?;
+            projection.add(modes, false)?;
             let reduced = projection.reduced(above.map_or(0, Columns::count));
             let [expansion, energy] = prepared.seconds;
             let found = [(middle - start).as_secs_f64(), middle.elapsed().as_secs_f64()];
@@ -108,6 +125,23 @@ impl ReducedModel {
             norm * solution.estimate / solution.coercivity.sqrt()
         };
         self.quantities.iter().map(|quantity| quantity.as_ref().map(bound)).collect()
+    }
+
+    /// The quantities of interest as functions of the coefficients of a physics' solution. `None` when one of them is not linear in a solution. Collective.
+    ///
+    /// # Errors
+    /// When a quantity measures what does not exist.
+    pub fn functionals(&self, simulation: &Simulation) -> Result<Option<Vec<Functional>>> {
+        let mut rows = Vec::new();
+        for quantity in &simulation.deck.quantity {
+            if simulation.why_not_linear(quantity)?.is_some() {
+                return Ok(None);
+            }
+            let (stage, functional) = simulation.functional(quantity)?;
+            let row = self.bases[stage].functions.coefficients(&functional.read()?);
+            rows.push(Functional { stage, row });
+        }
+        Ok(Some(rows))
     }
 
     /// Solves all physics with at most `modes` modes each. Local; the cost does not depend on the mesh.

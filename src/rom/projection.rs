@@ -6,12 +6,18 @@ use super::theta::Theta;
 use crate::mixture::{Columns, InnerProduct, MatrixProduct, Orthonormal};
 use crate::{Error, Result};
 use faer::Mat;
+use petsc_rs::Matrix;
+
+/// Functionals whose representers are found together, about: enough for products of matrices.
+const TOGETHER: usize = 16;
 
 /// A reduced system under construction: what a further basis function costs does not grow with those that are there,
-/// but for the orthonormalisation of the residual's representers.
+/// but for the orthonormalisation of the residual's terms.
 pub struct Projection<'a> {
     prepared: &'a Prepared,
     upstream: Option<Upstream<'a>>,
+    /// Those of the expansion's matrices.
+    products: Vec<MatrixProduct<&'a Matrix>>,
     functions: Columns,
     lifts: usize,
     /// For each term, columns of the upper triangle of `W^T A_q W`.
@@ -21,7 +27,7 @@ pub struct Projection<'a> {
     /// For each term, the loads of the functions of the upstream basis, and their products with this one.
     coupled: Vec<(Columns, Vec<Vec<f64>>)>,
     coupling: std::result::Result<Vec<f64>, String>,
-    /// Representers of all terms of the residual, orthonormalised as they come.
+    /// All terms of the residual by their [dual](super::Energy::dual) columns, orthonormalised as they come.
     representers: Orthonormal,
     /// Which of them belong to coupled loads (by term, then upstream function) and to matrices (by term, then function).
     of_coupled: Vec<Vec<usize>>,
@@ -52,6 +58,7 @@ impl<'a> Projection<'a> {
         let mut projection = Self {
             prepared,
             upstream,
+            products: expansion.matrices.iter().map(|(_, a)| MatrixProduct::new(a)).collect::<Result<_>>()?,
             functions: empty(),
             lifts: 0,
             matrices: vec![Vec::new(); expansion.matrices.len()],
@@ -59,66 +66,95 @@ impl<'a> Projection<'a> {
             load_vectors: empty(),
             coupled: expansion.coupled.iter().map(|_| (empty(), Vec::new())).collect(),
             coupling,
-            representers: Orthonormal::new(comm, space.owned_dofs()),
+            representers: Orthonormal::new(comm, 0),
             of_coupled: vec![Vec::new(); expansion.coupled.len()],
             of_matrices: vec![Vec::new(); expansion.matrices.len()],
         };
+        let mut loads = empty();
         for (_, load) in &expansion.loads {
-            let load = load.read()?.to_vec();
-            projection.represent(&load)?;
-            projection.load_vectors.push(&load);
+            loads.push(&load.read()?);
         }
+        projection.represent(&loads)?;
+        projection.load_vectors = loads;
         Ok(projection)
     }
 
-    /// Number of the representer of a functional.
-    fn represent(&mut self, functional: &[f64]) -> Result<usize> {
+    /// Takes in functionals; the number of the first one's representer. Collective.
+    fn represent(&mut self, functionals: &Columns) -> Result<usize> {
         let energy = &self.prepared.energy;
-        let representer = energy.representer(functional)?;
-        self.representers.append(&representer, &energy.product)?;
-        Ok(self.representers.factors.len() - 1)
+        let first = self.representers.factors.len();
+        if functionals.count() == 0 {
+            return Ok(first);
+        }
+        let dual = energy.dual(functionals)?;
+        if first == 0 {
+            self.representers = Orthonormal::new(&dual.comm, dual.rows());
+        }
+        self.representers.extend(dual, energy.dual_product())?;
+        Ok(first)
     }
 
-    /// A further function of the basis (this rank's unknowns): first all liftings, then modes. Collective.
+    /// Further functions of the basis (this rank's unknowns): first all liftings, then modes. Collective.
     ///
     /// # Errors
     /// When a representer cannot be solved for.
-    pub fn add(&mut self, function: &[f64], is_lift: bool) -> Result<()> {
-        self.functions.push(function);
-        self.lifts += usize::from(is_lift);
-        let products = self.load_vectors.coefficients(function);
-        self.loads.iter_mut().zip(products).for_each(|(load, product)| load.push(product));
-        for (loads, products) in &mut self.coupled {
-            products.push(loads.coefficients(function));
-        }
+    pub fn add(&mut self, functions: &[&[f64]], are_lifts: bool) -> Result<()> {
+        let terms = self.products.len();
+        functions.chunks(TOGETHER.div_ceil(terms.max(1))).try_for_each(|part| self.add_together(part))?;
+        self.lifts += if are_lifts { functions.len() } else { 0 };
+        Ok(())
+    }
+
+    fn add_together(&mut self, functions: &[&[f64]]) -> Result<()> {
         let mut images = Columns::new(&self.functions.comm, self.functions.rows());
-        for (_, matrix) in &self.prepared.expansion.matrices {
-            images.push(&MatrixProduct::new(matrix)?.image(function)?);
+        for function in functions {
+            self.functions.push(function);
+            let products = self.load_vectors.coefficients(function);
+            self.loads.iter_mut().zip(products).for_each(|(load, product)| load.push(product));
+            for (loads, products) in &mut self.coupled {
+                products.push(loads.coefficients(function));
+            }
+            for product in &self.products {
+                images.push(&product.image(function)?);
+            }
         }
         let products = self.functions.product(&images);
-        for (q, image) in images.iter().enumerate() {
-            self.matrices[q].push(products.col(q).iter().copied().collect());
-            let place = self.represent(image)?;
-            self.of_matrices[q].push(place);
+        let first = self.represent(&images)?;
+        for (k, product) in products.col_iter().enumerate() {
+            let term = k % self.products.len();
+            self.matrices[term].push(product.iter().copied().collect());
+            self.of_matrices[term].push(first + k);
         }
         Ok(())
     }
 
-    /// A further function of the upstream basis. Collective.
+    /// Further functions of the upstream basis. Collective.
     ///
     /// # Errors
     /// When a representer cannot be solved for.
-    pub fn add_upstream(&mut self, function: &[f64]) -> Result<()> {
-        let prepared = self.prepared;
-        for (m, term) in prepared.expansion.coupled.iter().enumerate() {
-            let Some(upstream) = &self.upstream else { return Ok(()) };
-            let load = coupling::load(&prepared.problem, term, upstream, function)?;
-            let products = self.functions.coefficients(&load);
-            let (loads, rows) = &mut self.coupled[m];
-            loads.push(&load);
+    pub fn add_upstream(&mut self, functions: &[&[f64]]) -> Result<()> {
+        let terms = self.coupled.len();
+        functions
+            .chunks(TOGETHER.div_ceil(terms.max(1)))
+            .try_for_each(|part| self.add_upstream_together(part))
+    }
+
+    fn add_upstream_together(&mut self, functions: &[&[f64]]) -> Result<()> {
+        let Self { prepared, upstream: Some(upstream), .. } = self else { return Ok(()) };
+        let mut loads = Columns::new(&self.functions.comm, self.functions.rows());
+        for function in functions {
+            for term in &prepared.expansion.coupled {
+                loads.push(&coupling::load(&prepared.problem, term, upstream, function)?);
+            }
+        }
+        let first = self.represent(&loads)?;
+        for (k, load) in loads.iter().enumerate() {
+            let term = k % self.coupled.len();
+            let products = self.functions.coefficients(load);
+            let (loads, rows) = &mut self.coupled[term];
+            loads.push(load);
             rows.iter_mut().zip(products).for_each(|(row, product)| row.push(product));
-            let place = self.represent(&load)?;
-            self.of_coupled[m].push(place);
+            self.of_coupled[term].push(first + k);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ mod support;
 mod time;
 pub mod tuning;
 
-pub use linear::{LinearSolver, Outcome};
+pub use linear::{Cholesky, LinearSolver, Outcome};
 pub use nonlinear::{FormParts, NewtonOutcome, NewtonRecycling, NewtonSolver};
 pub(crate) use precondition::of_experts;
 pub use precondition::{PMultigrid, RestrictedSchwarz, Schwarz};

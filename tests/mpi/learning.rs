@@ -208,6 +208,7 @@ fn commands(comm: &Comm, folder: &Path) {
     let mut options = PredictOptions {
         run: quiet(),
         points: Points::LatinHypercube { samples: 3, seed: 5 },
+        fields: true,
         truth: true,
         output: Some(folder.into()),
         ..PredictOptions::default()

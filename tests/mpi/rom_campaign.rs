@@ -237,6 +237,7 @@ fn from_campaign_to_certified_prediction(comm: &Comm) {
     let mut options = PredictOptions {
         run: quiet(),
         points: Points::LatinHypercube { samples: 6, seed: 5 },
+        fields: true,
         modes: Some(3),
         truth: true,
         constraint: Some(ConstraintLevel::Conservation),

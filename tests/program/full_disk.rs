@@ -46,7 +46,7 @@ fn every_command_ends_at_once() {
         (&["run", "deck.toml", "-q", "-o", "disk"], &run_sizes),
         (&["campaign", "deck.toml", "-q", "-o", "disk"], &[64, 120]),
         (&["train", "deck.toml", "-q", "--dataset", "out/dataset.h5", "-o", "disk"], &[64]),
-        (&["predict", "out/model.h5", "--samples", "20", "-q", "-o", "disk"], &[64, 200]),
+        (&["predict", "out/model.h5", "--samples", "20", "--fields", "-q", "-o", "disk"], &[64, 200]),
         (&["export", "out/dataset.h5", "--grid", "64", "--output", "disk/grid.h5"], &[64, 100]),
     ];
     for (arguments, sizes) in commands {

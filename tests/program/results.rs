@@ -109,7 +109,7 @@ fn all_predictions_are_exported_on_a_grid() {
     for arguments in [
         &["campaign", "deck.toml", "-q"][..],
         &["train", "deck.toml", "-q"],
-        &["predict", "out/model.h5", "--samples", "7", "-q"],
+        &["predict", "out/model.h5", "--samples", "7", "--fields", "-q"],
         &["export", "out/predict.h5", "--grid", "9"],
     ] {
         run(&place, 2, arguments).expect(0);
@@ -124,6 +124,58 @@ fn all_predictions_are_exported_on_a_grid() {
         let (found, expected) = (values[4 * 9 + 4], 300.0 + power / 8.0);
         assert!((found - expected).abs() < 1e-6 * expected, "{power}: {found}, not {expected}");
     }
+}
+
+#[test]
+fn many_predictions_are_quantities_and_bounds_on_any_number_of_ranks() {
+    let place = Place::new(&format!(
+        "{PLATE}[[quantity]]\nname = \"mean\"\nkind = \"average\"\nfield = \"temperature\"\n"
+    ));
+    for word in ["campaign", "train"] {
+        run(&place, 2, &[word, "deck.toml", "-q"]).expect(0);
+    }
+    let values = |file: &Reader, path: &str| file.array::<f64>(path).unwrap().1;
+    let read = |name: &str| {
+        let file = open(&place, &format!("{name}/predict.h5"));
+        let estimates = column(&file, "/estimate/temperature", "estimate");
+        let bounds = values(&file, "/estimate/quantities/mean");
+        (values(&file, "/parameters"), values(&file, "/qoi/mean"), bounds, estimates)
+    };
+    let close = |a: &[f64], b: &[f64], tolerance: f64| {
+        let scale = b.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * scale), "{a:?} {b:?}");
+    };
+    let command = ["predict", "out/model.h5", "--samples", "300", "--seed", "3"];
+    for ranks in 1..=4 {
+        let name = format!("ranks{ranks}");
+        let outcome = run(&place, ranks, &[&command[..], &["-o", &name]].concat()).expect(0);
+        let file = open(&place, &format!("{name}/predict.h5"));
+        assert!(!file.exists("/fields") && !file.exists("/mesh") && file.exists("/time"));
+        assert!(!place.file(&name).join("predict.xdmf").exists());
+        let (powers, means, bounds, _) = read(&name);
+        assert_eq!([powers.len(), means.len(), bounds.len()], [300; 3]);
+        // The mean of what joins the values of power x (1 - x) / 2 at multiples of 1/8 by straight lines.
+        let exact: Vec<f64> = powers.iter().map(|power| 300.0 + power * (1.0 - 1.0 / 64.0) / 12.0).collect();
+        close(&means, &exact, 1e-9);
+        // What is shown is of these.
+        let least = means.iter().copied().fold(f64::INFINITY, f64::min);
+        let largest = means.iter().copied().fold(0.0, f64::max);
+        let row = outcome.out.lines().find(|line| line.starts_with("mean ")).expect("a row of the table");
+        let shown: Vec<f64> = row.split_whitespace().skip(1).take(7).map(|v| v.parse().unwrap()).collect();
+        close(&[shown[0], shown[6]], &[least, largest], 1e-4);
+        let (_, one, one_bounds, one_estimates) = read("ranks1");
+        close(&means, &one, 1e-13);
+        close(&bounds, &one_bounds, 1e-6);
+        close(&read(&name).3, &one_estimates, 1e-6);
+    }
+    // With fields, and so with quantities that are integrals of them.
+    run(&place, 2, &[&command[..], &["--fields", "-q", "-o", "fields"]].concat()).expect(0);
+    let file = open(&place, "fields/predict.h5");
+    assert_eq!(file.shape("/fields/temperature").unwrap(), [300, 81, 1]);
+    assert!(file.exists("/mesh/topology") && place.file("fields").join("predict.xdmf").exists());
+    let ((_, means, bounds, _), (_, others, other_bounds, _)) = (read("ranks1"), read("fields"));
+    close(&means, &others, 1e-13);
+    close(&bounds, &other_bounds, 1e-6);
 }
 
 #[test]

@@ -63,10 +63,10 @@ impl Program {
                 }
                 Step::Call(function) => {
                     top -= function.arity();
-                    let a = stack[top];
-                    let b = stack.get(top + 1).copied().unwrap_or([0.0; L]);
-                    let c = stack.get(top + 2).copied().unwrap_or([0.0; L]);
-                    stack[top] = lanes(function, &a, &b, &c);
+                    let (a, others) = stack[top..].split_first_mut().expect("as deep as the tree");
+                    let none = [0.0; L];
+                    let b = others.first().unwrap_or(&none);
+                    apply(function, a, b, others.get(1).unwrap_or(&none));
                     top += 1;
                 }
             }
@@ -75,16 +75,30 @@ impl Program {
     }
 }
 
-/// One function on all lanes; the arithmetic ones as loops that vectorise.
+/// One function on all lanes, in the place of its first argument. The loops of cheap functions know which one it is, so
+/// that they vectorise.
 #[inline(always)]
-fn lanes<const L: usize>(function: Function, a: &[f64; L], b: &[f64; L], c: &[f64; L]) -> [f64; L] {
-    match function {
-        Function::Add => std::array::from_fn(|i| a[i] + b[i]),
-        Function::Subtract => std::array::from_fn(|i| a[i] - b[i]),
-        Function::Multiply => std::array::from_fn(|i| a[i] * b[i]),
-        Function::Divide => std::array::from_fn(|i| a[i] / b[i]),
-        Function::Negate => std::array::from_fn(|i| -a[i]),
-        Function::Power if b.iter().all(|&exponent| exponent == 2.0) => std::array::from_fn(|i| a[i] * a[i]),
-        other => std::array::from_fn(|i| other.apply(a[i], b[i], c[i])),
+fn apply<const L: usize>(function: Function, a: &mut [f64; L], b: &[f64; L], c: &[f64; L]) {
+    macro_rules! known {
+        ($($name:ident)*) => {
+            match function {
+                Function::Power if b.iter().all(|&exponent| exponent == 2.0) => each(a, b, c, |a, _, _| a * a),
+                $(Function::$name => each(a, b, c, |a, b, c| Function::$name.apply(a, b, c)),)*
+                other => each(a, b, c, |a, b, c| other.apply(a, b, c)),
+            }
+        };
+    }
+    known!(Add Subtract Multiply Divide Negate Less LessEqual Greater GreaterEqual If Sqrt Abs Step Min Max)
+}
+
+#[inline(always)]
+fn each<const L: usize>(
+    a: &mut [f64; L],
+    b: &[f64; L],
+    c: &[f64; L],
+    function: impl Fn(f64, f64, f64) -> f64,
+) {
+    for i in 0..L {
+        a[i] = function(a[i], b[i], c[i]);
     }
 }
