@@ -228,6 +228,7 @@ impl Constraint {
         let Adjoint { w, a, y, z, steps } = adjoint;
         let (space, n) = (&self.basis.fields, system.rows.functions);
         let (c, colours) = (space.components, system.rows.colours.len());
+        let most = space.mesh.comm.max(colours);
         let mut sum = History { values: vec![0.0; history.values.len()], ..*history };
         let mut multiplier = space.field()?;
         let mut add = |w: &[f64], multipliers: &[f64], factor: &dyn Fn(usize) -> f64| {
@@ -246,7 +247,7 @@ impl Constraint {
             system.at_own_states(w, |number, _, state| pull(state, Some(number)))?;
             // Ranks whose experts are in fewer groups come along.
             let start = system.start.local_read()?;
-            (colours..space.mesh.comm.max(colours)).try_for_each(|_| pull(&start, None))
+            (colours..most).try_for_each(|_| pull(&start, None))
         };
         add(w, y, &|_| 1.0)?;
         for (places, weight) in DIFFERENCE {
