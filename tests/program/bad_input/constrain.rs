@@ -220,7 +220,7 @@ pub fn cases() -> Vec<Case> {
         deck(
             "windows of a deck at rest",
             &[("level = \"conservation\"", "level = \"residual\"\nwindows = 1")],
-            "deck.toml:22:11: constraint.windows: is for decks with [time]",
+            "deck.toml:21:11: constraint.windows: is for decks with [time]",
         ),
         deck(
             "windows of a level without",
