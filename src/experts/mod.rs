@@ -22,6 +22,7 @@ mod functions;
 mod gmres;
 mod measure;
 mod metric;
+mod norm;
 mod port_condition;
 mod ports;
 mod repair;
