@@ -48,7 +48,8 @@ impl Pod {
         let total: f64 = self.singular_values.iter().map(|s| s * s).sum();
         // Summed from the smallest, so that the tail keeps its digits.
         let left: f64 = self.singular_values.iter().skip(modes).rev().map(|s| s * s).sum();
-        if total > 0.0 { left / total } else { 0.0 }
+        // The sum of nothing is -0.
+        if left > 0.0 { left / total } else { 0.0 }
     }
 }
 
