@@ -346,6 +346,45 @@ impl<'a> Equations<'a> {
     }
 }
 
+/// Adds what `dL/d offset` of a step's equation says of a part of the offset, `storage S(u) + rest F(u)` at an earlier state, to
+/// what is said of that state and of the parameters; ghosts of state and offset are up to date. Collective.
+pub(super) fn pull_term(
+    (prepared, state): (&Prepared, &Vector),
+    (storage, rest): (f64, f64),
+    offset: &Vector,
+    said: &mut Vector,
+    parameters: &mut [f64],
+) -> Result<()> {
+    let local = state.local_read()?;
+    let mut image = offset.duplicate()?;
+    for (parts, factor) in [(Parts::STORAGE, storage), (Parts::REST, rest)] {
+        if factor == 0.0 {
+            continue;
+        }
+        let form = FormState { parts, ..FormState::steady(&local) };
+        said.axpy(factor, &prepared.product(form, Side::Transposed, offset)?)?;
+        for (parameter, sum) in parameters.iter_mut().enumerate() {
+            prepared.slope(parameter, form, &mut image)?;
+            *sum += factor * image.dot(offset)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds what `dL/du` says of the parameters through the prescribed values, and clears it there. Collective.
+pub(super) fn pull_prescribed(prepared: &Prepared, said: &mut Vector, parameters: &mut [f64]) -> Result<()> {
+    let problem = prepared.problem();
+    let space = &problem.space;
+    for (parameter, sum) in parameters.iter_mut().enumerate() {
+        let rates = problem.essential_slope(prepared.context(), parameter)?;
+        let said = said.read()?;
+        let used = prepared.essential.owned(space).filter(|&dof| problem.is_used(dof));
+        *sum += space.mesh.comm.sum(used.map(|dof| said[dof] * rates.values[dof]).sum::<f64>());
+    }
+    prepared.essential.clear(&mut said.write()?);
+    Ok(())
+}
+
 /// Relative change of the state in differences: its fourth power and the rounding over it are alike.
 pub(super) const STEP: f64 = 1e-3;
 

@@ -4,7 +4,7 @@
 //! time. So a balance that holds for every equation holds for the step, with what is stored and what flows in, and level
 //! `exact` gives the run itself.
 use super::constraint::{Constraint, Last};
-use super::equations::Equations;
+use super::equations::{Equations, pull_prescribed, pull_term};
 use super::repair::Repair;
 use crate::fem::{History, Parts};
 use crate::mixture::Columns;
@@ -202,7 +202,8 @@ impl Tape {
         Self { follows: true, ..Self::default() }
     }
 
-    fn begin(&mut self, context: &Context, state: &Vector) -> Result<()> {
+    /// Where a run begins, unless that is known.
+    pub(super) fn begin(&mut self, context: &Context, state: &Vector) -> Result<()> {
         if self.initial.is_none() {
             self.initial = Some((context.clone(), state.try_clone()?));
             self.accepted.push(0);
@@ -339,35 +340,14 @@ impl Tape {
                     0 => (start, initial),
                     n => (&self.solves[n - 1].context, &self.solves[n - 1].last.state),
                 };
-                let prepared = problem.at(context)?;
-                let local = state.local_read()?;
-                for (parts, factor) in [(Parts::STORAGE, storage), (Parts::REST, rest)] {
-                    if factor == 0.0 {
-                        continue;
-                    }
-                    let form = FormState { parts, ..FormState::steady(&local) };
-                    said[earlier].axpy(factor, &prepared.product(form, Side::Transposed, &offset)?)?;
-                    for (parameter, sum) in parameters.iter_mut().enumerate() {
-                        prepared.slope(parameter, form, &mut image)?;
-                        *sum += factor * image.dot(&offset)?;
-                    }
-                }
+                let at = (&problem.at(context)?, state);
+                pull_term(at, (storage, rest), &offset, &mut said[earlier], &mut parameters)?;
             }
         }
         predictions.reverse();
         let mut initial = said.pop().expect("the initial state's");
         problem.fold_unused(&mut initial)?;
-        let prepared = problem.at(start)?;
-        for (parameter, sum) in parameters.iter_mut().enumerate() {
-            let rates = problem.essential_slope(start, parameter)?;
-            let used = prepared.essential.owned(space).filter(|&dof| problem.is_used(dof));
-            let of_prescribed: f64 = {
-                let said = initial.read()?;
-                used.map(|dof| said[dof] * rates.values[dof]).sum()
-            };
-            *sum += space.mesh.comm.sum(of_prescribed);
-        }
-        prepared.essential.clear(&mut initial.write()?);
+        pull_prescribed(&problem.at(start)?, &mut initial, &mut parameters)?;
         let columns = columns.unwrap_or_else(|| Columns::new(&space.mesh.comm, space.owned_dofs()));
         Ok(TrajectoryPullback { predictions, initial, parameters, columns })
     }

@@ -67,8 +67,9 @@ impl WindowRun {
         };
         simulation.stages[0].set_solution(&initial.read()?)?;
         let mut evolution = Evolution::start(simulation, &time, context.clone())?;
-        let mut known = vec![initial];
         let mut tape = Tape::default();
+        tape.begin(context, &initial)?;
+        let mut known = vec![initial];
         for time in &times[..first - 1] {
             let predict = &mut |_: usize, time: f64, field: &mut Vector| prediction.at(time, field);
             let (layers, tapes) = (std::slice::from_mut(&mut *full), std::slice::from_mut(&mut tape));
@@ -110,27 +111,12 @@ impl WindowRun {
             said.axpy(1.0, cotangent)?;
         }
         let mut parameters = pulled.parameters;
-        let mut states = said.split_off(1);
-        let mut initial = said.pop().expect("the initial state's");
-        if !states.is_empty() {
-            // What is prescribed there follows from the parameters.
-            states.iter_mut().try_for_each(|state| Ok::<_, Error>(state.ghost_update()?))?;
-            let cotangents = Cotangents { initial: Some(&initial), states: &states, residuals: None };
-            let through = tape.pull_back_all(full, problem, &cotangents)?;
-            parameters.iter_mut().zip(&through.parameters).for_each(|(sum, p)| *sum += p);
-            initial = through.initial;
-        } else {
-            problem.fold_unused(&mut initial)?;
-            let prepared = problem.at(&equations.contexts[0])?;
-            for (parameter, sum) in parameters.iter_mut().enumerate() {
-                let rates = problem.essential_slope(&equations.contexts[0], parameter)?;
-                let used = prepared.essential.owned(&problem.space).filter(|&dof| problem.is_used(dof));
-                let said = initial.read()?;
-                let own = used.map(|dof| said[dof] * rates.values[dof]).sum::<f64>();
-                *sum += problem.space.mesh.comm.sum(own);
-            }
-            prepared.essential.clear(&mut initial.write()?);
-        }
+        let states = said.split_off(1);
+        let initial = said.first();
+        let cotangents = Cotangents { initial, states: &states, residuals: None };
+        let through = tape.pull_back_all(full, problem, &cotangents)?;
+        parameters.iter_mut().zip(&through.parameters).for_each(|(sum, p)| *sum += p);
+        let initial = through.initial;
         let mut predictions = Vec::new();
         for _ in 1..first {
             predictions.push(problem.space.field()?);

@@ -33,8 +33,6 @@ struct Formula {
 
 /// A repaired window.
 pub struct WindowRepair {
-    /// The number of the last state before it.
-    pub before: usize,
     /// Predictions with the essential values.
     pub(super) starts: Vec<Vector>,
     /// `[expert, function]`, of all experts.
@@ -250,7 +248,6 @@ impl Constraint {
         let seconds = problem.space.mesh.comm.max(begin.elapsed().as_secs_f64());
         drop(window);
         Ok(WindowRepair {
-            before,
             starts,
             coefficients: minimum.at.w,
             least,

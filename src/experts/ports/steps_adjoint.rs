@@ -3,9 +3,9 @@ use super::adjoint::accumulated;
 use super::steps::{StepEquations, Steps, WindowRepair};
 use crate::Result;
 use crate::experts::constraint::Constraint;
-use crate::fem::Parts;
-use crate::mixture::{Columns, dot};
-use crate::physics::{FormState, Problem, Side};
+use crate::experts::equations::{pull_prescribed, pull_term};
+use crate::mixture::Columns;
+use crate::physics::Problem;
 use petsc_rs::Vector;
 use std::rc::Rc;
 
@@ -36,7 +36,7 @@ impl Constraint {
         repair: &WindowRepair,
         cotangents: &[Vector],
     ) -> Result<WindowPullback> {
-        let (space, before) = (&problem.space, repair.before);
+        let (space, before) = (&problem.space, known.len() - 1);
         let condition = self.condition_of_steps(equations, before + cotangents.len())?;
         let prepared = self.prepared(problem, equations, before, cotangents.len())?;
         let steps = Steps { equations, before, prepared: &prepared, known, functions };
@@ -59,13 +59,7 @@ impl Constraint {
         for ((said, prepared), cotangent) in said.iter().zip(&prepared).zip(folded) {
             let mut whole = cotangent;
             whole.axpy(-1.0, &accumulated(&window, &said.prediction)?)?;
-            for (parameter, sum) in parameters.iter_mut().enumerate() {
-                let rates = problem.essential_slope(prepared.context(), parameter)?;
-                let whole = whole.read()?;
-                let used = prepared.essential.owned(space).filter(|&dof| problem.is_used(dof));
-                *sum += space.mesh.comm.sum(used.map(|dof| whole[dof] * rates.values[dof]).sum::<f64>());
-            }
-            prepared.essential.clear(&mut whole.write()?);
+            pull_prescribed(prepared, &mut whole, &mut parameters)?;
             predictions.push(whole);
             for (column, said) in columns.iter_mut().zip(&said.columns) {
                 let mut said = accumulated(&window, said)?;
@@ -80,24 +74,14 @@ impl Constraint {
             earlier.push(space.field()?);
         }
         // Known states are in the offsets of the equations, of which -eta is said.
-        let (mut offset, mut image) = (space.field()?, space.field()?);
+        let mut offset = space.field()?;
         for (number, eta) in adjoint.eta.0.iter().enumerate() {
             offset.write()?.iter_mut().zip(eta).for_each(|(offset, y)| *offset = -y);
             offset.ghost_update()?;
             for (state, storage, rest) in steps.known_terms(before + 1 + number) {
                 let at = problem.at(&equations.contexts[state])?;
-                let local = known[state].local_read()?;
-                for (parts, factor) in [(Parts::STORAGE, storage), (Parts::REST, rest)] {
-                    if factor == 0.0 {
-                        continue;
-                    }
-                    let form = FormState { parts, ..FormState::steady(&local) };
-                    earlier[state].axpy(factor, &at.product(form, Side::Transposed, &offset)?)?;
-                    for (parameter, sum) in parameters.iter_mut().enumerate() {
-                        at.slope(parameter, form, &mut image)?;
-                        *sum += factor * space.mesh.comm.sum(dot(&image.read()?, &offset.read()?));
-                    }
-                }
+                let said = &mut earlier[state];
+                pull_term((&at, &known[state]), (storage, rest), &offset, said, &mut parameters)?;
             }
         }
         Ok(WindowPullback { predictions, known: earlier, parameters, functions: result })
