@@ -14,6 +14,7 @@ mod balance;
 mod conservation;
 mod constraint;
 mod coupled;
+mod differences;
 mod dual;
 mod equations;
 mod estimates;

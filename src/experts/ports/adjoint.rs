@@ -7,6 +7,7 @@ use super::window::Window;
 use crate::Result;
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
+use crate::experts::differences::Differences;
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
 use crate::experts::port_condition::PortCondition;
 use crate::mixture::{Columns, dot};
@@ -100,7 +101,7 @@ impl Constraint {
         let weighted: Vec<Vec<f64>> = window.weighted(&local, &local)?.into_iter().map(|[z, _]| z).collect();
         let zeta = (window.of_rows(&weighted, &balances), fluxes);
         let mut matrices = at.matrices.clone();
-        let second = window.curvature(&at.w, &zeta.0, &zeta.1)?;
+        let second = window.curvature(&at.w, (&zeta.0, &zeta.1), Differences::Central)?;
         matrices.iter_mut().zip(&second).for_each(|(sum, v)| *sum += v);
         // Phi_k^T chi_k g.
         let mut tested = vec![0.0; at.w.len()];

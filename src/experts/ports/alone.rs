@@ -3,10 +3,11 @@ use super::evaluate::Layout;
 use super::small::{Small, square};
 use super::solve::{At, Minimum};
 use super::window::Window;
+use crate::Result;
 use crate::experts::constraint::Constraint;
+use crate::experts::differences::Differences;
 use crate::experts::residual::levenberg::{Expert, MOST_STEPS, Normal};
 use crate::mixture::dot;
-use crate::{Error, Result};
 use faer::Mat;
 
 impl Constraint {
@@ -33,7 +34,7 @@ impl Constraint {
                 let weighted: Vec<_> = window.weighted(&local, &local)?.into_iter().map(|[z, _]| z).collect();
                 let own = window.of_rows(&weighted, &vec![0.0; count * layout.c]);
                 let none = vec![0.0; window.regions.ports.len() * layout.c];
-                second = Some(window.one_sided_curvature(&at.w, &own, &none)?);
+                second = Some(window.curvature(&at.w, (&own, &none), Differences::OneSided)?);
             }
             for (k, expert) in experts.iter_mut().enumerate().filter(|(_, expert)| !expert.done) {
                 let w = &at.w[k * n..][..n];
@@ -56,12 +57,7 @@ impl Constraint {
             at = window.at(small, w, ridge)?;
         }
         if let Some(k) = experts.iter().position(|expert| !expert.arrived()) {
-            let step = experts[k].normal.as_ref().map_or(f64::NAN, Normal::decrement);
-            return Err(Error::Failed(format!(
-                "{}: the least squares of expert {k} came to a halt where a step still changes its rows by {step:.2e} of \
-                 {:.2e} at first; the prediction is too far off, or its functions are too many",
-                self.name, experts[k].first
-            )));
+            return Err(experts[k].unfinished(&self.name, k));
         }
         let at = window.at(small, coefficients(&experts, small, |expert| &expert.w), ridge)?;
         let jump = window.jump(&at.w);

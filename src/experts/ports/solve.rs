@@ -5,7 +5,8 @@ use super::evaluate::Evaluated;
 use super::small::{Small, Step};
 use super::window::{Row, State, Window};
 use crate::experts::constraint::{Constraint, Found};
-use crate::experts::equations::{DIFFERENCE, Equations, STEP};
+use crate::experts::differences::{Differences, second_derivatives};
+use crate::experts::equations::Equations;
 use crate::experts::port_condition::PortCondition;
 use crate::mixture::dot;
 use crate::{Error, Result};
@@ -25,8 +26,6 @@ const SLOW: (f64, usize) = (0.1, 3);
 const NEAR: f64 = 1e-6;
 /// Second derivatives are for steps this small relative to the rows at first, and taken in full: far away they mislead.
 const CLOSE: f64 = 0.1;
-/// The relative change of the state in one-sided differences.
-const ONE_SIDED: f64 = 1e-6;
 /// A fall of the objective below this share of it does not show.
 const INVISIBLE: f64 = 1e-10;
 /// What conditions may lack where they do not come nearer any more, relative to what they lacked at first or to what moved
@@ -85,57 +84,21 @@ impl Window<'_> {
         At { w, evaluated, objective, gradient, matrices, violation }
     }
 
-    /// `d2/dw2 (z^T r)` of every expert with multipliers of rows and conditions, by central differences of fourth order.
+    /// `d2/dw2 (z^T r)` of every expert with multipliers of rows and conditions.
     /// Collective.
-    pub fn curvature(&self, w: &[f64], own: &[Vec<f64>], ports: &[f64]) -> Result<Vec<f64>> {
+    pub fn curvature(
+        &self,
+        w: &[f64],
+        (own, ports): (&[Vec<f64>], &[f64]),
+        differences: Differences,
+    ) -> Result<Vec<f64>> {
         let n = self.functions;
-        let mut sums = vec![0.0; w.len() * n];
         if self.linear {
-            return Ok(sums);
+            return Ok(vec![0.0; w.len() * n]);
         }
-        let sizes = &self.sizes.0;
-        let size = self.size();
-        for j in 0..n {
-            let step = STEP * size / sizes[j];
-            for (places, weight) in DIFFERENCE {
-                let mut moved = self.local(w);
-                moved.iter_mut().skip(j).step_by(n).for_each(|w| *w += places * step);
-                let pulled = self.pulled(&moved, own, ports)?;
-                for (sums, pulled) in sums.chunks_exact_mut(n * n).zip(pulled.chunks_exact(n)) {
-                    for (i, value) in pulled.iter().enumerate() {
-                        let half = 0.5 * weight / (12.0 * step) * value;
-                        sums[i * n + j] += half;
-                        sums[j * n + i] += half;
-                    }
-                }
-            }
-        }
-        Ok(sums)
-    }
-
-    /// As [`Window::curvature`], right to about 1e-6 of what third derivatives are. Collective.
-    pub fn one_sided_curvature(&self, w: &[f64], own: &[Vec<f64>], ports: &[f64]) -> Result<Vec<f64>> {
-        let n = self.functions;
-        let mut sums = vec![0.0; w.len() * n];
-        if self.linear {
-            return Ok(sums);
-        }
-        let here = self.pulled(&self.local(w), own, ports)?;
-        let size = self.size();
-        for j in 0..n {
-            let step = ONE_SIDED * size / self.sizes.0[j];
-            let mut moved = self.local(w);
-            moved.iter_mut().skip(j).step_by(n).for_each(|w| *w += step);
-            let there = self.pulled(&moved, own, ports)?;
-            for (k, sums) in sums.chunks_exact_mut(n * n).enumerate() {
-                for i in 0..n {
-                    let half = 0.5 * (there[k * n + i] - here[k * n + i]) / step;
-                    sums[i * n + j] += half;
-                    sums[j * n + i] += half;
-                }
-            }
-        }
-        Ok(sums)
+        let sizes = (&self.sizes.0[..], self.size());
+        let pulled = |w: &[f64]| self.pulled(w, own, ports);
+        second_derivatives(&self.local(w), sizes, w.len() / n, differences, pulled)
     }
 
     /// The largest magnitude of a predicted state. Collective.
@@ -233,7 +196,7 @@ impl Constraint {
                 let weighted =
                     window.weighted(&local, &local)?.into_iter().map(|[z, _]| z).collect::<Vec<_>>();
                 let own = window.of_rows(&weighted, &balances);
-                let second = window.one_sided_curvature(&at.w, &own, &fluxes)?;
+                let second = window.curvature(&at.w, (&own, &fluxes), Differences::OneSided)?;
                 matrices.iter_mut().zip(&second).for_each(|(sum, v)| *sum += v);
             }
             if damping > 0.0 {

@@ -1,9 +1,10 @@
 //! The derivative of level `residual`, by the implicit function theorem at each expert's own optimum:
 //! `(Phi^T P_k Phi + ridge) a_k = Phi^T (chi_k g)` with `P_k v = J_k^T W^2 J_k v + (dJ_k/dv)^T W^2 r_k`. Without the second
 //! term, as in the iteration, it would be wrong wherever rows are left over.
-use super::system::{Differences, Evaluated, System};
+use super::system::{Evaluated, System};
 use crate::experts::adjoint::Pullback;
 use crate::experts::constraint::{Constraint, Last};
+use crate::experts::differences::Differences;
 use crate::experts::equations::{DIFFERENCE, Equations, STEP};
 use crate::fem::History;
 use crate::mixture::{Columns, dot};

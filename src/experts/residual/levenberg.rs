@@ -2,8 +2,8 @@
 //! (J. J. Moré, *The Levenberg-Marquardt algorithm*, 1978; damping scaled by the lengths of the columns). Without
 //! damping, where it is not called for: Gauss-Newton steps, which converge quadratically to rows that vanish. Where rows
 //! are left over and steps shrink slowly, the matrix holds second derivatives as well: Newton's method.
-use crate::Result;
 use crate::mixture::{dot, eigen};
+use crate::{Error, Result};
 use faer::Mat;
 
 /// Steps at most.
@@ -164,5 +164,15 @@ impl Expert {
     /// Whether it came to where nothing falls any more.
     pub fn arrived(&self) -> bool {
         self.normal.as_ref().is_some_and(|now| now.decrement() <= (NEAR * self.first).max(self.goal))
+    }
+
+    /// What is said where the iteration of the expert of that number did not end.
+    pub fn unfinished(&self, name: &str, number: usize) -> Error {
+        let step = self.normal.as_ref().map_or(f64::NAN, Normal::decrement);
+        Error::Failed(format!(
+            "{name}: the least squares of expert {number} came to a halt where a step still changes its rows by {step:.2e} of \
+             {:.2e} at first; the prediction is too far off, or its functions are too many",
+            self.first
+        ))
     }
 }

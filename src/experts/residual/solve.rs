@@ -1,8 +1,9 @@
 //! Level `residual`: every expert by itself, all of them side by side.
 use super::levenberg::{Expert, MOST_STEPS, Normal};
 use super::rows::{Rows, lumped_mass};
-use super::system::{Differences, System};
+use super::system::System;
 use crate::experts::constraint::{Constraint, Found};
+use crate::experts::differences::Differences;
 use crate::experts::equations::Equations;
 use crate::mixture::dot;
 use crate::{Error, Result};
@@ -96,8 +97,9 @@ impl Constraint {
                 break;
             }
         }
+        let first = self.basis.gating.experts.start as usize;
         let late = experts.iter().position(|expert| !expert.arrived());
-        comm.agree(late.map_or(Ok(()), |local| Err(self.unfinished(local, &experts[local]))))?;
+        comm.agree(late.map_or(Ok(()), |local| Err(experts[local].unfinished(&self.name, first + local))))?;
         let w: Vec<f64> = experts.iter().flat_map(|expert| expert.w.iter().copied()).collect();
         self.blend_experts(rows, &w, state)?;
         let mut coefficients = Vector::new(comm.mpi(), w.len(), 1)?;
@@ -133,17 +135,6 @@ impl Constraint {
             "{}: the {count} functions that the rows of expert {number} see depend on one another there, or are not \
              finite: fewer functions, fewer experts, or a ridge",
             self.name
-        ))
-    }
-
-    /// What is said where the iteration did not end.
-    fn unfinished(&self, local: usize, expert: &Expert) -> Error {
-        let number = self.basis.gating.experts.start as usize + local;
-        let step = expert.normal.as_ref().map_or(f64::NAN, Normal::decrement);
-        Error::Failed(format!(
-            "{}: the least squares of expert {number} came to a halt where a step still changes its rows by {step:.2e} of \
-             {:.2e} at first; the prediction is too far off",
-            self.name, expert.first
         ))
     }
 }

@@ -1,7 +1,8 @@
 //! The experts' rows at states of their own, and their derivatives.
 use super::rows::{Colour, Rows};
 use crate::Result;
-use crate::experts::equations::{DIFFERENCE, Equations, ONE_SIDED, STEP};
+use crate::experts::differences::{Differences, second_derivatives};
+use crate::experts::equations::Equations;
 use crate::fem::{Restriction, Space};
 use crate::mixture::dot;
 use crate::physics::FormState;
@@ -190,50 +191,15 @@ impl<'a> System<'a> {
         Ok(())
     }
 
-    /// `[i, j] = z^T d^2 r_k / dw_i dw_j` of every expert of this rank's nodes, from its rows here, of differences of
-    /// `z^T J_k Phi`: central ones of fourth order, right to about 1e-9, or one-sided ones, right to about 1e-6 of what the
-    /// equations' third derivatives are. Collective.
+    /// `[i, j] = z^T d^2 r_k / dw_i dw_j` of every expert of this rank's nodes, from its rows here, by
+    /// [`second_derivatives`]. Collective.
     pub fn curvature(&self, w: &[f64], z: &[f64], differences: Differences) -> Result<Vec<f64>> {
         let (n, experts) = (self.rows.functions, self.rows.shares.experts.len());
-        let mut sums = vec![0.0; experts * n * n];
         if self.equations.is_linear() {
-            return Ok(sums);
+            return Ok(vec![0.0; experts * n * n]);
         }
-        let size = Equations::size(&self.space, self.start)?;
-        let here = match differences {
-            Differences::OneSided => self.pulled(w, z)?,
-            Differences::Central => Vec::new(),
-        };
-        let mut moved = w.to_vec();
-        for j in (0..n).filter(|&j| self.rows.largest[j] > 0.0) {
-            let mut add = |step: f64, factor: f64| -> Result<()> {
-                moved.copy_from_slice(w);
-                moved.iter_mut().skip(j).step_by(n).for_each(|w| *w += step);
-                for (expert, pulled) in self.pulled(&moved, z)?.chunks_exact(n).enumerate() {
-                    let sums = &mut sums[expert * n * n..][..n * n];
-                    for (i, &value) in pulled.iter().enumerate() {
-                        let value = value - here.get(expert * n + i).unwrap_or(&0.0);
-                        // Half to each side of the diagonal.
-                        sums[i * n + j] += 0.5 * factor * value;
-                        sums[j * n + i] += 0.5 * factor * value;
-                    }
-                }
-                Ok(())
-            };
-            match differences {
-                Differences::Central => {
-                    let step = STEP * size / self.rows.largest[j];
-                    for (places, weight) in DIFFERENCE {
-                        add(places * step, weight / (12.0 * step))?;
-                    }
-                }
-                Differences::OneSided => {
-                    let step = ONE_SIDED * size / self.rows.largest[j];
-                    add(step, 1.0 / step)?;
-                }
-            }
-        }
-        Ok(sums)
+        let sizes = (&self.rows.largest[..], Equations::size(&self.space, self.start)?);
+        second_derivatives(w, sizes, experts, differences, |w| self.pulled(w, z))
     }
 
     /// `z^T J_k Phi` of every expert of this rank's nodes, from its rows here, `[expert, function]`. Local.
@@ -289,13 +255,6 @@ impl<'a> System<'a> {
         });
         Ok((seen.collect(), each.map(|sums| f64::EPSILON * sums[n].sqrt() * state).collect()))
     }
-}
-
-/// How second derivatives of rows are differenced: for derivatives of a repair, or for a matrix that need only be near.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Differences {
-    Central,
-    OneSided,
 }
 
 /// What an expert's rows make of a function, relative to their entries, that is nothing but round-off.
