@@ -2,7 +2,7 @@
 //! on the part of an expert, and the small systems of such functions have no digits.
 use super::constraint::Constraint;
 use super::equations::Equations;
-use crate::mixture::whiten;
+use crate::mixture::{Columns, whiten};
 use crate::{Error, Result};
 use faer::{Mat, MatRef};
 use petsc_rs::{Matrix, Vector};
@@ -102,12 +102,20 @@ impl Constraint {
     /// # Errors
     /// When one of them vanishes, or is not finite.
     pub(super) fn check_columns(&self, equations: &Equations) -> Result<()> {
+        self.check_functions(&self.basis.columns, &equations.essential.fixed)
+    }
+
+    /// The same of any columns, `[state, owned unknown]`, with the unknowns that are fixed at all states. Collective.
+    ///
+    /// # Errors
+    /// As [`Constraint::check_columns`].
+    pub(super) fn check_functions(&self, columns: &Columns, fixed: &[bool]) -> Result<()> {
         let space = &self.basis.fields;
-        let fixed = &equations.essential.fixed[..space.owned_dofs()];
-        for (number, column) in self.basis.columns.iter().enumerate() {
+        let fixed = &fixed[..space.owned_dofs()];
+        for (number, column) in columns.iter().enumerate() {
             let largest = column
                 .iter()
-                .zip(fixed)
+                .zip(fixed.iter().cycle())
                 .filter(|(_, fixed)| !**fixed)
                 .fold(0.0, |m: f64, (v, _)| if v.is_nan() { f64::NAN } else { m.max(v.abs()) });
             // A rank may have none of it.

@@ -27,6 +27,29 @@ pub struct Mixture {
     pub columns: Columns,
 }
 
+/// Writes columns of owned unknowns to the local ones, `[unknown, function]`, as the functions from number `first` on; what is
+/// `fixed` stays. Collective.
+///
+/// # Errors
+/// When PETSc fails.
+pub(crate) fn spread<'a>(
+    space: &Space,
+    columns: impl ExactSizeIterator<Item = &'a [f64]>,
+    fixed: &[bool],
+    (values, first): (&mut [f64], usize),
+) -> Result<()> {
+    let n = first + columns.len();
+    let mut field = space.field()?;
+    for (number, column) in columns.enumerate() {
+        field.write()?.copy_from_slice(column);
+        field.ghost_update()?;
+        let column = field.local_read()?;
+        let free = (0..fixed.len()).filter(|&dof| !fixed[dof]);
+        free.for_each(|dof| values[dof * n + first + number] = column[dof]);
+    }
+    Ok(())
+}
+
 impl Mixture {
     /// Experts with these functions and no further ones. Local.
     pub fn new(fields: Rc<Space>, gating: Rc<Gating>, modes: Option<CoarseModes>) -> Self {
@@ -133,13 +156,7 @@ impl Mixture {
                 values[dof * n + mode] = value.unwrap_or(0.0);
             }
         }
-        let mut field = space.field()?;
-        for (number, column) in columns.iter().enumerate() {
-            field.write()?.copy_from_slice(column);
-            field.ghost_update()?;
-            let column = field.local_read()?;
-            (0..unknowns).filter(free).for_each(|dof| values[dof * n + own + number] = column[dof]);
-        }
+        spread(space, columns.iter(), fixed, (&mut values, own))?;
         Ok(values)
     }
 

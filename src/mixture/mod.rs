@@ -24,6 +24,7 @@ pub use columns::Columns;
 pub use gating::Gating;
 pub use local_product::LocalProduct;
 pub use mixture::Mixture;
+pub(crate) use mixture::spread;
 pub use modes::{CoarseModes, rigid_body_modes};
 pub use orthonormal::Orthonormal;
 pub use pod::{Algorithm, Pod, Truncation, pod};

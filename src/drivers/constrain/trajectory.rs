@@ -63,7 +63,7 @@ impl Work<'_> {
             let problems = self.simulation.stages.len();
             let mut sample = Sample::new(problems);
             if let (Some(windows), true) = (&mut windows, frame > 0) {
-                sample.repairs[0] = Some(self.follow_window(windows, &mut evolution, (number, frame))?);
+                sample.repairs[0] = Some(self.follow_window(windows, &mut evolution, frame)?);
             } else if frame > 0 {
                 let times = [self.header.times[frame - 1], self.header.times[frame]];
                 let between = Between::new(times, &before, &predicted)?;

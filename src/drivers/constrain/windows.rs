@@ -1,7 +1,7 @@
 //! Windows of steps in time, repaired at once.
 use super::header::Place;
 use super::work::Work;
-use crate::experts::{Equations, Frames, Repair, StepEquations, WindowRepair};
+use crate::experts::{Frames, Repair, StepEquations, WindowRepair, by_repair};
 use crate::physics::Context;
 use crate::simulation::Evolution;
 use crate::solver::{Earlier, NewtonOutcome, NewtonSolver, StepEquation, by_newton};
@@ -12,6 +12,8 @@ use std::time::Instant;
 /// A run that is repaired by windows.
 pub struct Windows {
     equations: StepEquations,
+    /// The predicted frames, the first one that of the deck.
+    predictions: Vec<Vector>,
     /// What the prediction leaves of every step's equations.
     before: Vec<Repair>,
     /// States found so far, from the initial one on.
@@ -33,7 +35,8 @@ impl Work<'_> {
         let initial = self.simulation.stages[0].solution().try_clone()?;
         let mut frames = Frames { times: self.header.times.clone(), states: vec![initial.try_clone()?] };
         for frame in 1..self.header.frames() {
-            frames.states.push(self.prediction(number, frame)?);
+            let place = Place { sample: number, frame };
+            frames.states.push(self.predictions.state(self.simulation, 0, place)?);
         }
         let Self { simulation, layers, .. } = self;
         let mut before: Vec<Repair> = Vec::new();
@@ -42,15 +45,17 @@ impl Work<'_> {
             StepEquations::record(simulation, &mut evolution, &times, &mut |equation, newton, state| {
                 frames.at(equation.context.time, state)?;
                 state.ghost_update()?;
-                newton.set_equation(&equation.context, equation.parts, Some(equation.offset.try_clone()?))?;
-                let prepared = newton.problem().clone().at(&equation.context)?;
-                let of_step = Equations::step(&prepared, equation.parts, Some(&equation.offset), None);
-                let repair = layers.measure(&of_step, state, None)?;
+                let space = newton.problem().space.clone();
+                let measured = by_repair(newton, equation, state, &mut |_, of_step, state| {
+                    let measured = layers.measure(of_step, state, None)?;
+                    of_step.impose(&space, state)?;
+                    Ok(measured)
+                })?;
                 match before.last_mut().filter(|_| is_stage(equation)) {
-                    Some(last) => *last = repair,
-                    None => before.push(repair),
+                    Some(last) => *last = measured,
+                    None => before.push(measured),
                 }
-                of_step.impose(&newton.problem().space, state)
+                Ok(())
             })?;
         if !(1..=equations.count()).any(|step| equations.is_one_equation(step)) {
             let text = "expected \"bdf1\", \"bdf2\" or \"crank_nicolson\" for constraint.windows: steps of several stages are \
@@ -59,16 +64,13 @@ impl Work<'_> {
         }
         Ok(Windows {
             equations,
+            predictions: frames.states,
             before,
             known: vec![initial],
             ahead: Vec::new(),
             last: None,
             imbalance: [0.0; 2],
         })
-    }
-
-    fn prediction(&self, sample: usize, frame: usize) -> Result<Vector> {
-        self.predictions.state(self.simulation, 0, Place { sample, frame })
     }
 
     /// Goes on to a frame: with the state of its window, which is repaired when the first of its frames comes, or by a full
@@ -80,16 +82,16 @@ impl Work<'_> {
         &mut self,
         windows: &mut Windows,
         evolution: &mut Evolution,
-        (sample, frame): (usize, usize),
+        frame: usize,
     ) -> Result<Repair> {
         let begin = Instant::now();
         let whole = !windows.equations.is_one_equation(frame);
         let mut effort = None;
         if !whole && windows.ahead.is_empty() {
-            effort = Some(self.repair_window(windows, (sample, frame))?);
+            effort = Some(self.repair_window(windows, frame)?);
         }
         let next = if whole { None } else { Some(windows.ahead.remove(0)) };
-        let prediction = self.prediction(sample, frame)?;
+        let prediction = &windows.predictions[frame];
         let Self { simulation, layers, header, .. } = self;
         let mut found = None;
         let solve =
@@ -101,19 +103,15 @@ impl Work<'_> {
                         outcome
                     }
                     Some(next) => {
-                        newton.set_equation(
-                            &equation.context,
-                            equation.parts,
-                            Some(equation.offset.try_clone()?),
-                        )?;
                         state.copy_from(next)?;
                         state.ghost_update()?;
                         NewtonOutcome::default()
                     }
                 };
-                let prepared = newton.problem().clone().at(&equation.context)?;
-                let of_step = Equations::step(&prepared, equation.parts, Some(&equation.offset), None);
-                found = Some(layers.measure(&of_step, state, Some(&prediction))?);
+                let measured = by_repair(newton, equation, state, &mut |_, of_step, state| {
+                    layers.measure(of_step, state, Some(prediction))
+                });
+                found = Some(measured?);
                 Ok(outcome)
             };
         evolution.follow(simulation, header.times[frame], solve)?;
@@ -133,17 +131,11 @@ impl Work<'_> {
     }
 
     /// Repairs the window that a frame is the next one of; iterations and seconds.
-    fn repair_window(
-        &mut self,
-        windows: &mut Windows,
-        (sample, frame): (usize, usize),
-    ) -> Result<(usize, f64)> {
+    fn repair_window(&mut self, windows: &mut Windows, frame: usize) -> Result<(usize, f64)> {
         let (which, end) = self.layers.window_of(frame);
         let single = (frame..=end).take_while(|&step| windows.equations.is_one_equation(step)).count();
-        let mut states = Vec::with_capacity(single);
-        for frame in frame..frame + single {
-            states.push(self.prediction(sample, frame)?);
-        }
+        let predictions = windows.predictions[frame..][..single].iter();
+        let mut states = predictions.map(|state| Ok(state.try_clone()?)).collect::<Result<Vec<_>>>()?;
         let Self { simulation, layers, .. } = self;
         let problem = simulation.stages[0].problem.clone();
         let repair =

@@ -6,7 +6,7 @@ use crate::experts::constraint::Constraint;
 use crate::experts::equations::Equations;
 use crate::experts::port_condition::PortCondition;
 use crate::fem::Parts;
-use crate::mixture::Columns;
+use crate::mixture::{Columns, spread};
 use crate::physics::{Context, FormState, Prepared, Problem};
 use crate::simulation::{Evolution, Simulation};
 use crate::solver::{Earlier, NewtonOutcome, NewtonSolver, StepEquation};
@@ -157,18 +157,10 @@ impl Steps<'_> {
 
     /// The functions at the local unknowns of a state, `[unknown, function]`, zero where they are fixed. Collective.
     fn values(&self, problem: &Problem, state: usize) -> Result<Vec<f64>> {
-        let (space, n) = (&problem.space, self.functions.count());
-        let (fixed, owned) = (&self.prepared[state].essential.fixed, space.owned_dofs());
-        let mut field = space.field()?;
-        let mut values = vec![0.0; fixed.len() * n];
-        for (number, column) in self.functions.iter().enumerate() {
-            field.write()?.copy_from_slice(&column[state * owned..][..owned]);
-            field.ghost_update()?;
-            let column = field.local_read()?;
-            (0..fixed.len())
-                .filter(|&dof| !fixed[dof])
-                .for_each(|dof| values[dof * n + number] = column[dof]);
-        }
+        let (fixed, owned) = (&self.prepared[state].essential.fixed, problem.space.owned_dofs());
+        let columns = self.functions.iter().map(|column| &column[state * owned..][..owned]);
+        let mut values = vec![0.0; fixed.len() * self.functions.count()];
+        spread(&problem.space, columns, fixed, (&mut values, 0))?;
         Ok(values)
     }
 
@@ -221,8 +213,12 @@ impl Constraint {
         let begin = Instant::now();
         let before = known.len() - 1;
         let condition = self.condition_of_steps(equations, before + states.len())?;
-        self.check_functions(functions)?;
+        if functions.count() == 0 {
+            let text = "expected functions in space and time: name a --basis";
+            return Err(Error::input("constraint.windows", text));
+        }
         let prepared = self.prepared(problem, equations, before, states.len())?;
+        self.check_functions(functions, &prepared[0].essential.fixed)?;
         let mut starts = Vec::with_capacity(states.len());
         for (state, prepared) in states.iter().zip(&prepared) {
             let mut start = state.try_clone()?;
@@ -256,25 +252,6 @@ impl Constraint {
             iterations: minimum.iterations,
             seconds,
         })
-    }
-
-    fn check_functions(&self, functions: &Columns) -> Result<()> {
-        for (number, column) in functions.iter().enumerate() {
-            let largest =
-                column.iter().fold(0.0, |m: f64, v| if v.is_nan() { f64::INFINITY } else { m.max(v.abs()) });
-            let largest = functions.comm.max(largest);
-            if !largest.is_finite() || largest == 0.0 {
-                let what = if largest == 0.0 { "vanishes" } else { "is not finite" };
-                return Err(Error::Failed(format!("{}: function {number} of the basis {what}", self.name)));
-            }
-        }
-        match functions.count() {
-            0 => Err(Error::input(
-                "constraint.windows",
-                "expected functions in space and time: name a --basis",
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// What holds between experts in a window that ends with a state of that number.

@@ -3,7 +3,7 @@ use super::shares::Shares;
 use crate::deck::LeastSquares;
 use crate::experts::equations::Equations;
 use crate::fem::Space;
-use crate::mixture::{Columns, Gating};
+use crate::mixture::{Columns, Gating, spread};
 use crate::physics::mass::scalar_mass;
 use crate::{Error, Result};
 use rand::{RngExt, SeedableRng};
@@ -177,21 +177,13 @@ pub(in crate::experts) fn check(options: &LeastSquares, components: usize) -> Re
 
 /// The functions of an expert at the local unknowns, and their number.
 fn functions(space: &Space, columns: &Columns, fixed: &[bool]) -> Result<(usize, Vec<f64>)> {
-    let (c, owned) = (space.components, space.owned_dofs());
+    let c = space.components;
     let n = c + columns.count();
     let mut phi = vec![0.0; space.local_nodes() * c * n];
     for dof in (0..space.local_nodes() * c).filter(|&dof| !fixed[dof]) {
         phi[dof * n + dof % c] = 1.0;
     }
-    let mut field = space.field()?;
-    for (number, column) in columns.iter().enumerate() {
-        field.write()?[..owned].copy_from_slice(column);
-        field.ghost_update()?;
-        let values = field.local_read()?;
-        for dof in (0..values.len()).filter(|&dof| !fixed[dof]) {
-            phi[dof * n + c + number] = values[dof];
-        }
-    }
+    spread(space, columns.iter(), fixed, (&mut phi, c))?;
     Ok((n, phi))
 }
 
