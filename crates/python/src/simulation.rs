@@ -242,31 +242,27 @@ impl Simulation {
         Trajectory::new(&self.0, &asked, times)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's half names them")]
     fn window(
         &self,
         stage: &str,
         level: &str,
-        norm: Option<String>,
         experts: (Option<usize>, Option<u32>),
         tolerance: Option<f64>,
-        scales: Option<[f64; 2]>,
         times: Vec<f64>,
         own: bool,
     ) -> PyResult<Window> {
-        let words = format!(
-            "window({level}, {stage}, norm={norm:?}, {experts:?}, {tolerance:?}, {scales:?}, times={times:?}, own={own})"
-        );
+        let words =
+            format!("window({level}, {stage}, {experts:?}, {tolerance:?}, times={times:?}, own={own})");
         self.0.together(&words, |_, _| Ok(()))?;
-        let (norm, (per_side, overlap)) = (norm.as_deref(), experts);
+        let (per_side, overlap) = experts;
         let asked = Asked {
             stage,
             level,
-            norm,
+            norm: None,
             per_side,
             overlap,
             tolerance,
-            scales,
+            scales: None,
             variance: None,
             known: &[],
             own,

@@ -126,15 +126,9 @@ impl Layer {
         let prediction = states.map(|states| Frames { times: self.times.clone(), states });
         let initial = initial.map(|array| vector(open, 0, array, own, "initial")).transpose()?;
         self.last = None;
-        open.is_solved = false;
-        let time = open.simulation.deck.time.clone().expect("checked when it was made");
-        let context = Context { time: time.start, ..context };
+        let context = begin(open, context, initial.as_ref())?;
         let simulation = &mut open.simulation;
-        simulation.reset(&context)?;
-        if let Some(initial) = &initial {
-            simulation.stages[0].set_conditions(&context)?;
-            simulation.stages[0].set_solution(&initial.read()?)?;
-        }
+        let time = simulation.deck.time.clone().expect("checked when it was made");
         let mut evolution = Evolution::start(simulation, &time, context.clone())?;
         let width = simulation.stages[0].space().components;
         let mut tape = Tape::default();
@@ -220,6 +214,20 @@ pub fn checked_times(open: &Open, times: &[f64]) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Sets a run in time to its beginning: the deck's initial state, or another one. With the context there. Collective.
+pub fn begin(open: &mut Open, context: Context, initial: Option<&Vector>) -> Result<Context> {
+    open.is_solved = false;
+    let simulation = &mut open.simulation;
+    let start = simulation.deck.time.as_ref().expect("checked when the layer was made").start;
+    let context = Context { time: start, ..context };
+    simulation.reset(&context)?;
+    if let Some(initial) = initial {
+        simulation.stages[0].set_conditions(&context)?;
+        simulation.stages[0].set_solution(&initial.read()?)?;
+    }
+    Ok(context)
 }
 
 /// As many fields as there are times. Collective.

@@ -6,7 +6,7 @@ use crate::open::Open;
 use crate::operators::vector;
 use crate::parameters;
 use crate::slot::Slot;
-use crate::trajectory::{changed, checked_times, vectors};
+use crate::trajectory::{begin, changed, checked_times, vectors};
 use petsc_rs::Vector;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -128,15 +128,8 @@ impl Layer {
         }
         let initial = initial.map(|array| vector(open, 0, array, own, "initial")).transpose()?;
         self.last = None;
-        open.is_solved = false;
-        let time = open.simulation.deck.time.clone().expect("checked when it was made");
-        let context = Context { time: time.start, ..context };
+        let context = begin(open, context, initial.as_ref())?;
         let simulation = &mut open.simulation;
-        simulation.reset(&context)?;
-        if let Some(initial) = &initial {
-            simulation.stages[0].set_conditions(&context)?;
-            simulation.stages[0].set_solution(&initial.read()?)?;
-        }
         let layers = [&mut self.constraint, &mut self.full];
         let (run, states) = WindowRun::repair(simulation, &context, layers, &prediction, &columns)?;
         open.context = Context { time: self.times[self.times.len() - 1], ..context.clone() };

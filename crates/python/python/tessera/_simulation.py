@@ -211,7 +211,7 @@ class Simulation:
         :param per_side, overlap, tolerance, own: as of :meth:`constraint`.
         """
         steps = [float(time) for time in times]
-        native = self._native.window(next(iter(self.stages)), level, None, (per_side, overlap), tolerance, None, steps, own)
+        native = self._native.window(next(iter(self.stages)), level, (per_side, overlap), tolerance, steps, own)
         return Window(native, self, steps)
 
     def run(self, parameters: Optional[Mapping[str, Value]] = None, /, *, fields: Optional[Sequence[str]] = None,

@@ -138,13 +138,16 @@ class Constraint(torch.nn.Module):
 
 
 class _Run(torch.autograd.Function):
+    """Of layers in time: a layer's ``fields`` are the inputs that are arrays, by their names in what ``vjp`` finds."""
+
     @staticmethod
-    def forward(ctx: Any, layer: Trajectory, names: Sequence[str], others: Mapping[str, Any], sample: int,
-                prediction: Optional[torch.Tensor], initial: Optional[torch.Tensor], *values: torch.Tensor) -> torch.Tensor:
-        arrays = [None if given is None else _array(given) for given in (prediction, initial)]
+    def forward(ctx: Any, layer: Any, names: Sequence[str], others: Mapping[str, Any], sample: int,
+                *given: Optional[torch.Tensor]) -> torch.Tensor:
+        arrays, values = given[:len(layer.fields)], given[len(layer.fields):]
         parameters = {**others, **{name: float(value) for name, value in zip(names, values)}}
-        ctx.layer, ctx.names, ctx.arguments = layer, names, (arrays[0], parameters, arrays[1], sample)
-        ctx.like = [None if given is None else (given.dtype, given.device) for given in (prediction, initial, *values)]
+        fields = [None if array is None else _array(array) for array in arrays]
+        ctx.layer, ctx.names, ctx.arguments = layer, names, (fields, parameters, sample)
+        ctx.like = [None if tensor is None else (tensor.dtype, tensor.device) for tensor in given]
         ctx.run = layer._repair(*ctx.arguments)
         return _tensor(ctx.run.states)
 
@@ -155,7 +158,7 @@ class _Run(torch.autograd.Function):
             # Another run has been since: this one again.
             ctx.run = ctx.layer._repair(*ctx.arguments)
         found = native.vjp(_array(cotangent), own=ctx.layer.own)
-        arrays = [found.prediction, found.initial, *(found.parameters[name] for name in ctx.names)]
+        arrays = [getattr(found, name) for name in ctx.layer.fields] + [found.parameters[name] for name in ctx.names]
         gradients = [None if like is None else _tensor(array).to(dtype=like[0], device=like[1])
                      for array, like in zip(arrays, ctx.like)]
         return None, None, None, None, *gradients
@@ -169,11 +172,14 @@ class Trajectory(torch.nn.Module):
     :param own: arrays hold this rank's rows alone, see :mod:`tessera`.
     """
 
+    fields = ("prediction", "initial")
+
     def __init__(self, native: tessera.Trajectory, own: bool = False) -> None:
         super().__init__()
         self.native, self.own = native, own
 
-    def _repair(self, prediction: Any, parameters: Mapping[str, Any], initial: Any, sample: int) -> Any:
+    def _repair(self, fields: Sequence[Any], parameters: Mapping[str, Any], sample: int) -> Any:
+        prediction, initial = fields
         return self.native.forward(prediction, parameters, initial=initial, sample=sample, own=self.own)
 
     def forward(self, prediction: Optional[torch.Tensor] = None, parameters: Optional[Mapping[str, Any]] = None, /, *,
@@ -189,32 +195,6 @@ class Trajectory(torch.nn.Module):
         return _Run.apply(self, names, others, sample, prediction, initial, *tensors)
 
 
-class _Window(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, layer: Window, names: Sequence[str], others: Mapping[str, Any], sample: int,
-                prediction: torch.Tensor, functions: torch.Tensor, initial: Optional[torch.Tensor],
-                *values: torch.Tensor) -> torch.Tensor:
-        arrays = [None if given is None else _array(given) for given in (prediction, functions, initial)]
-        parameters = {**others, **{name: float(value) for name, value in zip(names, values)}}
-        ctx.layer, ctx.names, ctx.arguments = layer, names, (*arrays[:2], parameters, arrays[2], sample)
-        ctx.like = [None if given is None else (given.dtype, given.device)
-                    for given in (prediction, functions, initial, *values)]
-        ctx.run = layer._repair(*ctx.arguments)
-        return _tensor(ctx.run.states)
-
-    @staticmethod
-    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[Any, ...]:
-        native = ctx.layer.native
-        if native.last is not ctx.run:
-            # Another run has been since: this one again.
-            ctx.run = ctx.layer._repair(*ctx.arguments)
-        found = native.vjp(_array(cotangent), own=ctx.layer.own)
-        arrays = [found.prediction, found.functions, found.initial, *(found.parameters[name] for name in ctx.names)]
-        gradients = [None if like is None else _tensor(array).to(dtype=like[0], device=like[1])
-                     for array, like in zip(arrays, ctx.like)]
-        return None, None, None, None, *gradients
-
-
 class Window(torch.nn.Module):
     """A :class:`tessera.Window` as a layer: predicted frames and functions in space and time go in, repaired runs come out, and
     gradients flow back to predictions, functions, initial states and parameters.
@@ -223,11 +203,14 @@ class Window(torch.nn.Module):
     :param own: arrays hold this rank's rows alone, see :mod:`tessera`.
     """
 
+    fields = ("prediction", "functions", "initial")
+
     def __init__(self, native: tessera.Window, own: bool = False) -> None:
         super().__init__()
         self.native, self.own = native, own
 
-    def _repair(self, prediction: Any, functions: Any, parameters: Mapping[str, Any], initial: Any, sample: int) -> Any:
+    def _repair(self, fields: Sequence[Any], parameters: Mapping[str, Any], sample: int) -> Any:
+        prediction, functions, initial = fields
         return self.native.forward(prediction, functions, parameters, initial=initial, sample=sample, own=self.own)
 
     def forward(self, prediction: torch.Tensor, functions: torch.Tensor, parameters: Optional[Mapping[str, Any]] = None, /, *,
@@ -241,4 +224,4 @@ class Window(torch.nn.Module):
         :param sample: which draw of the random fields.
         """
         names, tensors, others = _parted({**(parameters or {}), **values}, "parameter")
-        return _Window.apply(self, names, others, sample, prediction, functions, initial, *tensors)
+        return _Run.apply(self, names, others, sample, prediction, functions, initial, *tensors)
