@@ -61,9 +61,13 @@ impl Evolution {
         evolving
             .try_for_each(|stage| stage.begin(time.scheme, &context))
             .map_err(|error| deck.locate(error))?;
-        let control = step_control(time);
-        let (time, frames, stops) = (time.clone(), Vec::new(), Vec::new());
-        Ok(Self { control, context, rejected: 0, time, frames, stops })
+        Ok(Self::new(time, context))
+    }
+
+    /// At the start of systems that have begun already. Local.
+    pub fn new(time: &TimeSection, context: Context) -> Self {
+        let (time, control) = (time.clone(), step_control(time));
+        Self { control, context, rejected: 0, time, frames: Vec::new(), stops: Vec::new() }
     }
 
     /// Steps will end exactly at these ascending times.
@@ -99,10 +103,20 @@ impl Evolution {
         simulation: &mut Simulation,
         solve: &mut EquationSolve,
     ) -> Result<Progress> {
+        self.advance_on(&mut Solved { simulation, solve })
+    }
+
+    /// As [`Evolution::advance`], of other systems than a simulation's. Collective over their ranks.
+    ///
+    /// # Errors
+    /// Those of the systems.
+    pub fn advance_on(&mut self, systems: &mut dyn Systems) -> Result<Progress> {
         let dt = self.control.next(self.context.time, &self.stops);
         let (end, slack) = (self.context.time + dt, 1e-9 * self.time.step.max(dt));
         let reached = |stop: &&f64| (end - **stop).abs() <= slack;
-        Ok(match self.attempt(simulation, dt, true, solve)? {
+        let control = &mut self.control;
+        let mut judge = |error| control.accepts(error, dt);
+        Ok(match systems.attempt(&self.context, dt, &mut judge)? {
             Attempt::Inaccurate if self.control.is_shortest(dt) => Progress::Failed(format!(
                 "a step of {dt:.3e} s, the shortest allowed, is not accurate to time.tolerance"
             )),
@@ -123,18 +137,17 @@ impl Evolution {
             Attempt::Good(mut step) => {
                 let on_frame = self.frames.iter().find(reached).copied();
                 step.time = on_frame.unwrap_or(end);
-                self.arrive(simulation, step.time, slack);
+                self.arrive(systems, step.time, slack);
                 Progress::Accepted(step, on_frame.is_some())
             }
         })
     }
 
     /// What comes after an accepted step to the time `end`.
-    fn arrive(&mut self, simulation: &mut Simulation, end: f64, slack: f64) {
+    fn arrive(&mut self, systems: &mut dyn Systems, end: f64, slack: f64) {
         self.context.time = end;
         if self.time.stops.iter().any(|stop| (end - *stop).abs() <= slack) {
-            let pasts = simulation.stages.iter_mut().filter_map(|stage| stage.past.as_mut());
-            pasts.for_each(TimeIntegrator::restart);
+            systems.restart();
             // Without a past there may be no estimate of the error either.
             self.control.step = self.control.step.min(self.time.step);
         }
@@ -156,23 +169,49 @@ impl Evolution {
             let now = self.context.time;
             return Err(Error::Failed(format!("a step from {now:.9e} s to {end:.9e} s does not go forward")));
         }
-        match self.attempt(simulation, dt, false, solve)? {
+        let mut systems = Solved { simulation, solve };
+        match systems.attempt(&self.context, dt, &mut |_| true)? {
             Attempt::Good(step) => {
-                self.arrive(simulation, end, 1e-9 * self.time.step.max(dt));
+                self.arrive(&mut systems, end, 1e-9 * self.time.step.max(dt));
                 Ok(Step { time: end, ..step })
             }
             Attempt::Failed(why) => Err(Error::Failed(why)),
             Attempt::Inaccurate => unreachable!("not judged"),
         }
     }
+}
 
+/// Systems that step in time together.
+pub trait Systems {
+    /// A step of all from `context.time` on, which is kept if all are good: `judge` gets the estimated error. Collective.
+    ///
+    /// # Errors
+    /// Those of their solves.
     fn attempt(
         &mut self,
-        simulation: &mut Simulation,
+        context: &Context,
         dt: f64,
-        judge: bool,
-        solve: &mut EquationSolve,
+        judge: &mut dyn FnMut(Option<f64>) -> bool,
+    ) -> Result<Attempt>;
+
+    /// Forgets the steps before the newest, see [`TimeIntegrator::restart`].
+    fn restart(&mut self);
+}
+
+/// The problems of a simulation, and what solves their equations.
+struct Solved<'a, 'b> {
+    simulation: &'a mut Simulation,
+    solve: &'a mut EquationSolve<'b>,
+}
+
+impl Systems for Solved<'_, '_> {
+    fn attempt(
+        &mut self,
+        context: &Context,
+        dt: f64,
+        judge: &mut dyn FnMut(Option<f64>) -> bool,
     ) -> Result<Attempt> {
+        let Self { simulation, solve } = self;
         let mut trials: Vec<Trial> = Vec::new();
         let mut step = Step { length: dt, ..Step::default() };
         let all = simulation.stages.iter_mut().enumerate().filter(|(_, s)| s.evolves());
@@ -180,7 +219,7 @@ impl Evolution {
         for (stage, number) in evolving.iter_mut().zip(numbers) {
             if stage.history().is_some() {
                 // A solid without inertia rests on its supports at all times.
-                let end = Context { time: self.context.time + dt, ..self.context.clone() };
+                let end = Context { time: context.time + dt, ..context.clone() };
                 if let Err(error) = stage.check_support(&end) {
                     return Ok(Attempt::Failed(error.to_string()));
                 }
@@ -188,7 +227,7 @@ impl Evolution {
             let solve = &mut |newton: &mut NewtonSolver, equation: &StepEquation, solution: &mut Vector| {
                 solve(number, newton, equation, solution)
             };
-            let Some(trial) = stage.attempt(&self.context, dt, solve)? else { continue };
+            let Some(trial) = stage.attempt(context, dt, solve)? else { continue };
             step.newton += trial.newton.iterations;
             step.linear += trial.newton.linear_iterations;
             if let Some(failure) = &trial.newton.failure {
@@ -199,14 +238,14 @@ impl Evolution {
             trials.push(trial);
         }
         let error = trials.iter().filter_map(|t| t.error).reduce(f64::max);
-        if judge && !self.control.accepts(error, dt) {
+        if !judge(error) {
             evolving.iter_mut().try_for_each(|stage| stage.fall_back())?;
             return Ok(Attempt::Inaccurate);
         }
         step.error = error.unwrap_or(f64::NAN);
         for (number, (stage, trial)) in evolving.into_iter().zip(trials).enumerate() {
             let flow = trial.flow;
-            let change = stage.keep(trial, &self.context, dt)?;
+            let change = stage.keep(trial, context, dt)?;
             // The balance is that of the first problem.
             if let (0, Some(change)) = (number, change) {
                 (step.conserved, step.imbalance) = (change.conserved, change.imbalance);
@@ -215,11 +254,20 @@ impl Evolution {
         }
         Ok(Attempt::Good(step))
     }
+
+    fn restart(&mut self) {
+        let pasts = self.simulation.stages.iter_mut().filter_map(|stage| stage.past.as_mut());
+        pasts.for_each(TimeIntegrator::restart);
+    }
 }
 
-enum Attempt {
+/// What became of a step of systems.
+pub enum Attempt {
+    /// It is kept.
     Good(Step),
+    /// It was judged not to be accurate.
     Inaccurate,
+    /// Why an equation was not solved.
     Failed(String),
 }
 

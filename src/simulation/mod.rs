@@ -15,7 +15,7 @@ mod stepping;
 mod support;
 
 pub use balance::Balance;
-pub use evolution::{EquationSolve, Evolution, Progress, step_control};
+pub use evolution::{Attempt, EquationSolve, Evolution, Progress, Systems, step_control};
 pub use fields::FieldInfo;
 pub use problems::Simulation;
 pub use run::{Observer, Run, Wishes};

@@ -14,4 +14,6 @@ pub(crate) use precondition::of_experts;
 pub use precondition::{PMultigrid, RestrictedSchwarz, Schwarz};
 pub use recycle::{Method as RecycleMethod, Recycler, Solved};
 pub(crate) use support::{Pieces, Support};
-pub use time::{Earlier, Flow, StepControl, StepEquation, StepSolve, Term, TimeIntegrator, Trial, by_newton};
+pub use time::{
+    Earlier, Flow, StepControl, StepEquation, StepSolve, Term, TimeIntegrator, TimeSystem, Trial, by_newton,
+};

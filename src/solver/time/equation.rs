@@ -38,8 +38,8 @@ pub enum Earlier {
 }
 
 /// What finds the state of an equation from a first guess, whose ghosts are up to date afterwards.
-pub type StepSolve<'a> =
-    dyn FnMut(&mut NewtonSolver, &StepEquation, &mut Vector) -> Result<NewtonOutcome> + 'a;
+pub type StepSolve<'a, S = NewtonSolver> =
+    dyn FnMut(&mut S, &StepEquation, &mut Vector) -> Result<NewtonOutcome> + 'a;
 
 /// Newton's method.
 ///

@@ -5,12 +5,13 @@
 //! `sigma S(u) + F(t, u) + offset = 0`.
 use super::equation::{Earlier, StepEquation, StepSolve, Term};
 use super::scheme::{SDIRK2, SDIRK3, Sdirk};
+use super::system::TimeSystem;
 use crate::Result;
 use crate::deck::TimeScheme;
 use crate::fem::Parts;
 use crate::memory::{Entry, Kept, Memory};
 use crate::physics::Context;
-use crate::solver::nonlinear::{FormParts, NewtonOutcome, NewtonSolver};
+use crate::solver::nonlinear::{FormParts, NewtonOutcome};
 use petsc_rs::Vector;
 use std::collections::VecDeque;
 
@@ -75,17 +76,17 @@ impl TimeIntegrator {
     /// Starts from the initial state with the essential conditions of that time imposed on it. Collective.
     ///
     /// # Errors
-    /// See [`NewtonSolver::set_time`].
+    /// See [`TimeSystem::set_time`].
     pub fn new(
         scheme: TimeScheme,
-        newton: &mut NewtonSolver,
+        system: &mut impl TimeSystem,
         context: &Context,
         initial: &Vector,
     ) -> Result<Self> {
-        newton.set_time(context)?;
+        system.set_time(context)?;
         let mut initial = initial.try_clone()?;
-        newton.impose(&mut initial)?;
-        let storage = newton.evaluate(Parts::STORAGE, &initial)?;
+        system.impose(&mut initial)?;
+        let storage = system.evaluate(Parts::STORAGE, &initial)?;
         Ok(Self {
             scheme,
             solutions: VecDeque::from([(context.time, initial)]),
@@ -122,8 +123,8 @@ impl TimeIntegrator {
     }
 
     /// Estimates are relative to the solution: while there is none they say nothing.
-    fn starts_from_nothing(&self) -> Result<bool> {
-        Ok(self.solution().norm(petsc_rs::Norm::Two)? == 0.0)
+    fn starts_from_nothing(&self, system: &impl TimeSystem) -> Result<bool> {
+        Ok(system.norm(self.solution())? == 0.0)
     }
 
     /// Attempts a step of length `dt`; `context` gives the parameters, `solve` finds the states of its equations
@@ -131,22 +132,22 @@ impl TimeIntegrator {
     ///
     /// # Errors
     /// Those of `solve`.
-    pub fn attempt(
+    pub fn attempt<S: TimeSystem>(
         &self,
-        newton: &mut NewtonSolver,
+        system: &mut S,
         context: &Context,
         dt: f64,
-        solve: &mut StepSolve,
+        solve: &mut StepSolve<S>,
     ) -> Result<Trial> {
         let mut trial = match self.scheme {
-            TimeScheme::Bdf1 => self.multistep(newton, context, dt, solve),
-            TimeScheme::Sdirk2 => self.sdirk(&SDIRK2, newton, context, dt, solve),
-            TimeScheme::Sdirk3 => self.sdirk(&SDIRK3, newton, context, dt, solve),
+            TimeScheme::Bdf1 => self.multistep(system, context, dt, solve),
+            TimeScheme::Sdirk2 => self.sdirk(&SDIRK2, system, context, dt, solve),
+            TimeScheme::Sdirk3 => self.sdirk(&SDIRK3, system, context, dt, solve),
             // One step of the same order gives the others their past and consistent algebraic unknowns.
-            _ if self.solutions.len() < 2 => self.sdirk(&SDIRK2, newton, context, dt, solve),
-            _ => self.multistep(newton, context, dt, solve),
+            _ if self.solutions.len() < 2 => self.sdirk(&SDIRK2, system, context, dt, solve),
+            _ => self.multistep(system, context, dt, solve),
         }?;
-        if self.starts_from_nothing()? {
+        if self.starts_from_nothing(system)? {
             trial.error = None;
         }
         Ok(trial)
@@ -156,9 +157,9 @@ impl TimeIntegrator {
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn accept(&mut self, newton: &NewtonSolver, trial: &Trial, dt: f64) -> Result<()> {
+    pub fn accept(&mut self, system: &impl TimeSystem, trial: &Trial, dt: f64) -> Result<()> {
         let time = self.time() + dt;
-        newton.commit(&trial.solution)?;
+        system.commit(&trial.solution)?;
         self.storages.push_front(trial.storage.try_clone()?);
         self.storages.truncate(2);
         if self.scheme == TimeScheme::CrankNicolson {
@@ -170,12 +171,12 @@ impl TimeIntegrator {
         Ok(())
     }
 
-    fn multistep(
+    fn multistep<S: TimeSystem>(
         &self,
-        newton: &mut NewtonSolver,
+        system: &mut S,
         context: &Context,
         dt: f64,
-        solve: &mut StepSolve,
+        solve: &mut StepSolve<S>,
     ) -> Result<Trial> {
         let (sigma, terms) = self.formula(dt);
         let mut solution = self.extrapolate(dt)?;
@@ -183,10 +184,10 @@ impl TimeIntegrator {
         let at = Context { time: self.time() + dt, ..context.clone() };
         let parts = Parts { storage: sigma, residual: 1.0 };
         let equation = StepEquation { context: at, parts, offset: self.offset(&terms, &[])?, terms };
-        let outcome = solve(newton, &equation, &mut solution)?;
-        let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
+        let outcome = solve(system, &equation, &mut solution)?;
+        let FormParts { storage, rest, full: mut residual } = system.evaluate_all(parts, &solution)?;
         residual.axpy(1.0, &equation.offset)?;
-        let flow = self.multistep_flow(dt, supply(newton, &residual)?, &rest)?;
+        let flow = self.multistep_flow(dt, system.supply(&residual)?, &rest)?;
         // Crank-Nicolson's equation is the sum of those at both ends.
         let mean = self.scheme == TimeScheme::CrankNicolson && self.rest.is_some();
         if self.scheme == TimeScheme::CrankNicolson {
@@ -196,7 +197,7 @@ impl TimeIntegrator {
             Some(constant) if outcome.failure.is_none() => {
                 let mut difference = solution.try_clone()?;
                 difference.axpy(-1.0, &predicted)?;
-                Some(constant * relative(&difference, &solution)?)
+                Some(constant * relative(system, &difference, &solution)?)
             }
             _ => None,
         };
@@ -302,13 +303,13 @@ impl TimeIntegrator {
         Some(corrector / (predictor + corrector))
     }
 
-    fn sdirk(
+    fn sdirk<S: TimeSystem>(
         &self,
         method: &Sdirk,
-        newton: &mut NewtonSolver,
+        system: &mut S,
         context: &Context,
         dt: f64,
-        solve: &mut StepSolve,
+        solve: &mut StepSolve<S>,
     ) -> Result<Trial> {
         let (start, first) = &self.solutions[0];
         let sigma = 1.0 / (method.gamma * dt);
@@ -331,14 +332,14 @@ impl TimeIntegrator {
             let context = Context { time: start + method.abscissa(stage) * dt, ..context.clone() };
             let offset = self.offset(&terms, &rests)?;
             let equation = StepEquation { context, parts, terms, offset };
-            let outcome = solve(newton, &equation, &mut solution)?;
+            let outcome = solve(system, &equation, &mut solution)?;
             total.iterations += outcome.iterations;
             total.linear_iterations += outcome.linear_iterations;
             total.history = outcome.history;
             total.failure = outcome.failure;
-            let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
+            let FormParts { storage, rest, full: mut residual } = system.evaluate_all(parts, &solution)?;
             residual.axpy(1.0, &equation.offset)?;
-            flow.supplied = method.gamma * supply(newton, &residual)?;
+            flow.supplied = method.gamma * system.supply(&residual)?;
             // The stage's equation also holds those of the stages before it.
             for (&a, earlier) in method.lower[stage].iter().zip(&residuals) {
                 residual.axpy(-a / method.gamma, earlier)?;
@@ -370,7 +371,7 @@ impl TimeIntegrator {
             difference.axpy(dt * (weight - method.embedded[j]), slope)?;
             flow.natural -= weight * rests[j].sum()?;
         }
-        let error = Some(relative(&difference, &solution)?);
+        let error = Some(relative(system, &difference, &solution)?);
         let ends = residuals.pop().zip(rests.pop()).zip(stored);
         let ((residual, rest), storage) = ends.expect("a method has stages");
         Ok(Trial { solution, error, newton: total, flow, residual, mean: false, storage, rest })
@@ -407,14 +408,7 @@ impl Memory for TimeIntegrator {
     }
 }
 
-/// Sum of a complete residual over essential rows: what their conditions supply.
-fn supply(newton: &NewtonSolver, full: &Vector) -> Result<f64> {
-    let essential = newton.essential();
-    let fixed = full.read()?.iter().zip(&essential.fixed).filter(|(_, fixed)| **fixed).map(|(v, _)| v).sum();
-    Ok(newton.comm().sum(fixed))
-}
-
-fn relative(difference: &Vector, solution: &Vector) -> Result<f64> {
-    let scale = solution.norm(petsc_rs::Norm::Two)?.max(f64::MIN_POSITIVE.sqrt());
-    Ok(difference.norm(petsc_rs::Norm::Two)? / scale)
+fn relative(system: &impl TimeSystem, difference: &Vector, solution: &Vector) -> Result<f64> {
+    let scale = system.norm(solution)?.max(f64::MIN_POSITIVE.sqrt());
+    Ok(system.norm(difference)? / scale)
 }
