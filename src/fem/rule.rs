@@ -41,6 +41,25 @@ impl Rule {
         Self::new(element, rule.quadrature, Some(rule.normal))
     }
 
+    /// One of its points alone, with its weight.
+    pub fn at_point(&self, q: usize) -> Self {
+        let one = |table: &Tabulation| {
+            let n = table.functions;
+            Tabulation {
+                functions: n,
+                values: table.values[q * n..][..n].to_vec(),
+                gradients: table.gradients[q * n..][..n].to_vec(),
+            }
+        };
+        Self {
+            points: vec![self.points[q]],
+            weights: vec![self.weights[q]],
+            basis: one(&self.basis),
+            geometry: one(&self.geometry),
+            normal: self.normal,
+        }
+    }
+
     /// As kernels take it.
     pub(super) fn tables(&self) -> Tables<'_> {
         Tables { weights: &self.weights, basis: &self.basis, geometry: &self.geometry, normal: self.normal }

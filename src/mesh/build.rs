@@ -65,7 +65,7 @@ impl Mesh {
         Self::from_raw(comm, raw, options)
     }
 
-    fn from_raw(comm: &Comm, mut raw: RawMesh, options: &PartitionOptions) -> Result<Self> {
+    pub(super) fn from_raw(comm: &Comm, mut raw: RawMesh, options: &PartitionOptions) -> Result<Self> {
         let (size, cell_type) = (comm.size(), raw.cell_type);
         if raw.global_cells < size as u64 {
             let message =

@@ -13,6 +13,7 @@ mod internal;
 mod internal_adjoint;
 pub mod mass;
 mod operator;
+pub mod points;
 mod problem;
 mod product;
 mod quantity;

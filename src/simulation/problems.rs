@@ -49,6 +49,17 @@ impl Simulation {
         mesh: Rc<Mesh>,
         solvers: impl Fn(usize) -> SolverOptions,
     ) -> Result<Self> {
+        let simulation = Self::on_part(deck, mesh, solvers)?;
+        super::placement::check(deck, &simulation.mesh, simulation.stages[0].space())?;
+        Ok(simulation)
+    }
+
+    /// As [`Simulation::with_solvers`] on a mesh that may be part of another, so that points of quantities need not lie in
+    /// it. Collective.
+    ///
+    /// # Errors
+    /// As for [`Simulation::new`].
+    pub fn on_part(deck: &Deck, mesh: Rc<Mesh>, solvers: impl Fn(usize) -> SolverOptions) -> Result<Self> {
         deck.validate_dimension(mesh.dimension)?;
         mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
         let random = RandomFields::new(deck, &mesh)?;
@@ -59,9 +70,7 @@ impl Simulation {
             let problem = build::build(deck, index, &mesh, &inputs)?;
             stages.push(Stage::new(deck, &solvers(index), problem)?);
         }
-        let simulation = Self { deck: deck.clone(), mesh, random, stages };
-        super::placement::check(deck, &simulation.mesh, simulation.stages[0].space())?;
-        Ok(simulation)
+        Ok(Self { deck: deck.clone(), mesh, random, stages })
     }
 
     /// The deck's default parameters.

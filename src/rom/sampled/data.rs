@@ -1,0 +1,93 @@
+//! What a reduced physics is made of, as it lies in a file.
+use super::points::Chosen;
+use crate::physics::Problem;
+
+/// Numbers that follow from values at few nodes, as those of an empirical interpolation do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ValuesAt {
+    /// Canonical cell, node of the cell, component.
+    pub places: Vec<[u64; 3]>,
+    /// `[number, place]`.
+    pub matrix: Vec<f64>,
+    /// The unknowns of the places on the sampled cells, once these are there.
+    pub dofs: Vec<usize>,
+}
+
+/// One physics of a reduced model with sampled integrals.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProblemData {
+    /// Name of the physics.
+    pub name: String,
+    /// Name of its field.
+    pub field: String,
+    /// Liftings of the prescribed values.
+    pub lifts: usize,
+    /// Modes.
+    pub modes: usize,
+    /// Sampled points of all integrals.
+    pub chosen: Vec<Chosen>,
+    /// Liftings, then modes at the nodes of the sampled cells, `[cell, node of the cell, component, function]`, cells by
+    /// canonical number.
+    pub nodal: Vec<f64>,
+    /// Products of the functions' nodal values, `[function, function]`.
+    pub gram: Vec<f64>,
+    /// Factors of the liftings, from prescribed values.
+    pub lifting: ValuesAt,
+    /// Coefficients of the modes at the start, from initial values without liftings.
+    pub initial: ValuesAt,
+    /// Coefficients of all functions, the mean over the ends of the training samples.
+    pub start: Vec<f64>,
+    /// Of the snapshots without their liftings.
+    pub singular_values: Vec<f64>,
+}
+
+impl ValuesAt {
+    /// The numbers, from the values of unknowns on the sampled cells. Local.
+    pub fn read(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
+        let values: Vec<f64> = self.dofs.iter().map(|&dof| value(dof)).collect();
+        match values.len() {
+            0 => self.matrix.clone(),
+            n => self
+                .matrix
+                .chunks_exact(n)
+                .map(|row| row.iter().zip(&values).map(|(m, v)| m * v).sum())
+                .collect(),
+        }
+    }
+
+    /// Finds the places on the sampled cells, which are numbered in the order of `cell_ids`. Local.
+    pub fn locate(&mut self, problem: &Problem, cell_ids: &[u64]) {
+        let space = &problem.space;
+        let cell_of = |id: u64| {
+            let number = cell_ids.partition_point(|&other| other < id) as u64;
+            space.mesh.cell_ids.iter().position(|&cell| cell == number).unwrap_or(0)
+        };
+        let dof = |&[cell, node, component]: &[u64; 3]| {
+            space.nodes_of(cell_of(cell))[node as usize] as usize * space.components + component as usize
+        };
+        self.dofs = self.places.iter().map(dof).collect();
+    }
+}
+
+impl ProblemData {
+    /// Number of functions.
+    pub fn functions(&self) -> usize {
+        self.lifts + self.modes
+    }
+
+    /// The functions at the nodes of a problem on the sampled cells, `[node, component, function]`. Local.
+    pub fn at_nodes(&self, problem: &Problem, cell_ids: &[u64]) -> Vec<f64> {
+        let (space, b) = (&problem.space, self.functions());
+        let width = space.components * b;
+        let mut result = vec![0.0; space.local_nodes() * width];
+        let around = space.element.functions();
+        for cell in 0..cell_ids.len() {
+            let number = space.mesh.cell_ids[cell] as usize;
+            for (a, &node) in space.nodes_of(cell).iter().enumerate() {
+                let own = &self.nodal[(number * around + a) * width..][..width];
+                result[node as usize * width..][..width].copy_from_slice(own);
+            }
+        }
+        result
+    }
+}

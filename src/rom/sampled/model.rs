@@ -1,0 +1,228 @@
+//! A reduced model with sampled integrals, ready to predict: on one rank, without the mesh.
+use super::data::ProblemData;
+use super::system::ReducedProblem;
+use crate::deck::{Deck, SolverMethod, SolverOptions, TimeSection};
+use crate::fem::Parts;
+use crate::mesh::MeshPart;
+use crate::physics::Context;
+use crate::simulation::{Attempt, Evolution, Progress, Simulation, Step, Systems};
+use crate::solver::{StepEquation, TimeIntegrator, TimeSystem, Trial};
+use crate::{Error, Result};
+use petsc_rs::Vector;
+use std::rc::Rc;
+
+/// The physics of a deck on the sampled cells, reduced.
+pub struct SampledModel {
+    deck: Deck,
+    /// The problems on the sampled cells: their initial values, and the fields that later ones read.
+    simulation: Simulation,
+    /// In the order of the deck.
+    pub problems: Vec<ReducedProblem>,
+    pasts: Vec<Option<TimeIntegrator>>,
+    states: Vec<Vector>,
+}
+
+/// A predicted state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moment {
+    /// Time, s.
+    pub time: f64,
+    /// Whether a frame stands there.
+    pub on_frame: bool,
+    /// By physics: factors of the liftings, then of the modes.
+    pub coefficients: Vec<Vec<f64>>,
+}
+
+/// A predicted trajectory, or the one state of a steady problem.
+#[derive(Debug, Clone, Default)]
+pub struct Prediction {
+    /// The start, and the ends of the steps.
+    pub moments: Vec<Moment>,
+    /// Newton iterations of all steps.
+    pub iterations: usize,
+    /// Steps that were not accepted.
+    pub rejected: usize,
+}
+
+impl SampledModel {
+    /// From its parts. Local.
+    ///
+    /// # Errors
+    /// When they do not fit the deck.
+    pub fn new(deck: &Deck, part: &MeshPart, data: &[ProblemData]) -> Result<Self> {
+        // What solves on the sampled cells is never asked to.
+        let idle = |_| SolverOptions { method: SolverMethod::Direct, ..SolverOptions::default() };
+        let simulation = Simulation::on_part(deck, Rc::new(part.mesh()?), idle)?;
+        if simulation.stages.len() != data.len() {
+            return Err(Error::Failed(format!(
+                "{} physics instead of {}",
+                data.len(),
+                simulation.stages.len()
+            )));
+        }
+        let mut problems = Vec::new();
+        for (index, (stage, data)) in simulation.stages.iter().zip(data).enumerate() {
+            let mut data = data.clone();
+            data.lifting.locate(&stage.problem, &part.cell_ids);
+            data.initial.locate(&stage.problem, &part.cell_ids);
+            let options = deck.solver_options(index);
+            problems.push(ReducedProblem::new(&stage.problem, &data, &part.cell_ids, &options)?);
+        }
+        let states = problems.iter().map(ReducedProblem::zero).collect::<Result<_>>()?;
+        let pasts = problems.iter().map(|_| None).collect();
+        Ok(Self { deck: deck.clone(), simulation, problems, pasts, states })
+    }
+
+    /// Predicts for parameters; frames stand at `frames`. Local.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when Newton's method fails however short a step is.
+    pub fn predict(&mut self, context: &Context, frames: &[f64]) -> Result<Prediction> {
+        match self.deck.time.clone() {
+            Some(time) => self.integrate(&time, context, frames),
+            None => {
+                self.problems.iter_mut().for_each(ReducedProblem::forget);
+                for stage in 0..self.problems.len() {
+                    self.states[stage] = self.problems[stage].start()?;
+                }
+                let iterations = self.solve_steady(context)?;
+                Ok(Prediction { moments: vec![self.moment(0.0, true)?], iterations, rejected: 0 })
+            }
+        }
+    }
+
+    fn integrate(&mut self, time: &TimeSection, context: &Context, frames: &[f64]) -> Result<Prediction> {
+        let context = Context { time: time.start, ..context.clone() };
+        self.simulation.reset(&context)?;
+        for stage in 0..self.problems.len() {
+            let problem = &mut self.problems[stage];
+            problem.forget();
+            self.pasts[stage] = None;
+            if !problem.problem.evolves() {
+                self.states[stage] = problem.start()?;
+                continue;
+            }
+            problem.set_time(&context)?;
+            let values = self.simulation.stages[stage].solution().local_read()?.to_vec();
+            let initial = problem.initial(&values)?;
+            let scheme = match problem.problem.new_history() {
+                Some(_) => crate::deck::TimeScheme::Bdf1,
+                None => time.scheme,
+            };
+            let past = TimeIntegrator::new(scheme, problem, &context, &initial)?;
+            self.states[stage].copy_from(past.solution())?;
+            self.pasts[stage] = Some(past);
+            self.publish(stage)?;
+        }
+        let mut evolution = Evolution::new(time, context);
+        evolution.stop_at(&frames.iter().copied().filter(|&frame| frame > time.start).collect::<Vec<_>>());
+        let mut iterations = self.solve_steady(&evolution.context)?;
+        let mut moments = vec![self.moment(time.start, frames.contains(&time.start))?];
+        while !evolution.is_over() {
+            match evolution.advance_on(self)? {
+                Progress::Accepted(step, on_frame) => {
+                    iterations += step.newton + self.solve_steady(&evolution.context)?;
+                    moments.push(self.moment(evolution.context.time, on_frame)?);
+                }
+                Progress::Rejected | Progress::Cut(..) => {}
+                Progress::Failed(why) => {
+                    let time = evolution.context.time;
+                    return Err(Error::Failed(format!("{why}, at t = {time:.6e} s")));
+                }
+            }
+        }
+        Ok(Prediction { moments, iterations, rejected: evolution.rejected })
+    }
+
+    /// Solves the problems without a time derivative; the iterations.
+    fn solve_steady(&mut self, context: &Context) -> Result<usize> {
+        let mut iterations = 0;
+        for stage in 0..self.problems.len() {
+            if self.pasts[stage].is_some() {
+                continue;
+            }
+            let offset = self.problems[stage].zero()?;
+            let equation =
+                StepEquation { context: context.clone(), parts: Parts::REST, terms: Vec::new(), offset };
+            let outcome = self.problems[stage].solve(&equation, &mut self.states[stage])?;
+            if let Some(failure) = outcome.failure {
+                return Err(Error::Failed(failure));
+            }
+            iterations += outcome.iterations;
+            self.publish(stage)?;
+        }
+        Ok(iterations)
+    }
+
+    fn moment(&self, time: f64, on_frame: bool) -> Result<Moment> {
+        let coefficients =
+            self.states.iter().map(|state| Ok(state.read()?.to_vec())).collect::<Result<_>>()?;
+        Ok(Moment { time, on_frame, coefficients })
+    }
+
+    /// Has later problems read the present state of one.
+    fn publish(&mut self, stage: usize) -> Result<()> {
+        if self.simulation.stages[stage].input().is_some() && stage + 1 < self.problems.len() {
+            let nodal = self.problems[stage].nodal(&self.states[stage].read()?);
+            self.simulation.stages[stage].set_solution(&nodal)?;
+        }
+        Ok(())
+    }
+
+    /// Goes back to the newest accepted states.
+    fn fall_back(&mut self) -> Result<()> {
+        for stage in 0..self.problems.len() {
+            if let Some(past) = &self.pasts[stage] {
+                self.states[stage].copy_from(past.solution())?;
+                self.publish(stage)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Systems for SampledModel {
+    fn attempt(
+        &mut self,
+        context: &Context,
+        dt: f64,
+        judge: &mut dyn FnMut(Option<f64>) -> bool,
+    ) -> Result<Attempt> {
+        let mut trials: Vec<Option<Trial>> = Vec::new();
+        let mut step = Step { length: dt, ..Step::default() };
+        for stage in 0..self.problems.len() {
+            let Some(past) = &self.pasts[stage] else {
+                trials.push(None);
+                continue;
+            };
+            let solve = &mut |problem: &mut ReducedProblem, equation: &StepEquation, state: &mut Vector| {
+                problem.solve(equation, state)
+            };
+            let trial = past.attempt(&mut self.problems[stage], context, dt, solve)?;
+            step.newton += trial.newton.iterations;
+            if let Some(failure) = trial.newton.failure.clone() {
+                self.fall_back()?;
+                return Ok(Attempt::Failed(failure));
+            }
+            self.states[stage].copy_from(&trial.solution)?;
+            self.publish(stage)?;
+            trials.push(Some(trial));
+        }
+        let error = trials.iter().flatten().filter_map(|trial| trial.error).reduce(f64::max);
+        if !judge(error) {
+            self.fall_back()?;
+            return Ok(Attempt::Inaccurate);
+        }
+        step.error = error.unwrap_or(f64::NAN);
+        for (stage, trial) in trials.into_iter().enumerate() {
+            if let (Some(trial), Some(past)) = (trial, &mut self.pasts[stage]) {
+                past.accept(&self.problems[stage], &trial, dt)?;
+            }
+        }
+        Ok(Attempt::Good(step))
+    }
+
+    fn restart(&mut self) {
+        self.pasts.iter_mut().flatten().for_each(TimeIntegrator::restart);
+    }
+}

@@ -1,0 +1,285 @@
+//! A problem reduced to few coefficients, with sampled integrals: what steps in time and Newton's method see of it.
+use super::data::{ProblemData, ValuesAt};
+use super::points::{ReducedState, SampledIntegral};
+use crate::Result;
+use crate::deck::SolverOptions;
+use crate::fem::Parts;
+use crate::physics::{Context, Problem};
+use crate::solver::{FormParts, NewtonOutcome, StepEquation, TimeSystem};
+use faer::linalg::solvers::Solve;
+use faer::{Col, Mat, MatRef};
+use petsc_rs::Vector;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Relative residual to which the few equations are solved at least.
+const TOLERANCE: f64 = 1e-8;
+/// Part of the largest first residual so far that counts as none.
+const FLOOR: f64 = 1e-3;
+const ITERATIONS: usize = 30;
+/// A step is halved so often at most.
+const HALVINGS: usize = 8;
+
+/// One physics. Its unknowns are the factors of the liftings, which are prescribed, and then those of the modes.
+pub struct ReducedProblem {
+    /// The problem on the sampled cells.
+    pub problem: Rc<Problem>,
+    /// Liftings.
+    pub lifts: usize,
+    /// All functions at the nodes of the sampled cells, `[node, component, function]`.
+    functions: Vec<f64>,
+    /// The same where they act: without a flow's pressure, which no mode does work with.
+    acting: Vec<f64>,
+    integrals: RefCell<Vec<SampledIntegral>>,
+    gram: Mat<f64>,
+    lifting: ValuesAt,
+    initial: ValuesAt,
+    /// Where Newton's method begins in steady problems.
+    start: Vec<f64>,
+    tolerance: f64,
+    prescribed: Vec<f64>,
+    context: Context,
+    parts: Parts,
+    reference: f64,
+}
+
+impl ReducedProblem {
+    /// A problem on the sampled cells, which are numbered in the order of `cell_ids`. Local.
+    ///
+    /// # Errors
+    /// When a sampled point is not there.
+    pub fn new(
+        problem: &Rc<Problem>,
+        data: &ProblemData,
+        cell_ids: &[u64],
+        options: &SolverOptions,
+    ) -> Result<Self> {
+        let b = data.functions();
+        let functions = data.at_nodes(problem, cell_ids);
+        let mut acting = functions.clone();
+        if problem.facts().pressure {
+            let c = problem.space.components;
+            acting.chunks_exact_mut(b).skip(c - 1).step_by(c).for_each(|row| row.fill(0.0));
+        }
+        let one = |integral| SampledIntegral::new(problem, integral, &data.chosen, cell_ids, (&acting, b));
+        let integrals = (0..problem.integrals.len()).map(one).collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            problem: problem.clone(),
+            lifts: data.lifts,
+            functions,
+            integrals: integrals.into(),
+            gram: MatRef::from_row_major_slice(&data.gram, b, b).to_owned(),
+            lifting: data.lifting.clone(),
+            initial: data.initial.clone(),
+            start: data.start.clone(),
+            tolerance: TOLERANCE.min(options.tolerance),
+            prescribed: vec![0.0; data.lifts],
+            context: Context::default(),
+            parts: Parts::REST,
+            reference: 0.0,
+            acting,
+        })
+    }
+
+    /// Number of functions.
+    pub fn functions(&self) -> usize {
+        self.gram.nrows()
+    }
+
+    /// Sampled points of all integrals.
+    pub fn points(&self) -> usize {
+        self.integrals.borrow().iter().map(SampledIntegral::count).sum()
+    }
+
+    /// No coefficients. Local.
+    ///
+    /// # Errors
+    /// When PETSc is out of memory.
+    pub fn zero(&self) -> Result<Vector> {
+        Ok(Vector::new(self.problem.space.mesh.comm.mpi(), self.functions(), 1)?)
+    }
+
+    /// The values at the nodes of the sampled cells, `[node, component]`. Local.
+    pub fn nodal(&self, coefficients: &[f64]) -> Vec<f64> {
+        nodal(&self.functions, coefficients)
+    }
+
+    /// Forgets internal variables and what residuals were compared with. Local.
+    pub fn forget(&mut self) {
+        self.reference = 0.0;
+        self.integrals.borrow_mut().iter_mut().for_each(SampledIntegral::forget);
+    }
+
+    /// The coefficients of initial values at the nodes of the sampled cells, at the context of the last
+    /// [`TimeSystem::set_time`]. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn initial(&self, values: &[f64]) -> Result<Vector> {
+        let mut state = self.zero()?;
+        {
+            let mut c = state.write()?;
+            let (lifts, modes) = c.split_at_mut(self.lifts);
+            lifts.copy_from_slice(&self.prescribed);
+            let lifted = |dof: usize| -> f64 {
+                let own = &self.functions[dof * self.functions()..];
+                own.iter().zip(&self.prescribed).map(|(l, theta)| l * theta).sum()
+            };
+            modes.copy_from_slice(&self.initial.read(|dof| values[dof] - lifted(dof)));
+        }
+        Ok(state)
+    }
+
+    /// Where Newton's method begins in a steady problem. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn start(&self) -> Result<Vector> {
+        let mut state = self.zero()?;
+        state.write()?.copy_from_slice(&self.start);
+        Ok(state)
+    }
+
+    fn set_coefficients(&self) {
+        let mut integrals = self.integrals.borrow_mut();
+        integrals.iter_mut().for_each(|integral| integral.set(&self.problem, &self.context));
+    }
+
+    /// The form tested with all functions, with its derivative if `matrix` is there.
+    fn form(&self, parts: Parts, c: &[f64], mut matrix: Option<&mut Mat<f64>>) -> Vec<f64> {
+        let needs_nodal = self.problem.depends_on_itself() || self.problem.facts().lumped;
+        let nodal = if needs_nodal { self.nodal(c) } else { Vec::new() };
+        if self.problem.depends_on_itself() {
+            self.problem.set_own(&nodal);
+            self.set_coefficients();
+        }
+        let at = ReducedState { basis: c, nodal: &nodal, functions: &self.acting };
+        let mut vector = vec![0.0; c.len()];
+        for integral in self.integrals.borrow().iter() {
+            integral.add(&self.problem, at, parts, &mut vector, matrix.as_deref_mut());
+        }
+        vector[..self.lifts].fill(0.0);
+        vector
+    }
+
+    /// Solves an equation by Newton's method from a first guess. Local.
+    ///
+    /// # Errors
+    /// When PETSc fails, or a prescribed value is not finite.
+    pub fn solve(&mut self, equation: &StepEquation, state: &mut Vector) -> Result<NewtonOutcome> {
+        self.set_time(&equation.context)?;
+        self.parts = equation.parts;
+        self.impose(state)?;
+        let offset = equation.offset.read()?.to_vec();
+        let (b, q, parts) = (self.functions(), self.lifts, equation.parts);
+        let mut c = state.read()?.to_vec();
+        let residual = |c: &[f64], matrix: Option<&mut Mat<f64>>| -> (Vec<f64>, f64) {
+            let mut r = self.form(parts, c, matrix);
+            r.iter_mut().zip(&offset).for_each(|(r, o)| *r += o);
+            let norm = r[q..].iter().map(|v| v * v).sum::<f64>().sqrt();
+            (r, norm)
+        };
+        let scale = if parts.storage > 0.0 { parts.storage } else { 1.0 };
+        let mut matrix = Mat::zeros(b, b);
+        let (mut r, mut norm) = residual(&c, Some(&mut matrix));
+        let reference = self.reference.max(norm / scale);
+        let aim = self.tolerance * norm.max(FLOOR * reference * scale);
+        let mut outcome = NewtonOutcome { history: vec![norm], ..NewtonOutcome::default() };
+        while norm > aim {
+            if !norm.is_finite() || outcome.iterations == ITERATIONS {
+                let last: Vec<String> =
+                    outcome.history.iter().rev().take(4).rev().map(|r| format!("{r:.2e}")).collect();
+                outcome.failure = Some(format!(
+                    "{}: Newton's method of the reduced model failed after {} iterations; last residuals {}",
+                    self.problem.name,
+                    outcome.iterations,
+                    last.join(", ")
+                ));
+                break;
+            }
+            let block = matrix.submatrix(q, q, b - q, b - q);
+            let right = Col::from_fn(b - q, |i| -r[q + i]);
+            let step = block.partial_piv_lu().solve(&right);
+            outcome.iterations += 1;
+            let (old, before) = (c.clone(), norm);
+            let mut part = 1.0;
+            for halving in 0.. {
+                (q..b).for_each(|i| c[i] = old[i] + part * step[i - q]);
+                matrix = Mat::zeros(b, b);
+                (r, norm) = residual(&c, Some(&mut matrix));
+                if norm < before || halving == HALVINGS {
+                    break;
+                }
+                part *= 0.5;
+            }
+            outcome.history.push(norm);
+            let change = step.norm_l2() * part;
+            let size = c[q..].iter().map(|v| v * v).sum::<f64>().sqrt();
+            if norm.is_finite() && change <= 1e-13 * size {
+                // Nothing is left but rounding.
+                break;
+            }
+        }
+        self.reference = reference;
+        state.write()?.copy_from_slice(&c);
+        Ok(outcome)
+    }
+}
+
+impl TimeSystem for ReducedProblem {
+    fn set_time(&mut self, context: &Context) -> Result<()> {
+        self.context = context.clone();
+        if self.lifts > 0 {
+            let essential = self.problem.essential(context)?;
+            self.prescribed = self.lifting.read(|dof| essential.values[dof]);
+        }
+        if !self.problem.depends_on_itself() {
+            self.set_coefficients();
+        }
+        Ok(())
+    }
+
+    fn impose(&self, state: &mut Vector) -> Result<()> {
+        state.write()?[..self.lifts].copy_from_slice(&self.prescribed);
+        Ok(())
+    }
+
+    fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
+        let mut result = state.duplicate()?;
+        result.write()?.copy_from_slice(&self.form(parts, &state.read()?, None));
+        Ok(result)
+    }
+
+    fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<FormParts> {
+        let one = |parts| self.evaluate(parts, state);
+        Ok(FormParts { storage: one(Parts::STORAGE)?, rest: one(Parts::REST)?, full: one(parts)? })
+    }
+
+    fn commit(&self, state: &Vector) -> Result<()> {
+        let c = state.read()?;
+        let at = ReducedState { basis: &c, nodal: &self.nodal(&c), functions: &self.acting };
+        for integral in self.integrals.borrow_mut().iter_mut() {
+            let next = integral.next_history(&self.problem, at, self.parts);
+            integral.set_history(next);
+        }
+        Ok(())
+    }
+
+    fn supply(&self, _residual: &Vector) -> Result<f64> {
+        // Nobody tests with what is prescribed.
+        Ok(f64::NAN)
+    }
+
+    fn norm(&self, state: &Vector) -> Result<f64> {
+        let c = state.read()?;
+        let square: f64 =
+            (0..c.len()).map(|i| c[i] * (0..c.len()).map(|j| self.gram[(i, j)] * c[j]).sum::<f64>()).sum();
+        Ok(square.max(0.0).sqrt())
+    }
+}
+
+/// Values of functions `[place, function]` with coefficients.
+pub(super) fn nodal(functions: &[f64], coefficients: &[f64]) -> Vec<f64> {
+    let value = |row: &[f64]| row.iter().zip(coefficients).map(|(f, c)| f * c).sum();
+    functions.chunks_exact(coefficients.len().max(1)).map(value).collect()
+}
