@@ -13,6 +13,7 @@ mod greedy;
 mod model;
 pub mod offline;
 mod projection;
+pub mod sampled;
 mod split;
 pub mod theta;
 mod training;
