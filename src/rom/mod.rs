@@ -4,6 +4,7 @@
 //! what is small and dense stands on every rank.
 pub mod affine;
 mod bases;
+pub mod calibration;
 pub mod coupling;
 pub mod eim;
 pub mod energy;
@@ -20,6 +21,7 @@ mod training;
 
 pub use affine::Expansion;
 pub use bases::{PodOptions, Trajectories, pod_bases};
+pub use calibration::Calibration;
 pub use eim::Interpolation;
 pub use energy::{Energy, assemble_energy, energy_error, energy_norm};
 pub use galerkin::{Reduced, Solution};

@@ -41,6 +41,7 @@ capabilities! {
     mesh
     mesh_gmsh
     mesh_hdf5
+    nnls
     p_multigrid
     periodic
     points

@@ -1,11 +1,20 @@
-//! Reduced models of nonlinear problems and of problems in time: Galerkin projection on modes, integrals by few sampled points
-//! with non-negative weights.
+//! Reduced models of nonlinear problems and of problems in time: Galerkin projection on modes, and integrals as sums over few
+//! sampled points with non-negative weights (empirical cubature).
+mod active_set;
 mod data;
 mod model;
+pub mod nnls;
 mod points;
+mod reduction;
+mod replay;
+mod rows;
+mod span;
 mod system;
+mod train;
 
 pub use data::{ProblemData, ValuesAt};
 pub use model::{Moment, Prediction, SampledModel};
+pub use nnls::{DistributedColumns, Rule, nnls};
 pub use points::{Chosen, NO_FACET};
 pub use system::ReducedProblem;
+pub use train::{SampledOptions, SampledTraining, train};
