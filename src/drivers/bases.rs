@@ -8,7 +8,7 @@ use crate::mixture::bases::{BASES, Bases, PARTITION};
 use crate::mixture::{Algorithm, Gating, Truncation};
 use crate::physics::Context;
 use crate::report::{Report, Table};
-use crate::rom::{PodOptions, Trajectories, pod_bases};
+use crate::rom::{PodOptions, Trajectories, pod_bases, sampled};
 use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{Field, File, ModelFile};
 use crate::{Error, Result};
@@ -19,13 +19,21 @@ use std::path::PathBuf;
 /// # Errors
 /// When the datasets do not fit the deck, or no field varies.
 pub(super) fn write(
-    simulation: &Simulation,
+    simulation: &mut Simulation,
     paths: &[PathBuf],
     options: &RunOptions,
     report: &Report,
 ) -> Result<PathBuf> {
-    let (deck, comm) = (&simulation.deck, &simulation.mesh.comm);
     let snapshots = report.phase("datasets", || Snapshots::open(simulation, paths, report))?;
+    let model = match super::sampled::why_not(simulation, &snapshots)? {
+        None => Some(super::sampled::train(simulation, &snapshots, report)?),
+        Some(why) => {
+            report.line(format!("note       bases without a model that predicts: {why}"));
+            None
+        }
+    };
+    let simulation = &*simulation;
+    let (deck, comm) = (&simulation.deck, &simulation.mesh.comm);
     let count = snapshots.parameters.len();
     report.line(format!("{count} samples from {}", list(paths)));
     if deck.rom.inner_product != Norm::Mass && deck.says("rom.inner_product") {
@@ -90,6 +98,9 @@ pub(super) fn write(
         ));
     }
     report.table(&table);
+    if let Some(model) = model {
+        sampled::file::write(&file, &model.part, &model.data, model.tolerance)?;
+    }
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.create_group("/training")?;
     file.set("/training", "datasets", names)?;

@@ -20,6 +20,7 @@ mod predict_run;
 pub mod prediction;
 pub mod repair;
 pub mod run;
+mod sampled;
 pub mod schema;
 pub mod shared;
 mod snapshots;

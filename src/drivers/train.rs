@@ -41,7 +41,7 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
         given => given.to_vec(),
     };
     if !certified {
-        let path = super::bases::write(&simulation, &paths, options, &report)?;
+        let path = super::bases::write(&mut simulation, &paths, options, &report)?;
         report.finish(&[path]);
         return Ok(());
     }

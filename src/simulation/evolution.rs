@@ -164,15 +164,22 @@ impl Evolution {
         end: f64,
         solve: &mut EquationSolve,
     ) -> Result<Step> {
+        self.follow_on(&mut Solved { simulation, solve }, end)
+    }
+
+    /// As [`Evolution::follow`], of other systems than a simulation's. Collective over their ranks.
+    ///
+    /// # Errors
+    /// Those of the systems, and [`Error::Failed`] when `end` is not later than the present time.
+    pub fn follow_on(&mut self, systems: &mut dyn Systems, end: f64) -> Result<Step> {
         let dt = end - self.context.time;
         if dt.is_nan() || dt <= 0.0 {
             let now = self.context.time;
             return Err(Error::Failed(format!("a step from {now:.9e} s to {end:.9e} s does not go forward")));
         }
-        let mut systems = Solved { simulation, solve };
         match systems.attempt(&self.context, dt, &mut |_| true)? {
             Attempt::Good(step) => {
-                self.arrive(&mut systems, end, 1e-9 * self.time.step.max(dt));
+                self.arrive(systems, end, 1e-9 * self.time.step.max(dt));
                 Ok(Step { time: end, ..step })
             }
             Attempt::Failed(why) => Err(Error::Failed(why)),

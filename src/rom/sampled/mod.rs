@@ -2,6 +2,7 @@
 //! sampled points with non-negative weights (empirical cubature).
 mod active_set;
 mod data;
+pub mod file;
 mod model;
 pub mod nnls;
 mod points;
@@ -16,5 +17,7 @@ pub use data::{ProblemData, ValuesAt};
 pub use model::{Moment, Prediction, SampledModel};
 pub use nnls::{DistributedColumns, Rule, nnls};
 pub use points::{Chosen, NO_FACET};
+pub use reduction::{Reduction, Samples};
+pub use replay::{Trajectory, replay};
 pub use system::ReducedProblem;
-pub use train::{SampledOptions, SampledTraining, train};
+pub use train::{SampledOptions, SampledTraining, Trial, train};

@@ -91,7 +91,25 @@ impl SampledModel {
         }
     }
 
-    fn integrate(&mut self, time: &TimeSection, context: &Context, frames: &[f64]) -> Result<Prediction> {
+    /// Predicts with steps that end at given times, the first of which is the start. Local.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when Newton's method fails.
+    pub fn follow(&mut self, context: &Context, times: &[f64]) -> Result<Prediction> {
+        let Some(time) = self.deck.time.clone() else { return self.predict(context, &[]) };
+        let mut evolution = self.begin(&time, context)?;
+        let mut iterations = self.solve_steady(&evolution.context)?;
+        let mut moments = vec![self.moment(time.start, true)?];
+        for &end in &times[1..] {
+            let step = evolution.follow_on(self, end)?;
+            iterations += step.newton + self.solve_steady(&evolution.context)?;
+            moments.push(self.moment(end, true)?);
+        }
+        Ok(Prediction { moments, iterations, rejected: 0 })
+    }
+
+    /// Goes to the start.
+    fn begin(&mut self, time: &TimeSection, context: &Context) -> Result<Evolution> {
         let context = Context { time: time.start, ..context.clone() };
         self.simulation.reset(&context)?;
         for stage in 0..self.problems.len() {
@@ -114,7 +132,11 @@ impl SampledModel {
             self.pasts[stage] = Some(past);
             self.publish(stage)?;
         }
-        let mut evolution = Evolution::new(time, context);
+        Ok(Evolution::new(time, context))
+    }
+
+    fn integrate(&mut self, time: &TimeSection, context: &Context, frames: &[f64]) -> Result<Prediction> {
+        let mut evolution = self.begin(time, context)?;
         evolution.stop_at(&frames.iter().copied().filter(|&frame| frame > time.start).collect::<Vec<_>>());
         let mut iterations = self.solve_steady(&evolution.context)?;
         let mut moments = vec![self.moment(time.start, frames.contains(&time.start))?];

@@ -4,7 +4,7 @@ use super::system::{Inner, System};
 use crate::deck::{SolverMethod, SolverOptions};
 use crate::fem::{Essential, History, Parts};
 use crate::memory::{Entry, Kept, Memory, Value};
-use crate::physics::{Context, Problem};
+use crate::physics::{Context, Prepared, Problem};
 use crate::solver::flow::{Blocks, Schur};
 use crate::solver::linear::{LinearSolver, OwnOptions, defaults};
 use crate::solver::precondition::RestrictedSchwarz;
@@ -343,6 +343,16 @@ impl NewtonSolver {
         let next = inner.prepared()?.next_history(inner.at(&state), history);
         inner.history = Some(next);
         Ok(())
+    }
+
+    /// The problem at the parameters of the last [`NewtonSolver::set_equation`] or solve.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub fn prepared(&self) -> Result<Ref<'_, Prepared>> {
+        let inner = self.system.inner.borrow();
+        let missing = |_| Error::Failed("a form is evaluated before its parameters are set".into());
+        Ref::filter_map(inner, |inner| inner.prepared.as_ref()).map_err(missing)
     }
 
     /// The internal variables at the last accepted step, if the model has any.

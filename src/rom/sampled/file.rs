@@ -1,0 +1,175 @@
+//! A reduced model with sampled integrals in a file: small arrays that every rank reads.
+//!
+//! ```text
+//! /sampled                      attribute tolerance: that of the rules
+//! /sampled/mesh                 the sampled cells, see `MeshPart`
+//! /sampled/<physics>/points     [point, 4] u64: integral, canonical cell, facet (255 inside), number in the rule
+//! /sampled/<physics>/weights    [point] f64, with the measure
+//! /sampled/<physics>/nodal      [cell, node, component, function] f64: liftings, then modes
+//! /sampled/<physics>/...        gram, start, lifting, initial, singular_values
+//! ```
+use super::data::{ProblemData, ValuesAt};
+use super::points::Chosen;
+use crate::mesh::MeshPart;
+use crate::simulation::Simulation;
+use crate::storage::File;
+use crate::{Error, Result};
+
+/// Where the model lies.
+pub const SAMPLED: &str = "/sampled";
+const MESH: &str = "/sampled/mesh";
+
+/// Writes a model. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when HDF5 or the file system refuses.
+pub fn write(file: &File, part: &MeshPart, data: &[ProblemData], tolerance: f64) -> Result<()> {
+    file.create_group(SAMPLED)?;
+    file.set(
+        SAMPLED,
+        "meaning",
+        "a reduced model whose integrals are sums over sampled quadrature points (empirical cubature)",
+    )?;
+    file.set(SAMPLED, "tolerance", tolerance)?;
+    part.write(file, MESH)?;
+    for data in data {
+        let group = format!("{SAMPLED}/{}", data.name);
+        let b = data.functions() as u64;
+        file.create_group(&group)?;
+        file.set(&group, "field", data.field.as_str())?;
+        file.set(&group, "lifts", data.lifts)?;
+        file.set(&group, "modes", data.modes)?;
+        let path = |name: &str| format!("{group}/{name}");
+        let numbers = |c: &Chosen| [u64::from(c.integral), c.cell, u64::from(c.facet), u64::from(c.point)];
+        let points: Vec<u64> = data.chosen.iter().flat_map(numbers).collect();
+        let weights: Vec<f64> = data.chosen.iter().map(|c| c.weight).collect();
+        let count = weights.len() as u64;
+        file.write_array(&path("points"), &[count, 4], &points)?;
+        file.set(
+            &path("points"),
+            "columns",
+            &["integral", "cell", "facet (255 inside)", "number in the rule"][..],
+        )?;
+        file.write_array(&path("weights"), &[count], &weights)?;
+        file.set(&path("weights"), "meaning", "weights of the points, with the measure; not negative")?;
+        file.write_array(&path("nodal"), &[data.nodal.len() as u64 / b.max(1), b], &data.nodal)?;
+        file.set(
+            &path("nodal"),
+            "meaning",
+            "liftings, then modes at the nodes of the sampled cells: [cell, node, component] by function",
+        )?;
+        file.write_array(&path("gram"), &[b, b], &data.gram)?;
+        file.set(&path("gram"), "meaning", "products of the functions' nodal values")?;
+        file.write_array(&path("start"), &[b], &data.start)?;
+        file.set(&path("start"), "meaning", "coefficients at the ends of the training samples, mean")?;
+        file.write_array(
+            &path("singular_values"),
+            &[data.singular_values.len() as u64],
+            &data.singular_values,
+        )?;
+        for (name, values, meaning) in [
+            ("lifting", &data.lifting, "factors of the liftings, from prescribed values at places"),
+            (
+                "initial",
+                &data.initial,
+                "coefficients of the modes at the start, from initial values at places",
+            ),
+        ] {
+            let places: Vec<u64> = values.places.iter().flatten().copied().collect();
+            let count = values.places.len() as u64;
+            file.write_array(&path(&format!("{name}_places")), &[count, 3], &places)?;
+            file.set(
+                &path(&format!("{name}_places")),
+                "columns",
+                &["cell", "node of the cell", "component"][..],
+            )?;
+            file.write_array(
+                &path(name),
+                &[values.matrix.len() as u64 / count.max(1), count.max(1)],
+                &values.matrix,
+            )?;
+            file.set(&path(name), "meaning", meaning)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a model: the sampled cells, and what belongs to each physics of a deck, by its name. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when the file does not hold what it should.
+pub fn read(file: &File, names: &[&str]) -> Result<(MeshPart, Vec<ProblemData>)> {
+    let part = MeshPart::read(file, MESH)?;
+    let data = names.iter().map(|name| read_problem(file, name, &part)).collect::<Result<_>>()?;
+    Ok((part, data))
+}
+
+fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData> {
+    let group = format!("{SAMPLED}/{name}");
+    let broken = |what: &str| Error::storage(format!("{}: {group}: {what}", file.label()));
+    let count = |key: &str| match file.get(&group, key)? {
+        Some(crate::storage::Value::Integer(n)) if n >= 0 => Ok(n as usize),
+        _ => Err(broken(&format!("the attribute {key} is missing"))),
+    };
+    let (lifts, modes) = (count("lifts")?, count("modes")?);
+    let b = lifts + modes;
+    let list = |name: &str| -> Result<Vec<f64>> { Ok(file.read_array::<f64>(&format!("{group}/{name}"))?.1) };
+    let (_, points) = file.read_array::<u64>(&format!("{group}/points"))?;
+    let weights = list("weights")?;
+    if points.len() != 4 * weights.len() || weights.iter().any(|w| !w.is_finite() || *w < 0.0) {
+        return Err(broken("points and weights do not fit"));
+    }
+    let known = |cell: u64| part.cell_ids.binary_search(&cell).is_ok();
+    let chosen: Vec<Chosen> = points
+        .chunks_exact(4)
+        .zip(weights)
+        .map(|(row, weight)| Chosen {
+            integral: row[0] as u32,
+            cell: row[1],
+            facet: row[2] as u8,
+            point: row[3] as u32,
+            weight,
+        })
+        .collect();
+    let values_at = |name: &str, numbers: usize| -> Result<ValuesAt> {
+        let (_, places) = file.read_array::<u64>(&format!("{group}/{name}_places"))?;
+        let places: Vec<[u64; 3]> = places.chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect();
+        let matrix = list(name)?;
+        let fits = matrix.len() == numbers * places.len().max(1) || matrix.len() == numbers * places.len();
+        if !fits || places.iter().any(|place| !known(place[0])) {
+            return Err(broken(&format!("{name} does not fit")));
+        }
+        Ok(ValuesAt { places, matrix, dofs: Vec::new() })
+    };
+    let data = ProblemData {
+        name: name.into(),
+        field: file.text(&group, "field")?,
+        lifts,
+        modes,
+        nodal: list("nodal")?,
+        gram: list("gram")?,
+        lifting: values_at("lifting", lifts)?,
+        initial: values_at("initial", modes)?,
+        start: list("start")?,
+        singular_values: list("singular_values")?,
+        chosen,
+    };
+    let cells = part.cell_ids.len().max(1);
+    if data.gram.len() != b * b
+        || data.start.len() != b
+        || !data.nodal.len().is_multiple_of(cells * b.max(1))
+        || data.chosen.iter().any(|point| !known(point.cell))
+    {
+        return Err(broken("its arrays do not fit together"));
+    }
+    let all = [&data.nodal, &data.gram, &data.start, &data.lifting.matrix, &data.initial.matrix];
+    if all.into_iter().flatten().any(|v| !v.is_finite()) {
+        return Err(broken("a number is not finite"));
+    }
+    Ok(data)
+}
+
+/// Names of a deck's physics, in its order.
+pub fn names(simulation: &Simulation) -> Vec<&str> {
+    simulation.stages.iter().map(|stage| stage.problem.name.as_str()).collect()
+}

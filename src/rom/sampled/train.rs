@@ -1,0 +1,305 @@
+//! From training samples to a reduced model with sampled integrals.
+use super::data::ProblemData;
+use super::model::{Moment, SampledModel};
+use super::points::Chosen;
+use super::reduction::{Reduction, Samples, expect_reducible};
+use super::replay::replay_sample;
+use super::rows::{Rows, WholeIntegral};
+use crate::mesh::MeshPart;
+use crate::mixture::{Algorithm, Truncation};
+use crate::parallel::Comm;
+use crate::physics::{FormState, Place, Prepared, Problem};
+use crate::simulation::Simulation;
+use crate::{Error, Result};
+
+/// States of a training sample whose densities are taken, at most.
+const MOMENTS: usize = 24;
+/// Training samples on which rules are tried.
+const TRIALS: usize = 4;
+/// Tolerances of the rules that are tried, one after the other.
+const TOLERANCES: [f64; 6] = [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5];
+/// Errors that differ by no more than this factor are alike.
+const GAIN: f64 = 1.1;
+/// A rule is good when the error is no more than this times that of the projection alone.
+const NEAR: f64 = 1.2;
+/// Integrals over the boundary are of few kinds: their rules are as much finer.
+const BOUNDARY: f64 = 1e-3;
+
+/// How a model is trained.
+#[derive(Debug, Clone, Copy)]
+pub struct SampledOptions {
+    /// Where the basis ends.
+    pub truncation: Truncation,
+    /// How it is computed.
+    pub algorithm: Algorithm,
+    /// Tolerance of the rules; found by trials where there is none.
+    pub cubature: Option<f64>,
+}
+
+/// What was tried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trial {
+    /// Tolerance of the rules.
+    pub tolerance: f64,
+    /// Sampled points of all physics.
+    pub points: usize,
+    /// Largest error of the trial trajectories, relative to their largest norm; infinite where the model failed.
+    pub error: f64,
+}
+
+/// A trained model with what belongs to it on the whole mesh.
+pub struct SampledTraining {
+    /// Bases, by physics.
+    pub reductions: Vec<Reduction>,
+    /// The sampled cells.
+    pub part: MeshPart,
+    /// What the model is made of.
+    pub data: Vec<ProblemData>,
+    /// The rules that were tried; the model has the last one or the one before it.
+    pub trials: Vec<Trial>,
+    /// The tolerance of the model's rules.
+    pub tolerance: f64,
+}
+
+/// Trains on the states of samples at all their steps. Collective.
+///
+/// # Errors
+/// When the samples do not fit, a law has no value along them, or no model of them can follow them.
+pub fn train(
+    simulation: &mut Simulation,
+    samples: Samples,
+    options: &SampledOptions,
+) -> Result<SampledTraining> {
+    expect_reducible(simulation)?;
+    let mut reductions = Vec::new();
+    for stage in 0..simulation.stages.len() {
+        let reduction = Reduction::new(simulation, stage, samples, options.truncation, options.algorithm)?;
+        reductions.push(reduction);
+    }
+    let rows = rows(simulation, &reductions, samples)?;
+    let parts: Vec<ProblemData> = reductions.iter().map(common).collect();
+    let mut trials: Vec<Trial> = Vec::new();
+    let mut models = Vec::new();
+    let mut seeds: Vec<Vec<Vec<u64>>> = rows.iter().map(|rows| vec![Vec::new(); rows.len()]).collect();
+    let least = reductions.iter().map(|reduction| reduction.error).fold(0.0, f64::max);
+    let tolerances = options.cubature.map_or(TOLERANCES.to_vec(), |tolerance| vec![tolerance]);
+    for tolerance in tolerances {
+        let mut data = parts.clone();
+        for (stage, data) in data.iter_mut().enumerate() {
+            for (integral, rows) in rows[stage].iter().enumerate() {
+                let place = reductions[stage].problem.integrals[integral].place;
+                let own = if place == Place::Volume { tolerance } else { BOUNDARY * tolerance };
+                let found = rows.rule(&reductions[stage], own, seeds[stage][integral].clone())?;
+                seeds[stage][integral] = found.ids;
+                data.chosen.extend(found.chosen);
+            }
+        }
+        let part = surroundings(simulation, &reductions, &mut data)?;
+        let error = error(simulation, &reductions, samples, &part, &data)?;
+        let points = data.iter().map(|data| data.chosen.len()).sum();
+        trials.push(Trial { tolerance, points, error });
+        models.push((part, data));
+        // What is left is the projection's, or two finer rules in turn have gained nothing.
+        let best = |trials: &[Trial]| trials.iter().map(|trial| trial.error).fold(f64::INFINITY, f64::min);
+        let stalled = trials.len() > 2 && best(&trials) * GAIN >= best(&trials[..trials.len() - 2]);
+        if error <= NEAR * least || stalled && best(&trials).is_finite() {
+            break;
+        }
+    }
+    // The coarsest of those that are nearly as good as the best.
+    let best = trials.iter().map(|trial| trial.error).fold(f64::INFINITY, f64::min);
+    let chosen = trials.iter().position(|trial| trial.error <= GAIN * best && trial.error.is_finite());
+    let Some(chosen) = chosen else {
+        return Err(Error::Failed(
+            "the reduced model does not follow the training samples with any of the cubatures that were tried: train on more \
+             samples, or lower rom.tolerance"
+                .into(),
+        ));
+    };
+    let (tolerance, (part, data)) = (trials[chosen].tolerance, models.swap_remove(chosen));
+    Ok(SampledTraining { reductions, part, data, trials, tolerance })
+}
+
+/// What the rules of every integral have to integrate, `[physics][integral]`. Collective.
+fn rows(simulation: &mut Simulation, reductions: &[Reduction], samples: Samples) -> Result<Vec<Vec<Rows>>> {
+    let columns = 2 * MOMENTS * samples.which.len();
+    let mut whole: Vec<Vec<WholeIntegral>> = Vec::new();
+    for reduction in reductions {
+        let all = 0..reduction.problem.integrals.len();
+        whole.push(
+            all.map(|integral| WholeIntegral::new(reduction, integral, columns)).collect::<Result<_>>()?,
+        );
+    }
+    for (number, &sample) in samples.which.iter().enumerate() {
+        let times = samples.times(sample)?;
+        let stride = times.len().div_ceil(MOMENTS);
+        let last = times.len() - 1;
+        begin(simulation, reductions, samples, number, &mut whole)?;
+        let mut visit = |stage: usize, prepared: &Prepared, at: FormState, moment: usize| -> Result<()> {
+            let keep = (last - moment).is_multiple_of(stride);
+            whole[stage].iter_mut().try_for_each(|integral| integral.take(prepared, at, keep))
+        };
+        replay_sample(simulation, reductions, samples, number, &mut visit)?;
+    }
+    whole
+        .into_iter()
+        .zip(reductions)
+        .map(|(all, reduction)| all.into_iter().map(|integral| integral.rows(reduction)).collect())
+        .collect()
+}
+
+/// What is stored at the start of a sample. Collective.
+fn begin(
+    simulation: &mut Simulation,
+    reductions: &[Reduction],
+    samples: Samples,
+    number: usize,
+    whole: &mut [Vec<WholeIntegral>],
+) -> Result<()> {
+    let sample = samples.which[number];
+    let context = samples.context(sample, samples.times(sample)?[0]);
+    for (stage, reduction) in reductions.iter().enumerate() {
+        let problem: &std::rc::Rc<Problem> = &reduction.problem;
+        simulation.stages[stage].set_solution(&reduction.state(&reduction.coefficients[number][0]))?;
+        if !problem.evolves() || problem.new_history().is_some() || simulation.deck.time.is_none() {
+            whole[stage].iter_mut().for_each(|integral| integral.begin(None));
+            continue;
+        }
+        let prepared = simulation.mesh.comm.agree(problem.at(&context))?;
+        let state = simulation.stages[stage].solution().local_read()?;
+        let at = FormState::steady(&state);
+        whole[stage].iter_mut().for_each(|integral| integral.begin(Some((&prepared, at))));
+    }
+    Ok(())
+}
+
+/// What does not depend on the rules.
+fn common(reduction: &Reduction) -> ProblemData {
+    let functions = &reduction.functions;
+    let b = functions.count();
+    let gram = functions.product(functions);
+    let [lifting, initial] = reduction.values_at();
+    let count = reduction.coefficients.len() as f64;
+    let mut start = vec![0.0; b];
+    for end in reduction.coefficients.iter().filter_map(|moments| moments.last()) {
+        start.iter_mut().zip(end).for_each(|(sum, c)| *sum += c / count);
+    }
+    ProblemData {
+        name: reduction.problem.name.clone(),
+        field: reduction.problem.field.clone(),
+        lifts: reduction.lifts,
+        modes: reduction.modes(),
+        chosen: Vec::new(),
+        nodal: Vec::new(),
+        gram: (0..b * b).map(|k| gram[(k / b, k % b)]).collect(),
+        lifting,
+        initial,
+        start,
+        singular_values: reduction.singular_values.clone(),
+    }
+}
+
+/// The cells that the model needs, and the functions at their nodes. Collective.
+fn surroundings(
+    simulation: &Simulation,
+    reductions: &[Reduction],
+    data: &mut [ProblemData],
+) -> Result<MeshPart> {
+    let mesh = &simulation.mesh;
+    let mut cells: Vec<u64> = data
+        .iter()
+        .flat_map(|data| {
+            let points = data.chosen.iter().map(|point: &Chosen| point.cell);
+            let places = data.lifting.places.iter().chain(&data.initial.places).map(|place| place[0]);
+            points.chain(places).collect::<Vec<_>>()
+        })
+        .collect();
+    for reduction in reductions {
+        let (problem, space) = (&reduction.problem, &reduction.problem.space);
+        // A condition at a point needs its node.
+        for condition in &problem.conditions {
+            if mesh.comm.max(u8::from(!condition.facets.is_empty())) == 1 {
+                continue;
+            }
+            let holds =
+                |&cell: &usize| space.nodes_of(cell).iter().any(|node| condition.nodes.contains(node));
+            let own = (0..mesh.local_cells()).filter(holds).map(|cell| mesh.cell_ids[cell]).min();
+            let first = mesh.comm.min(own.unwrap_or(u64::MAX));
+            cells.extend((first < u64::MAX).then_some(first));
+        }
+    }
+    if cells.is_empty() {
+        cells.push(0);
+    }
+    let part = mesh.part(&cells);
+    for (reduction, data) in reductions.iter().zip(data) {
+        let (space, b) = (&reduction.problem.space, data.functions());
+        let (c, around) = (space.components, space.element.functions());
+        let mut nodal = vec![0.0; part.cell_ids.len() * around * c * b];
+        let own: Vec<(usize, usize)> = (0..mesh.owned_cells)
+            .filter_map(|cell| Some((part.cell_ids.binary_search(&mesh.cell_ids[cell]).ok()?, cell)))
+            .collect();
+        let mut field = space.field()?;
+        for function in 0..b {
+            field.write()?.copy_from_slice(reduction.functions.column(function));
+            field.ghost_update()?;
+            let values = field.local_read()?;
+            for &(place, cell) in &own {
+                for (a, &node) in space.nodes_of(cell).iter().enumerate() {
+                    for i in 0..c {
+                        nodal[((place * around + a) * c + i) * b + function] = values[node as usize * c + i];
+                    }
+                }
+            }
+        }
+        mesh.comm.sum_into(&mut nodal);
+        data.nodal = nodal;
+    }
+    Ok(part)
+}
+
+/// The largest error of a few training trajectories, relative to their largest norm; infinite where the model fails.
+/// Collective.
+fn error(
+    simulation: &Simulation,
+    reductions: &[Reduction],
+    samples: Samples,
+    part: &MeshPart,
+    data: &[ProblemData],
+) -> Result<f64> {
+    let comm: &Comm = &simulation.mesh.comm;
+    let count = samples.which.len();
+    let chosen: Vec<usize> = (0..count).step_by(count.div_ceil(TRIALS)).collect();
+    let times: Vec<Vec<f64>> =
+        chosen.iter().map(|&number| samples.times(samples.which[number])).collect::<Result<_>>()?;
+    let mut model = comm.agree(SampledModel::new(&simulation.deck, part, data))?;
+    let mut worst = 0.0f64;
+    for (turn, (&number, times)) in chosen.iter().zip(&times).enumerate() {
+        if turn % comm.size() != comm.rank() {
+            continue;
+        }
+        let context = samples.context(samples.which[number], times[0]);
+        let Ok(prediction) = model.follow(&context, times) else {
+            worst = f64::INFINITY;
+            continue;
+        };
+        for (stage, reduction) in reductions.iter().enumerate() {
+            let deviation = deviation(reduction, stage, &prediction.moments, &reduction.coefficients[number]);
+            worst = worst.max(deviation.hypot(reduction.error));
+        }
+    }
+    Ok(comm.max(worst))
+}
+
+/// The largest difference of predicted and projected coefficients, relative to the largest of these.
+fn deviation(reduction: &Reduction, stage: usize, found: &[Moment], expected: &[Vec<f64>]) -> f64 {
+    let (mut worst, mut largest) = (0.0f64, f64::MIN_POSITIVE);
+    for (moment, expected) in found.iter().zip(expected) {
+        let difference: Vec<f64> =
+            moment.coefficients[stage].iter().zip(expected).map(|(a, b)| a - b).collect();
+        let apart = reduction.norm(&difference);
+        worst = if apart.is_nan() { f64::INFINITY } else { worst.max(apart) };
+        largest = largest.max(reduction.norm(expected));
+    }
+    worst / largest
+}
