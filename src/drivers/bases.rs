@@ -100,6 +100,8 @@ pub(super) fn write(
     report.table(&table);
     if let Some(model) = model {
         sampled::file::write(&file, &model.part, &model.data, model.tolerance)?;
+        sampled::Observation::write(&model.observations, &file)?;
+        model.reductions.iter().try_for_each(|reduction| sampled::file::write_functions(&file, reduction))?;
     }
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.create_group("/training")?;

@@ -17,6 +17,7 @@ mod points;
 pub mod predict;
 mod predict_learned;
 mod predict_run;
+mod predict_sampled;
 pub mod prediction;
 pub mod repair;
 pub mod run;

@@ -11,6 +11,7 @@ use crate::mixture::bases::BASES;
 use crate::parallel::{Comm, Redistribution};
 use crate::physics::Context;
 use crate::report::Report;
+use crate::rom::sampled::file::SAMPLED;
 use crate::rom::theta::Inputs;
 use crate::rom::{ReducedModel, Solution, energy_error};
 use crate::simulation::{FieldInfo, Simulation};
@@ -32,9 +33,12 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         return super::predict_learned::run(comm, path, options, &report);
     }
     let file = ModelFile::open(comm, path)?;
+    if file.exists(SAMPLED) {
+        let deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;
+        return super::predict_sampled::run(comm, path, file, deck, options, &report);
+    }
     if !file.exists("/reduced") && file.exists(BASES) {
-        let text = "it holds bases and no online model: its problem evolves in time or is not linear, so there is nothing \
-             to predict with yet";
+        let text = "it holds bases and no model that predicts: a problem in time needs a campaign with frames = \"steps\"";
         return Err(Error::input(file.label(), text));
     }
     let mut deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;

@@ -10,9 +10,11 @@
 //! ```
 use super::data::{ProblemData, ValuesAt};
 use super::points::Chosen;
+use super::reduction::Reduction;
 use crate::mesh::MeshPart;
-use crate::simulation::Simulation;
-use crate::storage::File;
+use crate::mixture::Columns;
+use crate::physics::Problem;
+use crate::storage::{Field, File};
 use crate::{Error, Result};
 
 /// Where the model lies.
@@ -169,7 +171,41 @@ fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData>
     Ok(data)
 }
 
-/// Names of a deck's physics, in its order.
-pub fn names(simulation: &Simulation) -> Vec<&str> {
-    simulation.stages.iter().map(|stage| stage.problem.name.as_str()).collect()
+/// Writes liftings and modes on the whole mesh, as `/basis/<field>`. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when HDF5 or the file system refuses.
+pub fn write_functions(file: &File, reduction: &Reduction) -> Result<()> {
+    let (problem, functions) = (&reduction.problem, &reduction.functions);
+    let (space, plan) = (&problem.space, problem.space.canonical());
+    let field = Field::nodes(&problem.field, &problem.unit, space.components, space.element.degree, &plan);
+    let field = field.meaning("liftings of the prescribed values, then modes").physics(&problem.name);
+    file.create_basis(&field, functions.count() as u64)?;
+    file.set(&format!("/basis/{}", problem.field), "lifts", reduction.lifts)?;
+    for (j, function) in functions.iter().enumerate() {
+        file.write_mode(&problem.field, j as u64, &plan, function)?;
+    }
+    Ok(())
+}
+
+/// Reads liftings and modes of a problem: this rank's unknowns. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when the file does not hold them.
+pub fn functions(file: &File, problem: &Problem) -> Result<Columns> {
+    let plan = problem.space.canonical();
+    let (_, count) = file.basis(&problem.field)?;
+    let mut functions = Columns::new(&problem.space.mesh.comm, problem.space.owned_dofs());
+    for j in 0..count {
+        let function = file.read_mode(&problem.field, j, &plan)?;
+        if function.len() != functions.rows() {
+            return Err(Error::storage(format!(
+                "{}: /basis/{} does not fit the deck",
+                file.label(),
+                problem.field
+            )));
+        }
+        functions.push(&function);
+    }
+    Ok(functions)
 }

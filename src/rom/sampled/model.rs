@@ -73,6 +73,16 @@ impl SampledModel {
         Ok(Self { deck: deck.clone(), simulation, problems, pasts, states })
     }
 
+    /// Number of sampled cells.
+    pub fn cells(&self) -> usize {
+        self.simulation.mesh.owned_cells
+    }
+
+    /// The problems on the sampled cells.
+    pub fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+
     /// Predicts for parameters; frames stand at `frames`. Local.
     ///
     /// # Errors

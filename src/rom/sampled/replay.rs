@@ -1,6 +1,7 @@
 //! Trajectories of coefficients once more on the whole mesh: what the laws say along them, without a solve.
 use super::reduction::{Reduction, Samples};
 use crate::Result;
+use crate::mixture::Columns;
 use crate::physics::{Context, FormState, Prepared};
 use crate::simulation::{Evolution, Simulation};
 use crate::solver::{NewtonOutcome, NewtonSolver, StepEquation};
@@ -39,7 +40,7 @@ impl Trajectory<'_> {
 /// When a law has no value at a state; those of `visit` and `reached`.
 pub fn replay(
     simulation: &mut Simulation,
-    reductions: &[Reduction],
+    functions: &[&Columns],
     context: &Context,
     trajectory: &Trajectory,
     visit: &mut Visit,
@@ -48,7 +49,7 @@ pub fn replay(
     let comm = simulation.mesh.comm.clone();
     let set = |simulation: &mut Simulation, stage: usize, moment: usize| -> Result<()> {
         let coefficients = &trajectory.coefficients[stage][moment];
-        simulation.stages[stage].set_solution(&reductions[stage].state(coefficients))
+        simulation.stages[stage].set_solution(&combined(functions[stage], coefficients))
     };
     // Problems without a time derivative.
     let steady =
@@ -84,7 +85,7 @@ pub fn replay(
             |stage: usize, newton: &mut NewtonSolver, equation: &StepEquation, state: &mut Vector| {
                 newton.set_equation(&equation.context, equation.parts, Some(equation.offset.try_clone()?))?;
                 let coefficients = trajectory.at(stage, moment, equation.context.time);
-                state.write()?.copy_from_slice(&reductions[stage].state(&coefficients));
+                state.write()?.copy_from_slice(&combined(functions[stage], &coefficients));
                 state.ghost_update()?;
                 let (prepared, history) = (newton.prepared()?, newton.history());
                 let local = state.local_read()?;
@@ -97,6 +98,13 @@ pub fn replay(
         reached(simulation, &evolution.context, moment)?;
     }
     Ok(())
+}
+
+/// A combination of functions.
+fn combined(functions: &Columns, coefficients: &[f64]) -> Vec<f64> {
+    let mut state = vec![0.0; functions.rows()];
+    functions.add_to(coefficients, &mut state);
+    state
 }
 
 /// Follows the projected states of a training sample. Collective.
@@ -115,5 +123,6 @@ pub(super) fn replay_sample(
     let coefficients = reductions.iter().map(|reduction| &reduction.coefficients[number][..]).collect();
     let trajectory = Trajectory { times: &times, coefficients };
     let context = samples.context(sample, times[0]);
-    replay(simulation, reductions, &context, &trajectory, visit, &mut |_, _, _| Ok(()))
+    let functions: Vec<&Columns> = reductions.iter().map(|reduction| &reduction.functions).collect();
+    replay(simulation, &functions, &context, &trajectory, visit, &mut |_, _, _| Ok(()))
 }

@@ -1,6 +1,7 @@
 //! From training samples to a reduced model with sampled integrals.
 use super::data::ProblemData;
 use super::model::{Moment, SampledModel};
+use super::observe::Observation;
 use super::points::Chosen;
 use super::reduction::{Reduction, Samples, expect_reducible};
 use super::replay::replay_sample;
@@ -59,6 +60,8 @@ pub struct SampledTraining {
     pub trials: Vec<Trial>,
     /// The tolerance of the model's rules.
     pub tolerance: f64,
+    /// The deck's quantities of interest.
+    pub observations: Vec<Observation>,
 }
 
 /// Trains on the states of samples at all their steps. Collective.
@@ -117,7 +120,8 @@ pub fn train(
         ));
     };
     let (tolerance, (part, data)) = (trials[chosen].tolerance, models.swap_remove(chosen));
-    Ok(SampledTraining { reductions, part, data, trials, tolerance })
+    let observations = Observation::all(simulation, &reductions)?;
+    Ok(SampledTraining { reductions, part, data, trials, tolerance, observations })
 }
 
 /// What the rules of every integral have to integrate, `[physics][integral]`. Collective.
