@@ -334,6 +334,7 @@ impl TimeIntegrator {
             let outcome = solve(newton, &equation, &mut solution)?;
             total.iterations += outcome.iterations;
             total.linear_iterations += outcome.linear_iterations;
+            total.full += outcome.full;
             total.history = outcome.history;
             total.failure = outcome.failure;
             let FormParts { storage, rest, full: mut residual } = newton.evaluate_all(parts, &solution)?;
