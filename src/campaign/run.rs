@@ -1,5 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::fields::{beside_solutions, describe};
+use super::guard_file::GuardFile;
 use super::hand_out::HandOut;
 use super::memory::{Archive, Guesses};
 use super::observer::{SampleObserver, SampleReport};
@@ -25,7 +26,7 @@ pub struct Campaign<'a> {
     dataset: DatasetFile,
     guesses: Guesses,
     /// What steps in time, if they are guarded.
-    guard: Option<Guard>,
+    guard: Option<(Guard, GuardFile)>,
     /// Whether others write to the dataset, too.
     shared: bool,
     selection: Selection,
@@ -161,6 +162,15 @@ impl<'a> Campaign<'a> {
         if moments.is_none() {
             tuning::replay(&dataset, simulation, selection)?;
         }
+        let guard = match guard {
+            Some(mut guard) => {
+                let over = dataset.status()?.iter().filter(|&&status| status != Status::Pending).count();
+                let file = GuardFile::new(path, provenance, over);
+                file.restore(simulation, &mut guard)?;
+                Some((guard, file))
+            }
+            None => None,
+        };
         let guesses = Guesses::new(simulation, &selection.samples);
         let (selection, shared) = (selection.clone(), false);
         Ok(Self { simulation, dataset, guesses, guard, shared, selection, solutions, derived, inputs, moments })
@@ -314,7 +324,7 @@ impl<'a> Campaign<'a> {
                 .agree(careful(self.simulation))
                 .and_then(|mut again| self.attempt(Some(&mut again), sample, &context));
         }
-        let (iterations, note) = solved.as_ref().map_or((0, String::new()), Clone::clone);
+        let (iterations, mut note) = solved.as_ref().map_or((0, String::new()), Clone::clone);
         let (status, failure) = match solved {
             Ok(_) => {
                 for (name, field, plan) in &self.inputs {
@@ -345,6 +355,12 @@ impl<'a> Campaign<'a> {
                 self.dataset.write_cost(sample, &format!("loss/{}", stage.problem.name), loss)?;
             }
         }
+        // What groups learn from one another's order nobody could repeat.
+        if let Some((guard, file)) = self.guard.as_mut().filter(|_| !self.shared)
+            && let Err(error) = file.save(self.simulation, guard)
+        {
+            note = format!("{note}; what was learnt is not saved: {error}");
+        }
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
         let sample = self.selection.numbers[sample];
         Ok(SampleReport { sample, iterations, note, seconds, failure, retried })
@@ -362,7 +378,7 @@ impl<'a> Campaign<'a> {
         let (simulation, guesses, mut guard): (&mut Simulation, _, _) = match solvers {
             // Careful ones solve in full.
             Some(solvers) => (solvers, None, None),
-            None => (simulation, Some(guesses), guard.as_mut()),
+            None => (simulation, Some(guesses), guard.as_mut().map(|(guard, _)| guard)),
         };
         let mut note = String::new();
         // By frame.
@@ -426,7 +442,7 @@ impl<'a> Campaign<'a> {
     /// What each problem has cost in this job.
     pub fn efforts(&self) -> Vec<Effort> {
         match &self.guard {
-            Some(guard) => guard.efforts(),
+            Some((guard, _)) => guard.efforts(),
             None => self.guesses.efforts().cloned().collect(),
         }
     }

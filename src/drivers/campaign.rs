@@ -29,7 +29,10 @@ const WARNED: usize = 20;
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
-    options.guard.as_ref().map_or(Ok(()), |guard| guard.check(deck))?;
+    if let Some(guard) = &options.guard {
+        guard.check(deck)?;
+        guard.doubts(deck).into_iter().for_each(|doubt| report.warn(doubt));
+    }
     let whole = deck.output.directory.join(&deck.campaign.file);
     let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
     output::expect_writable(comm, deck, &path)?;

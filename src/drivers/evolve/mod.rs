@@ -52,7 +52,9 @@ pub fn evolve(
         Some(guard) => guard,
         None => &mut newton,
     };
-    report.phase("guard", || stepper.start(simulation, &initial))?;
+    if options.guard.is_some() {
+        report.phase("guard", || stepper.start(simulation, &initial))?;
+    }
     let frames = time.frames(simulation.deck.output.frames);
     let (record, steps, newest) = match saved {
         None => {

@@ -116,12 +116,17 @@ impl GuardedProblem {
 
     fn append(&mut self, solution: &Vector, essential: &Essential) -> Result<()> {
         let before = self.basis.count();
-        self.basis.append(solution, essential, None)?;
-        if self.basis.count() != before {
+        let mut compressed = false;
+        for part in self.product.parts(&self.problem, solution)? {
+            let count = self.basis.count();
+            self.basis.append(&part, essential, None)?;
+            compressed |= self.basis.count() < count;
+        }
+        if compressed || self.basis.count() != before {
             self.local = None;
         }
-        if self.basis.count() < before {
-            // A compression may have lost it.
+        if compressed {
+            // It may be lost.
             self.add_constant(essential)?;
         }
         Ok(())

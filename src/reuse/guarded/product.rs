@@ -13,6 +13,8 @@ use std::rc::Rc;
 pub(super) struct Product {
     /// On all unknowns, prescribed ones included.
     pub whole: MatrixProduct,
+    /// Of flows the tangent, which has the coupling of pressures and velocities.
+    coupling: Option<Matrix>,
     /// Without the rows and columns of prescribed unknowns, factorised.
     inside: FactorisedEnergy,
     /// The prescribed unknowns.
@@ -41,12 +43,10 @@ impl Product {
                 FormState { state: &state, history: history.as_ref(), parts: Parts { storage, residual: 1.0 } };
             prepared.tangent(at, &Essential::new(space, []), &mut tangent)?;
         }
-        let whole = match DualProduct::of(problem) {
-            DualProduct::Flow => flow_product(space, &tangent)?,
-            _ => symmetric_part(&tangent)?,
-        };
+        let flow = DualProduct::of(problem) == DualProduct::Flow;
+        let whole = if flow { flow_product(space, &tangent)? } else { symmetric_part(&tangent)? };
         if let Some(product) = Self::with(problem, whole, &prepared.essential)? {
-            return Ok(product);
+            return Ok(Self { coupling: flow.then_some(tangent), ..product });
         }
         // Where the symmetric part is not positive: what is stored, as the only part that is for certain.
         let mut mass = mass_matrix(space, &Essential::new(space, []))?;
@@ -68,7 +68,7 @@ impl Product {
         essential.clear(&mut one.write()?);
         let mut image = one.duplicate()?;
         let solved = inside.solve(&one, &mut image).is_ok() && one.dot(&image)? >= 0.0;
-        Ok(solved.then_some(Self { whole: MatrixProduct::new(whole)?, inside, fixed }))
+        Ok(solved.then_some(Self { whole: MatrixProduct::new(whole)?, coupling: None, inside, fixed }))
     }
 
     /// `(r^T X^-1 r)^(1/2)` of a residual that is zero at prescribed unknowns; not a number where it is none. Collective.
@@ -79,6 +79,37 @@ impl Product {
         let mut representer = residual.duplicate()?;
         self.inside.solve(residual, &mut representer)?;
         Ok(residual.dot(&representer)?.sqrt())
+    }
+
+    /// What a solution brings to a basis: itself, or of a flow three fields, owned unknowns of each: its velocity, its
+    /// pressure, and the velocity on which that pressure acts most (its supremizer), without which reduced equations would not
+    /// determine the pressure (Rozza and Veroy 2007). Collective.
+    pub fn parts(&mut self, problem: &Problem, solution: &Vector) -> Result<Vec<Vector>> {
+        let Some(coupling) = &self.coupling else { return Ok(vec![solution.try_clone()?]) };
+        let c = problem.space.components;
+        let keep = |field: &mut Vector, pressure: bool| -> Result<()> {
+            let mut values = field.write()?;
+            let others = values.iter_mut().enumerate().filter(|(dof, _)| (dof % c == c - 1) != pressure);
+            others.for_each(|(_, v)| *v = 0.0);
+            Ok(())
+        };
+        let (mut velocity, mut pressure) = (solution.try_clone()?, solution.try_clone()?);
+        keep(&mut velocity, false)?;
+        keep(&mut pressure, true)?;
+        let fixed = |field: &mut Vector| -> Result<()> {
+            let mut values = field.write()?;
+            values.iter_mut().zip(&self.fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
+            Ok(())
+        };
+        fixed(&mut pressure)?;
+        let mut force = pressure.duplicate()?;
+        coupling.mult(&pressure, &mut force)?;
+        keep(&mut force, false)?;
+        fixed(&mut force)?;
+        let mut supremizer = force.duplicate()?;
+        self.inside.solve(&force, &mut supremizer)?;
+        keep(&mut supremizer, false)?;
+        Ok(vec![velocity, supremizer, pressure])
     }
 
     /// `(v^T X v)^(1/2)` with `v` the difference of a state to one with the values `middle` everywhere. Collective.

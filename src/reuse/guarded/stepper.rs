@@ -51,6 +51,18 @@ impl GuardOptions {
         }
         Ok(())
     }
+
+    /// What is allowed but hardly meant.
+    pub fn doubts(&self, deck: &Deck) -> Option<String> {
+        let tolerance = deck.time.as_ref()?.tolerance?;
+        (self.accept > tolerance).then(|| {
+            format!(
+                "--accept {:e} is above time.tolerance, {tolerance:e}: what reduced solutions lack counts as errors of steps, \
+                 which become shorter",
+                self.accept
+            )
+        })
+    }
 }
 
 /// The memory of a guarded run, or of one run after the other.
@@ -62,6 +74,8 @@ pub struct Guard {
     /// By problem; none of those that do not evolve.
     problems: Vec<Option<GuardedProblem>>,
     names: Vec<String>,
+    /// Where the inner products were made.
+    begun: Option<Context>,
     /// By problem, whether the newest step was solved in full; none before the first.
     newest: Vec<Counts>,
 }
@@ -83,6 +97,7 @@ impl Guard {
             duration,
             problems: (0..count).map(|_| None).collect(),
             names: simulation.stages.iter().map(|stage| stage.problem.name.clone()).collect(),
+            begun: None,
             newest: vec![Counts::default(); count],
         })
     }
@@ -112,6 +127,11 @@ impl Guard {
             }
         }
         file.close()
+    }
+
+    /// The parameters at which the inner products were made; none before the first run.
+    pub fn begun(&self) -> Option<&Context> {
+        self.begun.as_ref()
     }
 
     /// Functions of all problems.
@@ -164,7 +184,11 @@ impl Stepper for Guard {
                 fresh.push(index);
             }
         }
-        if fresh.is_empty() { Ok(()) } else { self.read_model(simulation, &fresh) }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        self.begun = Some(context.clone());
+        self.read_model(simulation, &fresh)
     }
 
     fn advance(&mut self, simulation: &mut Simulation, evolution: &mut Evolution) -> Result<Progress> {
