@@ -74,6 +74,8 @@ pub enum Command {
         /// beginning when there is none)
         #[arg(long, value_name = "latest|FILE")]
         restart: Option<String>,
+        #[command(flatten)]
+        guard: GuardArgs,
     },
     /// Solve a design of samples into one dataset; goes on where an earlier run stopped
     Campaign {
@@ -83,6 +85,8 @@ pub enum Command {
         /// side by side
         #[arg(long, value_name = "K/N")]
         part: Option<Part>,
+        #[command(flatten)]
+        guard: GuardArgs,
     },
     /// Train a reduced model on datasets; of problems in time and of nonlinear ones, bases
     Train {
@@ -112,6 +116,18 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Guarded steps in time.
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// Solve each step in time on the solutions so far first, check its residual on the whole mesh, and solve in full only
+    /// where its dual norm is above TOL times the largest solution (energy norm): the error is about as large
+    #[arg(long, value_name = "TOL")]
+    pub accept: Option<f64>,
+    /// Begin with the modes of a model.h5 that `train` made
+    #[arg(long, value_name = "MODEL", requires = "accept")]
+    pub rom: Option<PathBuf>,
 }
 
 /// Export on a regular grid.

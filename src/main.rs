@@ -2,7 +2,7 @@
 mod cli;
 
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, Common, Constrain, Predict};
+use cli::{Cli, Command, Common, Constrain, GuardArgs, Predict};
 use mpi::traits::Communicator;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use tessera::drivers::shared::RunOptions;
 use tessera::fem::grid::Placement;
 use tessera::parallel::{self, Comm};
 use tessera::report::Level;
+use tessera::reuse::GuardOptions;
 use tessera::{Error, Result, drivers};
 
 fn main() -> ExitCode {
@@ -92,13 +93,13 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
             let options = CheckOptions { level: common.show.level(), convergence: *convergence };
             drivers::check::run(comm, &deck_of(comm, common)?, &options)
         }
-        Command::Run { common, restart } => {
+        Command::Run { common, restart, guard } => {
             let restart = restart.as_deref().map(Restart::from);
-            let options = RunOptions { restart, signals, ..run_options(common) };
+            let options = RunOptions { restart, signals, guard: guard_options(guard), ..run_options(common) };
             drivers::run::run(comm, &deck_of(comm, common)?, &options)
         }
-        Command::Campaign { common, part } => {
-            let options = RunOptions { part: *part, signals, ..run_options(common) };
+        Command::Campaign { common, part, guard } => {
+            let options = RunOptions { part: *part, signals, guard: guard_options(guard), ..run_options(common) };
             drivers::campaign::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Learn { common } => {
@@ -135,6 +136,10 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
 
 fn run_options(common: &Common) -> RunOptions {
     RunOptions { level: common.show.level(), petsc: common.petsc.options.clone(), ..RunOptions::default() }
+}
+
+fn guard_options(guard: &GuardArgs) -> Option<GuardOptions> {
+    Some(GuardOptions { accept: guard.accept?, model: guard.rom.clone() })
 }
 
 fn predict_options(predict: &Predict) -> PredictOptions {

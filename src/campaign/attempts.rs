@@ -85,7 +85,7 @@ mod tests {
 
     fn sample(retried: Option<&str>, failure: Option<&str>) -> SampleReport {
         let [failure, retried] = [failure, retried].map(|text| text.map(String::from));
-        SampleReport { sample: 0, iterations: 1, seconds: 1.0, failure, retried }
+        SampleReport { sample: 0, iterations: 1, note: String::new(), seconds: 1.0, failure, retried }
     }
 
     #[test]

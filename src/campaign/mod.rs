@@ -5,6 +5,7 @@ mod dataset;
 pub mod design;
 mod fields;
 mod groups;
+mod guard_file;
 mod hand_out;
 pub mod memory;
 mod observer;

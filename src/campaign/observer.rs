@@ -9,6 +9,8 @@ pub struct SampleReport {
     pub sample: usize,
     /// Krylov iterations over all problems.
     pub iterations: usize,
+    /// What else is to be said of it.
+    pub note: String,
     /// Seconds it took.
     pub seconds: f64,
     /// Why it failed, if it did.

@@ -1,5 +1,6 @@
 //! The many solves of a campaign, one after the other, each stored as soon as it is done.
 use super::fields::{beside_solutions, describe};
+use super::guard_file::GuardFile;
 use super::hand_out::HandOut;
 use super::memory::{Archive, Guesses};
 use super::observer::{SampleObserver, SampleReport};
@@ -11,8 +12,8 @@ use crate::deck::{Design, Order, SolverMethod, SolverOptions};
 use crate::parallel::Redistribution;
 use crate::physics::Context;
 use crate::physics::coefficient::NodalField;
-use crate::reuse::Effort;
-use crate::simulation::{FieldInfo, Simulation};
+use crate::reuse::{Effort, Guard, GuardOptions};
+use crate::simulation::{FieldInfo, Newton, Simulation, Stepper};
 use crate::storage::{DatasetFile, Field, Moments, Provenance, Room, Status};
 use crate::{Error, Result};
 use std::path::Path;
@@ -24,6 +25,8 @@ pub struct Campaign<'a> {
     simulation: &'a mut Simulation,
     dataset: DatasetFile,
     guesses: Guesses,
+    /// What steps in time, if they are guarded.
+    guard: Option<(Guard, GuardFile)>,
     /// Whether others write to the dataset, too.
     shared: bool,
     selection: Selection,
@@ -48,7 +51,23 @@ impl<'a> Campaign<'a> {
         provenance: &Provenance,
         selection: &Selection,
     ) -> Result<Self> {
+        Self::open_guarded(simulation, path, provenance, selection, None)
+    }
+
+    /// As [`Campaign::open`], with guarded steps in time. Collective.
+    ///
+    /// # Errors
+    /// As there, and when the dataset's samples were solved in another way.
+    pub fn open_guarded(
+        simulation: &'a mut Simulation,
+        path: &Path,
+        provenance: &Provenance,
+        selection: &Selection,
+        guard: Option<&GuardOptions>,
+    ) -> Result<Self> {
         let comm = simulation.mesh.comm.clone();
+        let accept = guard.map(|guard| guard.accept);
+        let guard = guard.map(|options| Guard::new(simulation, options)).transpose()?;
         let solutions = Solution::all(simulation);
         let with_plan = |(name, field): (String, Rc<NodalField>)| {
             let plan = field.space.canonical();
@@ -81,6 +100,18 @@ impl<'a> Campaign<'a> {
             if dataset.is_single()? != single {
                 return refuse("fields of another precision");
             }
+            let there = dataset.accept()?;
+            if there != accept {
+                let words = |accept: Option<f64>| {
+                    accept.map_or("solved in full".into(), |accept| format!("accepted to {accept:e}"))
+                };
+                let text = format!(
+                    "its samples were {}, not {}: give the --accept that it was begun with, or name another file",
+                    words(there),
+                    words(accept)
+                );
+                return Err(Error::input(dataset.file().label(), text));
+            }
             same_problem(&simulation.deck, dataset.file())?;
             same_fields(&simulation.deck, &dataset, &fields)?;
             found = Some((dataset, whole));
@@ -107,6 +138,9 @@ impl<'a> Campaign<'a> {
                     dataset::create(file, &simulation.deck)?;
                 }
                 tuning::create(file, simulation, selection.samples.len())?;
+                if let (Some(accept), Some(moments)) = (accept, &moments) {
+                    DatasetFile::describe_guard(file, accept, [selection.samples.len(), moments.count()])?;
+                }
                 for (name, _, plan) in &inputs {
                     let input = Field::nodes(name, "", 1, 1, plan).meaning("Gaussian random field");
                     file.create_input(&input, selection.samples.len() as u64)?;
@@ -128,9 +162,18 @@ impl<'a> Campaign<'a> {
         if moments.is_none() {
             tuning::replay(&dataset, simulation, selection)?;
         }
+        let guard = match guard {
+            Some(mut guard) => {
+                let over = dataset.status()?.iter().filter(|&&status| status != Status::Pending).count();
+                let file = GuardFile::new(path, provenance, over);
+                file.restore(simulation, &mut guard)?;
+                Some((guard, file))
+            }
+            None => None,
+        };
         let guesses = Guesses::new(simulation, &selection.samples);
         let (selection, shared) = (selection.clone(), false);
-        Ok(Self { simulation, dataset, guesses, shared, selection, solutions, derived, inputs, moments })
+        Ok(Self { simulation, dataset, guesses, guard, shared, selection, solutions, derived, inputs, moments })
     }
 
     /// The dataset.
@@ -281,7 +324,7 @@ impl<'a> Campaign<'a> {
                 .agree(careful(self.simulation))
                 .and_then(|mut again| self.attempt(Some(&mut again), sample, &context));
         }
-        let iterations = solved.as_ref().map_or(0, |&iterations| iterations);
+        let (iterations, mut note) = solved.as_ref().map_or((0, String::new()), Clone::clone);
         let (status, failure) = match solved {
             Ok(_) => {
                 for (name, field, plan) in &self.inputs {
@@ -312,24 +355,32 @@ impl<'a> Campaign<'a> {
                 self.dataset.write_cost(sample, &format!("loss/{}", stage.problem.name), loss)?;
             }
         }
+        // What groups learn from one another's order nobody could repeat.
+        if let Some((guard, file)) = self.guard.as_mut().filter(|_| !self.shared)
+            && let Err(error) = file.save(self.simulation, guard)
+        {
+            note = format!("{note}; what was learnt is not saved: {error}");
+        }
         self.dataset.finish_sample(sample, status, iterations as u64, seconds)?;
         let sample = self.selection.numbers[sample];
-        Ok(SampleReport { sample, iterations, seconds, failure, retried })
+        Ok(SampleReport { sample, iterations, note, seconds, failure, retried })
     }
 
-    /// Solves a sample, with other solvers if given, and stores its solutions and quantities; the Krylov iterations.
-    /// Collective.
+    /// Solves a sample, with other solvers if given, and stores its solutions and quantities; the Krylov iterations, and
+    /// what else is said of it. Collective.
     fn attempt(
         &mut self,
         solvers: Option<&mut Simulation>,
         sample: usize,
         context: &Context,
-    ) -> Result<usize> {
-        let Self { simulation, dataset, guesses, solutions, derived, moments, .. } = self;
-        let (simulation, guesses): (&mut Simulation, _) = match solvers {
-            Some(solvers) => (solvers, None),
-            None => (simulation, Some(guesses)),
+    ) -> Result<(usize, String)> {
+        let Self { simulation, dataset, guesses, guard, solutions, derived, moments, .. } = self;
+        let (simulation, guesses, mut guard): (&mut Simulation, _, _) = match solvers {
+            // Careful ones solve in full.
+            Some(solvers) => (solvers, None, None),
+            None => (simulation, Some(guesses), guard.as_mut().map(|(guard, _)| guard)),
         };
+        let mut note = String::new();
         // By frame.
         let mut quantities: Vec<Vec<f64>> = Vec::new();
         let mut times = Vec::new();
@@ -355,7 +406,19 @@ impl<'a> Campaign<'a> {
             Ok(())
         };
         let iterations = match moments {
-            Some(moments) => transient::integrate(simulation, moments, context, &mut store)?,
+            Some(moments) => {
+                let stepper: &mut dyn Stepper = match &mut guard {
+                    Some(guard) => *guard,
+                    None => &mut Newton,
+                };
+                let went = transient::integrate(simulation, stepper, moments, context, &mut store)?;
+                if let Some(guard) = guard {
+                    let full = went.full.iter().sum::<f64>();
+                    note = format!("{full} full solves in {} steps, {} modes", went.steps, guard.modes());
+                }
+                dataset.write_full(sample, &went.full)?;
+                went.iterations
+            }
             None => {
                 let comm = simulation.mesh.comm.clone();
                 comm.agree(match guesses {
@@ -373,12 +436,15 @@ impl<'a> Campaign<'a> {
             let values: Vec<f64> = quantities.iter().map(|frame| frame[q]).collect();
             dataset.write_quantity(sample, &quantity.name, &values)?;
         }
-        Ok(iterations)
+        Ok((iterations, note))
     }
 
     /// What each problem has cost in this job.
     pub fn efforts(&self) -> Vec<Effort> {
-        self.guesses.efforts().cloned().collect()
+        match &self.guard {
+            Some((guard, _)) => guard.efforts(),
+            None => self.guesses.efforts().cloned().collect(),
+        }
     }
 
     /// Closes the dataset. Collective.

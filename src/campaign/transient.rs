@@ -2,7 +2,7 @@
 use crate::deck::{Deck, Frames, TimeSection};
 use crate::physics::Context;
 use crate::report::{Level, Report};
-use crate::simulation::{Evolution, Observer, Run, Simulation, step_control};
+use crate::simulation::{Evolution, Newton, Observer, Run, Simulation, Stepper, step_control};
 use crate::storage::Moments;
 use crate::{Error, Result};
 
@@ -62,26 +62,28 @@ fn step_ends(deck: &Deck, time: &TimeSection) -> impl Iterator<Item = f64> {
 /// When a solve fails.
 pub fn solve_once(simulation: &mut Simulation, context: &Context) -> Result<()> {
     match moments(&simulation.deck) {
-        Some(moments) => integrate(simulation, &moments, context, |_, _, _| Ok(())).map(|_| ()),
+        Some(moments) => integrate(simulation, &mut Newton, &moments, context, |_, _, _| Ok(())).map(|_| ()),
         None => simulation.solve(context),
     }
 }
 
 /// Integrates one sample from its initial values; `store` gets the number of each moment when the simulation stands there.
-/// Returns the Krylov iterations. Collective.
+/// Collective.
 ///
 /// # Errors
 /// [`Error::Failed`] when a step fails however short it is; those of `store`.
 pub(super) fn integrate(
     simulation: &mut Simulation,
+    stepper: &mut dyn Stepper,
     moments: &Moments,
     context: &Context,
     store: impl FnMut(&Simulation, &Context, usize) -> Result<()>,
-) -> Result<usize> {
-    let Some(time) = simulation.deck.time.clone() else { return Ok(0) };
+) -> Result<Integrated> {
+    let Some(time) = simulation.deck.time.clone() else { return Ok(Integrated::default()) };
     let comm = simulation.mesh.comm.clone();
     comm.agree(simulation.reset(context))?;
     let mut evolution = comm.agree(Evolution::start(simulation, &time, context.clone()))?;
+    comm.agree(stepper.start(simulation, context))?;
     // With every step, too, steps end where those of a run do.
     let (times, each) = match moments {
         Moments::Shared(times) => (times.clone(), false),
@@ -90,15 +92,32 @@ pub(super) fn integrate(
     evolution.stop_at(&times);
     let report = Report::new(&comm, Level::Quiet);
     let on_frame = times.first() == Some(&time.start);
-    let mut run = Run { simulation, evolution, steps: Vec::new(), on_frame, report: &report, forgives: true };
-    let mut frames = Stored { store, each, frame: 0, iterations: 0 };
+    let steps = Vec::new();
+    let mut run = Run { simulation, evolution, stepper, steps, on_frame, report: &report, forgives: true };
+    let mut frames = Stored { store, each, frame: 0, seen: 0, integrated: Integrated::default() };
     match run.go(&mut [&mut frames])? {
-        None => Ok(frames.iterations + run.steps.iter().map(|step| step.linear).sum::<usize>()),
+        None => {
+            let mut integrated = frames.integrated;
+            integrated.iterations += run.steps.iter().map(|step| step.linear).sum::<usize>();
+            integrated.steps = run.steps.len();
+            Ok(integrated)
+        }
         Some(Error::Failed(why)) => {
             Err(Error::Failed(format!("{why}, at t = {:.6e} s", run.evolution.context.time)))
         }
         Some(fault) => Err(fault),
     }
+}
+
+/// How a sample went.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Integrated {
+    /// Krylov iterations.
+    pub iterations: usize,
+    /// Steps.
+    pub steps: usize,
+    /// Equations that were solved in full up to each moment from the one before.
+    pub full: Vec<f64>,
 }
 
 /// Stores the frames of a sample.
@@ -108,8 +127,10 @@ struct Stored<S> {
     each: bool,
     /// How many there are so far.
     frame: usize,
-    /// Krylov iterations of problems without a time derivative.
-    iterations: usize,
+    /// Steps up to the last one.
+    seen: usize,
+    /// With the Krylov iterations of problems without a time derivative alone.
+    integrated: Integrated,
 }
 
 impl<S: FnMut(&Simulation, &Context, usize) -> Result<()>> Observer for Stored<S> {
@@ -117,13 +138,16 @@ impl<S: FnMut(&Simulation, &Context, usize) -> Result<()>> Observer for Stored<S
         self.after_step(run)
     }
 
-    fn after_step(&mut self, Run { simulation, evolution, on_frame, .. }: &mut Run) -> Result<()> {
+    fn after_step(&mut self, Run { simulation, evolution, steps, on_frame, .. }: &mut Run) -> Result<()> {
         if *on_frame || self.each {
             let context = &evolution.context;
             simulation.mesh.comm.clone().agree(simulation.solve_steady(context))?;
             (self.store)(simulation, context, self.frame)?;
             self.frame += 1;
-            self.iterations += simulation.stages.iter().map(|s| s.outcome().iterations).sum::<usize>();
+            let full: usize = steps[self.seen..].iter().map(|step| step.full).sum();
+            self.seen = steps.len();
+            self.integrated.full.push(full as f64);
+            self.integrated.iterations += simulation.stages.iter().map(|s| s.outcome().iterations).sum::<usize>();
         }
         Ok(())
     }

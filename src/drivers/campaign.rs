@@ -29,6 +29,10 @@ const WARNED: usize = 20;
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    if let Some(guard) = &options.guard {
+        guard.check(deck)?;
+        guard.doubts(deck).into_iter().for_each(|doubt| report.warn(doubt));
+    }
     let whole = deck.output.directory.join(&deck.campaign.file);
     let path = options.part.map_or(whole.clone(), |part| part.dataset(&whole));
     output::expect_writable(comm, deck, &path)?;
@@ -68,7 +72,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     }
     let provenance = output::provenance(&simulation, &options.petsc);
     let mut campaign =
-        report.phase("dataset", || open(&groups, &mut simulation, &path, &provenance, &selection))?;
+        report.phase("dataset", || open(&groups, &mut simulation, &path, &provenance, &selection, options))?;
     let start = Instant::now();
     // The first group's: sums over other ranks have other last bits.
     let order = report.phase("ordering", || campaign.ordered())?;
@@ -166,7 +170,8 @@ impl SampleObserver for Reached<'_> {
         if self.comm.rank() == 0 {
             let (over, failed) = self.hand_out.counts()?;
             let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-            self.progress.reach(over, &format!("{} iterations{failed}", sample.iterations));
+            let note = if sample.note.is_empty() { String::new() } else { format!(", {}", sample.note) };
+            self.progress.reach(over, &format!("{} iterations{note}{failed}", sample.iterations));
             *self.shown = over;
         }
         Ok(())
@@ -195,12 +200,19 @@ fn open<'a>(
     path: &Path,
     provenance: &Provenance,
     selection: &Selection,
+    options: &RunOptions,
 ) -> Result<Campaign<'a>> {
     let first = groups.index == 0;
     if !first {
         groups.world.agree(Ok(()))?;
     }
-    let campaign = groups.world.agree(Campaign::open(simulation, path, provenance, selection))?;
+    let campaign = groups.world.agree(Campaign::open_guarded(
+        simulation,
+        path,
+        provenance,
+        selection,
+        options.guard.as_ref(),
+    ))?;
     if first {
         groups.world.agree(Ok(()))?;
     }

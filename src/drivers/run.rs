@@ -16,6 +16,10 @@ use crate::report::Report;
 pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
+    if let Some(guard) = &options.guard {
+        guard.check(deck)?;
+        guard.doubts(deck).into_iter().for_each(|doubt| report.warn(doubt));
+    }
     let path = deck.output.directory.join(&deck.output.file);
     output::expect_writable(comm, deck, &path)?;
     if deck.constraint.level != ConstraintLevel::None {

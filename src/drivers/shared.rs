@@ -7,6 +7,7 @@ use crate::checkpoint::{Restart, Signals};
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::{Level, Report, Table};
+use crate::reuse::GuardOptions;
 use crate::simulation::{Simulation, Stage};
 
 /// How to run.
@@ -20,6 +21,8 @@ pub struct RunOptions {
     pub restart: Option<Restart>,
     /// Which part of a campaign to solve; all of it if left out.
     pub part: Option<Part>,
+    /// How the steps of runs in time are guarded; solved in full if left out.
+    pub guard: Option<GuardOptions>,
     /// What asks for an early end: of a run in time after a checkpoint, of a campaign after the present sample.
     pub signals: Signals,
 }

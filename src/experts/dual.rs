@@ -6,6 +6,7 @@ use super::estimates::{DualProduct, ErrorEstimate, Estimates, Reference};
 use super::metric::{Energy, Mass};
 use crate::Result;
 use crate::deck::ConstraintLevel;
+use crate::fem::Space;
 use crate::mixture::{finished, sketch};
 use petsc_rs::{KrylovSolver, Matrix, MatrixOption, Vector};
 
@@ -105,7 +106,13 @@ impl Constraint {
                 matrix.set_option(MatrixOption::PositiveDefinite, true)?;
                 Product::Own(Energy::new(comm, &matrix)?)
             }
-            DualProduct::Flow => Product::Own(Energy::new(comm, &self.of_flow(equations, state)?)?),
+            DualProduct::Flow => {
+                // The tangent at rest.
+                let (c, mut rest) = (space.components, state.try_clone()?);
+                rest.write()?.iter_mut().enumerate().filter(|(dof, _)| dof % c != c - 1).for_each(|(_, v)| *v = 0.0);
+                rest.ghost_update()?;
+                Product::Own(Energy::new(comm, &flow_product(space, &*equations.tangent(&rest, None)?)?)?)
+            }
             DualProduct::Mass => Product::Mass(Mass::new(
                 &self.name,
                 space,
@@ -142,60 +149,61 @@ impl Constraint {
             field: solved.then_some(field),
         }))
     }
+}
 
-    /// See [`DualProduct::Flow`]. Collective.
-    fn of_flow(&self, equations: &Equations, state: &Vector) -> Result<Matrix> {
-        let space = &self.balances.fields;
-        let c = space.components;
-        let pressure = |dof: usize| dof % c == c - 1;
-        let mut rest = state.try_clone()?;
-        rest.write()?.iter_mut().enumerate().filter(|(dof, _)| !pressure(*dof)).for_each(|(_, v)| *v = 0.0);
-        rest.ghost_update()?;
-        let tangent = equations.tangent(&rest, None)?;
-        let symmetric = symmetric_part(&tangent)?;
-        let comm = space.mesh.comm.mpi();
-        // The squares of B, to be multiplied by the inverse diagonal of A.
-        let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
-        for row in tangent.row_range() {
-            if pressure(row) {
-                let mut entries = tangent.row(row)?;
-                entries.retain(|entry| !pressure(entry.0));
-                entries.sort_unstable_by_key(|entry| entry.0);
-                columns.extend(entries.iter().map(|entry| entry.0 as i32));
-                values.extend(entries.iter().map(|entry| entry.1 * entry.1));
-            }
-            pointers.push(columns.len() as i32);
+/// The product of [`DualProduct::Flow`] from the tangent at rest. Collective.
+///
+/// # Errors
+/// When PETSc fails.
+pub(crate) fn flow_product(space: &Space, tangent: &Matrix) -> Result<Matrix> {
+    let c = space.components;
+    let pressure = |dof: usize| dof % c == c - 1;
+    let symmetric = symmetric_part(tangent)?;
+    let comm = space.mesh.comm.mpi();
+    // The squares of B, to be multiplied by the inverse diagonal of A.
+    let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
+    for row in tangent.row_range() {
+        if pressure(row) {
+            let mut entries = tangent.row(row)?;
+            entries.retain(|entry| !pressure(entry.0));
+            entries.sort_unstable_by_key(|entry| entry.0);
+            columns.extend(entries.iter().map(|entry| entry.0 as i32));
+            values.extend(entries.iter().map(|entry| entry.1 * entry.1));
         }
-        let squares = Matrix::from_csr_values(comm, 1, &pointers, &columns, &values, space.owned_dofs())?;
-        let (mut inverse, mut diagonal) = (rest.duplicate()?, rest.duplicate()?);
-        symmetric.diagonal(&mut inverse)?;
-        let own = inverse.try_clone()?;
-        inverse.write()?.iter_mut().for_each(|v| *v = if *v > 0.0 { 1.0 / *v } else { 0.0 });
-        squares.mult(&inverse, &mut diagonal)?;
-        let (own, diagonal) = (own.read()?, diagonal.read()?);
-        let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
-        for (i, row) in symmetric.row_range().enumerate() {
-            if pressure(row) {
-                columns.push(row as i32);
-                let stand_in = if own[i] > 0.0 { own[i] } else { 1.0 };
-                values.push(if diagonal[i] > 0.0 { diagonal[i] } else { stand_in });
-            } else {
-                let mut entries = symmetric.row(row)?;
-                entries.retain(|entry| !pressure(entry.0));
-                entries.sort_unstable_by_key(|entry| entry.0);
-                columns.extend(entries.iter().map(|entry| entry.0 as i32));
-                values.extend(entries.iter().map(|entry| entry.1));
-            }
-            pointers.push(columns.len() as i32);
-        }
-        let mut matrix = Matrix::from_csr_values(comm, 1, &pointers, &columns, &values, space.owned_dofs())?;
-        matrix.set_option(MatrixOption::PositiveDefinite, true)?;
-        Ok(matrix)
+        pointers.push(columns.len() as i32);
     }
+    let squares = Matrix::from_csr_values(comm, 1, &pointers, &columns, &values, space.owned_dofs())?;
+    let (mut inverse, mut diagonal) = symmetric.vectors()?;
+    symmetric.diagonal(&mut inverse)?;
+    let own = inverse.try_clone()?;
+    inverse.write()?.iter_mut().for_each(|v| *v = if *v > 0.0 { 1.0 / *v } else { 0.0 });
+    squares.mult(&inverse, &mut diagonal)?;
+    let (own, diagonal) = (own.read()?, diagonal.read()?);
+    let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
+    for (i, row) in symmetric.row_range().enumerate() {
+        if pressure(row) {
+            columns.push(row as i32);
+            let stand_in = if own[i] > 0.0 { own[i] } else { 1.0 };
+            values.push(if diagonal[i] > 0.0 { diagonal[i] } else { stand_in });
+        } else {
+            let mut entries = symmetric.row(row)?;
+            entries.retain(|entry| !pressure(entry.0));
+            entries.sort_unstable_by_key(|entry| entry.0);
+            columns.extend(entries.iter().map(|entry| entry.0 as i32));
+            values.extend(entries.iter().map(|entry| entry.1));
+        }
+        pointers.push(columns.len() as i32);
+    }
+    let mut matrix = Matrix::from_csr_values(comm, 1, &pointers, &columns, &values, space.owned_dofs())?;
+    matrix.set_option(MatrixOption::PositiveDefinite, true)?;
+    Ok(matrix)
 }
 
 /// `(J + J^T)/2`. Collective.
-fn symmetric_part(matrix: &Matrix) -> Result<Matrix> {
+///
+/// # Errors
+/// When PETSc fails.
+pub(crate) fn symmetric_part(matrix: &Matrix) -> Result<Matrix> {
     let mut sum = matrix.transpose()?;
     sum.axpy(1.0, matrix, true)?;
     sum.scale(0.5)?;

@@ -26,7 +26,7 @@ pub(super) enum Metric {
 }
 
 /// A symmetric positive definite matrix with the means to solve with it.
-pub(super) struct Energy {
+pub(crate) struct Energy {
     comm: Comm,
     matrix: Matrix,
     solver: Option<KrylovSolver>,

@@ -23,7 +23,7 @@ pub struct SolutionBasis {
     /// `V^T A_q V` for the terms of the affine operator; empty without one.
     reduced: Vec<Mat<f64>>,
     /// Sum of `c c^T` over the solutions' normed coefficients: how much each direction is used.
-    use_of: Mat<f64>,
+    use_of: Vec<Vec<f64>>,
 }
 
 impl SolutionBasis {
@@ -35,8 +35,7 @@ impl SolutionBasis {
     pub fn new(comm: &Comm, matrix: &Matrix, like: &Vector, most: usize, tolerance: f64) -> Result<Self> {
         let energy = MatrixProduct::new(matrix.duplicate(true)?)?;
         let functions = Orthonormal::new(comm, like.local_size());
-        let use_of = Mat::zeros(0, 0);
-        Ok(Self { energy, functions, most, tolerance, reduced: Vec::new(), use_of })
+        Ok(Self { energy, functions, most, tolerance, reduced: Vec::new(), use_of: Vec::new() })
     }
 
     /// Number of functions.
@@ -89,9 +88,10 @@ impl SolutionBasis {
         if square > 0.0 {
             let m = self.count();
             let old = &self.use_of;
-            let before = |i, j| if i < old.nrows() && j < old.ncols() { old[(i, j)] } else { 0.0 };
-            self.use_of =
-                Mat::from_fn(m, m, |i, j| before(i, j) + coefficients[i] * coefficients[j] / square);
+            let before = |i: usize, j: usize| old.get(i).and_then(|row| row.get(j)).copied().unwrap_or(0.0);
+            let row =
+                |i| (0..m).map(|j| before(i, j) + coefficients[i] * coefficients[j] / square).collect();
+            self.use_of = (0..m).map(row).collect();
         }
     }
 
@@ -143,13 +143,32 @@ impl SolutionBasis {
     fn compress(&mut self) -> Result<()> {
         let kept = ((KEPT * self.most as f64) as usize).max(1);
         // The first vectors are the most used.
-        let (_, vectors) = eigen(self.use_of.as_ref(), "compression of a basis")?;
+        let m = self.count();
+        let use_of = Mat::from_fn(m, m, |i, j| self.use_of[i][j]);
+        let (_, vectors) = eigen(use_of.as_ref(), "compression of a basis")?;
         let vectors = vectors.subcols(0, kept).to_owned();
         self.functions.columns = self.functions.columns.combine(vectors.as_ref());
         let turn = |matrix: &Mat<f64>| vectors.transpose() * matrix * &vectors;
         self.reduced = self.reduced.iter().map(turn).collect();
-        self.use_of = turn(&self.use_of);
+        let turned = turn(&use_of);
+        self.use_of = (0..kept).map(|i| (0..kept).map(|j| turned[(i, j)]).collect()).collect();
         Ok(())
+    }
+
+    /// The inner product in which the functions are orthonormal.
+    pub fn energy(&self) -> &MatrixProduct {
+        &self.energy
+    }
+
+    /// How much each direction is used: what [`SolutionBasis::restore`] takes, beside the functions.
+    pub fn use_of(&self) -> &[Vec<f64>] {
+        &self.use_of
+    }
+
+    /// Takes the functions and their use of another basis in the same energy. Local.
+    pub fn restore(&mut self, functions: Columns, use_of: Vec<Vec<f64>>) {
+        self.functions.columns = functions;
+        self.use_of = use_of;
     }
 }
 

@@ -237,6 +237,7 @@ impl Systems for Solved<'_, '_> {
             let Some(trial) = stage.attempt(context, dt, solve)? else { continue };
             step.newton += trial.newton.iterations;
             step.linear += trial.newton.linear_iterations;
+            step.full += trial.newton.full;
             if let Some(failure) = &trial.newton.failure {
                 let failure = failure.clone();
                 evolving.iter_mut().take(trials.len()).try_for_each(|stage| stage.fall_back())?;

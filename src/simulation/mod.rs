@@ -11,6 +11,7 @@ mod run;
 mod solver;
 mod stage;
 mod step;
+mod stepper;
 mod stepping;
 mod support;
 
@@ -22,3 +23,4 @@ pub use run::{Observer, Run, Wishes};
 pub use solver::{StageSolver, System};
 pub use stage::{Stage, Workplace};
 pub use step::Step;
+pub use stepper::{Newton, Stepper};

@@ -2,6 +2,7 @@
 use super::evolution::{Evolution, Progress};
 use super::problems::Simulation;
 use super::step::Step;
+use super::stepper::Stepper;
 use crate::parallel::Comm;
 use crate::report::Report;
 use crate::{Error, Result};
@@ -12,6 +13,8 @@ pub struct Run<'a> {
     pub simulation: &'a mut Simulation,
     /// Where they are.
     pub evolution: Evolution,
+    /// How steps are attempted.
+    pub stepper: &'a mut dyn Stepper,
     /// The accepted steps, the newest last.
     pub steps: Vec<Step>,
     /// Whether a frame stands at the end of the newest.
@@ -102,8 +105,8 @@ impl Run<'_> {
         while failure.is_none() && !self.evolution.is_over() {
             let wishes = Wishes::together(&comm, observers.iter_mut().map(|o| o.wishes(self)));
             observers.iter_mut().try_for_each(|o| o.before_step(self, wishes))?;
-            let Self { simulation, evolution, .. } = self;
-            let advanced = self.report.phase("steps", || evolution.advance(simulation));
+            let Self { simulation, evolution, stepper, .. } = self;
+            let advanced = self.report.phase("steps", || stepper.advance(simulation, evolution));
             match if self.forgives { comm.agree(advanced) } else { advanced } {
                 // All ranks agree on bad input, so they can finish together.
                 Err(error @ Error::Input(_)) => failure = Some(self.simulation.deck.locate(error)),

@@ -21,6 +21,8 @@ pub struct Step {
     pub inflow: f64,
     /// What the change of `conserved` lacks.
     pub imbalance: f64,
+    /// Equations that Newton's method solved on the whole mesh; fewer where a reduced solution was accepted.
+    pub full: usize,
     /// Quantities of interest at its end, as far as its owner wants them.
     pub quantities: Vec<f64>,
 }
@@ -35,7 +37,7 @@ impl Step {
     }
 
     /// Numbers of a step besides its quantities of interest.
-    pub const NUMBERS: usize = 9;
+    pub const NUMBERS: usize = 10;
 
     /// A row of `/log/steps`: its columns are named in the file; then the quantities of interest.
     pub fn row(&self) -> impl Iterator<Item = f64> {
@@ -50,6 +52,7 @@ impl Step {
             self.supplied,
             self.inflow,
             self.imbalance,
+            self.full as f64,
         ]
         .into_iter()
         .chain(self.quantities.iter().copied())
@@ -57,7 +60,7 @@ impl Step {
 
     /// The names of a row's numbers.
     pub const COLUMNS: [&str; Self::NUMBERS] =
-        ["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance"];
+        ["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance", "full"];
 
     /// The inverse of [`Step::row`].
     ///
@@ -74,6 +77,7 @@ impl Step {
             supplied: row[6],
             inflow: row[7],
             imbalance: row[8],
+            full: row[9] as usize,
             quantities: row[Self::NUMBERS..].to_vec(),
         }
     }

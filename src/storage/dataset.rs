@@ -15,6 +15,7 @@ const NUMBERS: &str = "/sample";
 pub(super) const STATUS: &str = "/status";
 pub(super) const TIMES: &str = "/time";
 pub(super) const STEPS: &str = "/steps";
+pub(super) const FULL: &str = "/full";
 pub(super) const ITERATIONS: &str = "/cost/iterations";
 pub(super) const TIME: &str = "/cost/time";
 pub(super) const FAILURE: &str = "/failure";
@@ -259,7 +260,9 @@ impl DatasetFile {
         }
         let quantities = self.file.members("/qoi").into_iter().map(|name| format!("/qoi/{name}"));
         let times = self.file.exists(STEPS).then(|| TIMES.to_string());
-        for path in [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(quantities).chain(times) {
+        let full = self.file.exists(FULL).then(|| FULL.to_string());
+        let costs = [ITERATIONS.to_string(), TIME.to_string()].into_iter().chain(full);
+        for path in costs.chain(quantities).chain(times) {
             file.write_rows(&path, 0, &at_root(self.file.read_array(&path)?.1))?;
         }
         if self.file.exists(STEPS) {

@@ -1,6 +1,8 @@
 //! What a dataset holds of each sample: fields, quantities, costs, and how it ended.
 use super::collective::Element;
-use super::dataset::{DatasetFile, FAILURE, ITERATIONS, RETRIED, STATUS, STEPS, Status, TEXT, TIME, TIMES};
+use super::attribute::Value;
+use super::file::File;
+use super::dataset::{DatasetFile, FAILURE, FULL, ITERATIONS, RETRIED, STATUS, STEPS, Status, TEXT, TIME, TIMES};
 use crate::error::Result;
 use crate::parallel::Redistribution;
 
@@ -43,6 +45,43 @@ impl DatasetFile {
         row.resize(self.steps.max(times.len()), f64::NAN);
         self.entry(TIMES, sample, &row)?;
         self.entry(STEPS, sample, &[times.len() as u64])
+    }
+
+    /// Says that steps are guarded: what is accepted, and room for what [`DatasetFile::write_full`] writes of each of so many
+    /// samples and moments; when the file is created.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
+    pub fn describe_guard(file: &File, accept: f64, [samples, moments]: [usize; 2]) -> Result<()> {
+        file.set("/", "accept", accept)?;
+        file.write_array(FULL, &[samples as u64, moments as u64], &vec![f64::NAN; samples * moments])?;
+        file.set(FULL, "unit", "1")?;
+        file.set(FULL, "meaning", "equations solved in full up to this moment from the one before; the others were accepted")
+    }
+
+    /// What is accepted of guarded steps; `None` where all are solved in full.
+    ///
+    /// # Errors
+    /// [`Error::Storage`](crate::Error::Storage) when it cannot be read.
+    pub fn accept(&self) -> Result<Option<f64>> {
+        Ok(match self.file.get("/", "accept")? {
+            Some(Value::Float(accept)) => Some(accept),
+            _ => None,
+        })
+    }
+
+    /// Writes how many equations of a sample were solved in full up to each moment, where the file has room for it; every
+    /// rank gives the same.
+    ///
+    /// # Errors
+    /// As [`DatasetFile::write_times`].
+    pub fn write_full(&self, sample: usize, full: &[f64]) -> Result<()> {
+        if !self.file.exists(FULL) {
+            return Ok(());
+        }
+        let mut row = full.to_vec();
+        row.resize(self.steps.max(full.len()), f64::NAN);
+        self.entry(FULL, sample, &row)
     }
 
     /// Writes a quantity of a sample, a value a step; every rank gives the same.

@@ -34,6 +34,7 @@ capabilities! {
     experts
     flow
     grid_export
+    guarded
     kept_interpolation
     known_values
     learning

@@ -169,7 +169,7 @@ fn attempts_that_failed_are_counted_over_groups(comm: &Comm) {
         for number in 0..2 {
             let cause = format!("heat: no convergence after {} iterations", 10 * comm.rank() + number);
             let retried = (both || number == 0).then_some(cause);
-            let sample = SampleReport { sample: number, iterations: 1, seconds: 0.0, failure: None, retried };
+            let sample = SampleReport { sample: number, iterations: 1, note: String::new(), seconds: 0.0, failure: None, retried };
             attempts.after_sample(&sample).unwrap();
         }
         let (report, screen) = report(comm, Level::Normal);

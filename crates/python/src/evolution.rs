@@ -3,7 +3,7 @@ use crate::arrays::Rows;
 use crate::open::Open;
 use tessera::physics::Context;
 use tessera::report::{Level, Report};
-use tessera::simulation::{Evolution, FieldInfo, Observer, Run};
+use tessera::simulation::{Evolution, FieldInfo, Newton, Observer, Run};
 use tessera::{Error, Result};
 
 /// Times of frames; fields by name, one array a frame; times of steps, the start among them; quantities, one row a step.
@@ -47,7 +47,8 @@ pub fn run(open: &mut Open, context: Context, names: Option<Vec<String>>, own: b
         quantities: Vec::new(),
     };
     let on_frame = true;
-    let mut run = Run { simulation, evolution, steps: Vec::new(), on_frame, report: &report, forgives: true };
+    let (stepper, steps) = (&mut Newton, Vec::new());
+    let mut run = Run { simulation, evolution, stepper, steps, on_frame, report: &report, forgives: true };
     let failure = run.go(&mut [&mut record])?;
     let reached = run.evolution.context;
     if let Some(error) = failure {

@@ -12,6 +12,8 @@
 //!   recycled_<k>         [node, component]  of a solver that recycles
 //!   internal             [cell, variable]   at the quadrature points, one after the other
 //!   tuning               [system, number]   of a solver that is tuned: arm, loss, context
+//!   guard_mode_<k>       [node, component]  of a guarded run; its numbers are the attribute guard
+//!   guard_use            [mode, mode]
 //! ```
 //!
 //! What stands under a problem is what its owners say that they remember, see [`Memory`].
@@ -23,7 +25,7 @@ use crate::memory::{Entry, Memory};
 use crate::mesh::Mesh;
 use crate::parallel::Redistribution;
 use crate::physics::Context;
-use crate::simulation::{Evolution, Observer, Run, Simulation, Step, Wishes};
+use crate::simulation::{Evolution, Observer, Run, Simulation, Step, Stepper, Wishes};
 use crate::storage::{Schema, Sealed, Sealing, Value, checksum};
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -118,11 +120,12 @@ impl<'a> Checkpoints<'a> {
     }
 
     /// Writes a checkpoint; its size in bytes. Collective.
-    fn save(&self, path: &Path, Run { simulation, evolution, steps, .. }: &Run) -> Result<u64> {
+    fn save(&self, path: &Path, Run { simulation, evolution, stepper, steps, .. }: &Run) -> Result<u64> {
         let record = self.record.borrow();
         let width = simulation.deck.quantity.len();
         let (rows, columns) = (steps.len() as u64, Step::NUMBERS + width);
-        let memories: Vec<Vec<Entry>> = simulation.stages.iter().map(Memory::remembered).collect();
+        let mut memories: Vec<Vec<Entry>> = simulation.stages.iter().map(Memory::remembered).collect();
+        memories.iter_mut().enumerate().for_each(|(index, list)| list.extend(stepper.remembered(index)));
         let sizes = simulation.stages.iter().zip(&memories).map(|(stage, list)| size(stage.space(), list));
         let numbers = (rows + 1) * columns as u64 + sizes.sum::<u64>();
         let mut target = Sealing::create(&simulation.mesh.comm, path, 8 * numbers)?;
@@ -204,17 +207,23 @@ fn fingerprint(mesh: &Mesh) -> Vec<i64> {
 ///
 /// # Errors
 /// [`Error::Input`] when the checkpoint is of another mesh or lacks something.
-pub(super) fn restore(saved: &Sealed, simulation: &mut Simulation, evolution: &mut Evolution) -> Result<()> {
+pub(super) fn restore(
+    saved: &Sealed,
+    simulation: &mut Simulation,
+    evolution: &mut Evolution,
+    stepper: &mut dyn Stepper,
+) -> Result<()> {
     match saved.file().get("/", "mesh")? {
         Some(Value::Integers(mesh)) if mesh == fingerprint(&simulation.mesh) => {}
         _ => return Err(Error::input(saved.file().label(), "it was made on another mesh")),
     }
     let frame = saved.whole("/frames").last().copied();
-    for stage in &mut simulation.stages {
+    for (index, stage) in simulation.stages.iter_mut().enumerate() {
         let (space, plan) = (stage.space().clone(), stage.space().canonical());
         let group = format!("/problems/{}", stage.problem.name);
         let place = Place { group, space: &space, plan: &plan };
         stage.restore(&place.kept(saved))?;
+        stepper.restore(index, &place.kept(saved))?;
     }
     let plan = simulation.stages[0].space().canonical();
     evolution.restore(&whole(simulation, &plan).kept(saved))?;

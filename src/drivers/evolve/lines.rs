@@ -15,7 +15,9 @@ impl Observer for Lines<'_> {
 
     fn after_step(&mut self, run: &mut Run) -> Result<()> {
         let count = run.steps.len();
-        run.steps.last().into_iter().for_each(|step| run.report.line(step.line(count)));
+        let note = run.stepper.note();
+        let line = |step: &Step| format!("{}  {note}", step.line(count)).trim_end().to_string();
+        run.steps.last().into_iter().for_each(|step| run.report.line(line(step)));
         for stage in &run.simulation.stages {
             if let Some((tuning, (arm, loss))) = stage.tuning().and_then(|t| Some((t, t.newest()?))) {
                 let (name, arm) = (&stage.problem.name, &tuning.arms[arm]);
@@ -34,6 +36,7 @@ impl Observer for Lines<'_> {
         if rejected > 0 {
             report.line(format!("{rejected} step{} rejected", if rejected == 1 { " was" } else { "s were" }));
         }
+        run.stepper.summary().iter().for_each(|line| report.line(line));
         run.simulation.tuning_report().iter().for_each(|line| report.line(line));
         warn_of_unused_options(run.simulation, self.0, report)
     }

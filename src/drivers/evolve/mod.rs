@@ -14,7 +14,8 @@ use crate::checkpoint::Requests;
 use crate::deck::TimeSection;
 use crate::physics::Context;
 use crate::report::Report;
-use crate::simulation::{Evolution, Run, Simulation};
+use crate::reuse::Guard;
+use crate::simulation::{Evolution, Newton, Run, Simulation, Stepper};
 use crate::storage::Sealed;
 use crate::{Error, Result};
 use balances::Balances;
@@ -45,6 +46,15 @@ pub fn evolve(
     let initial = Context { time: time.start, ..simulation.default_context() };
     simulation.set_initial(&initial)?;
     let mut evolution = Evolution::start(simulation, time, initial.clone())?;
+    let mut guard = options.guard.as_ref().map(|options| Guard::new(simulation, options)).transpose()?;
+    let mut newton = Newton;
+    let stepper: &mut dyn Stepper = match &mut guard {
+        Some(guard) => guard,
+        None => &mut newton,
+    };
+    if options.guard.is_some() {
+        report.phase("guard", || stepper.start(simulation, &initial))?;
+    }
     let frames = time.frames(simulation.deck.output.frames);
     let (record, steps, newest) = match saved {
         None => {
@@ -52,7 +62,7 @@ pub fn evolve(
             (record, Vec::new(), None)
         }
         Some(saved) => {
-            checkpoints::restore(&saved, simulation, &mut evolution)?;
+            checkpoints::restore(&saved, simulation, &mut evolution, stepper)?;
             let (record, steps) =
                 Record::resume(simulation, &saved, frames, &evolution.context, options, report)?;
             let (from, step) = (saved.file().path().to_path_buf(), steps.len());
@@ -64,7 +74,7 @@ pub fn evolve(
     evolution.stop_at(&record.frames[1..]);
     let path = record.path.clone();
     let record = RefCell::new(record);
-    let mut run = Run { simulation, evolution, steps, on_frame: true, report, forgives: false };
+    let mut run = Run { simulation, evolution, stepper, steps, on_frame: true, report, forgives: false };
     let mut checkpoints = Checkpoints::new(&run, newest, initial, &record, &options.petsc);
     let failure = run.go(&mut [
         &mut requests,

@@ -139,6 +139,7 @@ pub(super) fn layout(
 ) -> Result<()> {
     output::write_header(file, Schema::Run, simulation, context, &options.petsc)?;
     file.set("/", "run", run)?;
+    options.guard.as_ref().map_or(Ok(()), |guard| file.set("/", "accept", guard.accept))?;
     for field in fields {
         let plan = &plans[field.stage];
         file.create_field(&output::describe(simulation, field, plan), frames as u64)?;
@@ -161,7 +162,8 @@ fn write_steps(file: &ResultFile, deck: &Deck, steps: &[Step]) -> Result<()> {
     let values: Vec<f64> = steps.iter().flat_map(Step::row).collect();
     let meaning = "accepted time steps: end and length (s), iterations, estimated relative local error, \
                    integral of what is conserved, what came in (per s, mean of the step) through essential \
-                   boundaries and through natural ones and sources, error of that balance, quantities of interest (not a number between frames for problems \
+                   boundaries and through natural ones and sources, error of that balance, equations that were \
+                   solved in full, quantities of interest (not a number between frames for problems \
                    that are solved at frames only)";
     file.write_log("steps", "", meaning, &columns, &values)
 }

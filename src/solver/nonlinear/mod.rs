@@ -2,6 +2,7 @@
 mod continuation;
 mod linear_form;
 mod newton;
+mod outside;
 mod recycling;
 mod system;
 mod tuned;

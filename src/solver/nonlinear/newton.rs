@@ -22,6 +22,8 @@ pub struct NewtonOutcome {
     pub iterations: usize,
     /// Linear iterations of all of them.
     pub linear_iterations: usize,
+    /// Solves: 1 of an equation, so many of a step; 0 of one that somebody else solved.
+    pub full: usize,
     /// Residual norms from the first guess on.
     pub history: Vec<f64>,
     /// Why it failed, in words; `None` when it converged.
@@ -55,7 +57,7 @@ pub struct NewtonSolver {
     pub(super) linear_options: SolverOptions,
     /// Largest residual of a first guess so far, what later ones are compared with; in time as an amount of what is
     /// stored, so that steps of any length mean the same.
-    reference: f64,
+    pub(super) reference: f64,
     pub(super) history: Rc<RefCell<Vec<f64>>>,
     /// Our own linear solver, when the deck asks for it.
     recycling: Option<NewtonRecycling>,
@@ -184,7 +186,7 @@ impl NewtonSolver {
         let norm = first.norm(petsc_rs::Norm::Two)?;
         if !norm.is_finite() {
             let failure = Some(self.explain_nan(&first)?);
-            return Ok(NewtonOutcome { failure, ..NewtonOutcome::default() });
+            return Ok(NewtonOutcome { failure, full: 1, ..NewtonOutcome::default() });
         }
         let in_time = parts.storage > 0.0;
         let scale = if in_time { parts.storage } else { 1.0 };
@@ -225,6 +227,7 @@ impl NewtonSolver {
                 Some(recycling) => recycling.take_iterations(),
                 None => convergence.linear_iterations,
             },
+            full: 1,
             history: self.history.borrow().clone(),
             failure,
         })
@@ -280,18 +283,6 @@ impl NewtonSolver {
             }
         }
         Ok(state.ghost_update()?)
-    }
-
-    /// Takes the equation of [`NewtonSolver::solve`] that somebody else solves: what is evaluated and committed afterwards
-    /// belongs to it. Collective.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for coefficients that no material can have.
-    pub fn set_equation(&mut self, context: &Context, parts: Parts, offset: Option<Vector>) -> Result<()> {
-        self.set_time(context)?;
-        let inner = &mut *self.system.inner.borrow_mut();
-        (inner.parts, inner.offset) = (parts, offset);
-        Ok(())
     }
 
     /// Coefficients and essential conditions at a time and parameters. Collective.

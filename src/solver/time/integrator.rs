@@ -335,6 +335,7 @@ impl TimeIntegrator {
             let outcome = solve(system, &equation, &mut solution)?;
             total.iterations += outcome.iterations;
             total.linear_iterations += outcome.linear_iterations;
+            total.full += outcome.full;
             total.history = outcome.history;
             total.failure = outcome.failure;
             let FormParts { storage, rest, full: mut residual } = system.evaluate_all(parts, &solution)?;

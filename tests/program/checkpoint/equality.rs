@@ -73,6 +73,18 @@ fn a_metal() {
     any_number_of_ranks("metal", METAL);
 }
 
+/// What a guarded run has learnt is in its checkpoints.
+#[test]
+fn guarded_runs() {
+    for (name, deck, accept) in [("metal", METAL, "1e-2"), ("heat", HEAT, "1e-3"), ("flow", FLOW, "1e-2")] {
+        let guard = ["--accept", accept];
+        run(name, deck, 1, &[3, 2], &guard, 1e-9);
+        for ranks in [1, 2] {
+            run(name, deck, ranks, &[ranks, ranks], &[&guard[..], &REPRODUCIBLE].concat(), 0.0);
+        }
+    }
+}
+
 /// Steps go on growing where they were.
 #[test]
 fn growing_steps() {

@@ -1,0 +1,67 @@
+//! Newton's method on the functions of a basis, with all cells.
+use crate::Result;
+use crate::fem::sink::Projected;
+use crate::mixture::Columns;
+use crate::solver::{NewtonSolver, StepEquation};
+use faer::linalg::solvers::Solve;
+use faer::{Mat, MatRef};
+use petsc_rs::Vector;
+
+/// Most iterations.
+const ITERATIONS: usize = 12;
+/// The next step is expected to be below this share of what changes the verdict.
+const CLOSE: f64 = 1e-2;
+
+/// What became of a reduced solve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reduced {
+    /// There are no functions yet.
+    Nothing,
+    /// It found no state.
+    Failed,
+    /// The state that it found is not good enough, but a first guess.
+    Refused,
+    /// It is the solution.
+    Accepted,
+}
+
+/// Solves `V^T r(u) = 0` on the first guess plus the space of the columns V, which are orthonormal, given at the owned
+/// unknowns and at the local ones, `[node, component, column]`. Steps much smaller than `close` need not be taken. Whether it
+/// came to an end; the guess has the essential values. Collective.
+///
+/// # Errors
+/// When PETSc fails.
+pub(super) fn solve_reduced(
+    newton: &NewtonSolver,
+    equation: &StepEquation,
+    (columns, local): (&Columns, &[f64]),
+    close: f64,
+    solution: &mut Vector,
+) -> Result<bool> {
+    let n = columns.count();
+    let offset = columns.coefficients(&equation.offset.read()?);
+    let linear = newton.problem().facts().linear && !newton.problem().depends_on_itself();
+    let mut last = f64::INFINITY;
+    for _ in 0..ITERATIONS {
+        let mut projected = Projected::new(n, true);
+        newton.visit(solution, |integral| projected.add(integral, local))?;
+        let mut sums = [projected.vector, projected.matrix].concat();
+        columns.comm.sum_into(&mut sums);
+        let (vector, matrix) = sums.split_at(n);
+        let right = Mat::from_fn(n, 1, |i, _| -vector[i] - offset[i]);
+        let step = MatRef::from_row_major_slice(matrix, n, n).partial_piv_lu().solve(&right);
+        let step: Vec<f64> = step.col(0).iter().copied().collect();
+        let length = step.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if !length.is_finite() {
+            return Ok(false);
+        }
+        columns.add_to(&step, &mut solution.write()?);
+        solution.ghost_update()?;
+        // Steps shrink at least as they did.
+        if linear || length * (length / last).min(1.0) <= CLOSE * close {
+            return Ok(true);
+        }
+        last = length;
+    }
+    Ok(false)
+}
