@@ -99,7 +99,8 @@ fn dispatch(comm: &Comm, command: &Command, signals: Signals) -> Result<()> {
             drivers::run::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Campaign { common, part, guard } => {
-            let options = RunOptions { part: *part, signals, guard: guard_options(guard), ..run_options(common) };
+            let options =
+                RunOptions { part: *part, signals, guard: guard_options(guard), ..run_options(common) };
             drivers::campaign::run(comm, &deck_of(comm, common)?, &options)
         }
         Command::Learn { common } => {

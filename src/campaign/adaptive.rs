@@ -5,7 +5,7 @@ use super::design::Design;
 use super::observer::SampleReport;
 use super::part::Selection;
 use super::run::Campaign;
-use super::samples::{design_samples, options};
+use super::samples::{covering_samples, options};
 use crate::Result;
 use crate::deck::AdaptiveSection;
 use crate::rom::{Greedy, Offline};
@@ -46,7 +46,7 @@ impl<'a> Adaptive<'a> {
         let (deck, comm) = (simulation.deck.clone(), simulation.mesh.comm.clone());
         let options = options(&deck);
         let hypercube = Design::LatinHypercube { samples: options.candidates, seed: deck.campaign.seed };
-        let candidates = design_samples(&deck, &hypercube)?;
+        let candidates = covering_samples(&deck, &hypercube)?;
         let mut greedy = Greedy::new(&comm, offline)?;
         let mut campaign = Campaign::open(simulation, path, provenance, selection)?;
         let stored = campaign.restore_samples()?;

@@ -1,6 +1,7 @@
 //! Designs of experiments: which parameters a campaign solves at.
 //!
 //! A design depends on its own settings only, never on ranks or machines.
+use crate::deck::Distribution;
 use crate::{Error, Result};
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +15,8 @@ pub struct Variable {
     pub default: f64,
     /// The range that designs fill; without one and without choices the parameter stays at its default.
     pub range: Option<[f64; 2]>,
+    /// How likely values in the range are.
+    pub distribution: Distribution,
     /// The values that it may have instead.
     pub choices: Vec<f64>,
 }
@@ -21,8 +24,8 @@ pub struct Variable {
 /// How samples are chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Design {
-    /// Every combination of equally spaced levels, end points included; one level count for each
-    /// parameter with a range, the last one running fastest.
+    /// Every combination of equally spaced levels, end points included; one level count for each parameter with a range, the
+    /// last one running fastest. Logarithms are equally spaced where the distribution is one of logarithms.
     Grid(Vec<usize>),
     /// Latin hypercube (McKay, Beckman, Conover 1979): each of the equal slices of every range is
     /// hit once, at a random place in it. Its first half is the Latin hypercube of half as many samples.
@@ -46,7 +49,7 @@ pub enum Design {
         /// Seed of the scrambling.
         seed: u64,
     },
-    /// Independent uniform values.
+    /// Independent values.
     Random {
         /// Number of samples.
         samples: usize,
@@ -63,11 +66,24 @@ const SOBOL_DIMENSIONS: usize = 256;
 const MOST_SAMPLES: usize = 10_000_000;
 
 impl Design {
-    /// The samples: full parameter vectors in the deck's order.
+    /// The samples: full parameter vectors in the deck's order, as many in equally likely parts of the ranges. Those of grids
+    /// are equally spaced.
     ///
     /// # Errors
     /// When no parameter has a range, or there would be too many or no samples.
     pub fn samples(&self, variables: &[Variable]) -> Result<Vec<Vec<f64>>> {
+        self.placed(variables, matches!(self, Self::Grid(_)))
+    }
+
+    /// Samples that cover the ranges evenly, whatever is likely.
+    ///
+    /// # Errors
+    /// As [`Design::samples`].
+    pub fn covering(&self, variables: &[Variable]) -> Result<Vec<Vec<f64>>> {
+        self.placed(variables, true)
+    }
+
+    fn placed(&self, variables: &[Variable], evenly: bool) -> Result<Vec<Vec<f64>>> {
         let varies = |v: &&Variable| v.range.is_some() || !v.choices.is_empty();
         let varied = variables.iter().filter(varies).count();
         if varied == 0 {
@@ -81,7 +97,8 @@ impl Design {
                 let mut place = point.into_iter();
                 let mut next = || place.next().unwrap_or(0.5);
                 let value = |v: &Variable| match v.range {
-                    Some([low, high]) => low + next() * (high - low),
+                    Some(range) if evenly => v.distribution.spread(range, next()),
+                    Some(range) => v.distribution.quantile(range, next()),
                     None if v.choices.is_empty() => v.default,
                     // Equal parts of the unit interval; its end belongs to the last.
                     None => v.choices[((next() * v.choices.len() as f64) as usize).min(v.choices.len() - 1)],
@@ -230,11 +247,31 @@ fn sobol(samples: usize, dimension: usize, seed: u64) -> Vec<Vec<f64>> {
 mod tests {
     use super::*;
 
+    const UNIFORM: Distribution = Distribution::Uniform;
+
     fn variables() -> Vec<Variable> {
         vec![
-            Variable { name: "a".into(), default: 3.0, range: Some([1.0, 5.0]), choices: Vec::new() },
-            Variable { name: "b".into(), default: 7.0, range: None, choices: Vec::new() },
-            Variable { name: "c".into(), default: 0.0, range: Some([-1.0, 1.0]), choices: Vec::new() },
+            Variable {
+                name: "a".into(),
+                default: 3.0,
+                range: Some([1.0, 5.0]),
+                distribution: UNIFORM,
+                choices: Vec::new(),
+            },
+            Variable {
+                name: "b".into(),
+                default: 7.0,
+                range: None,
+                distribution: UNIFORM,
+                choices: Vec::new(),
+            },
+            Variable {
+                name: "c".into(),
+                default: 0.0,
+                range: Some([-1.0, 1.0]),
+                distribution: UNIFORM,
+                choices: Vec::new(),
+            },
         ]
     }
 
@@ -251,7 +288,13 @@ mod tests {
     #[test]
     fn choices_are_taken_equally_often() {
         let choices = vec![2.0, 3.0, 7.0];
-        let variables = [Variable { name: "n".into(), default: 3.0, range: None, choices: choices.clone() }];
+        let variables = [Variable {
+            name: "n".into(),
+            default: 3.0,
+            range: None,
+            distribution: UNIFORM,
+            choices: choices.clone(),
+        }];
         let count = |design: Design, n: usize| {
             let samples = design.samples(&variables).unwrap();
             assert_eq!(samples.len(), n);
@@ -259,6 +302,35 @@ mod tests {
         };
         assert_eq!(count(Design::LatinHypercube { samples: 12, seed: 1 }, 12), [4, 4, 4]);
         assert_eq!(count(Design::Grid(vec![3]), 3), [1, 1, 1]);
+    }
+
+    #[test]
+    fn samples_are_where_they_are_likely() {
+        let mut variables = variables();
+        variables[0].distribution = Distribution::Normal { mean: 3.0, deviation: 0.25 };
+        variables[2].range = Some([0.01, 100.0]);
+        variables[2].distribution = Distribution::LogUniform;
+        for make in [
+            |seed| Design::Sobol { samples: 4096, seed },
+            |seed| Design::Halton { samples: 4096, seed },
+            |seed| Design::LatinHypercube { samples: 4096, seed },
+            |seed| Design::Random { samples: 4096, seed },
+        ] {
+            let samples = make(5).samples(&variables).unwrap();
+            let part = |test: &dyn Fn(&[f64]) -> bool| {
+                samples.iter().filter(|s| test(s)).count() as f64 / samples.len() as f64
+            };
+            assert!((part(&|s| (s[0] - 3.0).abs() < 0.25) - 0.6827).abs() < 0.03);
+            assert!((part(&|s| s[2] < 1.0) - 0.5).abs() < 0.03);
+            assert!(samples.iter().all(|s| s[1] == 7.0));
+            // What a model is checked with covers the range.
+            let covering = make(5).covering(&variables).unwrap();
+            let low = covering.iter().filter(|s| s[0] < 2.0).count();
+            assert!((900..1150).contains(&low), "{low}");
+        }
+        let grid = Design::Grid(vec![3, 3]).samples(&variables).unwrap();
+        assert_eq!([grid[0][0], grid[3][0], grid[6][0]], [1.0, 3.0, 5.0]);
+        assert!((grid[0][2] - 0.01).abs() + (grid[1][2] - 1.0).abs() + (grid[2][2] - 100.0).abs() < 1e-12);
     }
 
     #[test]

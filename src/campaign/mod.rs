@@ -29,7 +29,9 @@ pub use observer::{Failures, SampleObserver, SampleReport, failure};
 pub use part::{Part, Selection, datasets};
 pub use run::Campaign;
 pub use same::{same_for_learning, same_for_training};
-pub use samples::{campaign_samples, complete, design_samples, named, read_table, variables};
+pub use samples::{
+    campaign_samples, complete, covering_samples, design_samples, named, read_table, variables,
+};
 pub use solutions::Solution;
 pub use transient::{solve_once, times};
 pub use work::{Done, Work};

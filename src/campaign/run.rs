@@ -173,7 +173,18 @@ impl<'a> Campaign<'a> {
         };
         let guesses = Guesses::new(simulation, &selection.samples);
         let (selection, shared) = (selection.clone(), false);
-        Ok(Self { simulation, dataset, guesses, guard, shared, selection, solutions, derived, inputs, moments })
+        Ok(Self {
+            simulation,
+            dataset,
+            guesses,
+            guard,
+            shared,
+            selection,
+            solutions,
+            derived,
+            inputs,
+            moments,
+        })
     }
 
     /// The dataset.

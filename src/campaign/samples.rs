@@ -27,6 +27,7 @@ pub fn variables(deck: &Deck) -> Vec<Variable> {
         name: name.clone(),
         default: p.default,
         range: p.range,
+        distribution: p.distribution,
         choices: p.choices.as_ref().map_or(Vec::new(), deck::Choices::values),
     };
     deck.parameters.iter().map(variable).collect()
@@ -37,7 +38,18 @@ pub fn variables(deck: &Deck) -> Vec<Variable> {
 /// # Errors
 /// [`Error::Input`] as [`Design::samples`].
 pub fn design_samples(deck: &Deck, design: &Design) -> Result<Vec<Vec<f64>>> {
-    let samples = design.samples(&variables(deck));
+    located(deck, design.samples(&variables(deck)))
+}
+
+/// As [`design_samples`], evenly over the ranges whatever is likely.
+///
+/// # Errors
+/// As there.
+pub fn covering_samples(deck: &Deck, design: &Design) -> Result<Vec<Vec<f64>>> {
+    located(deck, design.covering(&variables(deck)))
+}
+
+fn located(deck: &Deck, samples: Result<Vec<Vec<f64>>>) -> Result<Vec<Vec<f64>>> {
     samples.map_err(|error| match error {
         Error::Input(list) => deck.fault("campaign", join(&list)),
         other => other,

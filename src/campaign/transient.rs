@@ -147,7 +147,8 @@ impl<S: FnMut(&Simulation, &Context, usize) -> Result<()>> Observer for Stored<S
             let full: usize = steps[self.seen..].iter().map(|step| step.full).sum();
             self.seen = steps.len();
             self.integrated.full.push(full as f64);
-            self.integrated.iterations += simulation.stages.iter().map(|s| s.outcome().iterations).sum::<usize>();
+            self.integrated.iterations +=
+                simulation.stages.iter().map(|s| s.outcome().iterations).sum::<usize>();
         }
         Ok(())
     }

@@ -149,8 +149,8 @@ impl<T> PhysicsBuilder<T> {
     }
 
     fn parameter_of(mut self, name: &str, default: f64, range: Option<[f64; 2]>) -> Self {
-        let parameter =
-            Parameter { default, range, choices: None, unit: String::new(), meaning: String::new() };
+        let (distribution, choices, unit, meaning) = Default::default();
+        let parameter = Parameter { default, range, distribution, choices, unit, meaning };
         self.parameters.insert(name.into(), parameter);
         self
     }

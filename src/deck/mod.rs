@@ -8,6 +8,7 @@
 mod boundary;
 mod builder;
 mod constraint;
+mod distribution;
 mod document;
 mod expression;
 mod network;
@@ -28,6 +29,7 @@ mod whole;
 pub use boundary::Boundary;
 pub use builder::{Entry, PhysicsBuilder};
 pub use constraint::{ConstraintLevel, ConstraintSection, KnownQuantity, LeastSquares, Norm, Ports};
+pub use distribution::Distribution;
 pub use expression::{COORDINATES, Expression, ExpressionError};
 pub use network::{ExpertsSection, NetworkSection, NetworkTime};
 pub use parameter::{Choices, Parameter};

@@ -1,4 +1,5 @@
 //! `[parameters]`: numbers, vectors and choices.
+use super::distribution::{Distribution, Kind};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -12,7 +13,10 @@ pub struct Parameter {
     /// Smallest and largest value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
-    /// The values that it may have instead.
+    /// How likely the values in the range are.
+    #[serde(flatten, skip_serializing_if = "Distribution::is_uniform")]
+    pub distribution: Distribution,
+    /// The values that it may have instead, all of them alike.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub choices: Option<Choices>,
     /// Unit, for labels.
@@ -69,7 +73,7 @@ enum ParameterText {
     /// Those of a vector: `k = [1, 2]` makes the parameters k_1 and k_2.
     Vector(#[schemars(length(min = 1))] Vec<f64>),
     /// A parameter with a range or choices.
-    Table(ParameterTable),
+    Table(Box<ParameterTable>),
 }
 
 /// A parameter with all that is known of it.
@@ -83,6 +87,20 @@ struct ParameterTable {
     /// components, or one for each. Without one the parameter stays at its default.
     #[serde(default)]
     range: Option<Ranges>,
+    /// How likely values in the range are, for designs and predictions; "uniform" if left out. The distribution is cut off at
+    /// the ends of the range, which a normal or lognormal one need not have: it reaches four standard deviations (of the
+    /// logarithm) to both sides then. Grids are equally spaced whatever is likely, in the logarithm for the distributions of
+    /// logarithms.
+    #[serde(default)]
+    distribution: Option<Kind>,
+    /// Mean of a normal or lognormal distribution before it is cut off, of the parameter itself; for a vector that of all
+    /// components, or one for each.
+    #[serde(default)]
+    mean: Option<Numbers>,
+    /// Standard deviation of a normal or lognormal distribution before it is cut off, of the parameter itself; for a vector
+    /// that of all components, or one for each.
+    #[serde(default)]
+    deviation: Option<Numbers>,
     /// The values that a design may take instead of those in a range: a list of numbers, or a table of names and numbers
     /// such as { steel = 210e9, wood = 11e9 }. Expressions see the number.
     #[serde(default)]
@@ -115,6 +133,15 @@ enum Ranges {
     Each(#[schemars(length(min = 1))] Vec<[f64; 2]>),
 }
 
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Numbers {
+    /// That of the parameter, or of all components.
+    One(f64),
+    /// One for each component.
+    Each(#[schemars(length(min = 1))] Vec<f64>),
+}
+
 /// The parameters of a deck, vectors taken apart into their components.
 pub(super) fn parameters<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -138,7 +165,7 @@ fn components(text: ParameterText) -> Result<Vec<(bool, Parameter)>, String> {
     let table = match text {
         ParameterText::Number(value) => plain(DefaultText::Number(value)),
         ParameterText::Vector(values) => plain(DefaultText::Vector(values)),
-        ParameterText::Table(table) => table,
+        ParameterText::Table(table) => *table,
     };
     let (is_vector, defaults) = match (table.default, &table.choices) {
         (DefaultText::Number(value), _) => (false, vec![value]),
@@ -153,30 +180,59 @@ fn components(text: ParameterText) -> Result<Vec<(bool, Parameter)>, String> {
             return Err(format!("the default \"{name}\" is a name, but `choices` gives no names"));
         }
     };
+    let count = defaults.len();
+    let each = |numbers: Option<Numbers>, what: &str| match numbers {
+        None => Ok(vec![None; count]),
+        Some(Numbers::One(number)) => Ok(vec![Some(number); count]),
+        Some(Numbers::Each(list)) if list.len() != count => {
+            Err(format!("{} {what} for {count} components", list.len()))
+        }
+        Some(Numbers::Each(list)) => Ok(list.into_iter().map(Some).collect()),
+    };
     let ranges = match table.range {
-        None => vec![None; defaults.len()],
-        Some(Ranges::One(range)) => vec![Some(range); defaults.len()],
+        None => vec![None; count],
+        Some(Ranges::One(range)) => vec![Some(range); count],
         Some(Ranges::Each(ranges)) => ranges.into_iter().map(Some).collect(),
     };
-    if ranges.len() != defaults.len() {
-        return Err(format!("{} ranges for {} components", ranges.len(), defaults.len()));
+    if ranges.len() != count {
+        return Err(format!("{} ranges for {count} components", ranges.len()));
     }
-    let component = |(default, range)| Parameter {
-        default,
-        range,
-        choices: table.choices.clone(),
-        unit: table.unit.clone(),
-        meaning: table.meaning.clone(),
-    };
-    Ok(defaults.into_iter().zip(ranges).map(component).map(|p| (is_vector, p)).collect())
+    if table.choices.is_some() && table.distribution.is_some() {
+        return Err("`distribution` and `choices` exclude each other: choices are all alike".into());
+    }
+    let moments = each(table.mean, "means")?.into_iter().zip(each(table.deviation, "deviations")?);
+    let kind = table.distribution;
+    let mut result = Vec::new();
+    for ((default, range), (mean, deviation)) in defaults.into_iter().zip(ranges).zip(moments) {
+        let distribution = Distribution::of(kind.unwrap_or(Kind::Uniform), mean, deviation)?;
+        let range = range.or(distribution.reach());
+        match range {
+            Some(range) => distribution.check(range)?,
+            None if kind.is_some() => return Err("this distribution needs a `range`".into()),
+            None => {}
+        }
+        let (choices, unit, meaning) = (table.choices.clone(), table.unit.clone(), table.meaning.clone());
+        result.push((is_vector, Parameter { default, range, distribution, choices, unit, meaning }));
+    }
+    Ok(result)
 }
 
 fn plain(default: DefaultText) -> ParameterTable {
-    ParameterTable { default, range: None, choices: None, unit: String::new(), meaning: String::new() }
+    ParameterTable {
+        default,
+        range: None,
+        distribution: None,
+        mean: None,
+        deviation: None,
+        choices: None,
+        unit: String::new(),
+        meaning: String::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::deck::distribution::Distribution;
     use crate::deck::whole::Deck;
 
     fn deck(parameters: &str) -> crate::Result<Deck> {
@@ -216,6 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn distributions_have_ranges() {
+        let text = "a = { default = 2, distribution = \"normal\", mean = 2, deviation = 0.1 }\n\
+            b = { default = 3, range = [1, 9], distribution = \"log_uniform\" }\n\
+            c = { default = [1, 2], distribution = \"lognormal\", mean = [1, 2], deviation = 0.5, range = [0.1, 9] }\n\
+            d = { default = 1, range = [0, 2], distribution = \"uniform\" }";
+        let deck = deck(text).unwrap_or_else(|e| panic!("{e}"));
+        let p = &deck.parameters;
+        assert_eq!(p["a"].distribution, Distribution::Normal { mean: 2.0, deviation: 0.1 });
+        assert_eq!(p["a"].range, Some([1.6, 2.4]));
+        assert_eq!(p["b"].distribution, Distribution::LogUniform);
+        assert_eq!(p["c_2"].distribution, Distribution::Lognormal { mean: 2.0, deviation: 0.5 });
+        assert!(p["d"].distribution.is_uniform() && p["a"].varies());
+        let again = Deck::parse(&deck.to_toml(), "deck.toml", &[]).unwrap();
+        assert_eq!(again.parameters, deck.parameters);
+        assert_eq!(deck.to_toml().matches("\"uniform\"").count(), 0);
+    }
+
+    #[test]
     fn faults_are_named() {
         for (text, words) in [
             ("k = { default = [1, 2], range = [[0, 1]] }", "1 ranges for 2 components"),
@@ -230,6 +304,34 @@ mod tests {
             ("k = { default = 1, choices = [1, 1] }", "twice"),
             ("k = { default = 1, choices = [] }", "expected at least 1 entry"),
             ("k = []", "expected at least 1 entry"),
+            ("k = { default = 1, distribution = \"gauss\" }", "gauss"),
+            (
+                "k = { default = 1, distribution = \"normal\" }",
+                "parameters.k: this distribution needs `mean` and",
+            ),
+            (
+                "k = { default = 1, distribution = \"normal\", mean = 1, deviation = 0 }",
+                "a deviation above zero",
+            ),
+            (
+                "k = { default = 1, distribution = \"lognormal\", mean = -1, deviation = 1 }",
+                "a mean above zero",
+            ),
+            ("k = { default = 1, distribution = \"uniform\" }", "this distribution needs a `range`"),
+            ("k = { default = 1, range = [0, 2], mean = 1 }", "are for the distributions"),
+            (
+                "k = { default = 1, range = [0, 2], distribution = \"log_uniform\" }",
+                "needs a range above zero",
+            ),
+            ("k = { default = 1, choices = [1], distribution = \"uniform\" }", "`choices` exclude"),
+            (
+                "k = { default = 1, range = [0, 2], distribution = \"normal\", mean = 50, deviation = 1 }",
+                "of the distribution, too little",
+            ),
+            (
+                "k = { default = [1, 1], range = [0, 2], distribution = \"normal\", mean = [1, 1, 1], deviation = 1 }",
+                "3 means for 2 components",
+            ),
             ("k = { default = [1, 9], range = [0, 2] }", "the default 9 is outside"),
         ] {
             let error = deck(text).expect_err(text);

@@ -71,8 +71,8 @@ pub fn run(comm: &Comm, deck: &Deck, options: &RunOptions) -> Result<()> {
         }
     }
     let provenance = output::provenance(&simulation, &options.petsc);
-    let mut campaign =
-        report.phase("dataset", || open(&groups, &mut simulation, &path, &provenance, &selection, options))?;
+    let mut campaign = report
+        .phase("dataset", || open(&groups, &mut simulation, &path, &provenance, &selection, options))?;
     let start = Instant::now();
     // The first group's: sums over other ranks have other last bits.
     let order = report.phase("ordering", || campaign.ordered())?;

@@ -68,7 +68,12 @@ fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     report.line(format!("fields      {}", names(fields)));
     report.line(format!("quantities  {}", names(deck.quantity.iter().map(|q| q.name.clone()).collect())));
     let parameters = deck.parameters.iter().map(|(name, p)| match (p.range, &p.choices) {
-        (Some([low, high]), _) => format!("{name} = {} [{low}, {high}]", p.default),
+        (Some([low, high]), _) if p.distribution.is_uniform() => {
+            format!("{name} = {} [{low}, {high}]", p.default)
+        }
+        (Some([low, high]), _) => {
+            format!("{name} = {} [{low}, {high}] ({})", p.default, p.distribution.words())
+        }
         (None, Some(choices)) => format!("{name} = {} of {:?}", p.default, choices.values()),
         (None, None) => format!("{name} = {}", p.default),
     });

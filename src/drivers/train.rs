@@ -2,7 +2,7 @@
 use super::output;
 use super::shared::RunOptions;
 use super::snapshots::{Snapshots, list};
-use crate::campaign::{self, Design, design_samples};
+use crate::campaign::{self, Design, covering_samples};
 use crate::deck::{Deck, RomAlgorithm};
 use crate::mixture::{Algorithm, InnerProduct, MatrixProduct, Truncation};
 use crate::parallel::Comm;
@@ -154,8 +154,8 @@ pub(super) fn training(deck: &Deck) -> Result<Training> {
         return Ok(Training { training: vec![reference.clone()], test: Vec::new(), reference });
     }
     Ok(Training {
-        training: design_samples(deck, &Design::Sobol { samples: SPLIT_SAMPLES, seed: 0 })?,
-        test: design_samples(deck, &Design::LatinHypercube { samples: CHECK_SAMPLES, seed: 1 })?,
+        training: covering_samples(deck, &Design::Sobol { samples: SPLIT_SAMPLES, seed: 0 })?,
+        test: covering_samples(deck, &Design::LatinHypercube { samples: CHECK_SAMPLES, seed: 1 })?,
         reference,
     })
 }

@@ -109,7 +109,11 @@ impl Constraint {
             DualProduct::Flow => {
                 // The tangent at rest.
                 let (c, mut rest) = (space.components, state.try_clone()?);
-                rest.write()?.iter_mut().enumerate().filter(|(dof, _)| dof % c != c - 1).for_each(|(_, v)| *v = 0.0);
+                rest.write()?
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(dof, _)| dof % c != c - 1)
+                    .for_each(|(_, v)| *v = 0.0);
                 rest.ghost_update()?;
                 Product::Own(Energy::new(comm, &flow_product(space, &*equations.tangent(&rest, None)?)?)?)
             }

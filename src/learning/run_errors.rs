@@ -8,7 +8,7 @@ use crate::mixture::{Form, InnerProduct, MatrixProduct, dot};
 use crate::physics::Context;
 use crate::physics::mass::scalar_mass;
 use crate::report::{Level, Report};
-use crate::simulation::{Evolution, Observer, Newton, Run, Simulation};
+use crate::simulation::{Evolution, Newton, Observer, Run, Simulation};
 use crate::{Error, Result};
 use std::time::Instant;
 
@@ -165,8 +165,15 @@ fn full(simulation: &mut Simulation, parameters: &[f64]) -> Result<Vec<Vec<f64>>
     evolution.stop_at(&time.frames(simulation.deck.output.frames)[1..]);
     let report = Report::new(&simulation.mesh.comm, Level::Quiet);
     let mut frames = Frames(Vec::new());
-    let mut run =
-        Run { simulation, evolution, stepper: &mut Newton, steps: Vec::new(), on_frame: true, report: &report, forgives: true };
+    let mut run = Run {
+        simulation,
+        evolution,
+        stepper: &mut Newton,
+        steps: Vec::new(),
+        on_frame: true,
+        report: &report,
+        forgives: true,
+    };
     match run.go(&mut [&mut frames])? {
         None => Ok(frames.0),
         Some(error) => Err(error),

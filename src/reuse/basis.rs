@@ -89,8 +89,7 @@ impl SolutionBasis {
             let m = self.count();
             let old = &self.use_of;
             let before = |i: usize, j: usize| old.get(i).and_then(|row| row.get(j)).copied().unwrap_or(0.0);
-            let row =
-                |i| (0..m).map(|j| before(i, j) + coefficients[i] * coefficients[j] / square).collect();
+            let row = |i| (0..m).map(|j| before(i, j) + coefficients[i] * coefficients[j] / square).collect();
             self.use_of = (0..m).map(row).collect();
         }
     }

@@ -59,8 +59,18 @@ impl Step {
     }
 
     /// The names of a row's numbers.
-    pub const COLUMNS: [&str; Self::NUMBERS] =
-        ["time", "length", "newton", "linear", "error", "conserved", "supplied", "inflow", "imbalance", "full"];
+    pub const COLUMNS: [&str; Self::NUMBERS] = [
+        "time",
+        "length",
+        "newton",
+        "linear",
+        "error",
+        "conserved",
+        "supplied",
+        "inflow",
+        "imbalance",
+        "full",
+    ];
 
     /// The inverse of [`Step::row`].
     ///

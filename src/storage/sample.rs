@@ -1,8 +1,10 @@
 //! What a dataset holds of each sample: fields, quantities, costs, and how it ended.
-use super::collective::Element;
 use super::attribute::Value;
+use super::collective::Element;
+use super::dataset::{
+    DatasetFile, FAILURE, FULL, ITERATIONS, RETRIED, STATUS, STEPS, Status, TEXT, TIME, TIMES,
+};
 use super::file::File;
-use super::dataset::{DatasetFile, FAILURE, FULL, ITERATIONS, RETRIED, STATUS, STEPS, Status, TEXT, TIME, TIMES};
 use crate::error::Result;
 use crate::parallel::Redistribution;
 
@@ -56,7 +58,11 @@ impl DatasetFile {
         file.set("/", "accept", accept)?;
         file.write_array(FULL, &[samples as u64, moments as u64], &vec![f64::NAN; samples * moments])?;
         file.set(FULL, "unit", "1")?;
-        file.set(FULL, "meaning", "equations solved in full up to this moment from the one before; the others were accepted")
+        file.set(
+            FULL,
+            "meaning",
+            "equations solved in full up to this moment from the one before; the others were accepted",
+        )
     }
 
     /// What is accepted of guarded steps; `None` where all are solved in full.

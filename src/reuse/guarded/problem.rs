@@ -267,7 +267,9 @@ impl GuardedProblem {
                 Ok(field)
             });
             // Without room for a vector there is no checkpoint, which says so itself.
-            list.extend(field.ok().map(|field| Entry::field(format!("guard_mode_{number}"), Box::new(field))));
+            list.extend(
+                field.ok().map(|field| Entry::field(format!("guard_mode_{number}"), Box::new(field))),
+            );
         }
         list
     }

@@ -39,8 +39,11 @@ impl Product {
         let mut tangent = problem.new_matrix()?;
         {
             let state = state.local_read()?;
-            let at =
-                FormState { state: &state, history: history.as_ref(), parts: Parts { storage, residual: 1.0 } };
+            let at = FormState {
+                state: &state,
+                history: history.as_ref(),
+                parts: Parts { storage, residual: 1.0 },
+            };
             prepared.tangent(at, &Essential::new(space, []), &mut tangent)?;
         }
         let flow = DualProduct::of(problem) == DualProduct::Flow;
@@ -116,7 +119,8 @@ impl Product {
     pub fn distance(&self, problem: &Problem, state: &Vector, middle: &[f64]) -> Result<f64> {
         let c = problem.space.components;
         let values = state.read()?;
-        let difference = |(dof, v): (usize, &f64)| if problem.is_used(dof) { v - middle[dof % c] } else { 0.0 };
+        let difference =
+            |(dof, v): (usize, &f64)| if problem.is_used(dof) { v - middle[dof % c] } else { 0.0 };
         let difference: Vec<f64> = values.iter().enumerate().map(difference).collect();
         self.whole.norm(&problem.space.mesh.comm, &difference)
     }

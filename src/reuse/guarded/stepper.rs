@@ -32,10 +32,16 @@ impl GuardOptions {
     pub fn check(&self, deck: &Deck) -> Result<()> {
         let accept = self.accept;
         if !(accept > 0.0 && accept < 1.0) {
-            return Err(Error::input("--accept", format!("expected a number between 0 and 1, found {accept}")));
+            return Err(Error::input(
+                "--accept",
+                format!("expected a number between 0 and 1, found {accept}"),
+            ));
         }
         if deck.time.is_none() {
-            return Err(Error::input("--accept", "only the steps of runs in time are guarded: there is no [time]"));
+            return Err(Error::input(
+                "--accept",
+                "only the steps of runs in time are guarded: there is no [time]",
+            ));
         }
         for (index, physics) in deck.physics.iter().enumerate() {
             let tolerance = deck.solver_options(index).tolerance;
@@ -194,13 +200,15 @@ impl Stepper for Guard {
     fn advance(&mut self, simulation: &mut Simulation, evolution: &mut Evolution) -> Result<Progress> {
         let problems = &mut self.problems;
         problems.iter_mut().flatten().for_each(GuardedProblem::begin_step);
-        let solve =
-            &mut |number: usize, newton: &mut NewtonSolver, equation: &StepEquation, solution: &mut Vector| {
-                match &mut problems[number] {
-                    Some(problem) => problem.solve(newton, equation, solution),
-                    None => crate::solver::by_newton(newton, equation, solution),
-                }
-            };
+        let solve = &mut |number: usize,
+                          newton: &mut NewtonSolver,
+                          equation: &StepEquation,
+                          solution: &mut Vector| {
+            match &mut problems[number] {
+                Some(problem) => problem.solve(newton, equation, solution),
+                None => crate::solver::by_newton(newton, equation, solution),
+            }
+        };
         let progress = evolution.advance_with(simulation, solve)?;
         if matches!(progress, Progress::Accepted(..)) {
             for (problem, newest) in self.problems.iter_mut().zip(&mut self.newest) {
@@ -221,11 +229,13 @@ impl Stepper for Guard {
     }
 
     fn note(&self) -> String {
-        let words = self.problems.iter().zip(&self.names).zip(&self.newest).filter_map(|((problem, name), newest)| {
-            let modes = problem.as_ref()?.modes();
-            let how = if newest.full > 0 { "full" } else { "reduced" };
-            Some(format!("{name} {how}, {modes} modes"))
-        });
+        let words = self.problems.iter().zip(&self.names).zip(&self.newest).filter_map(
+            |((problem, name), newest)| {
+                let modes = problem.as_ref()?.modes();
+                let how = if newest.full > 0 { "full" } else { "reduced" };
+                Some(format!("{name} {how}, {modes} modes"))
+            },
+        );
         words.collect::<Vec<_>>().join("; ")
     }
 
