@@ -2,7 +2,7 @@
 use super::balance::{KnownRow, Rows};
 use super::equations::{Equations, Tangent};
 use super::estimates::Estimates;
-use super::metric::{Energy, Metric};
+use super::metric::Metric;
 use super::port_condition::PortCondition;
 use super::repair::Repair;
 use crate::deck::{ConstraintLevel, LeastSquares, Norm};
@@ -11,6 +11,7 @@ use crate::mixture::{CoarseModes, Columns, Gating, Mixture, sketch};
 use crate::parallel::Comm;
 use crate::physics::Problem;
 use crate::simulation::Stage;
+use crate::solver::FactorisedEnergy;
 use crate::{Error, Result};
 use petsc_rs::{KrylovSolver, Vector};
 use std::cell::OnceCell;
@@ -345,7 +346,7 @@ impl Constraint {
         }
         drop(kept);
         if self.norm == Norm::Energy {
-            self.metric = Some(Metric::Energy(Energy::new(comm, tangent)?));
+            self.metric = Some(Metric::Energy(FactorisedEnergy::new(comm, tangent)?));
         }
         let rows = Rows::new(
             &format!("{}_balance_", self.name),

@@ -3,17 +3,17 @@
 use super::constraint::Constraint;
 use super::equations::Equations;
 use super::estimates::{DualProduct, ErrorEstimate, Estimates, Reference};
-use super::metric::{Energy, Mass};
+use super::metric::Mass;
 use crate::Result;
 use crate::deck::ConstraintLevel;
-use crate::fem::Space;
 use crate::mixture::{finished, sketch};
-use petsc_rs::{KrylovSolver, Matrix, MatrixOption, Vector};
+use crate::solver::{FactorisedEnergy, flow_product, symmetric_part};
+use petsc_rs::{KrylovSolver, MatrixOption, Vector};
 
 /// A product with the means to solve with it.
 enum Product<'a> {
-    Energy(&'a mut Energy),
-    Own(Energy),
+    Energy(&'a mut FactorisedEnergy),
+    Own(FactorisedEnergy),
     Mass(Mass),
 }
 
@@ -95,7 +95,7 @@ impl Constraint {
                         let sketch = sketch(&tangent)?.1.read()?.to_vec();
                         let same = estimates.kept.as_ref().is_some_and(|kept| kept.0 == sketch);
                         if comm.min(u8::from(same)) == 0 {
-                            estimates.kept = Some((sketch, Energy::new(comm, &tangent)?));
+                            estimates.kept = Some((sketch, FactorisedEnergy::new(comm, &tangent)?));
                         }
                         Product::Energy(&mut estimates.kept.as_mut().expect("set above").1)
                     }
@@ -104,7 +104,7 @@ impl Constraint {
             DualProduct::Tangent => {
                 let mut matrix = symmetric_part(&tangent)?;
                 matrix.set_option(MatrixOption::PositiveDefinite, true)?;
-                Product::Own(Energy::new(comm, &matrix)?)
+                Product::Own(FactorisedEnergy::new(comm, &matrix)?)
             }
             DualProduct::Flow => {
                 // The tangent at rest.
@@ -115,7 +115,10 @@ impl Constraint {
                     .filter(|(dof, _)| dof % c != c - 1)
                     .for_each(|(_, v)| *v = 0.0);
                 rest.ghost_update()?;
-                Product::Own(Energy::new(comm, &flow_product(space, &*equations.tangent(&rest, None)?)?)?)
+                Product::Own(FactorisedEnergy::new(
+                    comm,
+                    &flow_product(space, &*equations.tangent(&rest, None)?)?,
+                )?)
             }
             DualProduct::Mass => Product::Mass(Mass::new(
                 &self.name,
@@ -153,63 +156,4 @@ impl Constraint {
             field: solved.then_some(field),
         }))
     }
-}
-
-/// The product of [`DualProduct::Flow`] from the tangent at rest. Collective.
-///
-/// # Errors
-/// When PETSc fails.
-pub(crate) fn flow_product(space: &Space, tangent: &Matrix) -> Result<Matrix> {
-    let c = space.components;
-    let pressure = |dof: usize| dof % c == c - 1;
-    let symmetric = symmetric_part(tangent)?;
-    let comm = space.mesh.comm.mpi();
-    // The squares of B, to be multiplied by the inverse diagonal of A.
-    let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
-    for row in tangent.row_range() {
-        if pressure(row) {
-            let mut entries = tangent.row(row)?;
-            entries.retain(|entry| !pressure(entry.0));
-            entries.sort_unstable_by_key(|entry| entry.0);
-            columns.extend(entries.iter().map(|entry| entry.0 as i32));
-            values.extend(entries.iter().map(|entry| entry.1 * entry.1));
-        }
-        pointers.push(columns.len() as i32);
-    }
-    let squares = Matrix::from_csr_values(comm, 1, &pointers, &columns, &values, space.owned_dofs())?;
-    let (mut inverse, mut diagonal) = symmetric.vectors()?;
-    symmetric.diagonal(&mut inverse)?;
-    let own = inverse.try_clone()?;
-    inverse.write()?.iter_mut().for_each(|v| *v = if *v > 0.0 { 1.0 / *v } else { 0.0 });
-    squares.mult(&inverse, &mut diagonal)?;
-    let (own, diagonal) = (own.read()?, diagonal.read()?);
-    let (mut pointers, mut columns, mut values) = (vec![0i32], Vec::new(), Vec::new());
-    for (i, row) in symmetric.row_range().enumerate() {
-        if pressure(row) {
-            columns.push(row as i32);
-            let stand_in = if own[i] > 0.0 { own[i] } else { 1.0 };
-            values.push(if diagonal[i] > 0.0 { diagonal[i] } else { stand_in });
-        } else {
-            let mut entries = symmetric.row(row)?;
-            entries.retain(|entry| !pressure(entry.0));
-            entries.sort_unstable_by_key(|entry| entry.0);
-            columns.extend(entries.iter().map(|entry| entry.0 as i32));
-            values.extend(entries.iter().map(|entry| entry.1));
-        }
-        pointers.push(columns.len() as i32);
-    }
-    let mut matrix = Matrix::from_csr_values(comm, 1, &pointers, &columns, &values, space.owned_dofs())?;
-    matrix.set_option(MatrixOption::PositiveDefinite, true)?;
-    Ok(matrix)
-}
-
-/// `(J + J^T)/2`. Collective.
-///
-/// # Errors
-/// When PETSc fails.
-pub(crate) fn symmetric_part(matrix: &Matrix) -> Result<Matrix> {
-    let mut sum = matrix.transpose()?;
-    sum.axpy(1.0, matrix, true)?;
-    sum.scale(0.5)?;
-    Ok(sum)
 }

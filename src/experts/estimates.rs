@@ -1,8 +1,8 @@
 //! What a layer says of errors, and what it needs for that: bounds of linear symmetric problems in the energy of a reference.
-use super::metric::Energy;
 use crate::Result;
 use crate::fem::{Parts, Values};
 use crate::physics::{Context, Evaluated, FormState, Place, Problem};
+use crate::solver::FactorisedEnergy;
 use petsc_rs::Vector;
 use std::rc::Rc;
 
@@ -62,7 +62,7 @@ pub struct ErrorEstimate {
 
 /// A linear symmetric problem's energy at fixed parameters, factorised once for all others.
 pub struct Reference {
-    pub(super) energy: Energy,
+    pub(super) energy: FactorisedEnergy,
     coefficients: Evaluated,
 }
 
@@ -79,7 +79,7 @@ impl Reference {
         let at = FormState { parts: Parts::REST, ..FormState::steady(&state) };
         prepared.tangent(at, &prepared.essential, &mut matrix)?;
         let coefficients = prepared.coefficients(&state).clone();
-        Ok(Self { energy: Energy::new(&problem.space.mesh.comm, &matrix)?, coefficients })
+        Ok(Self { energy: FactorisedEnergy::new(&problem.space.mesh.comm, &matrix)?, coefficients })
     }
 
     /// A lower bound of the energy at other parameters over that of the reference: the least ratio of their coefficients at
@@ -136,6 +136,6 @@ fn ratio(now: &Values, reference: &Values) -> f64 {
 pub(super) struct Estimates {
     pub reference: Option<Reference>,
     /// The energy of a step's equations, as long as the matrix stays.
-    pub kept: Option<(Vec<f64>, Energy)>,
+    pub kept: Option<(Vec<f64>, FactorisedEnergy)>,
     pub last: Option<ErrorEstimate>,
 }

@@ -1,9 +1,10 @@
 //! The norm in which a repaired state is nearest to its prediction.
+use crate::Result;
 use crate::fem::{Essential, Space};
 use crate::mixture::{InnerProduct, MatrixProduct, dot, finished};
 use crate::parallel::Comm;
 use crate::physics::mass::mass_matrix;
-use crate::{Error, Result};
+use crate::solver::FactorisedEnergy;
 use petsc_rs::{KrylovSolver, Matrix, Vector};
 
 /// Steps of the iteration for multipliers in the mass norm; it converges in a few dozen.
@@ -12,50 +13,14 @@ const MULTIPLIER_ITERATIONS: usize = 200;
 const MULTIPLIER_TOLERANCE: f64 = 1e-12;
 /// The mass matrix is well conditioned: CG and its diagonal reach round-off in a few dozen steps.
 const MASS: &str = "-ksp_type cg -pc_type jacobi -ksp_rtol 1e-14 -ksp_max_it 1000";
-/// For the few columns of known rows in the energy norm.
-const ENERGY: &str = "-ksp_type preonly -pc_type cholesky -pc_factor_mat_solver_type mumps";
-
 /// `W`, symmetric and positive definite on the free unknowns: the distance of two states is `(d^T W d)^(1/2)`.
 pub(super) enum Metric {
     /// The tangent of a linear model, symmetric and positive definite.
-    Energy(Energy),
+    Energy(FactorisedEnergy),
     /// L2.
     Mass(Mass),
     /// The inverse of a diagonal: 1 for nodal values, or variances; unknowns with a zero do not move.
     Diagonal(Vector),
-}
-
-/// A symmetric positive definite matrix with the means to solve with it.
-pub(crate) struct Energy {
-    comm: Comm,
-    matrix: Matrix,
-    solver: Option<KrylovSolver>,
-}
-
-impl Energy {
-    /// Of a copy: the caller may write other numbers into the matrix.
-    pub fn new(comm: &Comm, matrix: &Matrix) -> Result<Self> {
-        Ok(Self { comm: comm.clone(), matrix: matrix.duplicate(true)?, solver: None })
-    }
-
-    /// `y = W^-1 x`. Collective.
-    pub fn solve(&mut self, x: &Vector, y: &mut Vector) -> Result<()> {
-        if self.solver.is_none() {
-            let mut solver = KrylovSolver::new(self.comm.mpi())?;
-            solver.set_prefix("energy_norm_")?;
-            solver.set_operators(&self.matrix, &self.matrix)?;
-            solver.set_up_with(ENERGY, |_| Ok(()))?;
-            self.solver = Some(solver);
-        }
-        let solver = self.solver.as_mut().expect("set above");
-        let failed = |error| Error::Failed(format!("the energy norm cannot be inverted: {error}"));
-        finished(solver.solve(x, y)?).map_err(failed)
-    }
-
-    /// `y = W x`. Collective.
-    pub fn apply(&self, x: &Vector, y: &mut Vector) -> Result<()> {
-        Ok(self.matrix.mult(x, y)?)
-    }
 }
 
 /// A mass matrix with its solver.

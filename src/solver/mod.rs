@@ -1,4 +1,5 @@
 //! Solvers: linear systems, nonlinear systems, steps in time.
+mod energy;
 mod flow;
 pub(crate) mod linear;
 mod nonlinear;
@@ -8,6 +9,7 @@ mod support;
 mod time;
 pub mod tuning;
 
+pub use energy::{FactorisedEnergy, StateProduct, flow_product, symmetric_part};
 pub use linear::{Cholesky, LinearSolver, Outcome};
 pub use nonlinear::{FormParts, NewtonOutcome, NewtonRecycling, NewtonSolver};
 pub(crate) use precondition::of_experts;

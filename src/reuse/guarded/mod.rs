@@ -2,7 +2,6 @@
 //! only a step that fails is solved in full, which enlarges the basis. Nothing is trained beforehand. See
 //! `docs/theory/guarded.md`.
 mod problem;
-mod product;
 mod reduced;
 mod stepper;
 

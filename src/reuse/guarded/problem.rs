@@ -1,12 +1,12 @@
 //! One problem of a guarded run: each equation is solved on the solutions so far, checked, and solved in full where that is
 //! not good enough.
-use super::product::Product;
 use super::reduced::{Reduced, solve_reduced};
 use crate::fem::Essential;
 use crate::memory::{Entry, Kept};
 use crate::mixture::{Columns, InnerProduct, spread};
 use crate::physics::{Context, Problem};
 use crate::reuse::SolutionBasis;
+use crate::solver::StateProduct;
 use crate::solver::{NewtonOutcome, NewtonSolver, StepEquation, by_newton};
 use crate::{Error, Result};
 use petsc_rs::Vector;
@@ -26,7 +26,7 @@ pub struct Counts {
 pub(super) struct GuardedProblem {
     problem: Rc<Problem>,
     accept: f64,
-    product: Product,
+    product: StateProduct,
     basis: SolutionBasis,
     /// The basis at the local unknowns, `[node, component, function]`, for so many functions; none yet where it has changed.
     local: Option<Vec<f64>>,
@@ -54,7 +54,7 @@ impl GuardedProblem {
         (accept, most, tolerance): (f64, usize, f64),
     ) -> Result<Self> {
         let middle = middle(problem, initial)?;
-        let product = Product::new(problem, context, &middle, duration)?;
+        let product = StateProduct::new(problem, context, &middle, duration)?;
         let comm = &problem.space.mesh.comm;
         let basis = SolutionBasis::new(comm, product.whole.matrix(), initial, most, tolerance)?;
         Ok(Self {

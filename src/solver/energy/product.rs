@@ -1,6 +1,6 @@
-//! The fixed inner product of a guarded problem, in which residuals and solutions are measured.
+//! The fixed inner product of a problem, in which residuals and solutions are measured.
+use super::{FactorisedEnergy, flow_product, symmetric_part};
 use crate::Result;
-use crate::experts::{DualProduct, FactorisedEnergy, flow_product, symmetric_part};
 use crate::fem::{Essential, Parts};
 use crate::mixture::{InnerProduct, MatrixProduct};
 use crate::physics::mass::mass_matrix;
@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// `X`: of bodies with internal variables their elastic stiffness; of others the symmetric part of the tangent at a state
 /// that is the same everywhere, with what is stored over the whole duration of the run.
-pub(super) struct Product {
+pub struct StateProduct {
     /// On all unknowns, prescribed ones included.
     pub whole: MatrixProduct,
     /// Of flows the tangent, which has the coupling of pressures and velocities.
@@ -21,7 +21,7 @@ pub(super) struct Product {
     pub fixed: Vec<bool>,
 }
 
-impl Product {
+impl StateProduct {
     /// At these parameters and a state with the values `middle` of its components, for a run of that `duration` (s).
     /// Collective.
     ///
@@ -46,7 +46,7 @@ impl Product {
             };
             prepared.tangent(at, &Essential::new(space, []), &mut tangent)?;
         }
-        let flow = DualProduct::of(problem) == DualProduct::Flow;
+        let flow = problem.facts().pressure;
         let whole = if flow { flow_product(space, &tangent)? } else { symmetric_part(&tangent)? };
         if let Some(product) = Self::with(problem, whole, &prepared.essential)? {
             return Ok(Self { coupling: flow.then_some(tangent), ..product });
