@@ -73,7 +73,7 @@ impl Metric {
                     (Some(tested.duplicate(true)?), None)
                 }
                 _ => {
-                    let comm = energy.comm.clone();
+                    let comm = energy.comm().clone();
                     (Some(solved(&comm, &mut |x, y| energy.solve(x, y), rows, tested)?), None)
                 }
             },

@@ -2,6 +2,7 @@
 //! sampled points with non-negative weights (empirical cubature).
 mod active_set;
 mod data;
+mod densities;
 pub mod file;
 mod model;
 pub mod nnls;

@@ -257,6 +257,11 @@ impl Reduction {
         self.functions.count() - self.lifts
     }
 
+    /// The modes: this rank's unknowns.
+    pub fn mode_columns(&self) -> Vec<&[f64]> {
+        self.functions.iter().skip(self.lifts).collect()
+    }
+
     /// The state with these coefficients: this rank's unknowns. Local.
     pub fn state(&self, coefficients: &[f64]) -> Vec<f64> {
         let mut state = vec![0.0; self.functions.rows()];

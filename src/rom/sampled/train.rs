@@ -1,11 +1,12 @@
 //! From training samples to a reduced model with sampled integrals.
 use super::data::ProblemData;
+use super::densities::{Densities, DensityModes};
 use super::model::{Moment, SampledModel};
 use super::observe::Observation;
 use super::points::Chosen;
 use super::reduction::{Reduction, Samples, expect_reducible};
 use super::replay::replay_sample;
-use super::rows::{Rows, WholeIntegral};
+use super::rows::{ROWS, Rows};
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
@@ -79,7 +80,12 @@ pub fn train(
         let reduction = Reduction::new(simulation, stage, samples, options.truncation, options.algorithm)?;
         reductions.push(reduction);
     }
-    let rows = rows(simulation, &reductions, samples)?;
+    let densities = densities(simulation, &reductions, samples)?;
+    let mut rows: Vec<Vec<Rows>> = Vec::new();
+    for (modes, reduction) in densities.iter().zip(&reductions) {
+        let of = |modes| Rows::new(modes, &reduction.mode_columns());
+        rows.push(modes.iter().map(of).collect::<Result<_>>()?);
+    }
     let parts: Vec<ProblemData> = reductions.iter().map(common).collect();
     let mut trials: Vec<Trial> = Vec::new();
     let mut models = Vec::new();
@@ -92,7 +98,7 @@ pub fn train(
             for (integral, rows) in rows[stage].iter().enumerate() {
                 let place = reductions[stage].problem.integrals[integral].place;
                 let own = if place == Place::Volume { tolerance } else { BOUNDARY * tolerance };
-                let found = rows.rule(&reductions[stage], own, seeds[stage][integral].clone())?;
+                let found = rows.rule(own, seeds[stage][integral].clone())?;
                 seeds[stage][integral] = found.ids;
                 data.chosen.extend(found.chosen);
             }
@@ -124,15 +130,17 @@ pub fn train(
     Ok(SampledTraining { reductions, part, data, trials, tolerance, observations })
 }
 
-/// What the rules of every integral have to integrate, `[physics][integral]`. Collective.
-fn rows(simulation: &mut Simulation, reductions: &[Reduction], samples: Samples) -> Result<Vec<Vec<Rows>>> {
+/// Densities of every integral along the training trajectories, `[physics][integral]`. Collective.
+fn densities(
+    simulation: &mut Simulation,
+    reductions: &[Reduction],
+    samples: Samples,
+) -> Result<Vec<Vec<DensityModes>>> {
     let columns = 2 * MOMENTS * samples.which.len();
-    let mut whole: Vec<Vec<WholeIntegral>> = Vec::new();
+    let mut whole: Vec<Vec<Densities>> = Vec::new();
     for reduction in reductions {
         let all = 0..reduction.problem.integrals.len();
-        whole.push(
-            all.map(|integral| WholeIntegral::new(reduction, integral, columns)).collect::<Result<_>>()?,
-        );
+        whole.push(all.map(|integral| Densities::new(reduction, integral, columns)).collect::<Result<_>>()?);
     }
     for (number, &sample) in samples.which.iter().enumerate() {
         let times = samples.times(sample)?;
@@ -148,7 +156,10 @@ fn rows(simulation: &mut Simulation, reductions: &[Reduction], samples: Samples)
     whole
         .into_iter()
         .zip(reductions)
-        .map(|(all, reduction)| all.into_iter().map(|integral| integral.rows(reduction)).collect())
+        .map(|(all, reduction)| {
+            let most = ROWS / reduction.modes().max(1);
+            all.into_iter().map(|integral| integral.finish(most)).collect()
+        })
         .collect()
 }
 
@@ -158,7 +169,7 @@ fn begin(
     reductions: &[Reduction],
     samples: Samples,
     number: usize,
-    whole: &mut [Vec<WholeIntegral>],
+    whole: &mut [Vec<Densities>],
 ) -> Result<()> {
     let sample = samples.which[number];
     let context = samples.context(sample, samples.times(sample)?[0]);

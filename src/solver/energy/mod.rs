@@ -20,6 +20,11 @@ pub struct FactorisedEnergy {
 }
 
 impl FactorisedEnergy {
+    /// The ranks that share it.
+    pub fn comm(&self) -> &Comm {
+        &self.comm
+    }
+
     /// Of a copy: the caller may write other numbers into the matrix. Collective.
     ///
     /// # Errors

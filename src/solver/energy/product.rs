@@ -74,14 +74,22 @@ impl StateProduct {
         Ok(solved.then_some(Self { whole: MatrixProduct::new(whole)?, coupling: None, inside, fixed }))
     }
 
+    /// `X^-1 r` of a residual that is zero at prescribed unknowns. Collective.
+    ///
+    /// # Errors
+    /// When the solve fails.
+    pub fn representer(&mut self, residual: &Vector) -> Result<Vector> {
+        let mut representer = residual.duplicate()?;
+        self.inside.solve(residual, &mut representer)?;
+        Ok(representer)
+    }
+
     /// `(r^T X^-1 r)^(1/2)` of a residual that is zero at prescribed unknowns; not a number where it is none. Collective.
     pub fn dual_norm(&mut self, residual: &Vector) -> Result<f64> {
         if !residual.norm(petsc_rs::Norm::Two)?.is_finite() {
             return Ok(f64::NAN);
         }
-        let mut representer = residual.duplicate()?;
-        self.inside.solve(residual, &mut representer)?;
-        Ok(residual.dot(&representer)?.sqrt())
+        Ok(residual.dot(&self.representer(residual)?)?.sqrt())
     }
 
     /// What a solution brings to a basis: itself, or of a flow three fields, owned unknowns of each: its velocity, its
