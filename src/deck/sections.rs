@@ -764,6 +764,22 @@ pub struct RomSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub windows: Option<usize>,
+    /// Problems in time and nonlinear ones: relative tolerance of the sampled points and weights that stand for the integrals;
+    /// found by trials on training samples if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub cubature: Option<f64>,
+    /// Problems in time and nonlinear ones: so many of the last samples are held out of the training, and bounds of errors are
+    /// calibrated on them. If left out, 19 where there are 57 samples or more, and none where there are fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub calibration: Option<usize>,
+    /// Probability that an error stays within its calibrated bound.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
+    pub level: f64,
+    /// Functions that residuals of predictions are tested with, at most; 0 for none.
+    #[schemars(range(min = 0, max = 1000))]
+    pub indicator_modes: usize,
 }
 
 impl Default for RomSection {
@@ -775,6 +791,10 @@ impl Default for RomSection {
             algorithm: RomAlgorithm::Snapshots,
             inner_product: Norm::Energy,
             windows: None,
+            cubature: None,
+            calibration: None,
+            level: 0.9,
+            indicator_modes: 40,
         }
     }
 }

@@ -98,9 +98,10 @@ pub(super) fn write(
         ));
     }
     report.table(&table);
-    if let Some(model) = model {
+    if let Some((model, bounds)) = model {
         sampled::file::write(&file, &model.part, &model.data, model.tolerance)?;
         sampled::Observation::write(&model.observations, &file)?;
+        bounds.map_or(Ok(()), |bounds| bounds.write(&file))?;
         model.reductions.iter().try_for_each(|reduction| sampled::file::write_functions(&file, reduction))?;
     }
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();

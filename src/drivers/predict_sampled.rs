@@ -9,7 +9,10 @@ use crate::mixture::Columns;
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
-use crate::rom::sampled::{Moment, Observation, Prediction, SampledModel, Trajectory, file, replay};
+use crate::rom::Calibration;
+use crate::rom::sampled::{
+    Bounds, Combined, Moment, Observation, Prediction, SampledModel, Target, file, replay,
+};
 use crate::simulation::{Evolution, FieldInfo, Simulation};
 use crate::storage::{File, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result};
@@ -21,6 +24,8 @@ use std::time::Instant;
 struct Found {
     /// `[frame][quantity]`.
     quantities: Vec<Vec<f64>>,
+    /// Of the errors, by target of the model; none without calibration.
+    bounds: Vec<f64>,
     seconds: f64,
     steps: usize,
     iterations: usize,
@@ -53,11 +58,12 @@ pub(super) fn run(
     let points = points(comm, &deck, &options.points)?;
     warn_outside(report, &deck, &points);
     let names: Vec<&str> = deck.physics.iter().map(|physics| physics.name()).collect();
-    let (mut model, observations) = report.phase("model", || -> Result<_> {
+    let (mut model, observations, bounds) = report.phase("model", || -> Result<_> {
         let (part, data) = file::read(&file, &names)?;
         let functions: Vec<usize> = data.iter().map(|data| data.functions()).collect();
         let observations = Observation::read(&file, deck.quantity.len(), &functions)?;
-        Ok((comm.agree(SampledModel::new(&deck, &part, &data))?, observations))
+        let bounds = Bounds::read(&file)?.unwrap_or_default();
+        Ok((comm.agree(SampledModel::new(&deck, &part, &data))?, observations, bounds))
     })?;
     let count: usize = model.problems.iter().map(|problem| problem.points()).sum();
     report.line(format!("{} sampled points in {} cells", count, model.cells()));
@@ -77,6 +83,12 @@ pub(super) fn run(
             left.join(", ")
         ));
     }
+    let fits = |target: &Target| target.indicator.is_none_or(|stage| stage < deck.physics.len());
+    if !bounds.targets.iter().all(fits) {
+        return Err(Error::storage(format!("{}: its bounds do not fit the deck", file.label())));
+    }
+    let bounds_of =
+        |model: &SampledModel, prediction: &Prediction| bounds.of(&model.indicators(&prediction.moments));
     let mut found = Vec::new();
     let file_of_results = ResultFile::create(comm, &target)?;
     let mut written = vec![target.clone()];
@@ -91,7 +103,7 @@ pub(super) fn run(
             let quantities = report.phase("fields", || {
                 fields.write(&file_of_results, number, points.len(), &context, &prediction)
             })?;
-            found.push(of(quantities, &prediction, seconds));
+            found.push(of(quantities, &prediction, bounds_of(&model, &prediction), seconds));
             if options.truth {
                 report.phase("full run", || fields.truth(&context, &prediction, &frames, seconds, report))?;
             }
@@ -111,9 +123,11 @@ pub(super) fn run(
                     let at =
                         |moment: &Moment| observations.iter().map(|o| o.value(moment)).collect::<Vec<f64>>();
                     let rows = prediction.moments.iter().filter(|moment| moment.on_frame).map(at).collect();
-                    let one = of(rows, &prediction, start.elapsed().as_secs_f64());
+                    let bounds = bounds_of(&model, &prediction);
+                    let one = of(rows, &prediction, bounds, start.elapsed().as_secs_f64());
                     mine.extend([number as f64, one.seconds, one.steps as f64, one.iterations as f64]);
                     mine.extend(one.quantities.iter().flatten());
+                    mine.extend(&one.bounds);
                 }
                 Err(error) => {
                     fault = Err(Error::Failed(format!("prediction {number}: {error}")));
@@ -124,12 +138,14 @@ pub(super) fn run(
         }
         comm.agree(fault)?;
         drop(progress);
-        let width = 4 + frames.len() * observations.len();
+        let values = frames.len() * observations.len();
+        let width = 4 + values + bounds.targets.len();
         let all = comm.all_gather_varied(&mine);
         let mut rows: Vec<&[f64]> = all.chunks_exact(width).collect();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let of_row = |row: &&[f64]| Found {
-            quantities: row[4..].chunks(observations.len().max(1)).map(<[f64]>::to_vec).collect(),
+            quantities: row[4..4 + values].chunks(observations.len().max(1)).map(<[f64]>::to_vec).collect(),
+            bounds: row[4 + values..].to_vec(),
             seconds: row[1],
             steps: row[2] as usize,
             iterations: row[3] as usize,
@@ -138,7 +154,8 @@ pub(super) fn run(
     }
     file.close()?;
     write_quantities(&file_of_results, &deck, &frames, &found)?;
-    print(report, &deck, &found);
+    write_bounds(&file_of_results, &bounds, &found)?;
+    print(report, &deck, &bounds, &found);
     report.write_log(&file_of_results)?;
     file_of_results.finish()?;
     if deck.output.xdmf && with_fields {
@@ -148,8 +165,31 @@ pub(super) fn run(
     Ok(())
 }
 
-fn of(quantities: Vec<Vec<f64>>, prediction: &Prediction, seconds: f64) -> Found {
-    Found { quantities, seconds, steps: prediction.moments.len() - 1, iterations: prediction.iterations }
+fn of(quantities: Vec<Vec<f64>>, prediction: &Prediction, bounds: Vec<f64>, seconds: f64) -> Found {
+    let (steps, iterations) = (prediction.moments.len() - 1, prediction.iterations);
+    Found { quantities, bounds, seconds, steps, iterations }
+}
+
+/// Bounds of all predictions. Collective.
+fn write_bounds(file: &ResultFile, bounds: &Bounds, found: &[Found]) -> Result<()> {
+    for (k, target) in bounds.targets.iter().enumerate() {
+        let kind = if target.field { "fields" } else { "quantities" };
+        let path = format!("/estimate/{kind}/{}", target.name);
+        let values: Vec<f64> = found.iter().map(|one| one.bounds[k]).collect();
+        file.write_array(&path, &[values.len() as u64], &values)?;
+        let of = if target.field {
+            "relative to the field's largest norm over time, of nodal values"
+        } else {
+            "in its unit"
+        };
+        let Calibration { level, samples, .. } = target.calibration;
+        let meaning = format!(
+            "bound of the largest error over time, {of}, that holds with a probability of {level} over the training's design, \
+             calibrated on {samples} held-out samples; not proven"
+        );
+        file.set(&path, "meaning", meaning)?;
+    }
+    Ok(())
 }
 
 /// What stands in a file of predictions without fields. Collective.
@@ -191,8 +231,13 @@ fn write_quantities(file: &ResultFile, deck: &Deck, frames: &[f64], found: &[Fou
     Ok(())
 }
 
-fn print(report: &Report, deck: &Deck, found: &[Found]) {
-    let mut table = Table::new(&["quantity", "least", "mean", "largest"]);
+fn print(report: &Report, deck: &Deck, bounds: &Bounds, found: &[Found]) {
+    let worst = |name: &str, field: bool| {
+        let place = bounds.targets.iter().position(|target| target.name == name && target.field == field)?;
+        found.iter().map(|one| one.bounds[place]).reduce(f64::max)
+    };
+    let words = |bound: Option<f64>| bound.map_or("-".into(), |bound| format!("{bound:.1e}"));
+    let mut table = Table::new(&["quantity", "least", "mean", "largest", "error at most"]);
     for (i, quantity) in deck.quantity.iter().enumerate() {
         let ends: Vec<f64> = found.iter().filter_map(|one| one.quantities.last()).map(|row| row[i]).collect();
         let mean = ends.iter().sum::<f64>() / ends.len().max(1) as f64;
@@ -203,11 +248,23 @@ fn print(report: &Report, deck: &Deck, found: &[Found]) {
             format!("{least:.6e}"),
             format!("{mean:.6e}"),
             format!("{largest:.6e}"),
+            words(worst(&quantity.name, false)),
         ]);
     }
     if !deck.quantity.is_empty() {
-        report.line("quantities of interest at the end");
+        report.line("quantities of interest at the end; errors over all steps");
         report.table(&table);
+    }
+    let fields = bounds.targets.iter().filter(|target| target.field);
+    let list: Vec<String> =
+        fields.map(|target| format!("{} {}", target.name, words(worst(&target.name, true)))).collect();
+    if let Some(target) = bounds.targets.first() {
+        report.line(format!("relative errors of fields at most: {}", list.join(", ")));
+        let Calibration { level, samples, .. } = target.calibration;
+        report.line(format!(
+            "bounds hold with a probability of {level} over the design's distribution, calibrated on {samples} held-out samples; \
+             they are not proven"
+        ));
     }
     let seconds: f64 = found.iter().map(|one| one.seconds).sum();
     let steps: usize = found.iter().map(|one| one.steps).sum();
@@ -407,8 +464,10 @@ fn follow(
     let coefficients: Vec<Vec<Vec<f64>>> = (0..functions.len())
         .map(|stage| prediction.moments.iter().map(|moment| moment.coefficients[stage].clone()).collect())
         .collect();
-    let trajectory =
-        Trajectory { times: &times, coefficients: coefficients.iter().map(|list| &list[..]).collect() };
-    let functions: Vec<&Columns> = functions.iter().collect();
-    replay(simulation, &functions, context, &trajectory, &mut |_, _, _, _| Ok(()), reached)
+    let path = Combined {
+        times: &times,
+        functions: functions.iter().collect(),
+        coefficients: coefficients.iter().map(|list| &list[..]).collect(),
+    };
+    replay(simulation, &path, context, &mut |_| Ok(()), reached)
 }

@@ -1,11 +1,15 @@
 //! `tessera train` of problems in time and of nonlinear ones: a reduced model with sampled integrals.
 use super::snapshots::Snapshots;
 use crate::Result;
+use crate::campaign::wanted;
 use crate::deck::RomAlgorithm;
+use crate::deck::{Deck, Design};
+use crate::mixture::Columns;
 use crate::mixture::{Algorithm, Truncation};
 use crate::report::{Report, Table};
+use crate::rom::Calibration;
 use crate::rom::Trajectories;
-use crate::rom::sampled::{self, SampledOptions, SampledTraining, Samples};
+use crate::rom::sampled::{self, Bounds, SampledModel, SampledOptions, SampledTraining, Samples};
 use crate::simulation::Simulation;
 use crate::storage::Moments;
 
@@ -34,7 +38,7 @@ pub(super) fn train(
     simulation: &mut Simulation,
     snapshots: &Snapshots,
     report: &Report,
-) -> Result<SampledTraining> {
+) -> Result<(SampledTraining, Option<Bounds>)> {
     let rom = &simulation.deck.rom;
     let options = SampledOptions {
         truncation: Truncation { modes: rom.modes, tolerance: rom.tolerance },
@@ -42,9 +46,26 @@ pub(super) fn train(
             RomAlgorithm::Snapshots => Algorithm::Snapshots,
             RomAlgorithm::Tsqr => Algorithm::Tsqr,
         },
-        cubature: None,
+        cubature: rom.cubature,
+        indicator: rom.indicator_modes,
     };
-    let which: Vec<usize> = (0..snapshots.count()).collect();
+    let count = snapshots.count();
+    let held = rom.calibration.unwrap_or(if count >= MANY { HELD } else { 0 });
+    let least = Calibration::least_samples(rom.level)?;
+    if held > 0 && (held < least || held + 2 > count) {
+        let text = format!(
+            "a level of {} takes {least} held-out samples at least and some to train on: found {held} of {count}",
+            rom.level
+        );
+        return Err(simulation.deck.fault("rom.calibration", text));
+    }
+    if held > 0 && !matches!(simulation.deck.campaign.design, Design::Random | Design::LatinHypercube) {
+        report.warn(
+            "bounds are calibrated on the last samples of a design whose samples are not exchangeable: their level is none of \
+             chance; the designs \"random\" and \"latin_hypercube\" have one",
+        );
+    }
+    let which: Vec<usize> = (0..count - held).collect();
     let samples = Samples { source: snapshots, parameters: &snapshots.parameters, which: &which };
     let trained = report.phase("training", || sampled::train(simulation, samples, &options))?;
     let mut table = Table::new(&["physics", "liftings", "modes", "projection error", "points"]);
@@ -68,5 +89,50 @@ pub(super) fn train(
     }
     report.line("cubatures that were tried, and the error of training trajectories with them");
     report.table(&table);
-    Ok(trained)
+    let mut bounds = None;
+    if held > 0 {
+        let which: Vec<usize> = (count - held..count).collect();
+        let samples = Samples { which: &which, ..samples };
+        let functions: Vec<&Columns> =
+            trained.reductions.iter().map(|reduction| &reduction.functions).collect();
+        let mut model = SampledModel::new(&simulation.deck, &trained.part, &trained.data)?;
+        let (fields, level) = (wanted(simulation)?, simulation.deck.rom.level);
+        let found = report.phase("calibration", || {
+            sampled::calibrate(simulation, &mut model, &functions, samples, &fields, level)
+        })?;
+        print(report, &simulation.deck, &found, level);
+        bounds = Some(found);
+    } else {
+        report.line("note       no samples are held out (rom.calibration): predictions come without bounds of their errors");
+    }
+    Ok((trained, bounds))
+}
+
+/// Samples from which on some are held out, and how many.
+const MANY: usize = 57;
+const HELD: usize = 19;
+
+/// Errors of the held-out samples, and what their bounds are worth.
+fn print(report: &Report, deck: &Deck, bounds: &Bounds, level: f64) {
+    let mut table =
+        Table::new(&["field or quantity", "median error", "largest", "indicator", "spread", "effectivity"]);
+    for (k, target) in bounds.targets.iter().enumerate() {
+        let mut errors: Vec<f64> = bounds.errors.iter().map(|row| row[k]).collect();
+        errors.sort_by(f64::total_cmp);
+        let indicator = target.indicator.map_or("none", |stage| deck.physics[stage].name());
+        table.row(&[
+            target.name.clone(),
+            format!("{:.2e}", errors[errors.len() / 2]),
+            format!("{:.2e}", errors[errors.len() - 1]),
+            indicator.into(),
+            format!("{:.2}", target.calibration.spread),
+            target.calibration.effectivity.map_or("-".into(), |e| format!("{e:.2}")),
+        ]);
+    }
+    report.line(format!(
+        "errors of {} held-out samples (fields relative, quantities in their units), for bounds that hold with a probability of \
+         {level} (calibrated, not proven)",
+        bounds.errors.len()
+    ));
+    report.table(&table);
 }

@@ -13,6 +13,17 @@ pub struct ValuesAt {
     pub dofs: Vec<usize>,
 }
 
+/// Functions that the forms are tested with besides the modes, by points of their own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestBlock {
+    /// Number of functions.
+    pub count: usize,
+    /// Points of all integrals.
+    pub chosen: Vec<Chosen>,
+    /// The functions at the nodes of the sampled cells, as [`ProblemData::nodal`].
+    pub nodal: Vec<f64>,
+}
+
 /// One physics of a reduced model with sampled integrals.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProblemData {
@@ -39,6 +50,11 @@ pub struct ProblemData {
     pub start: Vec<f64>,
     /// Of the snapshots without their liftings.
     pub singular_values: Vec<f64>,
+    /// Products of the functions in the energy in which residuals are measured, `[function, function]`; empty where none
+    /// are.
+    pub energy: Vec<f64>,
+    /// Functions that residuals are tested with; none without an indicator.
+    pub residual: TestBlock,
 }
 
 impl ValuesAt {
@@ -77,17 +93,22 @@ impl ProblemData {
 
     /// The functions at the nodes of a problem on the sampled cells, `[node, component, function]`. Local.
     pub fn at_nodes(&self, problem: &Problem, cell_ids: &[u64]) -> Vec<f64> {
-        let (space, b) = (&problem.space, self.functions());
-        let width = space.components * b;
-        let mut result = vec![0.0; space.local_nodes() * width];
-        let around = space.element.functions();
-        for cell in 0..cell_ids.len() {
-            let number = space.mesh.cell_ids[cell] as usize;
-            for (a, &node) in space.nodes_of(cell).iter().enumerate() {
-                let own = &self.nodal[(number * around + a) * width..][..width];
-                result[node as usize * width..][..width].copy_from_slice(own);
-            }
-        }
-        result
+        at_nodes(&self.nodal, self.functions(), problem, cell_ids)
     }
+}
+
+/// Functions `[cell, node of the cell, component, function]` at the nodes of a problem on these cells. Local.
+pub(super) fn at_nodes(nodal: &[f64], count: usize, problem: &Problem, cell_ids: &[u64]) -> Vec<f64> {
+    let space = &problem.space;
+    let width = space.components * count;
+    let mut result = vec![0.0; space.local_nodes() * width];
+    let around = space.element.functions();
+    for cell in 0..cell_ids.len() {
+        let number = space.mesh.cell_ids[cell] as usize;
+        for (a, &node) in space.nodes_of(cell).iter().enumerate() {
+            let own = &nodal[(number * around + a) * width..][..width];
+            result[node as usize * width..][..width].copy_from_slice(own);
+        }
+    }
+    result
 }

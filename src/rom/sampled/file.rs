@@ -8,7 +8,7 @@
 //! /sampled/<physics>/nodal      [cell, node, component, function] f64: liftings, then modes
 //! /sampled/<physics>/...        gram, start, lifting, initial, singular_values
 //! ```
-use super::data::{ProblemData, ValuesAt};
+use super::data::{ProblemData, TestBlock, ValuesAt};
 use super::points::Chosen;
 use super::reduction::Reduction;
 use crate::mesh::MeshPart;
@@ -42,18 +42,7 @@ pub fn write(file: &File, part: &MeshPart, data: &[ProblemData], tolerance: f64)
         file.set(&group, "lifts", data.lifts)?;
         file.set(&group, "modes", data.modes)?;
         let path = |name: &str| format!("{group}/{name}");
-        let numbers = |c: &Chosen| [u64::from(c.integral), c.cell, u64::from(c.facet), u64::from(c.point)];
-        let points: Vec<u64> = data.chosen.iter().flat_map(numbers).collect();
-        let weights: Vec<f64> = data.chosen.iter().map(|c| c.weight).collect();
-        let count = weights.len() as u64;
-        file.write_array(&path("points"), &[count, 4], &points)?;
-        file.set(
-            &path("points"),
-            "columns",
-            &["integral", "cell", "facet (255 inside)", "number in the rule"][..],
-        )?;
-        file.write_array(&path("weights"), &[count], &weights)?;
-        file.set(&path("weights"), "meaning", "weights of the points, with the measure; not negative")?;
+        write_points(file, &group, "", &data.chosen)?;
         file.write_array(&path("nodal"), &[data.nodal.len() as u64 / b.max(1), b], &data.nodal)?;
         file.set(
             &path("nodal"),
@@ -68,6 +57,22 @@ pub fn write(file: &File, part: &MeshPart, data: &[ProblemData], tolerance: f64)
             &path("singular_values"),
             &[data.singular_values.len() as u64],
             &data.singular_values,
+        )?;
+        let side = (data.energy.len() as f64).sqrt() as u64;
+        file.write_array(&path("energy"), &[side, side], &data.energy)?;
+        file.set(
+            &path("energy"),
+            "meaning",
+            "products of the functions in the energy in which residuals are measured",
+        )?;
+        let tests = data.residual.count as u64;
+        write_points(file, &group, "residual_", &data.residual.chosen)?;
+        let nodal = &data.residual.nodal;
+        file.write_array(&path("residual_nodal"), &[nodal.len() as u64 / tests.max(1), tests], nodal)?;
+        file.set(
+            &path("residual_nodal"),
+            "meaning",
+            "functions that residuals are tested with, laid out as nodal",
         )?;
         for (name, values, meaning) in [
             ("lifting", &data.lifting, "factors of the liftings, from prescribed values at places"),
@@ -96,6 +101,20 @@ pub fn write(file: &File, part: &MeshPart, data: &[ProblemData], tolerance: f64)
     Ok(())
 }
 
+/// Writes points with their weights.
+fn write_points(file: &File, group: &str, prefix: &str, chosen: &[Chosen]) -> Result<()> {
+    let path = |name: &str| format!("{group}/{prefix}{name}");
+    let numbers = |c: &Chosen| [u64::from(c.integral), c.cell, u64::from(c.facet), u64::from(c.point)];
+    let points: Vec<u64> = chosen.iter().flat_map(numbers).collect();
+    let weights: Vec<f64> = chosen.iter().map(|c| c.weight).collect();
+    let count = weights.len() as u64;
+    file.write_array(&path("points"), &[count, 4], &points)?;
+    let columns = ["integral", "cell", "facet (255 inside)", "number in the rule"];
+    file.set(&path("points"), "columns", &columns[..])?;
+    file.write_array(&path("weights"), &[count], &weights)?;
+    file.set(&path("weights"), "meaning", "weights of the points, with the measure; not negative")
+}
+
 /// Reads a model: the sampled cells, and what belongs to each physics of a deck, by its name. Collective.
 ///
 /// # Errors
@@ -115,24 +134,25 @@ fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData>
     };
     let (lifts, modes) = (count("lifts")?, count("modes")?);
     let b = lifts + modes;
+    let tests = file.shape(&format!("{group}/residual_nodal"))?.last().copied().unwrap_or(0) as usize;
     let list = |name: &str| -> Result<Vec<f64>> { Ok(file.read_array::<f64>(&format!("{group}/{name}"))?.1) };
-    let (_, points) = file.read_array::<u64>(&format!("{group}/points"))?;
-    let weights = list("weights")?;
-    if points.len() != 4 * weights.len() || weights.iter().any(|w| !w.is_finite() || *w < 0.0) {
-        return Err(broken("points and weights do not fit"));
-    }
     let known = |cell: u64| part.cell_ids.binary_search(&cell).is_ok();
-    let chosen: Vec<Chosen> = points
-        .chunks_exact(4)
-        .zip(weights)
-        .map(|(row, weight)| Chosen {
+    let points = |prefix: &str| -> Result<Vec<Chosen>> {
+        let (_, points) = file.read_array::<u64>(&format!("{group}/{prefix}points"))?;
+        let weights = list(&format!("{prefix}weights"))?;
+        let good = points.len() == 4 * weights.len() && weights.iter().all(|w| w.is_finite() && *w >= 0.0);
+        if !good || points.chunks_exact(4).any(|row| !known(row[1])) {
+            return Err(broken("points and weights do not fit"));
+        }
+        let one = |(row, weight): (&[u64], f64)| Chosen {
             integral: row[0] as u32,
             cell: row[1],
             facet: row[2] as u8,
             point: row[3] as u32,
             weight,
-        })
-        .collect();
+        };
+        Ok(points.chunks_exact(4).zip(weights).map(one).collect())
+    };
     let values_at = |name: &str, numbers: usize| -> Result<ValuesAt> {
         let (_, places) = file.read_array::<u64>(&format!("{group}/{name}_places"))?;
         let places: Vec<[u64; 3]> = places.chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect();
@@ -154,17 +174,28 @@ fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData>
         initial: values_at("initial", modes)?,
         start: list("start")?,
         singular_values: list("singular_values")?,
-        chosen,
+        chosen: points("")?,
+        energy: list("energy")?,
+        residual: TestBlock { count: tests, chosen: points("residual_")?, nodal: list("residual_nodal")? },
     };
     let cells = part.cell_ids.len().max(1);
     if data.gram.len() != b * b
         || data.start.len() != b
         || !data.nodal.len().is_multiple_of(cells * b.max(1))
-        || data.chosen.iter().any(|point| !known(point.cell))
+        || (tests > 0 && data.energy.len() != b * b)
+        || data.residual.nodal.len() * b != data.nodal.len() * tests
     {
         return Err(broken("its arrays do not fit together"));
     }
-    let all = [&data.nodal, &data.gram, &data.start, &data.lifting.matrix, &data.initial.matrix];
+    let all = [
+        &data.nodal,
+        &data.gram,
+        &data.start,
+        &data.lifting.matrix,
+        &data.initial.matrix,
+        &data.energy,
+        &data.residual.nodal,
+    ];
     if all.into_iter().flatten().any(|v| !v.is_finite()) {
         return Err(broken("a number is not finite"));
     }

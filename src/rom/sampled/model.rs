@@ -20,6 +20,7 @@ pub struct SampledModel {
     pub problems: Vec<ReducedProblem>,
     pasts: Vec<Option<TimeIntegrator>>,
     states: Vec<Vector>,
+    residuals: Vec<f64>,
 }
 
 /// A predicted state.
@@ -31,6 +32,8 @@ pub struct Moment {
     pub on_frame: bool,
     /// By physics: factors of the liftings, then of the modes.
     pub coefficients: Vec<Vec<f64>>,
+    /// By physics: norm of the residual on the functions that it is tested with; 0 without an indicator.
+    pub residuals: Vec<f64>,
 }
 
 /// A predicted trajectory, or the one state of a steady problem.
@@ -70,7 +73,8 @@ impl SampledModel {
         }
         let states = problems.iter().map(ReducedProblem::zero).collect::<Result<_>>()?;
         let pasts = problems.iter().map(|_| None).collect();
-        Ok(Self { deck: deck.clone(), simulation, problems, pasts, states })
+        let residuals = vec![0.0; problems.len()];
+        Ok(Self { deck: deck.clone(), simulation, problems, pasts, states, residuals })
     }
 
     /// Number of sampled cells.
@@ -116,6 +120,17 @@ impl SampledModel {
             moments.push(self.moment(end, true)?);
         }
         Ok(Prediction { moments, iterations, rejected: 0 })
+    }
+
+    /// Largest norm of the residual over the moments, on the functions that it is tested with, relative to the largest norm of
+    /// the state: by physics; not a number without an indicator. Local.
+    pub fn indicators(&self, moments: &[Moment]) -> Vec<f64> {
+        let one = |stage: usize| {
+            let largest = |of: &dyn Fn(&Moment) -> f64| moments.iter().map(of).fold(0.0, f64::max);
+            let residual = largest(&|moment| moment.residuals[stage]);
+            residual / largest(&|moment| self.problems[stage].energy(&moment.coefficients[stage]))
+        };
+        (0..self.problems.len()).map(one).collect()
     }
 
     /// Goes to the start.
@@ -181,21 +196,25 @@ impl SampledModel {
                 return Err(Error::Failed(failure));
             }
             iterations += outcome.iterations;
+            let problem = &self.problems[stage];
+            self.residuals[stage] = norm(&problem.tested(&self.states[stage].read()?[..problem.functions()]));
             self.publish(stage)?;
         }
         Ok(iterations)
     }
 
     fn moment(&self, time: f64, on_frame: bool) -> Result<Moment> {
-        let coefficients =
-            self.states.iter().map(|state| Ok(state.read()?.to_vec())).collect::<Result<_>>()?;
-        Ok(Moment { time, on_frame, coefficients })
+        let of =
+            |(state, problem): (&Vector, &ReducedProblem)| Ok(state.read()?[..problem.functions()].to_vec());
+        let coefficients = self.states.iter().zip(&self.problems).map(of).collect::<Result<_>>()?;
+        Ok(Moment { time, on_frame, coefficients, residuals: self.residuals.clone() })
     }
 
     /// Has later problems read the present state of one.
     fn publish(&mut self, stage: usize) -> Result<()> {
         if self.simulation.stages[stage].input().is_some() && stage + 1 < self.problems.len() {
-            let nodal = self.problems[stage].nodal(&self.states[stage].read()?);
+            let problem = &self.problems[stage];
+            let nodal = problem.nodal(&self.states[stage].read()?[..problem.functions()]);
             self.simulation.stages[stage].set_solution(&nodal)?;
         }
         Ok(())
@@ -211,6 +230,11 @@ impl SampledModel {
         }
         Ok(())
     }
+}
+
+/// Euclidean norm.
+fn norm(list: &[f64]) -> f64 {
+    list.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
 impl Systems for SampledModel {
@@ -249,6 +273,7 @@ impl Systems for SampledModel {
         for (stage, trial) in trials.into_iter().enumerate() {
             if let (Some(trial), Some(past)) = (trial, &mut self.pasts[stage]) {
                 past.accept(&self.problems[stage], &trial, dt)?;
+                self.residuals[stage] = norm(&trial.residual.read()?[self.problems[stage].functions()..]);
             }
         }
         Ok(Attempt::Good(step))

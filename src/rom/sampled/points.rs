@@ -34,6 +34,8 @@ pub struct SampledIntegral {
     places: PointPlaces,
     /// Functions' values, `[point, component, function]`, and gradients, `[point, component, coordinate, function]`.
     basis: PointState,
+    /// What the form is tested with, if not the basis: laid out as it.
+    tests: Option<PointState>,
     /// Where the gradient is that of an interpolated potential: nodes of the points' cells and the shapes' gradients there,
     /// `[point, node]` and `[point, node, coordinate]`.
     potential: Option<(Vec<u32>, Vec<f64>)>,
@@ -56,7 +58,8 @@ pub struct ReducedState<'a> {
 
 impl SampledIntegral {
     /// Those points of `chosen` that belong to integral `integral` of a problem on the sampled cells, which are numbered in
-    /// the order of `cell_ids`; `functions` are the basis at the nodes, `[node, component, function]`. Local.
+    /// the order of `cell_ids`; `functions` are the basis at the nodes, `[node, component, function]`, and `tests` what the form is tested with if not
+    /// with these, laid out alike; each with their number. Local.
     ///
     /// # Errors
     /// [`Error::Failed`] when the integral has no such point.
@@ -66,6 +69,7 @@ impl SampledIntegral {
         chosen: &[Chosen],
         cell_ids: &[u64],
         (functions, b): (&[f64], usize),
+        tests: Option<(&[f64], usize)>,
     ) -> Result<Self> {
         let (own, space) = (&problem.integrals[integral], &problem.space);
         let mesh = &space.mesh;
@@ -113,6 +117,7 @@ impl SampledIntegral {
             groups,
             places: PointPlaces::default(),
             basis: PointState::default(),
+            tests: tests.map(|_| PointState::default()),
             potential: None,
             coefficients: Vec::new(),
             history: vec![0.0; count * problem.form(own.place).history()],
@@ -129,6 +134,11 @@ impl SampledIntegral {
             let basis = PointState::of(space, functions, &domain);
             result.basis.values.extend(basis.values);
             result.basis.gradients.extend(by_coordinate(&basis.gradients, b, d));
+            if let (Some((functions, count)), Some(tests)) = (tests, &mut result.tests) {
+                let own = PointState::of(space, functions, &domain);
+                tests.values.extend(own.values);
+                tests.gradients.extend(by_coordinate(&own.gradients, count, d));
+            }
             for (&(cell, ..), inverse) in entities.iter().zip(places.inverses.chunks_exact(d * d)) {
                 nodes.extend_from_slice(space.nodes_of(cell as usize));
                 for slope in &rule.basis.gradients {
@@ -213,8 +223,8 @@ impl SampledIntegral {
         problem.form(self.place).evaluate(&points, into);
     }
 
-    /// Adds the form, tested with the functions of the basis, to `vector` and its derivative by the coefficients to
-    /// `matrix`, if there is one. Local.
+    /// Adds the form, tested with the functions of the basis (or others, see [`SampledIntegral::new`]), to `vector` and its
+    /// derivative by the coefficients to `matrix`, if there is one and it is tested with the basis. Local.
     pub fn add(
         &self,
         problem: &Problem,
@@ -243,8 +253,9 @@ impl SampledIntegral {
         };
         weigh(&mut sources, c);
         weigh(&mut fluxes, c * d);
-        add_transposed(&self.basis.values, &sources, b, vector);
-        add_transposed(&self.basis.gradients, &fluxes, b, vector);
+        let tests = self.tests.as_ref().unwrap_or(&self.basis);
+        add_transposed(&tests.values, &sources, vector);
+        add_transposed(&tests.gradients, &fluxes, vector);
         let Some(matrix) = matrix else { return };
         weigh(&mut derivatives, n * n);
         // What a change of the coefficients changes in sources and fluxes, `[point, source or flux, function]`.
@@ -302,7 +313,8 @@ fn product(rows: &[f64], x: &[f64]) -> Vec<f64> {
 }
 
 /// Adds `rows^T x` of rows `[row, function]`.
-fn add_transposed(rows: &[f64], x: &[f64], b: usize, into: &mut [f64]) {
+fn add_transposed(rows: &[f64], x: &[f64], into: &mut [f64]) {
+    let b = into.len();
     let rows = MatRef::from_row_major_slice(rows, x.len(), b);
     let into = faer::MatMut::from_column_major_slice_mut(into, b, 1);
     matmul(into, Accum::Add, rows.transpose(), MatRef::from_column_major_slice(x, x.len(), 1), 1.0, Par::Seq);

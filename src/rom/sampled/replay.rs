@@ -2,36 +2,102 @@
 use super::reduction::{Reduction, Samples};
 use crate::Result;
 use crate::mixture::Columns;
+use crate::parallel::Redistribution;
 use crate::physics::{Context, FormState, Prepared};
 use crate::simulation::{Evolution, Simulation};
 use crate::solver::{NewtonOutcome, NewtonSolver, StepEquation};
 use petsc_rs::Vector;
 
-/// The coefficients of a trajectory, by physics.
-pub struct Trajectory<'a> {
+/// States at moments.
+pub trait Path {
     /// Start and ends of steps, s; one time of a steady problem.
+    fn times(&self) -> &[f64];
+
+    /// The state of a physics at a time within the step that ends at a moment: this rank's unknowns. Collective.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn state(&self, stage: usize, moment: usize, time: f64) -> Result<Vec<f64>>;
+
+    /// Which part of the step that ends at a moment lies before a time.
+    fn share(&self, moment: usize, time: f64) -> f64 {
+        let (t0, t1) = (self.times()[moment.saturating_sub(1)], self.times()[moment]);
+        let share = if t1 > t0 { ((time - t0) / (t1 - t0)).clamp(0.0, 1.0) } else { 1.0 };
+        if (1.0 - share).abs() < 1e-9 { 1.0 } else { share }
+    }
+}
+
+/// Combinations of functions.
+pub struct Combined<'a> {
+    /// See [`Path::times`].
     pub times: &'a [f64],
+    /// By physics.
+    pub functions: Vec<&'a Columns>,
     /// `[physics][moment]`.
     pub coefficients: Vec<&'a [Vec<f64>]>,
 }
 
-/// What sees a problem at the states of its equations: the physics, the problem there, the state, and the number of the moment
-/// whose step it belongs to.
-pub type Visit<'a> = dyn FnMut(usize, &Prepared, FormState, usize) -> Result<()> + 'a;
+impl Path for Combined<'_> {
+    fn times(&self) -> &[f64] {
+        self.times
+    }
 
-impl Trajectory<'_> {
-    /// Coefficients at a time within the step that ends at a moment.
-    fn at(&self, stage: usize, moment: usize, time: f64) -> Vec<f64> {
+    fn state(&self, stage: usize, moment: usize, time: f64) -> Result<Vec<f64>> {
         let own = self.coefficients[stage];
-        let (before, after) = (&own[moment.saturating_sub(1)], &own[moment]);
-        let (t0, t1) = (self.times[moment.saturating_sub(1)], self.times[moment]);
-        let share = if t1 > t0 { ((time - t0) / (t1 - t0)).clamp(0.0, 1.0) } else { 1.0 };
-        if (1.0 - share).abs() < 1e-9 {
-            return after.clone();
-        }
-        before.iter().zip(after).map(|(a, b)| a + share * (b - a)).collect()
+        let (before, after, share) = (&own[moment.saturating_sub(1)], &own[moment], self.share(moment, time));
+        let coefficients: Vec<f64> = before.iter().zip(after).map(|(a, b)| a + share * (b - a)).collect();
+        let functions = self.functions[stage];
+        let mut state = vec![0.0; functions.rows()];
+        functions.add_to(if share == 1.0 { after } else { &coefficients }, &mut state);
+        Ok(state)
     }
 }
+
+/// The states of a sample as they were stored.
+pub struct Stored<'a> {
+    /// See [`Path::times`].
+    pub times: &'a [f64],
+    /// Where they are.
+    pub samples: Samples<'a>,
+    /// Which one.
+    pub sample: usize,
+    /// Names of the solutions with the order of their files.
+    pub fields: Vec<(String, Redistribution)>,
+}
+
+impl Path for Stored<'_> {
+    fn times(&self) -> &[f64] {
+        self.times
+    }
+
+    fn state(&self, stage: usize, moment: usize, time: f64) -> Result<Vec<f64>> {
+        let (field, plan) = &self.fields[stage];
+        let read = |moment| self.samples.source.read(self.sample, moment, field, plan);
+        let (mut state, share) = (read(moment)?, self.share(moment, time));
+        if share < 1.0 {
+            let before = read(moment.saturating_sub(1))?;
+            state.iter_mut().zip(before).for_each(|(v, a)| *v = a + share * (*v - a));
+        }
+        Ok(state)
+    }
+}
+
+/// An equation at the state of a trajectory.
+pub struct Visited<'a> {
+    /// The physics.
+    pub stage: usize,
+    /// The problem at its parameters and time.
+    pub prepared: &'a Prepared,
+    /// The state.
+    pub at: FormState<'a>,
+    /// What stands in the equation beside the form; nothing in steady ones.
+    pub offset: Option<&'a Vector>,
+    /// Number of the moment whose step it belongs to.
+    pub moment: usize,
+}
+
+/// What sees the equations.
+pub type Visit<'a> = dyn FnMut(Visited) -> Result<()> + 'a;
 
 /// Follows a trajectory with the deck's own scheme: internal variables are those of its states. `visit` sees every equation,
 /// `reached` the simulation at every moment. Collective.
@@ -40,16 +106,15 @@ impl Trajectory<'_> {
 /// When a law has no value at a state; those of `visit` and `reached`.
 pub fn replay(
     simulation: &mut Simulation,
-    functions: &[&Columns],
+    path: &dyn Path,
     context: &Context,
-    trajectory: &Trajectory,
     visit: &mut Visit,
     reached: &mut dyn FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<()> {
     let comm = simulation.mesh.comm.clone();
     let set = |simulation: &mut Simulation, stage: usize, moment: usize| -> Result<()> {
-        let coefficients = &trajectory.coefficients[stage][moment];
-        simulation.stages[stage].set_solution(&combined(functions[stage], coefficients))
+        let state = path.state(stage, moment, path.times()[moment])?;
+        simulation.stages[stage].set_solution(&state)
     };
     // Problems without a time derivative.
     let steady =
@@ -64,7 +129,7 @@ pub fn replay(
                 let state = own.solution().local_read()?;
                 let history = own.problem.new_history();
                 let at = FormState { history: history.as_ref(), ..FormState::steady(&state) };
-                visit(stage, &prepared, at, moment)?;
+                visit(Visited { stage, prepared: &prepared, at, offset: None, moment })?;
             }
             Ok(())
         };
@@ -72,7 +137,7 @@ pub fn replay(
         steady(simulation, context, 0, visit)?;
         return reached(simulation, context, 0);
     };
-    let context = Context { time: trajectory.times[0], ..context.clone() };
+    let context = Context { time: path.times()[0], ..context.clone() };
     comm.agree(simulation.reset(&context))?;
     for stage in 0..simulation.stages.len() {
         set(simulation, stage, 0)?;
@@ -80,17 +145,16 @@ pub fn replay(
     let mut evolution = comm.agree(Evolution::start(simulation, &time, context))?;
     steady(simulation, &evolution.context, 0, visit)?;
     reached(simulation, &evolution.context, 0)?;
-    for (moment, &end) in trajectory.times.iter().enumerate().skip(1) {
+    for (moment, &end) in path.times().iter().enumerate().skip(1) {
         let mut follow =
             |stage: usize, newton: &mut NewtonSolver, equation: &StepEquation, state: &mut Vector| {
                 newton.set_equation(&equation.context, equation.parts, Some(equation.offset.try_clone()?))?;
-                let coefficients = trajectory.at(stage, moment, equation.context.time);
-                state.write()?.copy_from_slice(&combined(functions[stage], &coefficients));
+                state.write()?.copy_from_slice(&path.state(stage, moment, equation.context.time)?);
                 state.ghost_update()?;
                 let (prepared, history) = (newton.prepared()?, newton.history());
                 let local = state.local_read()?;
                 let at = FormState { state: &local, history: history.as_deref(), parts: equation.parts };
-                visit(stage, &prepared, at, moment)?;
+                visit(Visited { stage, prepared: &prepared, at, offset: Some(&equation.offset), moment })?;
                 Ok(NewtonOutcome::default())
             };
         evolution.follow(simulation, end, &mut follow)?;
@@ -98,13 +162,6 @@ pub fn replay(
         reached(simulation, &evolution.context, moment)?;
     }
     Ok(())
-}
-
-/// A combination of functions.
-fn combined(functions: &Columns, coefficients: &[f64]) -> Vec<f64> {
-    let mut state = vec![0.0; functions.rows()];
-    functions.add_to(coefficients, &mut state);
-    state
 }
 
 /// Follows the projected states of a training sample. Collective.
@@ -120,9 +177,8 @@ pub(super) fn replay_sample(
 ) -> Result<()> {
     let sample = samples.which[number];
     let times = samples.times(sample)?;
+    let functions = reductions.iter().map(|reduction| &reduction.functions).collect();
     let coefficients = reductions.iter().map(|reduction| &reduction.coefficients[number][..]).collect();
-    let trajectory = Trajectory { times: &times, coefficients };
-    let context = samples.context(sample, times[0]);
-    let functions: Vec<&Columns> = reductions.iter().map(|reduction| &reduction.functions).collect();
-    replay(simulation, &functions, &context, &trajectory, visit, &mut |_, _, _| Ok(()))
+    let path = Combined { times: &times, functions, coefficients };
+    replay(simulation, &path, &samples.context(sample, times[0]), visit, &mut |_, _, _| Ok(()))
 }

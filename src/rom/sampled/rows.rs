@@ -2,7 +2,7 @@
 use super::densities::DensityModes;
 use super::nnls::{DistributedColumns, Options, nnls};
 use super::points::{Chosen, NO_FACET};
-use crate::physics::Place;
+use crate::physics::{Place, Problem};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
@@ -147,7 +147,7 @@ impl Rows<'_> {
             return Ok(Found { chosen: Vec::new(), ids: Vec::new() });
         }
         let points = self.points();
-        let ids: Vec<u64> = points.iter().map(|point| self.id(point)).collect();
+        let ids = ids_of(&self.densities.whole.problem, points.iter());
         let columns = DistributedColumns { comm, rows: self.target.len(), values: &self.columns, ids: &ids };
         let rule = nnls(columns, &self.target, &Options { tolerance, seeds, optimum: true })?;
         // From numbers to points: whoever has one says it.
@@ -198,12 +198,17 @@ impl Rows<'_> {
         }
         points
     }
+}
 
-    fn id(&self, point: &Chosen) -> u64 {
-        let own = &self.densities.whole.problem.integrals[self.densities.whole.integral];
-        let most = own.groups.iter().map(|group| group.rule.weights.len()).max().unwrap_or(1) as u64;
-        let facets = self.densities.whole.problem.space.mesh.cell_type.facets() as u64;
+/// More points than any rule has.
+const MOST_POINTS: u64 = 4096;
+
+/// Numbers of points of one integral, by which they are known on any number of ranks.
+pub(super) fn ids_of<'a>(problem: &Problem, points: impl Iterator<Item = &'a Chosen>) -> Vec<u64> {
+    let facets = problem.space.mesh.cell_type.facets() as u64;
+    let id = |point: &Chosen| {
         let facet = if point.facet == NO_FACET { 0 } else { u64::from(point.facet) };
-        (point.cell * facets + facet) * most + u64::from(point.point)
-    }
+        (point.cell * facets + facet) * MOST_POINTS + u64::from(point.point)
+    };
+    points.map(id).collect()
 }

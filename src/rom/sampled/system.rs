@@ -1,5 +1,5 @@
 //! A problem reduced to few coefficients, with sampled integrals: what steps in time and Newton's method see of it.
-use super::data::{ProblemData, ValuesAt};
+use super::data::{ProblemData, TestBlock, ValuesAt, at_nodes};
 use super::points::{ReducedState, SampledIntegral};
 use crate::Result;
 use crate::deck::SolverOptions;
@@ -31,6 +31,10 @@ pub struct ReducedProblem {
     /// The same where they act: without a flow's pressure, which no mode does work with.
     acting: Vec<f64>,
     integrals: RefCell<Vec<SampledIntegral>>,
+    /// What residuals are tested with besides, by points of its own, and how many functions that are.
+    residual: RefCell<Vec<SampledIntegral>>,
+    tests: usize,
+    energy: Mat<f64>,
     gram: Mat<f64>,
     lifting: ValuesAt,
     initial: ValuesAt,
@@ -61,13 +65,30 @@ impl ReducedProblem {
             let c = problem.space.components;
             acting.chunks_exact_mut(b).skip(c - 1).step_by(c).for_each(|row| row.fill(0.0));
         }
-        let one = |integral| SampledIntegral::new(problem, integral, &data.chosen, cell_ids, (&acting, b));
-        let integrals = (0..problem.integrals.len()).map(one).collect::<Result<Vec<_>>>()?;
+        let basis = (&acting[..], b);
+        let all = 0..problem.integrals.len();
+        let one = |integral| SampledIntegral::new(problem, integral, &data.chosen, cell_ids, basis, None);
+        let integrals = all.clone().map(one).collect::<Result<Vec<_>>>()?;
+        let TestBlock { count: tests, chosen, nodal } = &data.residual;
+        let functions_of_tests = at_nodes(nodal, *tests, problem, cell_ids);
+        let one = |integral| {
+            let tests = Some((&functions_of_tests[..], *tests));
+            SampledIntegral::new(problem, integral, chosen, cell_ids, basis, tests)
+        };
+        let residual = if *tests > 0 { all.map(one).collect::<Result<Vec<_>>>()? } else { Vec::new() };
         Ok(Self {
             problem: problem.clone(),
             lifts: data.lifts,
             functions,
             integrals: integrals.into(),
+            residual: residual.into(),
+            tests: *tests,
+            energy: MatRef::from_row_major_slice(
+                &data.energy,
+                b.min(data.energy.len()),
+                b.min(data.energy.len()),
+            )
+            .to_owned(),
             gram: MatRef::from_row_major_slice(&data.gram, b, b).to_owned(),
             lifting: data.lifting.clone(),
             initial: data.initial.clone(),
@@ -91,12 +112,12 @@ impl ReducedProblem {
         self.integrals.borrow().iter().map(SampledIntegral::count).sum()
     }
 
-    /// No coefficients. Local.
+    /// No coefficients, and room for what residuals are tested with. Local.
     ///
     /// # Errors
     /// When PETSc is out of memory.
     pub fn zero(&self) -> Result<Vector> {
-        Ok(Vector::new(self.problem.space.mesh.comm.mpi(), self.functions(), 1)?)
+        Ok(Vector::new(self.problem.space.mesh.comm.mpi(), self.functions() + self.tests, 1)?)
     }
 
     /// The values at the nodes of the sampled cells, `[node, component]`. Local.
@@ -107,7 +128,8 @@ impl ReducedProblem {
     /// Forgets internal variables and what residuals were compared with. Local.
     pub fn forget(&mut self) {
         self.reference = 0.0;
-        self.integrals.borrow_mut().iter_mut().for_each(SampledIntegral::forget);
+        let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
+        own.iter_mut().chain(tests.iter_mut()).for_each(SampledIntegral::forget);
     }
 
     /// The coefficients of initial values at the nodes of the sampled cells, at the context of the last
@@ -119,7 +141,7 @@ impl ReducedProblem {
         let mut state = self.zero()?;
         {
             let mut c = state.write()?;
-            let (lifts, modes) = c.split_at_mut(self.lifts);
+            let (lifts, modes) = c[..self.functions()].split_at_mut(self.lifts);
             lifts.copy_from_slice(&self.prescribed);
             let lifted = |dof: usize| -> f64 {
                 let own = &self.functions[dof * self.functions()..];
@@ -136,17 +158,28 @@ impl ReducedProblem {
     /// When PETSc fails.
     pub fn start(&self) -> Result<Vector> {
         let mut state = self.zero()?;
-        state.write()?.copy_from_slice(&self.start);
+        state.write()?[..self.start.len()].copy_from_slice(&self.start);
         Ok(state)
     }
 
-    fn set_coefficients(&self) {
-        let mut integrals = self.integrals.borrow_mut();
-        integrals.iter_mut().for_each(|integral| integral.set(&self.problem, &self.context));
+    /// Norm of a state in the energy in which residuals are measured; 0 without an indicator.
+    pub fn energy(&self, coefficients: &[f64]) -> f64 {
+        length(&self.energy, coefficients)
     }
 
-    /// The form tested with all functions, with its derivative if `matrix` is there.
-    fn form(&self, parts: Parts, c: &[f64], mut matrix: Option<&mut Mat<f64>>) -> Vec<f64> {
+    /// The residual of a steady problem as it is tested besides the modes, at the last context. Local.
+    pub fn tested(&self, coefficients: &[f64]) -> Vec<f64> {
+        self.form(Parts::REST, coefficients, None, true).split_off(self.functions())
+    }
+
+    fn set_coefficients(&self) {
+        let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
+        let all = own.iter_mut().chain(tests.iter_mut());
+        all.for_each(|integral| integral.set(&self.problem, &self.context));
+    }
+
+    /// The form tested with all functions, with its derivative if `matrix` is there; then with `tests` those besides the modes.
+    fn form(&self, parts: Parts, c: &[f64], mut matrix: Option<&mut Mat<f64>>, tests: bool) -> Vec<f64> {
         let needs_nodal = self.problem.depends_on_itself() || self.problem.facts().lumped;
         let nodal = if needs_nodal { self.nodal(c) } else { Vec::new() };
         if self.problem.depends_on_itself() {
@@ -159,6 +192,13 @@ impl ReducedProblem {
             integral.add(&self.problem, at, parts, &mut vector, matrix.as_deref_mut());
         }
         vector[..self.lifts].fill(0.0);
+        if tests && self.tests > 0 {
+            let mut tested = vec![0.0; self.tests];
+            for integral in self.residual.borrow().iter() {
+                integral.add(&self.problem, at, parts, &mut tested, None);
+            }
+            vector.extend(tested);
+        }
         vector
     }
 
@@ -172,9 +212,9 @@ impl ReducedProblem {
         self.impose(state)?;
         let offset = equation.offset.read()?.to_vec();
         let (b, q, parts) = (self.functions(), self.lifts, equation.parts);
-        let mut c = state.read()?.to_vec();
+        let mut c = state.read()?[..b].to_vec();
         let residual = |c: &[f64], matrix: Option<&mut Mat<f64>>| -> (Vec<f64>, f64) {
-            let mut r = self.form(parts, c, matrix);
+            let mut r = self.form(parts, c, matrix, false);
             r.iter_mut().zip(&offset).for_each(|(r, o)| *r += o);
             let norm = r[q..].iter().map(|v| v * v).sum::<f64>().sqrt();
             (r, norm)
@@ -221,7 +261,7 @@ impl ReducedProblem {
             }
         }
         self.reference = reference;
-        state.write()?.copy_from_slice(&c);
+        state.write()?[..b].copy_from_slice(&c);
         Ok(outcome)
     }
 }
@@ -246,7 +286,8 @@ impl TimeSystem for ReducedProblem {
 
     fn evaluate(&self, parts: Parts, state: &Vector) -> Result<Vector> {
         let mut result = state.duplicate()?;
-        result.write()?.copy_from_slice(&self.form(parts, &state.read()?, None));
+        let c = &state.read()?[..self.functions()];
+        result.write()?.copy_from_slice(&self.form(parts, c, None, true));
         Ok(result)
     }
 
@@ -256,9 +297,10 @@ impl TimeSystem for ReducedProblem {
     }
 
     fn commit(&self, state: &Vector) -> Result<()> {
-        let c = state.read()?;
-        let at = ReducedState { basis: &c, nodal: &self.nodal(&c), functions: &self.acting };
-        for integral in self.integrals.borrow_mut().iter_mut() {
+        let c = &state.read()?[..self.functions()];
+        let at = ReducedState { basis: c, nodal: &self.nodal(c), functions: &self.acting };
+        let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
+        for integral in own.iter_mut().chain(tests.iter_mut()) {
             let next = integral.next_history(&self.problem, at, self.parts);
             integral.set_history(next);
         }
@@ -271,11 +313,14 @@ impl TimeSystem for ReducedProblem {
     }
 
     fn norm(&self, state: &Vector) -> Result<f64> {
-        let c = state.read()?;
-        let square: f64 =
-            (0..c.len()).map(|i| c[i] * (0..c.len()).map(|j| self.gram[(i, j)] * c[j]).sum::<f64>()).sum();
-        Ok(square.max(0.0).sqrt())
+        Ok(length(&self.gram, &state.read()?[..self.functions()]))
     }
+}
+
+/// Norm of coefficients in the product of a Gram matrix.
+fn length(gram: &Mat<f64>, c: &[f64]) -> f64 {
+    let rows = (0..gram.nrows()).map(|i| c[i] * (0..gram.ncols()).map(|j| gram[(i, j)] * c[j]).sum::<f64>());
+    rows.sum::<f64>().max(0.0).sqrt()
 }
 
 /// Values of functions `[place, function]` with coefficients.

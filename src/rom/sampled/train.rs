@@ -1,25 +1,26 @@
 //! From training samples to a reduced model with sampled integrals.
-use super::data::ProblemData;
+use super::data::{ProblemData, TestBlock};
 use super::densities::{Densities, DensityModes};
+use super::indicator::indicator;
 use super::model::{Moment, SampledModel};
 use super::observe::Observation;
 use super::points::Chosen;
 use super::reduction::{Reduction, Samples, expect_reducible};
-use super::replay::replay_sample;
+use super::replay::{Visited, replay_sample};
 use super::rows::{ROWS, Rows};
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
-use crate::physics::{FormState, Place, Prepared, Problem};
+use crate::physics::{FormState, Place, Problem};
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
 /// States of a training sample whose densities are taken, at most.
-const MOMENTS: usize = 24;
+pub(super) const MOMENTS: usize = 24;
 /// Training samples on which rules are tried.
 const TRIALS: usize = 4;
 /// Tolerances of the rules that are tried, one after the other.
-const TOLERANCES: [f64; 6] = [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5];
+const TOLERANCES: [f64; 9] = [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6];
 /// Errors that differ by no more than this factor are alike.
 const GAIN: f64 = 1.1;
 /// A rule is good when the error is no more than this times that of the projection alone.
@@ -36,6 +37,8 @@ pub struct SampledOptions {
     pub algorithm: Algorithm,
     /// Tolerance of the rules; found by trials where there is none.
     pub cubature: Option<f64>,
+    /// Functions that residuals are tested with, at most; none without an indicator.
+    pub indicator: usize,
 }
 
 /// What was tried.
@@ -108,9 +111,9 @@ pub fn train(
         let points = data.iter().map(|data| data.chosen.len()).sum();
         trials.push(Trial { tolerance, points, error });
         models.push((part, data));
-        // What is left is the projection's, or two finer rules in turn have gained nothing.
+        // What is left is the projection's, or three finer rules in turn have gained nothing.
         let best = |trials: &[Trial]| trials.iter().map(|trial| trial.error).fold(f64::INFINITY, f64::min);
-        let stalled = trials.len() > 2 && best(&trials) * GAIN >= best(&trials[..trials.len() - 2]);
+        let stalled = trials.len() > 3 && best(&trials) * GAIN >= best(&trials[..trials.len() - 3]);
         if error <= NEAR * least || stalled && best(&trials).is_finite() {
             break;
         }
@@ -125,7 +128,17 @@ pub fn train(
                 .into(),
         ));
     };
-    let (tolerance, (part, data)) = (trials[chosen].tolerance, models.swap_remove(chosen));
+    let (tolerance, (mut part, mut data)) = (trials[chosen].tolerance, models.swap_remove(chosen));
+    drop(rows);
+    if options.indicator > 0 {
+        let functions =
+            indicator(simulation, &reductions, &densities, samples, (&part, &mut data), options.indicator)?;
+        part = surroundings(simulation, &reductions, &mut data)?;
+        for ((data, functions), reduction) in data.iter_mut().zip(&functions).zip(&reductions) {
+            let functions: Vec<&[f64]> = functions.iter().collect();
+            data.residual.nodal = at_cells(&reduction.problem, &part, &functions)?;
+        }
+    }
     let observations = Observation::all(simulation, &reductions)?;
     Ok(SampledTraining { reductions, part, data, trials, tolerance, observations })
 }
@@ -147,7 +160,7 @@ fn densities(
         let stride = times.len().div_ceil(MOMENTS);
         let last = times.len() - 1;
         begin(simulation, reductions, samples, number, &mut whole)?;
-        let mut visit = |stage: usize, prepared: &Prepared, at: FormState, moment: usize| -> Result<()> {
+        let mut visit = |Visited { stage, prepared, at, moment, .. }: Visited| -> Result<()> {
             let keep = (last - moment).is_multiple_of(stride);
             whole[stage].iter_mut().try_for_each(|integral| integral.take(prepared, at, keep))
         };
@@ -211,6 +224,8 @@ fn common(reduction: &Reduction) -> ProblemData {
         initial,
         start,
         singular_values: reduction.singular_values.clone(),
+        energy: Vec::new(),
+        residual: TestBlock::default(),
     }
 }
 
@@ -224,7 +239,7 @@ fn surroundings(
     let mut cells: Vec<u64> = data
         .iter()
         .flat_map(|data| {
-            let points = data.chosen.iter().map(|point: &Chosen| point.cell);
+            let points = data.chosen.iter().chain(&data.residual.chosen).map(|point: &Chosen| point.cell);
             let places = data.lifting.places.iter().chain(&data.initial.places).map(|place| place[0]);
             points.chain(places).collect::<Vec<_>>()
         })
@@ -248,29 +263,35 @@ fn surroundings(
     }
     let part = mesh.part(&cells);
     for (reduction, data) in reductions.iter().zip(data) {
-        let (space, b) = (&reduction.problem.space, data.functions());
-        let (c, around) = (space.components, space.element.functions());
-        let mut nodal = vec![0.0; part.cell_ids.len() * around * c * b];
-        let own: Vec<(usize, usize)> = (0..mesh.owned_cells)
-            .filter_map(|cell| Some((part.cell_ids.binary_search(&mesh.cell_ids[cell]).ok()?, cell)))
-            .collect();
-        let mut field = space.field()?;
-        for function in 0..b {
-            field.write()?.copy_from_slice(reduction.functions.column(function));
-            field.ghost_update()?;
-            let values = field.local_read()?;
-            for &(place, cell) in &own {
-                for (a, &node) in space.nodes_of(cell).iter().enumerate() {
-                    for i in 0..c {
-                        nodal[((place * around + a) * c + i) * b + function] = values[node as usize * c + i];
-                    }
+        let functions: Vec<&[f64]> = reduction.functions.iter().collect();
+        data.nodal = at_cells(&reduction.problem, &part, &functions)?;
+    }
+    Ok(part)
+}
+
+/// Functions (this rank's unknowns) at the nodes of some cells, `[cell, node, component, function]`. Collective.
+pub(super) fn at_cells(problem: &Problem, part: &MeshPart, functions: &[&[f64]]) -> Result<Vec<f64>> {
+    let (space, b) = (&problem.space, functions.len());
+    let (c, around, mesh) = (space.components, space.element.functions(), &space.mesh);
+    let mut nodal = vec![0.0; part.cell_ids.len() * around * c * b];
+    let own: Vec<(usize, usize)> = (0..mesh.owned_cells)
+        .filter_map(|cell| Some((part.cell_ids.binary_search(&mesh.cell_ids[cell]).ok()?, cell)))
+        .collect();
+    let mut field = space.field()?;
+    for (j, function) in functions.iter().enumerate() {
+        field.write()?.copy_from_slice(function);
+        field.ghost_update()?;
+        let values = field.local_read()?;
+        for &(place, cell) in &own {
+            for (a, &node) in space.nodes_of(cell).iter().enumerate() {
+                for i in 0..c {
+                    nodal[((place * around + a) * c + i) * b + j] = values[node as usize * c + i];
                 }
             }
         }
-        mesh.comm.sum_into(&mut nodal);
-        data.nodal = nodal;
     }
-    Ok(part)
+    mesh.comm.sum_into(&mut nodal);
+    Ok(nodal)
 }
 
 /// The largest error of a few training trajectories, relative to their largest norm; infinite where the model fails.

@@ -1,0 +1,196 @@
+//! Errors of held-out samples, and the bounds that follow from them by split conformal calibration.
+use super::indicator::follow;
+use super::model::{Moment, SampledModel};
+use super::reduction::Samples;
+use super::replay::{Combined, Path, Stored, replay};
+use super::train::MOMENTS;
+use crate::mixture::Columns;
+use crate::physics::Context;
+use crate::rom::Calibration;
+use crate::simulation::{FieldInfo, Simulation};
+use crate::storage::File;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+const CALIBRATION: &str = "/calibration";
+/// Indicators below this part of the largest on the held-out samples are taken for it.
+const FLOOR: f64 = 1e-3;
+
+/// What an error is of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Name of the field or of the quantity of interest.
+    pub name: String,
+    /// Whether it is a field: errors are relative to its largest norm over time then, of nodal values; those of quantities have
+    /// their unit.
+    pub field: bool,
+    /// The physics whose indicator goes with it; none where no indicator tells more than a constant.
+    pub indicator: Option<usize>,
+    /// The bound.
+    pub calibration: Calibration,
+}
+
+/// Calibrated bounds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bounds {
+    /// Fields, then quantities of interest.
+    pub targets: Vec<Target>,
+    /// Errors of the held-out samples, `[sample][target]`.
+    pub errors: Vec<Vec<f64>>,
+    /// Their indicators, `[sample][physics]`.
+    pub indicators: Vec<Vec<f64>>,
+    /// Which samples of the dataset they are.
+    pub samples: Vec<usize>,
+}
+
+impl Bounds {
+    /// The bounds of a prediction with these indicators by physics, by target. Local.
+    pub fn of(&self, indicators: &[f64]) -> Vec<f64> {
+        let one = |target: &Target| {
+            target.calibration.bound(target.indicator.map_or(1.0, |stage| indicators[stage]))
+        };
+        self.targets.iter().map(one).collect()
+    }
+
+    /// Writes them. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when HDF5 or the file system refuses.
+    pub fn write(&self, file: &File) -> Result<()> {
+        file.create_group(CALIBRATION)?;
+        let meaning = "bounds of errors that held with the level's probability over the design's distribution, from samples that \
+                       the model was not trained on (split conformal calibration); no proven bounds";
+        file.set(CALIBRATION, "meaning", meaning)?;
+        let text = serde_json::to_string(&self.targets)
+            .map_err(|error| Error::Failed(format!("cannot describe the bounds: {error}")))?;
+        file.set(CALIBRATION, "targets", text)?;
+        let samples: Vec<u64> = self.samples.iter().map(|&sample| sample as u64).collect();
+        let count = samples.len() as u64;
+        file.write_array(&format!("{CALIBRATION}/samples"), &[count], &samples)?;
+        let names: Vec<String> = self.targets.iter().map(|target| target.name.clone()).collect();
+        let path = format!("{CALIBRATION}/errors");
+        file.write_array(&path, &[count, names.len() as u64], &self.errors.concat())?;
+        file.set(&path, "columns", names)?;
+        let path = format!("{CALIBRATION}/indicators");
+        let width = self.indicators.first().map_or(0, Vec::len) as u64;
+        file.write_array(&path, &[count, width], &self.indicators.concat())
+    }
+
+    /// Reads the targets, if the file has any. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when the file does not hold what it should.
+    pub fn read(file: &File) -> Result<Option<Self>> {
+        if !file.exists(CALIBRATION) {
+            return Ok(None);
+        }
+        let targets = serde_json::from_str(&file.text(CALIBRATION, "targets")?)
+            .map_err(|error| Error::storage(format!("{}: {CALIBRATION}: targets: {error}", file.label())))?;
+        Ok(Some(Self { targets, ..Self::default() }))
+    }
+}
+
+/// Runs the model on held-out samples and compares fields and quantities at their steps; `functions` are liftings and modes on
+/// the whole mesh. Collective.
+///
+/// # Errors
+/// When the model fails on a sample, or there are too few for the level.
+pub fn calibrate(
+    simulation: &mut Simulation,
+    model: &mut SampledModel,
+    functions: &[&Columns],
+    samples: Samples,
+    fields: &[FieldInfo],
+    level: f64,
+) -> Result<Bounds> {
+    let comm = simulation.mesh.comm.clone();
+    let numbers: Vec<usize> = (0..samples.which.len()).collect();
+    let found = follow(&comm, model, samples, &numbers)?;
+    let quantities = simulation.deck.quantity.len();
+    let mut bounds = Bounds { samples: samples.which.to_vec(), ..Bounds::default() };
+    for (&sample, moments) in samples.which.iter().zip(&found) {
+        let times = samples.times(sample)?;
+        if moments.len() != times.len() {
+            return Err(Error::Failed(format!("the reduced model fails on the held-out sample {sample}")));
+        }
+        let context = samples.context(sample, times[0]);
+        let coefficients: Vec<Vec<Vec<f64>>> = (0..functions.len())
+            .map(|stage| moments.iter().map(|moment: &Moment| moment.coefficients[stage].clone()).collect())
+            .collect();
+        let predicted = Combined {
+            times: &times,
+            functions: functions.to_vec(),
+            coefficients: coefficients.iter().map(|list| &list[..]).collect(),
+        };
+        let solution =
+            |stage: &crate::simulation::Stage| (stage.problem.field.clone(), stage.space().canonical());
+        let names = simulation.stages.iter().map(solution).collect();
+        let exact = Stored { times: &times, samples, sample, fields: names };
+        let ours = observe(simulation, &predicted, &context, fields)?;
+        let theirs = observe(simulation, &exact, &context, fields)?;
+        let mut errors = Vec::new();
+        let square = |list: &mut dyn Iterator<Item = f64>| comm.sum(list.map(|v| v * v).sum::<f64>()).sqrt();
+        for k in 0..fields.len() {
+            let (mut error, mut size) = (0.0f64, 0.0f64);
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                error =
+                    error.max(square(&mut ours.fields[k].iter().zip(&theirs.fields[k]).map(|(a, b)| a - b)));
+                size = size.max(square(&mut theirs.fields[k].iter().copied()));
+            }
+            errors.push(if size > 0.0 { error / size } else { error });
+        }
+        for k in 0..quantities {
+            let apart = ours.iter().zip(&theirs).map(|(a, b)| (a.quantities[k] - b.quantities[k]).abs());
+            errors.push(apart.fold(0.0, f64::max));
+        }
+        bounds.errors.push(errors);
+        bounds.indicators.push(model.indicators(moments));
+    }
+    let names = fields.iter().map(|field| (field.name.clone(), true));
+    let names = names.chain(simulation.deck.quantity.iter().map(|q| (q.name.clone(), false)));
+    for (k, (name, field)) in names.enumerate() {
+        let errors: Vec<f64> = bounds.errors.iter().map(|row| row[k]).collect();
+        // The indicator that tells most, or none.
+        let constant = Calibration::new(&errors, &vec![1.0; errors.len()], level, 1.0)?;
+        let mut best: (Option<usize>, Calibration) = (None, constant);
+        for stage in 0..functions.len() {
+            let indicators: Vec<f64> = bounds.indicators.iter().map(|row| row[stage]).collect();
+            if indicators.iter().any(|i| !i.is_finite()) || indicators.iter().all(|i| *i == 0.0) {
+                continue;
+            }
+            let floor = FLOOR * indicators.iter().copied().fold(0.0, f64::max);
+            let calibration = Calibration::new(&errors, &indicators, level, floor)?;
+            if calibration.spread < best.1.spread {
+                best = (Some(stage), calibration);
+            }
+        }
+        bounds.targets.push(Target { name, field, indicator: best.0, calibration: best.1 });
+    }
+    Ok(bounds)
+}
+
+/// Fields and quantities at a moment.
+struct Observed {
+    fields: Vec<Vec<f64>>,
+    quantities: Vec<f64>,
+}
+
+/// Those at some moments of a path, the last among them. Collective.
+fn observe(
+    simulation: &mut Simulation,
+    path: &dyn Path,
+    context: &Context,
+    fields: &[FieldInfo],
+) -> Result<Vec<Observed>> {
+    let mut seen = Vec::new();
+    let (last, stride) = (path.times().len() - 1, path.times().len().div_ceil(MOMENTS));
+    replay(simulation, path, context, &mut |_| Ok(()), &mut |simulation, context, moment| {
+        if (last - moment).is_multiple_of(stride) {
+            let one = |field| Ok(simulation.field_values(field, context)?.read()?.to_vec());
+            let fields = fields.iter().map(one).collect::<Result<_>>()?;
+            seen.push(Observed { fields, quantities: simulation.quantities(context)? });
+        }
+        Ok(())
+    })?;
+    Ok(seen)
+}

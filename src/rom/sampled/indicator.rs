@@ -1,0 +1,175 @@
+//! What residuals of a reduced model are tested with: an empirical test space (Taddei, ESAIM: M2AN 53 (2019)), here with points
+//! and weights of its own.
+use super::data::{ProblemData, TestBlock};
+use super::densities::DensityModes;
+use super::model::{Moment, SampledModel};
+use super::reduction::{Reduction, Samples};
+use super::replay::{Combined, Visited, replay};
+use super::rows::{Rows, ids_of};
+use super::train::MOMENTS;
+use crate::Result;
+use crate::mesh::MeshPart;
+use crate::mixture::{Algorithm, Columns, InnerProduct, PodStream};
+use crate::parallel::Comm;
+use crate::physics::Context;
+use crate::simulation::Simulation;
+use crate::solver::StateProduct;
+
+/// Tolerance of the rules for tested residuals.
+const TOLERANCE: f64 = 1e-2;
+/// Energy of the representers that the test space may leave out.
+const LEFT_OUT: f64 = 1e-6;
+
+/// Follows samples with a model, shared out over the ranks; the moments of each on every rank, none where it failed. Collective.
+///
+/// # Errors
+/// When times cannot be read.
+pub(super) fn follow(
+    comm: &Comm,
+    model: &mut SampledModel,
+    samples: Samples,
+    numbers: &[usize],
+) -> Result<Vec<Vec<Moment>>> {
+    let mut times = Vec::new();
+    for &number in numbers {
+        times.push(samples.times(samples.which[number])?);
+    }
+    let widths: Vec<usize> = model.problems.iter().map(|problem| problem.functions()).collect();
+    let width = 1 + widths.iter().sum::<usize>() + widths.len();
+    let mut mine: Vec<f64> = Vec::new();
+    for (turn, (&number, times)) in numbers.iter().zip(&times).enumerate() {
+        if turn % comm.size() != comm.rank() {
+            continue;
+        }
+        let context = samples.context(samples.which[number], times[0]);
+        if let Ok(prediction) = model.follow(&context, times) {
+            for moment in prediction.moments {
+                mine.push(turn as f64);
+                mine.extend(moment.coefficients.iter().flatten());
+                mine.extend(&moment.residuals);
+            }
+        }
+    }
+    let all = comm.all_gather_varied(&mine);
+    let mut found: Vec<Vec<Moment>> = vec![Vec::new(); numbers.len()];
+    for row in all.chunks_exact(width) {
+        let turn = row[0] as usize;
+        let mut rest = &row[1..];
+        let mut coefficients = Vec::new();
+        for &b in &widths {
+            let (own, others) = rest.split_at(b);
+            coefficients.push(own.to_vec());
+            rest = others;
+        }
+        let time = times[turn][found[turn].len()];
+        found[turn].push(Moment { time, on_frame: true, coefficients, residuals: rest.to_vec() });
+    }
+    Ok(found)
+}
+
+/// Finds functions that residuals of the model are tested with, and points for them, by physics; flows have none. Collective.
+///
+/// # Errors
+/// When a product cannot be factorised.
+pub(super) fn indicator(
+    simulation: &mut Simulation,
+    reductions: &[Reduction],
+    densities: &[Vec<DensityModes>],
+    samples: Samples,
+    (part, data): (&MeshPart, &mut [ProblemData]),
+    most: usize,
+) -> Result<Vec<Columns>> {
+    let comm = simulation.mesh.comm.clone();
+    let mut model = comm.agree(SampledModel::new(&simulation.deck, part, data))?;
+    let numbers: Vec<usize> = (0..samples.which.len()).collect();
+    let found = follow(&comm, &mut model, samples, &numbers)?;
+    let mut products = Vec::new();
+    for reduction in reductions {
+        products.push(match reduction.problem.facts().pressure {
+            true => None,
+            false => Some(product(simulation, reduction)?),
+        });
+    }
+    let empty = |reduction: &Reduction| Columns::new(&comm, reduction.functions.rows());
+    let mut columns: Vec<Columns> = reductions.iter().map(empty).collect();
+    for (&number, moments) in numbers.iter().zip(&found).filter(|(_, moments)| !moments.is_empty()) {
+        let times: Vec<f64> = moments.iter().map(|moment| moment.time).collect();
+        let of = |stage: usize| moments.iter().map(|m| m.coefficients[stage].clone()).collect::<Vec<_>>();
+        let all: Vec<Vec<Vec<f64>>> = (0..reductions.len()).map(of).collect();
+        let functions = reductions.iter().map(|reduction| &reduction.functions).collect();
+        let path =
+            Combined { times: &times, functions, coefficients: all.iter().map(|list| &list[..]).collect() };
+        let context = samples.context(samples.which[number], times[0]);
+        let (last, stride) = (times.len() - 1, times.len().div_ceil(MOMENTS));
+        let mut visit = |Visited { stage, prepared, at, offset, moment }: Visited| -> Result<()> {
+            let Some(product) = &mut products[stage] else { return Ok(()) };
+            if !(last - moment).is_multiple_of(stride) {
+                return Ok(());
+            }
+            let mut residual = prepared.problem().space.field()?;
+            prepared.residual(at, &mut residual)?;
+            offset.map_or(Ok(()), |offset| residual.axpy(1.0, offset))?;
+            prepared.essential.clear(&mut residual.write()?);
+            let representer = product.representer(&residual)?;
+            columns[stage].push(&representer.read()?);
+            Ok(())
+        };
+        replay(simulation, &path, &context, &mut visit, &mut |_, _, _| Ok(()))?;
+    }
+    let mut result = Vec::new();
+    for (stage, reduction) in reductions.iter().enumerate() {
+        let Some(product) = products[stage].as_ref().filter(|_| columns[stage].count() > 0) else {
+            result.push(empty(reduction));
+            continue;
+        };
+        let rows = reduction.functions.rows();
+        let mut stream = PodStream::new(&comm, rows, Inside(product), Algorithm::Snapshots, (1, LEFT_OUT));
+        stream.push(&columns[stage])?;
+        let allowed = LEFT_OUT * stream.energy();
+        let tests = stream.finish(most, allowed)?.modes;
+        let list: Vec<&[f64]> = tests.iter().collect();
+        let mut block = TestBlock { count: tests.count(), ..TestBlock::default() };
+        for densities in &densities[stage] {
+            let integral = densities.whole.integral as u32;
+            let seeds = data[stage].chosen.iter().filter(|chosen| chosen.integral == integral);
+            let seeds = ids_of(&reduction.problem, seeds);
+            block.chosen.extend(Rows::new(densities, &list)?.rule(TOLERANCE, seeds)?.chosen);
+        }
+        data[stage].residual = block;
+        let gram = reduction.functions.product(&reduction.functions.image(&product.whole)?);
+        let b = reduction.functions.count();
+        data[stage].energy = (0..b * b).map(|k| gram[(k / b, k % b)]).collect();
+        result.push(tests);
+    }
+    Ok(result)
+}
+
+/// The product that measures residuals of a problem, at the mean of a state in the middle of the first sample. Collective.
+fn product(simulation: &Simulation, reduction: &Reduction) -> Result<StateProduct> {
+    let problem = &reduction.problem;
+    let c = problem.space.components;
+    let moments = &reduction.coefficients[0];
+    let state = reduction.state(&moments[moments.len() / 2]);
+    let mut sums = vec![0.0; 2 * c];
+    for (dof, value) in state.iter().enumerate().filter(|(dof, _)| problem.is_used(*dof)) {
+        sums[dof % c] += value;
+        sums[c + dof % c] += 1.0;
+    }
+    simulation.mesh.comm.sum_into(&mut sums);
+    let mean: Vec<f64> = (0..c).map(|i| sums[i] / sums[c + i].max(1.0)).collect();
+    let time = simulation.deck.time.as_ref();
+    let (start, duration) = time.map_or((0.0, 1.0), |time| (time.start, time.end - time.start));
+    let context = Context { time: start, ..simulation.default_context() };
+    StateProduct::new(problem, &context, &mean, duration)
+}
+
+/// The product on functions that vanish where values are prescribed.
+struct Inside<'a>(&'a StateProduct);
+
+impl InnerProduct for Inside<'_> {
+    fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
+        self.0.whole.apply(x, y)?;
+        y.iter_mut().zip(&self.0.fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
+        Ok(())
+    }
+}
