@@ -4,7 +4,6 @@ use crate::Result;
 use crate::campaign::wanted;
 use crate::deck::RomAlgorithm;
 use crate::deck::{Deck, Design};
-use crate::mixture::Columns;
 use crate::mixture::{Algorithm, Truncation};
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
@@ -93,12 +92,10 @@ pub(super) fn train(
     if held > 0 {
         let which: Vec<usize> = (count - held..count).collect();
         let samples = Samples { which: &which, ..samples };
-        let functions: Vec<&Columns> =
-            trained.reductions.iter().map(|reduction| &reduction.functions).collect();
         let mut model = SampledModel::new(&simulation.deck, &trained.part, &trained.data)?;
         let (fields, level) = (wanted(simulation)?, simulation.deck.rom.level);
         let found = report.phase("calibration", || {
-            sampled::calibrate(simulation, &mut model, &functions, samples, &fields, level)
+            sampled::calibrate(simulation, &mut model, &trained.reductions, samples, &fields, level)
         })?;
         print(report, &simulation.deck, &found, level);
         bounds = Some(found);

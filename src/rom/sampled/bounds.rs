@@ -1,10 +1,9 @@
 //! Errors of held-out samples, and the bounds that follow from them by split conformal calibration.
 use super::indicator::follow;
 use super::model::{Moment, SampledModel};
-use super::reduction::Samples;
+use super::reduction::{Reduction, Samples};
 use super::replay::{Combined, Path, Stored, replay};
 use super::train::MOMENTS;
-use crate::mixture::Columns;
 use crate::physics::Context;
 use crate::rom::Calibration;
 use crate::simulation::{FieldInfo, Simulation};
@@ -90,15 +89,14 @@ impl Bounds {
     }
 }
 
-/// Runs the model on held-out samples and compares fields and quantities at their steps; `functions` are liftings and modes on
-/// the whole mesh. Collective.
+/// Runs the model on held-out samples and compares solutions, fields and quantities at their steps. Collective.
 ///
 /// # Errors
 /// When the model fails on a sample, or there are too few for the level.
 pub fn calibrate(
     simulation: &mut Simulation,
     model: &mut SampledModel,
-    functions: &[&Columns],
+    reductions: &[Reduction],
     samples: Samples,
     fields: &[FieldInfo],
     level: f64,
@@ -114,12 +112,12 @@ pub fn calibrate(
             return Err(Error::Failed(format!("the reduced model fails on the held-out sample {sample}")));
         }
         let context = samples.context(sample, times[0]);
-        let coefficients: Vec<Vec<Vec<f64>>> = (0..functions.len())
+        let coefficients: Vec<Vec<Vec<f64>>> = (0..reductions.len())
             .map(|stage| moments.iter().map(|moment: &Moment| moment.coefficients[stage].clone()).collect())
             .collect();
         let predicted = Combined {
             times: &times,
-            functions: functions.to_vec(),
+            functions: reductions.iter().map(|reduction| &reduction.functions).collect(),
             coefficients: coefficients.iter().map(|list| &list[..]).collect(),
         };
         let solution =
@@ -128,7 +126,7 @@ pub fn calibrate(
         let exact = Stored { times: &times, samples, sample, fields: names };
         let ours = observe(simulation, &predicted, &context, fields)?;
         let theirs = observe(simulation, &exact, &context, fields)?;
-        let mut errors = Vec::new();
+        let mut errors = energies(reductions, &predicted, &exact)?;
         let square = |list: &mut dyn Iterator<Item = f64>| comm.sum(list.map(|v| v * v).sum::<f64>()).sqrt();
         for k in 0..fields.len() {
             let (mut error, mut size) = (0.0f64, 0.0f64);
@@ -146,14 +144,15 @@ pub fn calibrate(
         bounds.errors.push(errors);
         bounds.indicators.push(model.indicators(moments));
     }
-    let names = fields.iter().map(|field| (field.name.clone(), true));
+    let names = simulation.stages.iter().map(|stage| (in_energy(&stage.problem.field), true));
+    let names = names.chain(fields.iter().map(|field| (field.name.clone(), true)));
     let names = names.chain(simulation.deck.quantity.iter().map(|q| (q.name.clone(), false)));
     for (k, (name, field)) in names.enumerate() {
         let errors: Vec<f64> = bounds.errors.iter().map(|row| row[k]).collect();
         // The indicator that tells most, or none.
         let constant = Calibration::new(&errors, &vec![1.0; errors.len()], level, 1.0)?;
         let mut best: (Option<usize>, Calibration) = (None, constant);
-        for stage in 0..functions.len() {
+        for stage in 0..reductions.len() {
             let indicators: Vec<f64> = bounds.indicators.iter().map(|row| row[stage]).collect();
             if indicators.iter().any(|i| !i.is_finite()) || indicators.iter().all(|i| *i == 0.0) {
                 continue;
@@ -167,6 +166,27 @@ pub fn calibrate(
         bounds.targets.push(Target { name, field, indicator: best.0, calibration: best.1 });
     }
     Ok(bounds)
+}
+
+/// What the error of a solution is called that is measured in the product of its basis: of bodies their elastic energy, of others
+/// L2.
+pub fn in_energy(field: &str) -> String {
+    format!("{field}, norm of the basis")
+}
+
+/// Largest errors of the solutions in the products of their bases, relative to the largest norms. Collective.
+fn energies(reductions: &[Reduction], ours: &dyn Path, theirs: &dyn Path) -> Result<Vec<f64>> {
+    let one = |(stage, reduction): (usize, &Reduction)| {
+        let (mut error, mut size) = (0.0f64, 0.0f64);
+        for (moment, &time) in ours.times().iter().enumerate() {
+            let mut exact = theirs.state(stage, moment, time)?;
+            size = size.max(reduction.state_norm(&exact)?);
+            exact.iter_mut().zip(ours.state(stage, moment, time)?).for_each(|(v, p)| *v -= p);
+            error = error.max(reduction.state_norm(&exact)?);
+        }
+        Ok(if size > 0.0 { error / size } else { error })
+    };
+    reductions.iter().enumerate().map(one).collect()
 }
 
 /// Fields and quantities at a moment.

@@ -139,17 +139,21 @@ impl Reduction {
         // The liftings' inside by regression on the states: combinations of states, with the least left to the modes.
         let mut sums = Columns::new(&comm, space.owned_dofs());
         (0..q).for_each(|_| sums.push(&vec![0.0; space.owned_dofs()]));
-        let mut rows = factors.iter();
+        let (mut rows, mut used) = (factors.iter(), Vec::new());
         for &sample in samples.which {
             for moment in 0..if q > 0 { samples.times(sample)?.len() } else { 0 } {
                 let state = samples.source.read(sample, moment, &problem.field, &plan)?;
                 let row = rows.next().expect("one for each moment");
+                if !counts(&problem, moment) {
+                    continue;
+                }
+                used.push(row.clone());
                 for (j, theta) in row.iter().enumerate().filter(|(_, theta)| **theta != 0.0) {
                     sums.column_mut(j).iter_mut().zip(&state).for_each(|(sum, v)| *sum += theta * v);
                 }
             }
         }
-        let mut functions = lifted(&sums, &factors);
+        let mut functions = lifted(&sums, &used);
         for j in 0..q {
             let (own, given) = (functions.column_mut(j), prescribed.functions.column(j));
             own.iter_mut()
@@ -177,8 +181,10 @@ impl Reduction {
                 let mut state = samples.source.read(sample, moment, &problem.field, &plan)?;
                 functions.subtract_from(rows.next().expect("one for each moment"), &mut state);
                 state.iter_mut().zip(&fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
-                largest = largest.max(product.norm(&comm, &state)?);
-                trajectory.push(&state);
+                if counts(&problem, moment) {
+                    largest = largest.max(product.norm(&comm, &state)?);
+                    trajectory.push(&state);
+                }
             }
             if largest > 0.0 {
                 for j in 0..trajectory.count() {
@@ -238,7 +244,9 @@ impl Reduction {
                 largest = largest.max(self.product.norm(&comm, &state)?);
                 let none = vec![0.0; self.lifts];
                 self.functions.subtract_from(&[none, modes.clone()].concat(), &mut state);
-                error = error.max(self.product.norm(&comm, &state)?);
+                if counts(&self.problem, moment) {
+                    error = error.max(self.product.norm(&comm, &state)?);
+                }
                 trajectory.push([theta.clone(), modes].concat());
             }
             self.error = self.error.max(error / largest.max(f64::MIN_POSITIVE));
@@ -282,15 +290,6 @@ impl Reduction {
         self.product.norm(&self.functions.comm, state)
     }
 
-    /// The sample's state without its liftings' part is measured by [`Reduction::state_norm`]; its moment in the file.
-    /// Collective.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn read(&self, samples: Samples, sample: usize, moment: usize) -> Result<Vec<f64>> {
-        samples.source.read(sample, moment, &self.problem.field, &self.plan)
-    }
-
     /// How factors of liftings follow from prescribed values, and coefficients of modes from initial ones. Collective.
     pub fn values_at(&self) -> [ValuesAt; 2] {
         let q = self.lifts;
@@ -320,6 +319,12 @@ impl InnerProduct for Borrowed<'_> {
     fn apply(&self, x: &[f64], y: &mut [f64]) -> Result<()> {
         self.0.apply(x, y)
     }
+}
+
+/// Whether the states of a moment are such as the equations have: what a flow starts from need not be free of divergence, and
+/// modes with divergence would do work with the pressure.
+fn counts(problem: &Problem, moment: usize) -> bool {
+    moment > 0 || !(problem.facts().pressure && problem.evolves())
 }
 
 /// Which of this rank's unknowns are prescribed; unknowns that only stand for interpolated values are not.
