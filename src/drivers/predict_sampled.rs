@@ -24,6 +24,8 @@ use std::time::Instant;
 struct Found {
     /// `[frame][quantity]`.
     quantities: Vec<Vec<f64>>,
+    /// Largest relative errors over the frames against the full model, fields then quantities, if it was asked.
+    truth: Vec<f64>,
     /// Of the errors, by target of the model; none without calibration.
     bounds: Vec<f64>,
     seconds: f64,
@@ -89,11 +91,13 @@ pub(super) fn run(
     }
     let bounds_of =
         |model: &SampledModel, prediction: &Prediction| bounds.of(&model.indicators(&prediction.moments));
-    let mut found = Vec::new();
+    let (mut found, mut truths) = (Vec::new(), Vec::<String>::new());
     let file_of_results = ResultFile::create(comm, &target)?;
     let mut written = vec![target.clone()];
     if with_fields {
         let mut fields = Fields::new(comm, path, &file, &deck)?;
+        truths = fields.fields.iter().map(|field| format!("fields/{}", field.name)).collect();
+        truths.extend(deck.quantity.iter().map(|q| format!("quantities/{}", q.name)));
         fields.create(&file_of_results, &points, &frames, options, path)?;
         for (number, parameters) in points.iter().enumerate() {
             let context = Context::steady(parameters.clone());
@@ -105,7 +109,9 @@ pub(super) fn run(
             })?;
             found.push(of(quantities, &prediction, bounds_of(&model, &prediction), seconds));
             if options.truth {
-                report.phase("full run", || fields.truth(&context, &prediction, &frames, seconds, report))?;
+                let truth =
+                    report.phase("full run", || fields.truth(&context, &prediction, seconds, report))?;
+                found.last_mut().expect("pushed above").truth = truth;
             }
         }
     } else {
@@ -145,6 +151,7 @@ pub(super) fn run(
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let of_row = |row: &&[f64]| Found {
             quantities: row[4..4 + values].chunks(observations.len().max(1)).map(<[f64]>::to_vec).collect(),
+            truth: Vec::new(),
             bounds: row[4 + values..].to_vec(),
             seconds: row[1],
             steps: row[2] as usize,
@@ -155,6 +162,9 @@ pub(super) fn run(
     file.close()?;
     write_quantities(&file_of_results, &deck, &frames, &found)?;
     write_bounds(&file_of_results, &bounds, &found)?;
+    if options.truth {
+        write_truths(&file_of_results, &truths, &found)?;
+    }
     print(report, &deck, &bounds, &found);
     report.write_log(&file_of_results)?;
     file_of_results.finish()?;
@@ -167,7 +177,20 @@ pub(super) fn run(
 
 fn of(quantities: Vec<Vec<f64>>, prediction: &Prediction, bounds: Vec<f64>, seconds: f64) -> Found {
     let (steps, iterations) = (prediction.moments.len() - 1, prediction.iterations);
-    Found { quantities, bounds, seconds, steps, iterations }
+    Found { quantities, truth: Vec::new(), bounds, seconds, steps, iterations }
+}
+
+/// Errors of all predictions against the full model. Collective.
+fn write_truths(file: &ResultFile, names: &[String], found: &[Found]) -> Result<()> {
+    for (k, name) in names.iter().enumerate() {
+        let path = format!("/truth/{name}");
+        let values: Vec<f64> = found.iter().map(|one| one.truth[k]).collect();
+        file.write_array(&path, &[values.len() as u64], &values)?;
+        let meaning = "error against the full model at the same steps, largest over the frames (fields: of nodal values), over \
+                       the largest of these of the full model";
+        file.set(&path, "meaning", meaning)?;
+    }
+    Ok(())
 }
 
 /// Bounds of all predictions. Collective.
@@ -368,10 +391,9 @@ impl Fields {
         &mut self,
         context: &Context,
         prediction: &Prediction,
-        _frames: &[f64],
         seconds: f64,
         report: &Report,
-    ) -> Result<()> {
+    ) -> Result<Vec<f64>> {
         let Self { simulation, functions, fields } = self;
         let comm = simulation.mesh.comm.clone();
         // The predicted fields at all moments that are frames.
@@ -435,6 +457,8 @@ impl Fields {
         let names =
             fields.iter().map(|field| &field.name).chain(simulation.deck.quantity.iter().map(|q| &q.name));
         let pairs = errors.iter().zip(&sizes).chain(wrong.iter().zip(&large));
+        let ratios =
+            pairs.clone().map(|(error, size)| if *size > 0.0 { error / size } else { *error }).collect();
         for (name, (error, size)) in names.zip(pairs) {
             table.row(&[name.clone(), format!("{error:.3e}"), format!("{:.2e}", error / size)]);
         }
@@ -448,7 +472,7 @@ impl Fields {
             comm.size(),
             full * cores / seconds
         ));
-        Ok(())
+        Ok(ratios)
     }
 }
 

@@ -52,6 +52,7 @@ capabilities! {
     rom
     rom_blade
     rom_campaign
+    sampled
     scales
     sensitivities
     spaces

@@ -172,6 +172,13 @@ impl ReducedProblem {
         self.form(Parts::REST, coefficients, None, true).split_off(self.functions())
     }
 
+    /// The form at the last context, tested with all functions, and its derivative by their coefficients. Local.
+    pub fn linearised(&self, parts: Parts, coefficients: &[f64]) -> (Vec<f64>, Mat<f64>) {
+        let mut matrix = Mat::zeros(self.functions(), self.functions());
+        let vector = self.form(parts, coefficients, Some(&mut matrix), false);
+        (vector, matrix)
+    }
+
     fn set_coefficients(&self) {
         let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
         let all = own.iter_mut().chain(tests.iter_mut());

@@ -1,0 +1,465 @@
+//! Reduced models with sampled integrals: of nonlinear problems and of problems in time. What they predict against full runs at
+//! parameters that nobody trained on, what has to be exact against what it has to equal, and the same on any number of ranks.
+use crate::common::decks::{deck_in, quiet};
+use crate::common::{Suite, with_folder};
+use std::path::Path;
+use tessera::drivers::predict::{Points, PredictOptions};
+use tessera::drivers::{campaign, predict, train};
+use tessera::fem::Parts;
+use tessera::parallel::Comm;
+use tessera::physics::Context;
+use tessera::rom::sampled::{Chosen, ProblemData, SampledModel, file};
+use tessera::solver::TimeSystem;
+use tessera::storage::{ModelFile, Reader};
+
+pub const SUITES: &[Suite] = &[
+    Suite {
+        ranks: &[1, 2, 4],
+        tests: &[
+            ("sampled_heat", sampled_heat),
+            ("sampled_body", sampled_body),
+            ("sampled_on_any_number_of_ranks", sampled_on_any_number_of_ranks),
+        ],
+    },
+    Suite {
+        ranks: &[1, 2],
+        tests: &[
+            ("sampled_models_in_time", sampled_models_in_time),
+            ("sampled_steady", sampled_steady),
+            ("sampled_chain", sampled_chain),
+            ("sampled_bounds_are_kept", sampled_bounds_are_kept),
+            ("sampled_what_does_not_fit", sampled_what_does_not_fit),
+        ],
+    },
+    Suite {
+        ranks: &[1],
+        tests: &[
+            ("sampled_full_basis_is_the_full_model", sampled_full_basis_is_the_full_model),
+            ("sampled_tangents", sampled_tangents),
+            ("sampled_uniform_strain", sampled_uniform_strain),
+        ],
+    },
+];
+
+/// Conductivity that follows the temperature, radiation, and a side whose temperature rises with time.
+const HEAT: &str = r#"
+title = "Plate that is heated at a side"
+mesh.box = { cell = "quadrilateral", cells = [12, 6], upper = [2.0, 1.0] }
+time = { end = 400, step = 16 }
+output = { frames = 5, xdmf = false }
+[parameters]
+k1 = { default = 0.01, range = [0.0, 0.03] }
+hot = { default = 500.0, range = [350.0, 800.0], unit = "K" }
+[[physics]]
+name = "heat"
+model = "diffusion"
+field = "T"
+unit = "K"
+conductivity = "1 + k1*(T - 300)"
+capacity = 1000
+boundary = [
+  { marker = "left", value = "300 + (hot-300)*min(1,t/100)" },
+  { marker = "right", emissivity = 0.8, ambient = 300 },
+]
+[[initial]]
+value = 300
+[[quantity]]
+name = "mean"
+kind = "average"
+[[quantity]]
+name = "peak"
+kind = "maximum"
+marker = "right"
+[campaign]
+frames = "steps"
+design = "sobol"
+samples = 8
+"#;
+
+/// A body that flows and another one that is heated first.
+const PLATE: &str = include_str!("../guarded/plate.toml");
+
+const CHAIN: &str = r#"
+title = "Heat loads a block that flows"
+mesh.box = { cell = "hexahedron", cells = [4, 3, 3], upper = [0.1, 0.05, 0.05] }
+time = { end = 800, step = 10, growth = 1.5, longest = 100, stops = [400] }
+output = { frames = 4, xdmf = false }
+[parameters]
+gas = { default = 1100.0, range = [900.0, 1300.0], unit = "K" }
+[[physics]]
+name = "heat"
+model = "diffusion"
+field = "temperature"
+unit = "K"
+conductivity = 20
+capacity = 4e6
+boundary = [
+  { marker = "top", coefficient = 800, ambient = "293.15 + (gas-293.15)*min(t/60,1)*max(0,min((460-t)/60,1))" },
+  { marker = "bottom", coefficient = 2000, ambient = 293.15 },
+]
+[[initial]]
+field = "temperature"
+value = 293.15
+[[physics]]
+name = "stress"
+model = "viscoplasticity"
+degree = 1
+young = { temperature = [250.0, 1000.0, 1500.0], value = [200e9, 165e9, 125e9] }
+poisson = 0.3
+expansion = { temperature = [250.0, 1500.0], value = [1.2e-5, 1.6e-5] }
+yield_stress = { temperature = [250.0, 1000.0, 1500.0], value = [300e6, 150e6, 60e6] }
+drag_stress = 200e6
+rate_exponent = 6
+kinematic_modulus = 80e9
+dynamic_recovery = 400.0
+isotropic_saturation = 50e6
+isotropic_rate = 20.0
+reference_temperature = 293.15
+temperature = { physics = "heat" }
+boundary = [ { marker = "left", value = [0, 0, 0] }, { marker = "right", value = [0, "free", "free"] } ]
+[[quantity]]
+name = "lift"
+kind = "point"
+field = "displacement"
+component = 2
+point = [0.05, 0.025, 0.05]
+[campaign]
+frames = "steps"
+design = "sobol"
+samples = 5
+"#;
+
+/// Campaign and training; the path of the model. Collective.
+fn trained(comm: &Comm, folder: &Path, text: &str, more: &[&str]) -> std::path::PathBuf {
+    let deck = deck_in(folder, text, &[&["campaign.group_ranks=\"all\""], more].concat());
+    campaign::run(comm, &deck, &quiet()).unwrap();
+    train::run(comm, &deck, &[], &quiet()).unwrap();
+    comm.barrier();
+    folder.join("model.h5")
+}
+
+/// Predicts at parameters, and solves the full model there: relative errors by name. Collective.
+fn errors(comm: &Comm, model: &Path, parameters: &[&str]) -> impl Fn(&str) -> f64 + use<> {
+    let output = model.parent().unwrap().join("predicted");
+    let points = Points::One(parameters.iter().map(|text| (*text).to_string()).collect());
+    let options =
+        PredictOptions { run: quiet(), points, truth: true, output: Some(output.clone()), ..PredictOptions::default() };
+    predict::run(comm, model, &options).unwrap();
+    comm.barrier();
+    let file = Reader::open(&output.join("predict.h5")).unwrap();
+    move |name| file.array::<f64>(&format!("/truth/{name}")).unwrap().1[0]
+}
+
+fn sampled_heat(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, HEAT, &[]);
+        let error = errors(comm, &model, &["k1=0.02", "hot=700"]);
+        assert!(error("fields/T") < 1e-3, "{:e}", error("fields/T"));
+        assert!(error("quantities/mean") < 1e-3 && error("quantities/peak") < 1e-3);
+        // Beyond the ramp that was trained nothing is fixed: the prescribed value is the deck's own at all times.
+        let error = errors(comm, &model, &["k1=0.0", "hot=350"]);
+        assert!(error("fields/T") < 1e-3, "{:e}", error("fields/T"));
+    });
+}
+
+fn sampled_body(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let more = ["campaign.design=\"sobol\"", "campaign.samples=24", "rom.modes=20", "mesh.box.cells=[12,6]", "rom.indicator_modes=10"];
+        let plate = PLATE.lines().filter(|line| !line.starts_with("table")).collect::<Vec<_>>().join("\n");
+        let model = trained(comm, folder, &plate, &more);
+        let error = errors(comm, &model, &["load=120", "rise=430", "spot=0.8"]);
+        assert!(error("fields/displacement") < 3e-2, "{:e}", error("fields/displacement"));
+        assert!(error("fields/accumulated_plastic_strain") < 0.1);
+        let reader = Reader::open(&model).unwrap();
+        let (_, weights) = reader.array::<f64>("/sampled/viscoplasticity/weights").unwrap();
+        // Of 288 points.
+        assert!(weights.len() < 150 && weights.iter().all(|w| *w > 0.0), "{}", weights.len());
+    });
+}
+
+fn sampled_models_in_time(comm: &Comm) {
+    let burgers = r#"
+title = "Burgers"
+mesh.box = { cell = "interval", cells = [120] }
+time = { end = 1.0, step = 0.02, scheme = "bdf2" }
+output = { frames = 5, xdmf = false }
+parameters.viscosity = { default = 0.01, range = [0.005, 0.05] }
+rom = { modes = 15 }
+[[physics]]
+model = "burgers"
+field = "u"
+viscosity = "viscosity"
+boundary = [{ marker = ["left", "right"], value = 0.0 }]
+[[initial]]
+value = "sin(2*pi*x)"
+[campaign]
+frames = "steps"
+samples = 20
+"#;
+    let sorption = r#"
+title = "Sorption"
+mesh.box = { cell = "interval", cells = [60] }
+time = { end = 100, step = 0.5, scheme = "bdf1" }
+output = { frames = 5, xdmf = false }
+parameters.inside = { default = 0.1, range = [0.05, 0.2] }
+[[physics]]
+model = "diffusion_sorption"
+field = "u"
+diffusivity = 5e-4
+porosity = 0.29
+density = 2880.0
+partition = 3.5e-4
+exponent = 0.874
+boundary = [{ marker = "left", value = 1.0 }, { marker = "right", coefficient = 1.0, ambient = 0.0 }]
+[[initial]]
+value = "inside"
+[campaign]
+frames = "steps"
+samples = 5
+"#;
+    let porous = r#"
+title = "Gas in a rock"
+mesh.box = { cell = "triangle", cells = [16, 16], lower = [-2, -2], upper = [2, 2] }
+time = { end = 0.5, step = 0.02, scheme = "bdf1" }
+output = { frames = 5, xdmf = false }
+parameters.c = { default = 0.5, range = [0.4, 0.8] }
+rom.tolerance = 1e-9
+[[physics]]
+model = "porous_medium"
+field = "u"
+exponent = 2.0
+[[initial]]
+value = "max(0, c - 0.2*(x^2 + y^2))"
+[campaign]
+frames = "steps"
+samples = 6
+"#;
+    let carried = r#"
+title = "Carried and spread"
+mesh.box = { cell = "triangle", cells = [12, 12] }
+time = { end = 0.5, step = 0.02, scheme = "crank_nicolson" }
+output = { frames = 5, xdmf = false }
+parameters.d = { default = 0.02, range = [0.01, 0.05] }
+rom.modes = 20
+[[physics]]
+model = "advection_diffusion"
+field = "u"
+degree = 2
+diffusivity = "d"
+velocity = ["1", "0.5"]
+boundary = [{ marker = ["left", "bottom"], value = "min(1, 10*t)*y" }]
+[campaign]
+frames = "steps"
+samples = 6
+"#;
+    let flow = r#"
+title = "Cavity whose lid starts"
+mesh.box = { cell = "triangle", cells = [8, 8] }
+time = { end = 2.0, step = 0.1, scheme = "bdf2" }
+output = { frames = 5, xdmf = false }
+parameters.lid = { default = 1.0, range = [0.5, 1.5] }
+rom.modes = 15
+[[physics]]
+model = "navier_stokes"
+density = 1.0
+viscosity = 0.02
+boundary = [
+  { marker = ["left", "right", "bottom"], value = [0.0, 0.0, "free"] },
+  { marker = "top", value = ["lid*16*x^2*(1-x)^2*min(1, t)", 0.0, "free"] },
+  { point = [0.0, 0.0], value = ["free", "free", 0.0] },
+]
+[campaign]
+frames = "steps"
+samples = 5
+"#;
+    for (text, parameter, field, most) in [
+        (burgers, "viscosity=0.0075", "u", 1e-3),
+        (sorption, "inside=0.13", "u", 5e-3),
+        (porous, "c=0.55", "u", 2e-2),
+        (carried, "d=0.03", "u", 5e-3),
+        (flow, "lid=1.2", "velocity", 1e-2),
+    ] {
+        with_folder(comm, |folder| {
+            let model = trained(comm, folder, text, &[]);
+            let error = errors(comm, &model, &[parameter]);
+            let found = error(&format!("fields/{field}"));
+            assert!(found < most, "{parameter}: {found:e}");
+        });
+    }
+}
+
+fn sampled_steady(comm: &Comm) {
+    let text = HEAT.replace("time = { end = 400, step = 16 }\n", "").replace("*min(1,t/100)", "").replace("capacity = 1000\n", "");
+    let text = text.replace("[[initial]]\nvalue = 300\n", "").replace("frames = \"steps\"\n", "").replace("frames = 5, ", "");
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, &text, &["campaign.samples=24"]);
+        let error = errors(comm, &model, &["k1=0.02", "hot=700"]);
+        assert!(error("fields/T") < 1e-3, "{:e}", error("fields/T"));
+    });
+}
+
+fn sampled_chain(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, CHAIN, &[]);
+        let error = errors(comm, &model, &["gas=1210"]);
+        assert!(error("fields/temperature") < 1e-4, "{:e}", error("fields/temperature"));
+        assert!(error("fields/displacement") < 1e-2, "{:e}", error("fields/displacement"));
+        assert!(error("quantities/lift") < 1e-2, "{:e}", error("quantities/lift"));
+        assert!(error("fields/accumulated_plastic_strain") < 5e-2);
+    });
+}
+
+/// With as many modes as unknowns and all that there is to integrate, a reduced run is the full one.
+fn sampled_full_basis_is_the_full_model(comm: &Comm) {
+    let text = HEAT.replace("cell = \"quadrilateral\", cells = [12, 6], upper = [2.0, 1.0]", "cell = \"interval\", cells = [8]");
+    with_folder(comm, |folder| {
+        let more = ["rom.tolerance=0.0", "rom.cubature=1e-13", "solver.tolerance=1e-11", "campaign.samples=24"];
+        let model = trained(comm, folder, &text, &more);
+        let (shape, _) = Reader::open(&model).unwrap().array::<f64>("/sampled/heat/gram").unwrap();
+        assert_eq!(shape, [9, 9], "a lifting and eight modes");
+        let error = errors(comm, &model, &["k1=0.013", "hot=640"]);
+        assert!(error("fields/T") < 1e-9, "{:e}", error("fields/T"));
+    });
+}
+
+/// A model read from a file, with its parts. Collective.
+fn read(comm: &Comm, path: &Path, names: &[&str]) -> (SampledModel, Vec<ProblemData>) {
+    let opened = ModelFile::open(comm, path).unwrap();
+    let deck = tessera::deck::Deck::parse(&opened.text("/", "deck").unwrap(), "model", &[]).unwrap();
+    let (part, data) = file::read(&opened, names).unwrap();
+    opened.close().unwrap();
+    (SampledModel::new(&deck, &part, &data).unwrap(), data)
+}
+
+/// Reduced tangents are the derivatives of reduced residuals.
+fn sampled_tangents(comm: &Comm) {
+    for (text, name, more) in [
+        (HEAT, "heat", vec![]),
+        (PLATE, "viscoplasticity", vec!["mesh.box.cells=[12,6]", "rom.indicator_modes=0"]),
+    ] {
+        with_folder(comm, |folder| {
+            let path = trained(comm, folder, text, &more);
+            let (mut model, data) = read(comm, &path, &[name]);
+            let problem = &mut model.problems[0];
+            let deck = model_context(&path, comm);
+            problem.set_time(&deck).unwrap();
+            let b = data[0].functions();
+            let size = data[0].start.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            // Far enough for a body to flow.
+            let at: Vec<f64> = data[0].start.iter().map(|c| 3.0 * c).collect();
+            let direction: Vec<f64> = (0..b).map(|i| size * (1.3 * i as f64 + 0.4).sin()).collect();
+            let parts = Parts { storage: 0.1, residual: 1.0 };
+            let (r, k) = problem.linearised(parts, &at);
+            let remainder = |h: f64| {
+                let moved: Vec<f64> = at.iter().zip(&direction).map(|(a, d)| a + h * d).collect();
+                let (moved, _) = problem.linearised(parts, &moved);
+                let rest = |i: usize| {
+                    let slope: f64 = (0..b).map(|j| k[(i, j)] * direction[j]).sum();
+                    (moved[i] - r[i] - h * slope).powi(2)
+                };
+                (data[0].lifts..b).map(rest).sum::<f64>().sqrt()
+            };
+            let (once, half) = (remainder(1e-3), remainder(5e-4));
+            assert!(half <= 0.27 * once, "{name}: {once:e} {half:e}");
+        });
+    }
+}
+
+fn model_context(path: &Path, comm: &Comm) -> Context {
+    let opened = ModelFile::open(comm, path).unwrap();
+    let deck = tessera::deck::Deck::parse(&opened.text("/", "deck").unwrap(), "model", &[]).unwrap();
+    opened.close().unwrap();
+    Context { time: 50.0, ..Context::steady(deck.default_parameters()) }
+}
+
+/// Under uniform strain one mode and few points are everything.
+fn sampled_uniform_strain(comm: &Comm) {
+    let text = include_str!("../../input/viscoplasticity/cycle.toml").replace("end = 40", "end = 20");
+    let text = text.replace("0.01*sin", "strain*sin").replace(
+        "[time]",
+        "[parameters]\nstrain = { default = 0.01, range = [0.005, 0.01] }\n[time]",
+    );
+    let text = format!("{text}\n[campaign]\nframes = \"steps\"\nsamples = 4\n[rom]\nindicator_modes = 0\n");
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, &text, &["solver.tolerance=1e-12", "output.xdmf=false"]);
+        let reader = Reader::open(&model).unwrap();
+        let points = reader.shape("/sampled/viscoplasticity/weights").unwrap()[0];
+        assert!(points <= 3, "{points} points");
+        let error = errors(comm, &model, &["strain=0.0083"]);
+        let worst = error("fields/displacement").max(error("quantities/stress")).max(error("quantities/p"));
+        assert!(worst < 1e-8, "{worst:e}");
+    });
+}
+
+/// Points, bases and predictions do not depend on the number of ranks.
+fn sampled_on_any_number_of_ranks(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let path = trained(comm, folder, HEAT, &[]);
+        let (_, together) = read(comm, &path, &["heat"]);
+        let own = comm.split(comm.rank());
+        let mine = folder.join(format!("rank{}", comm.rank()));
+        std::fs::create_dir_all(&mine).unwrap();
+        let path_of_own = trained(&own, &mine, HEAT, &[]);
+        let (_, alone) = read(&own, &path_of_own, &["heat"]);
+        let places = |data: &[ProblemData]| {
+            let one = |c: &Chosen| (c.integral, c.cell, c.facet, c.point);
+            data[0].chosen.iter().map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(places(&together), places(&alone));
+        for (a, b) in together[0].chosen.iter().zip(&alone[0].chosen) {
+            assert!((a.weight - b.weight).abs() < 1e-6 * a.weight, "{} {}", a.weight, b.weight);
+        }
+        comm.barrier();
+        // Many predictions are shared out.
+        let predicted = |comm: &Comm, model: &Path| {
+            let output = model.parent().unwrap().join("many");
+            let points = Points::LatinHypercube { samples: 7, seed: 3 };
+            let options = PredictOptions { run: quiet(), points, output: Some(output.clone()), ..PredictOptions::default() };
+            predict::run(comm, model, &options).unwrap();
+            comm.barrier();
+            Reader::open(&output.join("predict.h5")).unwrap().array::<f64>("/history/mean").unwrap().1
+        };
+        let (ours, theirs) = (predicted(comm, &path), predicted(&own, &path_of_own));
+        assert_eq!(ours.len(), 7 * 6);
+        assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-7 * b.abs()), "{ours:?} {theirs:?}");
+    });
+}
+
+/// Held-out samples give bounds, which most others keep.
+fn sampled_bounds_are_kept(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let more = ["campaign.design=\"random\"", "campaign.samples=25", "rom.calibration=19", "rom.modes=4"];
+        let model = trained(comm, folder, HEAT, &more);
+        let reader = Reader::open(&model).unwrap();
+        assert_eq!(reader.shape("/calibration/errors").unwrap(), [19, 5]);
+        let (_, held) = reader.array::<u64>("/calibration/samples").unwrap();
+        assert_eq!(held, (6..25).collect::<Vec<u64>>());
+        let mut kept = 0;
+        let all = [[0.004, 380.0], [0.011, 450.0], [0.017, 520.0], [0.022, 610.0], [0.026, 700.0], [0.014, 770.0]];
+        for [k1, hot] in all {
+            let error = errors(comm, &model, &[&format!("k1={k1}"), &format!("hot={hot}")]);
+            let file = Reader::open(&folder.join("predicted/predict.h5")).unwrap();
+            let bound = file.array::<f64>("/estimate/fields/T").unwrap().1[0];
+            assert!(bound.is_finite() && bound > 0.0);
+            kept += usize::from(error("fields/T") <= bound);
+        }
+        // Of six with a probability of 0.9 each, four at least with one of 0.984.
+        assert!(kept >= 4, "{kept} of 6");
+    });
+}
+
+fn sampled_what_does_not_fit(comm: &Comm) {
+    with_folder(comm, |folder| {
+        // Frames alone cannot train what has a history.
+        let path = trained(comm, folder, HEAT, &["campaign.frames=\"all\"", "campaign.file=\"frames.h5\"", "rom.file=\"bases.h5\""]);
+        assert!(!path.exists());
+        let options = PredictOptions { run: quiet(), ..PredictOptions::default() };
+        let error = predict::run(comm, &folder.join("bases.h5"), &options).unwrap_err().to_string();
+        assert!(error.contains("frames = \"steps\""), "{error}");
+        // Too few samples for the level.
+        let deck = deck_in(folder, HEAT, &["campaign.group_ranks=\"all\"", "rom.calibration=5"]);
+        campaign::run(comm, &deck, &quiet()).unwrap();
+        let error = train::run(comm, &deck, &[], &quiet()).unwrap_err().to_string();
+        assert!(error.contains("rom.calibration") && error.contains("9 held-out samples"), "{error}");
+    });
+}
