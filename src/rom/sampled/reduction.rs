@@ -55,7 +55,10 @@ pub struct Reduction {
     pub singular_values: Vec<f64>,
     /// Coefficients of the projected states, `[sample][moment]`, samples as in [`Samples::which`].
     pub coefficients: Vec<Vec<Vec<f64>>>,
-    /// Largest projection error of a training sample, relative to its largest norm.
+    /// What errors of a training sample are relative to: the largest norm of its states without liftings, of steady problems
+    /// that of all samples.
+    pub scales: Vec<f64>,
+    /// Largest projection error of a training sample, relative to its scale.
     pub error: f64,
     /// What projects: the modes' images.
     images: Columns,
@@ -186,7 +189,8 @@ impl Reduction {
                     trajectory.push(&state);
                 }
             }
-            if largest > 0.0 {
+            // Steady states count as they are: one that its lifting gives nearly is not to count as much as others.
+            if largest > 0.0 && simulation.deck.time.is_some() {
                 for j in 0..trajectory.count() {
                     trajectory.column_mut(j).iter_mut().for_each(|v| *v /= largest);
                 }
@@ -203,6 +207,7 @@ impl Reduction {
             lifts: q,
             singular_values: pod.singular_values,
             coefficients: Vec::new(),
+            scales: Vec::new(),
             error: 0.0,
             images,
             product,
@@ -210,7 +215,7 @@ impl Reduction {
             initial: None,
             plan,
         };
-        result.project(samples, &factors, &fixed, ids)?;
+        result.project(samples, &factors, &fixed, ids, simulation.deck.time.is_none())?;
         Ok(result)
     }
 
@@ -221,10 +226,11 @@ impl Reduction {
         factors: &[Vec<f64>],
         fixed: &[bool],
         ids: Vec<u64>,
+        steady: bool,
     ) -> Result<()> {
         let comm = self.functions.comm.clone();
         let mut initial = Span::new(&comm, ids);
-        let mut starts: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
+        let mut errors = Vec::new();
         let mut rows = factors.iter();
         for &sample in samples.which {
             let mut trajectory = Vec::new();
@@ -236,10 +242,7 @@ impl Reduction {
                 state.iter_mut().zip(fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
                 let modes = self.images.coefficients(&state);
                 if moment == 0 && self.problem.evolves() {
-                    starts.push((
-                        initial.take(&state, &format!("{}: initial values", self.problem.name))?,
-                        modes.clone(),
-                    ));
+                    initial.take(&state, &format!("{}: initial values", self.problem.name))?;
                 }
                 largest = largest.max(self.product.norm(&comm, &state)?);
                 let none = vec![0.0; self.lifts];
@@ -249,9 +252,15 @@ impl Reduction {
                 }
                 trajectory.push([theta.clone(), modes].concat());
             }
-            self.error = self.error.max(error / largest.max(f64::MIN_POSITIVE));
+            self.scales.push(largest.max(f64::MIN_POSITIVE));
+            errors.push(error);
             self.coefficients.push(trajectory);
         }
+        if steady {
+            let largest = self.scales.iter().copied().fold(0.0, f64::max);
+            self.scales.fill(largest);
+        }
+        self.error = errors.iter().zip(&self.scales).map(|(error, scale)| error / scale).fold(0.0, f64::max);
         if self.problem.evolves() {
             let images = &self.images;
             let projected: Vec<Vec<f64>> = initial.functions.iter().map(|f| images.coefficients(f)).collect();

@@ -320,22 +320,21 @@ fn error(
             continue;
         };
         for (stage, reduction) in reductions.iter().enumerate() {
-            let deviation = deviation(reduction, stage, &prediction.moments, &reduction.coefficients[number]);
+            let deviation = deviation(reduction, stage, &prediction.moments, number);
             worst = worst.max(deviation.hypot(reduction.error));
         }
     }
     Ok(comm.max(worst))
 }
 
-/// The largest difference of predicted and projected coefficients, relative to the largest of these.
-fn deviation(reduction: &Reduction, stage: usize, found: &[Moment], expected: &[Vec<f64>]) -> f64 {
-    let (mut worst, mut largest) = (0.0f64, f64::MIN_POSITIVE);
-    for (moment, expected) in found.iter().zip(expected) {
+/// The largest difference of predicted and projected coefficients, relative to the sample's scale.
+fn deviation(reduction: &Reduction, stage: usize, found: &[Moment], number: usize) -> f64 {
+    let mut worst = 0.0f64;
+    for (moment, expected) in found.iter().zip(&reduction.coefficients[number]) {
         let difference: Vec<f64> =
             moment.coefficients[stage].iter().zip(expected).map(|(a, b)| a - b).collect();
         let apart = reduction.norm(&difference);
         worst = if apart.is_nan() { f64::INFINITY } else { worst.max(apart) };
-        largest = largest.max(reduction.norm(expected));
     }
-    worst / largest
+    worst / reduction.scales[number]
 }
