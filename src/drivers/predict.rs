@@ -24,9 +24,6 @@ use std::time::Instant;
 
 pub use super::points::{Points, PredictOptions};
 
-/// Where a model says what it was trained on.
-const TRAINED: &str = "/training/parameters";
-
 /// Predicts with a reduced model. Collective.
 ///
 /// # Errors
@@ -68,10 +65,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         Simulation::on_mesh(&deck, Rc::new(mesh))
     })?;
     let model = report.phase("model", || ReducedModel::read(&file, &simulation))?;
-    let trained = match file.exists(TRAINED) {
-        true => Some(file.read_array::<f64>(TRAINED)?.1),
-        false => None,
-    };
+    let trained = uncertainty::trained(&file)?;
     file.close()?;
     let fields = if options.writes_fields() { output::wanted(&simulation)? } else { Vec::new() };
     let mut written = vec![target.clone()];
@@ -140,9 +134,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     if let Some((samples, seed)) = options.draws().filter(|draws| draws.0 > 1) {
         let values = results.iter().map(|r| &r.quantities[..]).collect();
         let bounds = (0..deck.quantity.len()).map(|q| bound(&results, q, repaired)).collect();
-        let width = deck.parameters.len().max(1);
-        let trained = trained.map(|values| values.chunks_exact(width).map(<[f64]>::to_vec).collect());
-        let ensemble = Ensemble { points: &points[..samples], seed, values, bounds, trained };
+        let ensemble = Ensemble { comm, points: &points[..samples], seed, values, bounds, trained };
         uncertainty::run(&report, &file, &deck, &ensemble, &options.uncertainty, &mut predictor)?;
     }
     report.write_log(&file)?;

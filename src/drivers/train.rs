@@ -141,9 +141,7 @@ pub(super) fn write(
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.set("/training", "datasets", names)?;
     file.set("/training", "snapshots", count)?;
-    let trained = snapshots.parameters.concat();
-    file.write_array("/training/parameters", &[count as u64, deck.parameters.len() as u64], &trained)?;
-    file.set("/training/parameters", "meaning", "parameters of the samples that it was trained on")?;
+    super::uncertainty::write_trained(&file, &snapshots.parameters)?;
     report.write_log(&file)?;
     file.finish()?;
     snapshots.close()?;

@@ -14,6 +14,7 @@ pub const SUITES: &[Suite] = &[Suite {
     tests: &[
         ("statistics_of_a_bar_are_the_exact_ones", statistics_of_a_bar_are_the_exact_ones),
         ("full_solves_correct_means", full_solves_correct_means),
+        ("sampled_models_have_statistics", sampled_models_have_statistics),
         ("what_has_no_statistics_is_an_error", what_has_no_statistics_is_an_error),
     ],
 }];
@@ -166,6 +167,38 @@ fn full_solves_correct_means(comm: &Comm) {
         }
         refused("grid.h5", "are no draws");
         refused("range.h5", "\"m\" has another range");
+    });
+}
+
+/// A bar of conductivity 1 + u from 0 to a: u + u^2/2 is linear, so the middle has sqrt(1 + a + a^2/2) - 1.
+const NONLINEAR: &str = "title = \"Nonlinear\"\n[mesh]\nbox = { cell = \"interval\", cells = [40] }\n[parameters]\n\
+    a = { default = 1, distribution = \"normal\", mean = 1, deviation = 0.2 }\n\
+    [[physics]]\nmodel = \"diffusion\"\nfield = \"u\"\nconductivity = \"1 + u\"\n\
+    boundary = [{ marker = \"left\", value = 0 }, { marker = \"right\", value = \"a\" }]\n\
+    [[quantity]]\nname = \"middle\"\nkind = \"point\"\npoint = [0.5]\n[output]\nxdmf = false\n\
+    [solver]\nmethod = \"direct\"\n[campaign]\ndesign = \"random\"\nsamples = 20\nseed = 3\n\
+    [rom]\ntolerance = 1e-4\ncalibration = 9\n";
+
+fn sampled_models_have_statistics(comm: &Comm) {
+    with_folder(comm, |folder| {
+        trained(comm, NONLINEAR, folder);
+        let dataset = Some(folder.join("dataset.h5"));
+        let uncertainty = UncertaintyOptions { sobol: true, dataset, ..Default::default() };
+        predict::run(comm, &folder.join("model.h5"), &options(1000, uncertainty)).unwrap();
+        let all = |path: &str| table(comm, folder, path);
+        for (row, z) in all("/uncertainty/quantiles/middle").chunks_exact(4).zip([-1.644854, 0.0, 1.644854]) {
+            let a: f64 = 1.0 + 0.2 * z;
+            let exact = (1.0 + a + a * a / 2.0).sqrt() - 1.0;
+            assert!(row[2] <= exact && exact <= row[3] && row[3] - row[2] < 0.05, "{row:?} {exact}");
+        }
+        // The nine samples that were held out correct the mean.
+        let mean = all("/uncertainty/mean/middle");
+        assert!(mean[6] == 9.0 && mean[4].abs() < 1e-3, "{mean:?}");
+        let index = all("/uncertainty/sobol/middle");
+        assert!((index[2] - 1.0).abs() < 0.1 && index[4] < 0.1 && index[5] < 0.1, "{index:?}");
+        let solves = UncertaintyOptions { full_solves: 5, ..Default::default() };
+        let error = predict::run(comm, &folder.join("model.h5"), &options(10, solves)).unwrap_err();
+        assert!(error.to_string().contains("--dataset"), "{error}");
     });
 }
 

@@ -1,7 +1,7 @@
 //! Full solves of a dataset that a model was not trained on.
 use crate::campaign;
 use crate::deck::{Deck, Design};
-use crate::simulation::Simulation;
+use crate::parallel::Comm;
 use crate::storage::DatasetFile;
 use crate::{Error, Result};
 use std::path::Path;
@@ -22,8 +22,8 @@ pub(super) struct HeldOut {
 /// # Errors
 /// [`Error::Input`] when the samples are no draws of the deck's distributions, are of another problem, or all but one were
 /// trained on.
-pub(super) fn read(simulation: &Simulation, path: &Path, trained: Option<&[Vec<f64>]>) -> Result<HeldOut> {
-    let (deck, comm, label) = (&simulation.deck, &simulation.mesh.comm, path.display().to_string());
+pub(super) fn read(comm: &Comm, deck: &Deck, path: &Path, trained: Option<&[Vec<f64>]>) -> Result<HeldOut> {
+    let label = path.display().to_string();
     let wrong = |text: String| Err(Error::input(&label, text));
     let Some(trained) = trained else {
         return wrong("the model does not say which samples it was trained on: train it anew".into());
@@ -46,12 +46,16 @@ pub(super) fn read(simulation: &Simulation, path: &Path, trained: Option<&[Vec<f
             done.len()
         ));
     }
-    let mut columns = Vec::new();
+    let mut full = vec![Vec::new(); kept.len()];
     for quantity in &deck.quantity {
-        let path = format!("/qoi/{}", quantity.name);
-        columns.push(file.file().read_array::<f64>(&path)?.1);
+        let (shape, values) = file.file().read_array::<f64>(&format!("/qoi/{}", quantity.name))?;
+        let steps = shape.get(1).map_or(1, |&steps| steps as usize);
+        for (row, &sample) in full.iter_mut().zip(&kept) {
+            // At the end of a run in time.
+            let last = if deck.time.is_some() { file.times(sample)?.len().max(1) - 1 } else { 0 };
+            row.push(values[sample * steps + last]);
+        }
     }
-    let full: Vec<Vec<f64>> = kept.iter().map(|&s| columns.iter().map(|c| c[s]).collect()).collect();
     if full.iter().flatten().any(|value| !value.is_finite()) {
         return wrong("a quantity of a finished sample is not finite".into());
     }

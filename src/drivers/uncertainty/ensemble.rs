@@ -1,5 +1,6 @@
 //! What statistics are made of, and what they are.
 use crate::Result;
+use crate::parallel::Comm;
 use crate::simulation::Simulation;
 use crate::uncertainty::{Index, Mean, Quantile};
 
@@ -21,6 +22,8 @@ pub enum Bound {
     Proven(Vec<f64>),
     /// Estimates that are no bounds for sure.
     Estimate(Vec<f64>),
+    /// Bounds of which each holds with this probability.
+    Calibrated(Vec<f64>, f64),
     /// Nothing.
     Unknown,
 }
@@ -28,14 +31,35 @@ pub enum Bound {
 impl Bound {
     pub fn values(&self) -> Option<&[f64]> {
         match self {
-            Self::Proven(values) | Self::Estimate(values) => Some(values),
+            Self::Proven(values) | Self::Estimate(values) | Self::Calibrated(values, _) => Some(values),
             Self::Unknown => None,
+        }
+    }
+
+    /// In a word, and what this makes of brackets.
+    pub fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::Proven(_) => ("bounded", "bounds of the model's error are part of the brackets".into()),
+            Self::Estimate(_) => {
+                ("estimated", "estimates of the model's error are part of the brackets".into())
+            }
+            Self::Calibrated(_, level) => (
+                "calibrated",
+                format!(
+                    "bounds of the model's error, each of which holds with a probability of {level}, are part of the brackets"
+                ),
+            ),
+            Self::Unknown => {
+                ("not known", "the model's error is not known and no part of the brackets".into())
+            }
         }
     }
 }
 
 /// Independent draws and what the model predicts there.
 pub struct Ensemble<'a> {
+    /// All ranks.
+    pub comm: &'a Comm,
     /// The draws: full parameter vectors.
     pub points: &'a [Vec<f64>],
     /// Their seed.

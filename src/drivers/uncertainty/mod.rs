@@ -2,6 +2,7 @@
 mod dataset;
 mod ensemble;
 mod results;
+pub(super) mod sampled;
 
 use crate::campaign::{Design, design_samples};
 use crate::deck::Deck;
@@ -80,6 +81,12 @@ pub(super) fn run(
     let mut found = Vec::with_capacity(count);
     for q in 0..count {
         let (values, bounds) = (column(q), ensemble.bounds[q].values());
+        if values.iter().chain(bounds.unwrap_or_default()).any(|value| !value.is_finite()) {
+            let name = &deck.quantity[q].name;
+            report.warn(format!("no statistics of \"{name}\": it is not known or not finite at all draws"));
+            found.push(None);
+            continue;
+        }
         let mean = match &solves {
             None => mean(&values, bounds)?,
             Some(s) => {
@@ -92,7 +99,7 @@ pub(super) fn run(
                 report.phase("Sobol indices", || indices(&values, bounds, picks, q, ensemble.seed))?
             }
         };
-        found.push(Found { quantiles: quantiles(&values, bounds, levels)?, mean, indices });
+        found.push(Some(Found { quantiles: quantiles(&values, bounds, levels)?, mean, indices }));
     }
     let source = solves.as_ref().map(|s| s.source.as_str());
     let results = results::Results { found: &found, varied: &varied, ensemble, source, sobol: options.sobol };
@@ -130,6 +137,32 @@ pub(super) fn check(deck: &Deck, options: &UncertaintyOptions, samples: Option<u
     Ok(())
 }
 
+/// Where a model says which samples it was trained on.
+const TRAINED: &str = "/training/parameters";
+
+/// Writes the parameters of the samples that a model was trained on. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when HDF5 or the file system refuses.
+pub(super) fn write_trained(file: &File, samples: &[Vec<f64>]) -> Result<()> {
+    let width = samples.first().map_or(0, Vec::len) as u64;
+    file.write_array(TRAINED, &[samples.len() as u64, width], &samples.concat())?;
+    file.set(TRAINED, "meaning", "parameters of the samples that it was trained on")
+}
+
+/// The parameters of the samples that a model was trained on, where it says so. Collective.
+///
+/// # Errors
+/// [`Error::Storage`] when they cannot be read.
+pub(super) fn trained(file: &File) -> Result<Option<Vec<Vec<f64>>>> {
+    if !file.exists(TRAINED) {
+        return Ok(None);
+    }
+    let (shape, values) = file.read_array::<f64>(TRAINED)?;
+    let width = shape.get(1).map_or(1, |&width| width.max(1) as usize);
+    Ok(Some(values.chunks_exact(width).map(<[f64]>::to_vec).collect()))
+}
+
 /// The parameters that vary, by number.
 fn varied(deck: &Deck) -> Vec<usize> {
     let varies = |number: &usize| deck.parameters[*number].varies();
@@ -150,7 +183,7 @@ fn full_solves(
 ) -> Result<FullSolves> {
     let count = deck.quantity.len();
     if let Some(path) = &options.dataset {
-        let held_out = dataset::read(models.simulation(), path, ensemble.trained.as_deref())?;
+        let held_out = dataset::read(ensemble.comm, deck, path, ensemble.trained.as_deref())?;
         let reduced = by_quantity(models.reduced(&held_out.points)?.iter().map(|row| &row[0]), count);
         let full = by_quantity(held_out.full.iter(), count);
         return Ok(FullSolves { full, reduced, nested: false, source: held_out.source });

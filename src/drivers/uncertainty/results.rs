@@ -10,7 +10,7 @@ use crate::uncertainty::CONFIDENCE;
 
 /// Everything that was found out.
 pub(super) struct Results<'a> {
-    pub found: &'a [Found],
+    pub found: &'a [Option<Found>],
     /// Parameters that vary, by number.
     pub varied: &'a [usize],
     pub ensemble: &'a Ensemble<'a>,
@@ -32,6 +32,7 @@ impl Results<'_> {
         let mut table =
             Table::new(&["quantity", "", "value", "at least", "at most", "model's error", "unit"]);
         for ((quantity, found), bound) in deck.quantity.iter().zip(self.found).zip(&self.ensemble.bounds) {
+            let Some(found) = found else { continue };
             let unit = simulation.quantity_unit(quantity);
             let mut row = |what: String, value: f64, low: f64, high: f64, error: &str| {
                 let name = if what == "mean" { quantity.name.clone() } else { String::new() };
@@ -45,11 +46,7 @@ impl Results<'_> {
                     unit.clone(),
                 ]);
             };
-            let known = match bound {
-                Bound::Proven(_) => "bounded",
-                Bound::Estimate(_) => "estimated",
-                Bound::Unknown => "not known",
-            };
+            let known = bound.words().0;
             let mean = &found.mean;
             let of_mean = if mean.correction.is_some() { "corrected" } else { known };
             row("mean".into(), mean.value, mean.low, mean.high, of_mean);
@@ -58,12 +55,20 @@ impl Results<'_> {
             }
         }
         report.table(&table);
+        let calibrated = |bound: &&Bound| matches!(bound, Bound::Calibrated(..));
+        if let Some(bound) = self.ensemble.bounds.iter().find(calibrated) {
+            report.line(format!("calibrated: {}", bound.words().1));
+        }
         if let Some(source) = self.source {
             report.line(format!("means corrected by full solves {source}:"));
             let head = ["quantity", "correction", "variance of it", "variance of the draws' mean", "unit"];
             let mut table = Table::new(&head);
             for (quantity, found) in deck.quantity.iter().zip(self.found) {
-                let Some(correction) = found.mean.correction else { continue };
+                let Some((found, correction)) =
+                    found.as_ref().and_then(|found| Some((found, found.mean.correction?)))
+                else {
+                    continue;
+                };
                 let squares = [correction.variance, found.mean.variance].map(|v| format!("{v:.2e}"));
                 let [own, draws] = squares;
                 let unit = simulation.quantity_unit(quantity);
@@ -88,9 +93,10 @@ impl Results<'_> {
         let mut table = Table::new(&head);
         for (place, &number) in self.varied.iter().enumerate() {
             let (name, _) = deck.parameters.get_index(number).expect("a parameter of the deck");
-            let cell = |found: &Found| match &found.indices {
-                None => "constant".to_string(),
-                Some(indices) => {
+            let cell = |found: &Option<Found>| match found.as_ref().map(|found| &found.indices) {
+                None => "-".to_string(),
+                Some(None) => "constant".to_string(),
+                Some(Some(indices)) => {
                     let i = &indices[place];
                     format!("{:.3} ± {:.3}, {:.3} ± {:.3}", i.first, i.first_error, i.total, i.total_error)
                 }
@@ -103,11 +109,11 @@ impl Results<'_> {
             let indices = found.indices.iter().flatten();
             indices.map(|i| i.first_model.max(i.total_model)).fold(0.0, f64::max)
         };
-        let line = |(quantity, found): (&Quantity, &Found)| match moves(found) {
-            moves if moves >= 1.0 => format!("{} by any amount", quantity.name),
-            moves => format!("{} by {moves:.1e}", quantity.name),
+        let line = |(quantity, found): (&Quantity, &Option<Found>)| match moves(found.as_ref()?) {
+            moves if moves >= 1.0 => Some(format!("{} by any amount", quantity.name)),
+            moves => Some(format!("{} by {moves:.1e}", quantity.name)),
         };
-        let list: Vec<String> = deck.quantity.iter().zip(self.found).map(line).collect();
+        let list: Vec<String> = deck.quantity.iter().zip(self.found).filter_map(line).collect();
         report.line(format!("errors of the model may move indices of {} at most", list.join(", ")));
     }
 
@@ -134,12 +140,9 @@ impl Results<'_> {
             .map(|&number| deck.parameters.get_index(number).expect("a parameter of the deck").0.clone())
             .collect();
         for ((quantity, found), bound) in deck.quantity.iter().zip(self.found).zip(&self.ensemble.bounds) {
+            let Some(found) = found else { continue };
             let (name, unit) = (&quantity.name, simulation.quantity_unit(quantity));
-            let known = match bound {
-                Bound::Proven(_) => "bounds of the model's error are part of the brackets",
-                Bound::Estimate(_) => "estimates of the model's error are part of the brackets",
-                Bound::Unknown => "the model's error is not known and no part of the brackets",
-            };
+            let known = bound.words().1;
             let values: Vec<f64> =
                 found.quantiles.iter().flat_map(|q| [q.level, q.value, q.low, q.high]).collect();
             table(
