@@ -159,12 +159,25 @@ pub struct Predict {
     /// Predict for every row of a CSV file whose first line names parameters
     #[arg(long, value_name = "CSV", conflicts_with_all = ["parameter", "samples"])]
     pub table: Option<PathBuf>,
-    /// Predict for N points of a Latin hypercube over the ranges of the parameters
+    /// Predict for N independent draws of the parameters' distributions, with means and quantiles of the quantities of
+    /// interest and brackets around them
     #[arg(long, value_name = "N", conflicts_with = "parameter")]
     pub samples: Option<usize>,
-    /// Seed of the Latin hypercube
+    /// Seed of the draws
     #[arg(long, default_value_t = 0, requires = "samples")]
     pub seed: u64,
+    /// Levels of the quantiles, between 0 and 1; 0.05,0.5,0.95 if left out
+    #[arg(long, value_name = "P,P,...", value_delimiter = ',', requires = "samples")]
+    pub quantiles: Vec<f64>,
+    /// Find which parameters the variance comes from (Sobol indices): N more predictions for each parameter, and N more
+    #[arg(long, requires = "samples")]
+    pub sobol: bool,
+    /// Solve the full model at the first K samples as well, and correct the means by what the reduced model misses there
+    #[arg(long, value_name = "K", default_value_t = 0, requires = "samples", hide_default_value = true)]
+    pub full_solves: usize,
+    /// The same with the full solves of a dataset of random samples; those that the model was trained on are left out
+    #[arg(long, value_name = "DATASET.h5", requires = "samples", conflicts_with = "full_solves")]
+    pub dataset: Option<PathBuf>,
     /// Write the fields of all these predictions, too; one prediction always comes with its fields
     #[arg(long)]
     pub fields: bool,

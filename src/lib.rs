@@ -80,6 +80,7 @@
 //! | 11 | [`reuse`] | what earlier solves lend to the next one |
 //! | 12 | [`campaign`] | many samples of a deck: designs, groups, datasets |
 //! | 13 | [`learning`] | functions that experts learn from the equations alone |
+//! | 13 | [`uncertainty`] | quantiles, means and Sobol indices of draws, with their errors |
 //! | 14 | [`drivers`] | the commands |
 #![deny(unsafe_code)]
 
@@ -105,5 +106,6 @@ pub mod sensitivity;
 pub mod simulation;
 pub mod solver;
 pub mod storage;
+pub mod uncertainty;
 
 pub use error::{Diagnostic, Error, Result};

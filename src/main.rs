@@ -17,6 +17,7 @@ use tessera::drivers::export_points::PointsOptions;
 use tessera::drivers::grid::GridOptions;
 use tessera::drivers::predict::{Points, PredictOptions};
 use tessera::drivers::shared::RunOptions;
+use tessera::drivers::uncertainty::UncertaintyOptions;
 use tessera::fem::grid::Placement;
 use tessera::parallel::{self, Comm};
 use tessera::report::Level;
@@ -152,7 +153,7 @@ fn predict_options(predict: &Predict) -> PredictOptions {
         },
         points: match (&predict.table, predict.samples) {
             (Some(path), _) => Points::Table(path.clone()),
-            (None, Some(samples)) => Points::LatinHypercube { samples, seed: predict.seed },
+            (None, Some(samples)) => Points::Random { samples, seed: predict.seed },
             (None, None) => Points::One(predict.parameter.clone()),
         },
         fields: predict.fields,
@@ -160,6 +161,12 @@ fn predict_options(predict: &Predict) -> PredictOptions {
         truth: predict.truth,
         constraint: predict.constraint.as_deref().map(level),
         weight: predict.weight.as_deref().map(norm),
+        uncertainty: UncertaintyOptions {
+            quantiles: predict.quantiles.clone(),
+            sobol: predict.sobol,
+            full_solves: predict.full_solves,
+            dataset: predict.dataset.clone(),
+        },
         output: predict.output.clone(),
     }
 }

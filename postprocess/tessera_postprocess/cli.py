@@ -135,6 +135,8 @@ def _parser():
     basis.add_argument("--view", type=_view, default=(-60.0, 25.0), metavar="AZIMUTH,ELEVATION",
                        help="degrees, default -60,25 (write --view=-60,25)")
     command("estimate", "estimated against true error of predictions")
+    uncertain = command("uncertainty", "distributions and Sobol indices of uncertain quantities", many=False)
+    uncertain.add_argument("--quantity", action="append", default=[], help="only this one; may be repeated")
     command("violation", "balance of every expert before and after the repair")
     command("repair", "what levels of constraint mend: files of `tessera constrain` of one deck")
     command("residual", "convergence of the linear solver")
@@ -145,7 +147,7 @@ def _parser():
 
 
 def _draw(arguments, results):
-    from . import charts, evolution, samples, spectra
+    from . import charts, evolution, samples, spectra, uncertainty
     from .fields import Picture, basis
 
     title = arguments.title
@@ -176,6 +178,8 @@ def _draw(arguments, results):
         figure = samples.statistics(results[0], title, arguments.name)
         print(samples.text(samples.table(results[0])))
         return figure
+    if arguments.command == "uncertainty":
+        return uncertainty.uncertainty(results, title, arguments.quantity)
     if arguments.command == "scaling":
         return charts.scaling(results, title, arguments.phase)
     chart = {"singular": charts.singular_values, "modes": charts.modes, "estimate": charts.estimates,

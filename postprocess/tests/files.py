@@ -243,6 +243,29 @@ def write_prediction(path):
     return path
 
 
+def write_uncertainty(path, sobol=True):
+    """Two quantities of 500 draws; of one a quantile has no upper end, the other does not vary."""
+    g = np.random.default_rng(6)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="tessera-run", schema_version=1, title="Draws")
+        columns = ["first", "first_error", "total", "total_error", "first_model", "total_model"]
+        for name, values in (("peak", g.normal(5e8, 1e7, 500)), ("steady", np.full(500, 2.0))):
+            file[f"qoi/{name}"] = values
+            file[f"qoi/{name}"].attrs["unit"] = "Pa"
+            q = np.quantile(values, [0.05, 0.5, 0.999])
+            table(file, f"uncertainty/quantiles/{name}", ["level", "value", "low", "high"],
+                  [np.array([0.05, 0.5, 0.999]), q, 0.999 * q, np.array([1.001 * q[0], 1.001 * q[1], np.inf])])
+            m = np.array([values.mean()])
+            table(file, f"uncertainty/mean/{name}", ["value", "low", "high"], [m, 0.999 * m, 1.001 * m])
+            if sobol:
+                part = np.array([0.7, 0.2]) if name == "peak" else np.full(2, np.nan)
+                table(file, f"uncertainty/sobol/{name}", columns, [part, 0.01 + 0 * part, part + 0.1, 0.02 + 0 * part,
+                                                                   0 * part, 1 + 0 * part])
+                file[f"uncertainty/sobol/{name}"].attrs["names"] = ["load", "modulus"]
+        file["uncertainty"].attrs["samples"] = 500
+    return path
+
+
 def write_repair(path, level="conservation", truth=True):
     """Three samples of five experts."""
     g = np.random.default_rng(5)

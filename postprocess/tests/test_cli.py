@@ -2,7 +2,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from files import write_campaign_in_time, write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_repair, write_run
+from files import write_campaign_in_time, write_dataset, write_evolution, write_grid, write_model, write_phases, write_prediction, write_repair, write_run, write_uncertainty
 
 from tessera_postprocess import fields
 from tessera_postprocess.cli import main
@@ -53,6 +53,16 @@ def test_cuts_show_edges_where_cells_are_large(tmp_path, monkeypatch):
         assert (np.abs(picture - bare).max(axis=2) > 0.02).mean() > 0.005
     monkeypatch.setattr(fields, "VISIBLE", 100)
     assert np.array_equal(plot(tmp_path, *cut), bare)
+
+
+def test_uncertain_quantities(tmp_path):
+    whole = plot(tmp_path, "uncertainty", write_uncertainty(tmp_path / "predict.h5"))
+    one = plot(tmp_path, "uncertainty", tmp_path / "predict.h5", "--quantity", "peak")
+    assert one.shape[0] < whole.shape[0]
+    alone = plot(tmp_path, "uncertainty", write_uncertainty(tmp_path / "alone.h5", sobol=False))
+    assert alone.shape[1] < whole.shape[1]
+    for wrong in ([tmp_path / "predict.h5", "--quantity", "peek"], [write_prediction(tmp_path / "other.h5")]):
+        assert main(["uncertainty", *map(str, wrong), "-o", str(tmp_path / "p.png")]) == 2
 
 
 def test_modes_of_reduced_models(tmp_path):

@@ -98,6 +98,8 @@ pub(super) fn write(
         ));
     }
     report.table(&table);
+    // The last samples are held out.
+    let held = model.as_ref().and_then(|model| model.1.as_ref()).map_or(0, |bounds| bounds.samples.len());
     if let Some((model, bounds)) = model {
         sampled::file::write(&file, &model.part, &model.data, model.tolerance)?;
         sampled::Observation::write(&model.observations, &file)?;
@@ -108,6 +110,7 @@ pub(super) fn write(
     file.create_group("/training")?;
     file.set("/training", "datasets", names)?;
     file.set("/training", "snapshots", count)?;
+    super::uncertainty::write_trained(&file, &snapshots.parameters[..count - held])?;
     report.write_log(&file)?;
     file.finish()?;
     snapshots.close()?;

@@ -27,3 +27,4 @@ pub mod shared;
 mod snapshots;
 mod solver_words;
 pub mod train;
+pub mod uncertainty;

@@ -1,5 +1,6 @@
 //! What is predicted, and for which parameters.
 use super::shared::RunOptions;
+use super::uncertainty::UncertaintyOptions;
 use crate::campaign::{Design, design_samples, read_table};
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::parallel::Comm;
@@ -17,8 +18,15 @@ pub enum Points {
     One(Vec<String>),
     /// The rows of a file of comma-separated values, whose first line names parameters.
     Table(PathBuf),
-    /// A Latin hypercube over the ranges.
+    /// A Latin hypercube of the parameters' distributions.
     LatinHypercube {
+        /// Number of points.
+        samples: usize,
+        /// Seed.
+        seed: u64,
+    },
+    /// Independent draws of the parameters' distributions, which statistics are made of.
+    Random {
         /// Number of points.
         samples: usize,
         /// Seed.
@@ -49,6 +57,8 @@ pub struct PredictOptions {
     pub constraint: Option<ConstraintLevel>,
     /// The norm of that, instead of the deck's `constraint.weight`.
     pub weight: Option<Norm>,
+    /// What is found out about uncertain quantities, of independent draws.
+    pub uncertainty: UncertaintyOptions,
     /// Output folder instead of the deck's.
     pub output: Option<PathBuf>,
 }
@@ -58,6 +68,14 @@ impl PredictOptions {
     pub(super) fn writes_fields(&self) -> bool {
         self.fields || matches!(self.points, Points::One(_))
     }
+
+    /// Number and seed of independent draws, if that is what is predicted.
+    pub(super) fn draws(&self) -> Option<(usize, u64)> {
+        match self.points {
+            Points::Random { samples, seed } => Some((samples, seed)),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
@@ -65,6 +83,9 @@ pub(super) fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Ve
         Points::Table(path) => read_table(comm, deck, path),
         Points::LatinHypercube { samples, seed } => {
             design_samples(deck, &Design::LatinHypercube { samples: *samples, seed: *seed })
+        }
+        Points::Random { samples, seed } => {
+            design_samples(deck, &Design::Random { samples: *samples, seed: *seed })
         }
         Points::One(list) => {
             let mut point = deck.default_parameters();

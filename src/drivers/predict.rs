@@ -3,17 +3,18 @@ use super::output;
 use super::points::{FILE, points, warn_outside};
 use super::prediction::{Prediction, Truth, print_results, write_results};
 use super::repair::Layers;
+use super::uncertainty::{self, Bound, Ensemble, Models};
 use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck, Norm};
 use crate::experts::Repair;
 use crate::mesh::{Mesh, MeshSource};
 use crate::mixture::bases::BASES;
-use crate::parallel::{Comm, Redistribution};
+use crate::parallel::{Comm, Redistribution, block};
 use crate::physics::Context;
 use crate::report::Report;
 use crate::rom::sampled::file::SAMPLED;
 use crate::rom::theta::Inputs;
-use crate::rom::{ReducedModel, Solution, energy_error};
+use crate::rom::{Functional, ReducedModel, Solution, energy_error};
 use crate::simulation::{FieldInfo, Simulation};
 use crate::storage::{File, ModelFile, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result};
@@ -30,6 +31,10 @@ pub use super::points::{Points, PredictOptions};
 pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     let report = Report::new(comm, options.run.level);
     if is_network(comm, path)? {
+        if options.uncertainty.asked() {
+            let text = "a network gives no statistics of its predictions yet: they need a reduced model";
+            return Err(Error::input(path.display().to_string(), text));
+        }
         return super::predict_learned::run(comm, path, options, &report);
     }
     let file = ModelFile::open(comm, path)?;
@@ -51,6 +56,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
     report.banner(&deck.title);
     let target = deck.output.directory.join(FILE);
     output::expect_writable(comm, &deck, &target)?;
+    uncertainty::check(&deck, &options.uncertainty, options.draws().map(|draws| draws.0))?;
     let points = points(comm, &deck, &options.points)?;
     warn_outside(&report, &deck, &points);
     let mut simulation = report.phase("set-up", || -> Result<Simulation> {
@@ -59,6 +65,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         Simulation::on_mesh(&deck, Rc::new(mesh))
     })?;
     let model = report.phase("model", || ReducedModel::read(&file, &simulation))?;
+    let trained = uncertainty::trained(&file)?;
     file.close()?;
     let fields = if options.writes_fields() { output::wanted(&simulation)? } else { Vec::new() };
     let mut written = vec![target.clone()];
@@ -92,21 +99,22 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         true => None,
         false => model.functionals(&simulation)?,
     };
-    let mut predictor = Predictor { simulation: &mut simulation, model: &model, file: &file, plans, layers };
     let modes = options.modes.unwrap_or(usize::MAX);
+    let (repaired, simulation) = (layers.is_some(), &mut simulation);
+    let mut predictor = Predictor { simulation, model: &model, file: &file, plans, layers, online, modes };
     let mut results = Vec::with_capacity(points.len());
     let progress = report.progress("predictions", points.len());
     for (number, parameters) in points.iter().enumerate() {
         let context = Context::steady(parameters.clone());
         let start = Instant::now();
-        let solutions = report.phase("reduced solve", || predictor.solve(&context, modes))?;
+        let solutions = report.phase("reduced solve", || predictor.solve(&context))?;
         let seconds = start.elapsed().as_secs_f64();
         for solution in &solutions {
             if let Some(doubt) = &solution.doubt {
                 report.warn(doubt);
             }
         }
-        let (repairs, quantities) = if let Some(functionals) = &online {
+        let (repairs, quantities) = if let Some(functionals) = &predictor.online {
             (Vec::new(), functionals.iter().map(|functional| functional.value(&solutions)).collect())
         } else {
             let repairs = report.phase("constraints", || predictor.set(&solutions, &context))?;
@@ -121,8 +129,14 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         progress.advance("");
     }
     drop(progress);
-    write_results(&file, &simulation, &results)?;
-    print_results(&report, &simulation, &results);
+    write_results(&file, predictor.simulation, &results)?;
+    print_results(&report, predictor.simulation, &results);
+    if let Some((samples, seed)) = options.draws().filter(|draws| draws.0 > 1) {
+        let values = results.iter().map(|r| &r.quantities[..]).collect();
+        let bounds = (0..deck.quantity.len()).map(|q| bound(&results, q, repaired)).collect();
+        let ensemble = Ensemble { comm, points: &points[..samples], seed, values, bounds, trained };
+        uncertainty::run(&report, &file, &deck, &ensemble, &options.uncertainty, &mut predictor)?;
+    }
     report.write_log(&file)?;
     file.finish()?;
     if deck.output.xdmf && options.writes_fields() {
@@ -146,13 +160,70 @@ struct Predictor<'a> {
     file: &'a File,
     plans: Vec<Redistribution>,
     layers: Option<Layers>,
+    /// The quantities by coefficients, where that is all they need.
+    online: Option<Vec<Functional>>,
+    modes: usize,
+}
+
+/// What is known of the errors of a quantity; bounds are those before a repair.
+fn bound(results: &[Prediction], quantity: usize, repaired: bool) -> Bound {
+    let values: Option<Vec<f64>> = results.iter().map(|r| r.bounds[quantity]).collect();
+    let doubtful = || results.iter().flat_map(|r| &r.solutions).any(|s| s.doubt.is_some());
+    match values {
+        Some(values) if !repaired && doubtful() => Bound::Estimate(values),
+        Some(values) if !repaired => Bound::Proven(values),
+        _ => Bound::Unknown,
+    }
+}
+
+impl Models for Predictor<'_> {
+    fn simulation(&self) -> &Simulation {
+        self.simulation
+    }
+
+    fn reduced(&mut self, points: &[Vec<f64>]) -> Result<Vec<[Vec<f64>; 2]>> {
+        let bounds = |model: &ReducedModel, solutions: &[Solution]| -> Vec<f64> {
+            model.quantity_estimates(solutions).into_iter().map(|bound| bound.unwrap_or(f64::NAN)).collect()
+        };
+        let Some(functionals) = &self.online else {
+            let predicted = |point: &Vec<f64>| {
+                let context = Context::steady(point.clone());
+                let solutions = self.solve(&context)?;
+                self.set(&solutions, &context)?;
+                Ok([self.simulation.quantities(&context)?, bounds(self.model, &solutions)])
+            };
+            return points.iter().map(predicted).collect();
+        };
+        // Each rank a block of points.
+        let comm = &self.simulation.mesh.comm;
+        let mine = block(points.len() as u64, comm.size(), comm.rank());
+        let mut values = Vec::new();
+        let solved = points[mine.start as usize..mine.end as usize].iter().try_for_each(|point| {
+            let solutions = self.solve(&Context::steady(point.clone()))?;
+            values.extend(functionals.iter().map(|functional| functional.value(&solutions)));
+            values.extend(bounds(self.model, &solutions));
+            Ok(())
+        });
+        comm.agree(solved)?;
+        let (all, count) = (comm.all_gather_varied(&values), functionals.len());
+        Ok(all.chunks_exact(2 * count).map(|row| [row[..count].to_vec(), row[count..].to_vec()]).collect())
+    }
+
+    fn full(&mut self, point: &[f64]) -> Result<Vec<f64>> {
+        let context = Context::steady(point.to_vec());
+        for stage in &mut self.simulation.stages {
+            stage.forget_solution()?;
+        }
+        self.simulation.solve(&context)?;
+        self.simulation.quantities(&context)
+    }
 }
 
 impl Predictor<'_> {
-    fn solve(&self, context: &Context, modes: usize) -> Result<Vec<Solution>> {
+    fn solve(&self, context: &Context) -> Result<Vec<Solution>> {
         let inputs: Vec<&dyn Inputs> =
             self.simulation.stages.iter().map(|s| &*s.problem as &dyn Inputs).collect();
-        self.model.solve(&inputs, context, modes)
+        self.model.solve(&inputs, context, self.modes)
     }
 
     /// Makes the predicted fields, repaired where that is wanted, the simulation's solutions.

@@ -1,6 +1,8 @@
 //! `tessera predict` with a reduced model whose integrals are sampled: problems in time and nonlinear ones.
 use super::output;
 use super::points::{FILE, PredictOptions, points, warn_outside};
+use super::uncertainty::sampled::{self, SampledModels};
+use super::uncertainty::{self, Ensemble};
 use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck};
 use crate::format::duration;
@@ -57,6 +59,11 @@ pub(super) fn run(
     }
     let target = deck.output.directory.join(FILE);
     output::expect_writable(comm, &deck, &target)?;
+    uncertainty::check(&deck, &options.uncertainty, options.draws().map(|draws| draws.0))?;
+    if options.uncertainty.full_solves > 0 {
+        let text = "means of models with sampled integrals are corrected by the full runs of a dataset: --dataset FILE";
+        return Err(Error::input("--full-solves", text));
+    }
     let points = points(comm, &deck, &options.points)?;
     warn_outside(report, &deck, &points);
     let names: Vec<&str> = deck.physics.iter().map(|physics| physics.name()).collect();
@@ -84,6 +91,10 @@ pub(super) fn run(
             "{} follow from fields alone: they are left out without --fields",
             left.join(", ")
         ));
+    }
+    if needs_fields && options.uncertainty.sobol {
+        let text = "some quantities follow from fields alone, of which there are no indices";
+        return Err(Error::input("--sobol", text));
     }
     let fits = |target: &Target| target.indicator.is_none_or(|stage| stage < deck.physics.len());
     if !bounds.targets.iter().all(fits) {
@@ -159,6 +170,7 @@ pub(super) fn run(
         };
         found = rows.iter().map(of_row).collect();
     }
+    let trained = uncertainty::trained(&file)?;
     file.close()?;
     write_quantities(&file_of_results, &deck, &frames, &found)?;
     write_bounds(&file_of_results, &bounds, &found)?;
@@ -166,6 +178,18 @@ pub(super) fn run(
         write_truths(&file_of_results, &truths, &found)?;
     }
     print(report, &deck, &bounds, &found);
+    if let Some((_, seed)) = options.draws().filter(|draws| draws.0 > 1) {
+        let values = found.iter().map(|one| one.quantities.last().map_or(&[][..], Vec::as_slice)).collect();
+        let targets = sampled::targets(&deck, &bounds);
+        let known =
+            |target: &Option<usize>| sampled::known(&bounds, *target, found.iter().map(|f| &f.bounds));
+        let known = targets.iter().map(known).collect();
+        let ensemble = Ensemble { comm, points: &points, seed, values, bounds: known, trained };
+        let (model, bounds) = (&mut model, &bounds);
+        let (observations, frames) = (&observations[..], &frames[..]);
+        let mut models = SampledModels { comm, model, observations, bounds, frames, targets };
+        uncertainty::run(report, &file_of_results, &deck, &ensemble, &options.uncertainty, &mut models)?;
+    }
     report.write_log(&file_of_results)?;
     file_of_results.finish()?;
     if deck.output.xdmf && with_fields {

@@ -141,6 +141,7 @@ pub(super) fn write(
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.set("/training", "datasets", names)?;
     file.set("/training", "snapshots", count)?;
+    super::uncertainty::write_trained(&file, &snapshots.parameters)?;
     report.write_log(&file)?;
     file.finish()?;
     snapshots.close()?;

@@ -61,5 +61,6 @@ capabilities! {
     storage_xdmf
     tangents
     tuning
+    uncertainty
     viscoplasticity
 }
