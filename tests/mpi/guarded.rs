@@ -16,13 +16,12 @@ use tessera::simulation::Simulation;
 use tessera::storage::{DatasetFile, Reader, Value};
 
 pub const SUITES: &[Suite] = &[
-    Suite {
-        ranks: &[1, 2, 4],
-        tests: &[("a_plate_that_flows", a_plate_that_flows), ("goes_on_where_it_stopped", goes_on_where_it_stopped)],
-    },
+    Suite { ranks: &[1, 2, 3, 4], tests: &[("the_same_on_any_ranks", the_same_on_any_ranks)] },
     Suite {
         ranks: &[1, 2],
         tests: &[
+            ("a_plate_that_flows", a_plate_that_flows),
+            ("goes_on_where_it_stopped", goes_on_where_it_stopped),
             ("models_in_time", models_in_time),
             ("a_small_tolerance_is_the_plain_run", a_small_tolerance_is_the_plain_run),
             ("a_full_basis_is_compressed", a_full_basis_is_compressed),
@@ -117,8 +116,8 @@ fn a_plate_that_flows(comm: &Comm) {
         let plain = folder.join("plain.h5");
         assert!(!Reader::open(&plain).unwrap().exists("/full"));
         for (accept, wanted, counts) in [
-            (1e-2, 1.5 * 23.0, [3.0, 3.0, 3.0, 3.0, 3.0, 2.0, 4.0, 4.0, 3.0, 0.0]),
-            (3e-3, 1.5 * 44.0, [5.0, 4.0, 4.0, 6.0, 9.0, 6.0, 6.0, 6.0, 8.0, 2.0]),
+            (1e-2, 1.5 * 23.0, [3.0, 3.0, 3.0, 3.0, 2.0, 2.0, 4.0, 3.0, 2.0, 1.0]),
+            (3e-3, 1.5 * 44.0, [5.0, 4.0, 4.0, 6.0, 5.0, 5.0, 6.0, 6.0, 4.0, 1.0]),
         ] {
             let name = format!("guarded-{accept:e}.h5");
             solve(comm, folder, PLATE, (&name, &[]), &guarded(accept, None));
@@ -144,10 +143,26 @@ fn a_plate_that_flows(comm: &Comm) {
     });
 }
 
-/// A quarter of the cells, samples and steps of the plate.
+/// A quarter of the cells of the plate.
 fn small_plate() -> String {
     PLATE.replace("cells = [24, 12]", "cells = [12, 6]")
 }
+
+/// Numbers of one rank, found on each.
+fn the_same_on_any_ranks(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let more: &[&str] = &["campaign.table=[[150, 500, 1.0], [100, 300, 0.6]]"];
+        solve(comm, folder, &small_plate(), ("guarded.h5", more), &guarded(1e-2, None));
+        let path = folder.join("guarded.h5");
+        let (_, flowed) = Reader::open(&path).unwrap().array::<f64>("/qoi/flowed").unwrap();
+        let ends = [flowed[30], flowed[61]];
+        assert_eq!(full(&path), SMALL.0);
+        assert!(ends.iter().zip(SMALL.1).all(|(a, b)| (a - b).abs() < 1e-8 * b), "{ends:?}");
+    });
+}
+
+/// Full steps of two samples of the small plate, and what has flowed at their ends.
+const SMALL: ([f64; 2], [f64; 2]) = ([4.0, 3.0], [2.0167431361176693e-3, 4.5222454251710913e-4]);
 
 /// Stopped after every other sample, and with a design that grows, bit for bit on one rank; elsewhere MUMPS adds in any order.
 fn goes_on_where_it_stopped(comm: &Comm) {
@@ -250,15 +265,16 @@ const FLOW: &str = "mesh.box = { cell = \"quadrilateral\", cells = [8, 8] }\nsol
 /// Schemes of several steps and stages, prescribed values that move, monotone models.
 fn models_in_time(comm: &Comm) {
     let cases = [
-        ("heat", HEAT, "T", Some(300.0)),
-        ("burgers", BURGERS, "u", Some(0.0)),
-        ("stages", &BURGERS.replace("step = 0.02", "step = 0.02\nscheme = \"sdirk2\""), "u", Some(0.0)),
-        ("sorption", SORPTION, "c", Some(0.55)),
-        ("porous", POROUS, "u", Some(1.0)),
-        ("flow", FLOW, "velocity", None),
+        ("heat", HEAT, "T", Some(300.0), [1.0, 0.2]),
+        ("burgers", BURGERS, "u", Some(0.0), [1.0, 0.1]),
+        ("stages", &BURGERS.replace("step = 0.02", "step = 0.02\nscheme = \"sdirk2\""), "u", Some(0.0), [1.0, 0.1]),
+        ("sorption", SORPTION, "c", Some(0.55), [2.0, 0.2]),
+        // Where it degenerates the tangent at one state says little of the others.
+        ("porous", POROUS, "u", Some(1.0), [3.0, 0.2]),
+        ("flow", FLOW, "velocity", None, [2.0, 0.25]),
     ];
     with_folder(comm, |folder| {
-        for (name, text, field, middle) in cases {
+        for (name, text, field, middle, [times, most]) in cases {
             let [plain, path] = ["plain", "guarded"].map(|kind| format!("{name}-{kind}.h5"));
             let deck = solve(comm, folder, text, (&plain, &[]), &quiet());
             solve(comm, folder, text, (&path, &[]), &guarded(1e-2, None));
@@ -270,9 +286,13 @@ fn models_in_time(comm: &Comm) {
                 Some(middle) => errors(comm, &deck, [&plain, &path], field, middle),
                 None => nodal(&plain, &path, field),
             };
+            let (count, worst) = (counts.iter().sum::<f64>(), errors.iter().copied().fold(0.0, f64::max));
             if comm.rank() == 0 {
                 println!("{name}: {counts:?} of {all}, {errors:?}");
             }
+            assert!(worst <= times * 1e-2, "{name}: {errors:?}");
+            assert!(worst > 1e-6, "{name}: something is accepted");
+            assert!(count <= most * all as f64, "{name}: {counts:?} of {all}");
         }
     });
 }
@@ -304,7 +324,7 @@ fn a_small_tolerance_is_the_plain_run(comm: &Comm) {
         let errors = nodal(&plain, &path, "displacement");
         assert!(errors.iter().all(|&error| error < 1e-8), "{errors:?}");
         // All but those that are elastic, or at rest.
-        assert!(full(&path).iter().sum::<f64>() > 45.0, "{:?}", full(&path));
+        assert!(full(&path).iter().sum::<f64>() >= 40.0, "{:?}", full(&path));
     });
 }
 
@@ -376,7 +396,7 @@ fn adaptive_steps(comm: &Comm) {
     with_folder(comm, |folder| {
         let text = BURGERS.replace("step = 0.02", "step = 0.02\ntolerance = 1e-3");
         let steps = |file: &str, options: &RunOptions| {
-            run::run(comm, &deck_in(folder, &text, &[&format!("output.file={file}")]), options).unwrap();
+            run::run(comm, &deck_in(folder, &text, &["campaign.steps=500", &format!("output.file={file}")]), options).unwrap();
             comm.barrier();
             let file = Reader::open(&folder.join(file)).unwrap();
             (file.shape("/log/steps").unwrap()[0] as f64, file.array::<f64>("/fields/u").unwrap().1)
@@ -397,7 +417,7 @@ fn what_cannot_be_guarded(comm: &Comm) {
             (steady, 1e-2, "--accept: only the steps of runs in time are guarded"),
             (BURGERS, 1.5, "--accept: expected a number between 0 and 1, found 1.5"),
             (BURGERS, f64::NAN, "--accept: expected a number between 0 and 1, found NaN"),
-            (BURGERS, 1e-7, "solver.tolerance: u: with --accept 1e-7 expected at most 1e-9, a hundredth, found 0.00000001"),
+            (BURGERS, 1e-7, "solver.tolerance: burgers: with --accept 1e-7 expected at most 1e-9, a hundredth, found 1e-8"),
         ] {
             let deck = deck_in(folder, text, &[]);
             let found = run::run(comm, &deck, &guarded(accept, None)).unwrap_err().to_string();

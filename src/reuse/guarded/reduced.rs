@@ -41,7 +41,7 @@ pub(super) fn solve_reduced(
     let n = columns.count();
     let offset = columns.coefficients(&equation.offset.read()?);
     let linear = newton.problem().facts().linear && !newton.problem().depends_on_itself();
-    let mut last = f64::INFINITY;
+    let mut last = None;
     for _ in 0..ITERATIONS {
         let mut projected = Projected::new(n, true);
         newton.visit(solution, |integral| projected.add(integral, local))?;
@@ -57,11 +57,12 @@ pub(super) fn solve_reduced(
         }
         columns.add_to(&step, &mut solution.write()?);
         solution.ghost_update()?;
-        // Steps shrink at least as they did.
-        if linear || length * (length / last).min(1.0) <= CLOSE * close {
+        // The next step will be smaller than this one at least as this one is than the last.
+        let shrinks = last.map_or(1.0, |last: f64| (length / last).min(1.0));
+        if linear || length * shrinks <= CLOSE * close {
             return Ok(true);
         }
-        last = length;
+        last = Some(length);
     }
     Ok(false)
 }
