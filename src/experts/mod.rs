@@ -37,7 +37,6 @@ pub use crate::mixture::{CoarseModes, Gating};
 pub use adjoint::Pullback;
 pub use balance::KnownRow;
 pub use constraint::{Constraint, ConstraintOptions};
-pub(crate) use dual::{flow_product, symmetric_part};
 pub use equations::Equations;
 pub use estimates::{DualProduct, ErrorEstimate, Reference};
 pub use port_condition::PortCondition;
