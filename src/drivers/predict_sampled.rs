@@ -12,9 +12,7 @@ use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
-use crate::rom::sampled::{
-    Bounds, Combined, Moment, Observation, Prediction, SampledModel, Target, file, replay,
-};
+use crate::rom::sampled::{Bounds, Combined, Observation, Prediction, SampledModel, Target, file, replay};
 use crate::simulation::{Evolution, FieldInfo, Simulation};
 use crate::storage::{File, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result};
@@ -72,19 +70,21 @@ pub(super) fn run(
         let functions: Vec<usize> = data.iter().map(|data| data.functions()).collect();
         let observations = Observation::read(&file, deck.quantity.len(), &functions)?;
         let bounds = Bounds::read(&file)?.unwrap_or_default();
-        Ok((comm.agree(SampledModel::new(&deck, &part, &data))?, observations, bounds))
+        let mut model = comm.agree(SampledModel::new(&deck, &part, &data))?;
+        model.observe(observations.clone());
+        Ok((model, observations, bounds))
     })?;
     let count: usize = model.problems.iter().map(|problem| problem.points()).sum();
     report.line(format!("{} sampled points in {} cells", count, model.cells()));
     let frames = deck.time.as_ref().map_or(vec![0.0], |time| time.frames(deck.output.frames));
-    let needs_fields = observations.iter().any(|o| matches!(o, Observation::Fields));
+    let needs_fields = observations.iter().any(|o| o.needs_fields());
     let with_fields = options.writes_fields() || options.truth;
     if needs_fields && !with_fields {
         let left: Vec<&str> = deck
             .quantity
             .iter()
             .zip(&observations)
-            .filter(|(_, o)| matches!(o, Observation::Fields))
+            .filter(|(_, o)| o.needs_fields())
             .map(|(q, _)| q.name.as_str())
             .collect();
         report.warn(format!(
@@ -137,9 +137,8 @@ pub(super) fn run(
             let start = Instant::now();
             match model.predict(&Context::steady(parameters.clone()), &frames) {
                 Ok(prediction) => {
-                    let at =
-                        |moment: &Moment| observations.iter().map(|o| o.value(moment)).collect::<Vec<f64>>();
-                    let rows = prediction.moments.iter().filter(|moment| moment.on_frame).map(at).collect();
+                    let frames = prediction.moments.iter().filter(|moment| moment.on_frame);
+                    let rows = frames.map(|moment| moment.quantities.clone()).collect();
                     let bounds = bounds_of(&model, &prediction);
                     let one = of(rows, &prediction, bounds, start.elapsed().as_secs_f64());
                     mine.extend([number as f64, one.seconds, one.steps as f64, one.iterations as f64]);
@@ -186,8 +185,8 @@ pub(super) fn run(
         let known = targets.iter().map(known).collect();
         let ensemble = Ensemble { comm, points: &points, seed, values, bounds: known, trained };
         let (model, bounds) = (&mut model, &bounds);
-        let (observations, frames) = (&observations[..], &frames[..]);
-        let mut models = SampledModels { comm, model, observations, bounds, frames, targets };
+        let frames = &frames[..];
+        let mut models = SampledModels { comm, model, bounds, frames, targets };
         uncertainty::run(report, &file_of_results, &deck, &ensemble, &options.uncertainty, &mut models)?;
     }
     report.write_log(&file_of_results)?;

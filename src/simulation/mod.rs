@@ -6,7 +6,7 @@ mod functional;
 mod initial;
 mod placement;
 mod problems;
-mod quantities;
+pub mod quantities;
 mod run;
 mod solver;
 mod stage;

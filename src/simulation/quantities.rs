@@ -173,17 +173,7 @@ impl Simulation {
             }
             _ => {}
         }
-        // A derived field jumps between regions: each is measured with its own cells' values.
-        let regions: Vec<Option<u16>> = match field.derived {
-            Some(_) if self.mesh.region_names.len() > 1 => {
-                let all = 0..self.mesh.region_names.len() as u16;
-                match &place {
-                    Where::Regions(list) => list.iter().map(|&r| Some(r)).collect(),
-                    _ => all.map(Some).collect(),
-                }
-            }
-            _ => vec![None],
-        };
+        let regions = self.regions_of(&field, &place);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut sum, mut measure) = (0.0, 0.0);
         // On the axis a circle has no length: the mean there is that along the axis.
@@ -238,6 +228,54 @@ impl Simulation {
                 if measure > 0.0 { sum / measure } else { plane_sum / plane_measure }
             }
         })
+    }
+
+    /// The regions by which a field is measured on a place: a derived field jumps between regions, and each is measured with its
+    /// own cells' values.
+    fn regions_of(&self, field: &FieldInfo, place: &Where) -> Vec<Option<u16>> {
+        match (&field.derived, place) {
+            (Some(_), _) if self.mesh.region_names.len() <= 1 => vec![None],
+            (Some(_), Where::Regions(list)) => list.iter().map(|&r| Some(r)).collect(),
+            (Some(_), _) => (0..self.mesh.region_names.len() as u16).map(Some).collect(),
+            (None, _) => vec![None],
+        }
+    }
+
+    /// Where the extremum of a quantity stands now: canonical number of the node, and the region by whose cells a derived field
+    /// is averaged there; of equal ones the lowest number. Nothing where the place has no nodes. Collective.
+    ///
+    /// # Errors
+    /// When the quantity measures what does not exist.
+    pub fn extremum(&self, quantity: &Quantity, context: &Context) -> Result<Option<(u64, Option<u16>)>> {
+        let (field, stage) = self.measured(quantity)?;
+        let place = self.place(quantity)?;
+        let (space, width) = (stage.space(), field.components);
+        let sign = if quantity.kind == QuantityKind::Minimum { -1.0 } else { 1.0 };
+        let comm = &self.mesh.comm;
+        let mut best: Option<(f64, u64, Option<u16>)> = None;
+        for region in self.regions_of(&field, &place) {
+            let values = self.field_values_in(&field, context, region)?;
+            let values = values.local_read()?;
+            let mut list = nodes(space, &place);
+            if let Some(region) = region {
+                let inside = nodes(space, &Where::Regions(vec![region]));
+                list.retain(|node| inside.binary_search(node).is_ok());
+            }
+            list.retain(|&node| (node as usize) < space.owned_nodes);
+            let value =
+                |&node: &u32| sign * scalar(&values[node as usize * width..][..width], quantity.component);
+            let most = comm.max(list.iter().map(value).fold(f64::NEG_INFINITY, f64::max));
+            let own = list
+                .iter()
+                .filter(|node| value(node) == most)
+                .map(|&node| space.node_ids[node as usize])
+                .min();
+            let node = comm.min(own.unwrap_or(u64::MAX));
+            if node < u64::MAX && best.is_none_or(|best| most > best.0) {
+                best = Some((most, node, region));
+            }
+        }
+        Ok(best.map(|(_, node, region)| (node, region)))
     }
 
     /// The value at a point; a derived field's is that of the region of the cell that holds it.
@@ -338,7 +376,7 @@ fn per(unit: &str, missing: usize) -> String {
 }
 
 /// A component of a scalar, vector or symmetric tensor `[xx, xy, xz, yy, yz, zz]`, or its magnitude.
-fn scalar(values: &[f64], component: Option<usize>) -> f64 {
+pub fn scalar(values: &[f64], component: Option<usize>) -> f64 {
     match (component, values) {
         (Some(component), _) => values[component.min(values.len() - 1)],
         (None, [value]) => *value,

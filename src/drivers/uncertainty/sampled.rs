@@ -3,7 +3,7 @@ use super::ensemble::{Bound, Models};
 use crate::deck::Deck;
 use crate::parallel::{Comm, block};
 use crate::physics::Context;
-use crate::rom::sampled::{Bounds, Observation, SampledModel};
+use crate::rom::sampled::{Bounds, SampledModel};
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
@@ -13,8 +13,6 @@ pub struct SampledModels<'a> {
     pub comm: &'a Comm,
     /// The model.
     pub model: &'a mut SampledModel,
-    /// How quantities follow from its coefficients.
-    pub observations: &'a [Observation],
     /// Calibrated bounds.
     pub bounds: &'a Bounds,
     /// Times of frames, the end last.
@@ -50,7 +48,7 @@ impl SampledModels<'_> {
         let end = prediction.moments.iter().rfind(|moment| moment.on_frame);
         let end = end.ok_or_else(|| Error::Failed("a prediction without an end".into()))?;
         let bounds = self.bounds.of(&self.model.indicators(&prediction.moments));
-        let mut row: Vec<f64> = self.observations.iter().map(|o| o.value(end)).collect();
+        let mut row = end.quantities.clone();
         row.extend(self.targets.iter().map(|target| target.map_or(f64::NAN, |k| bounds[k])));
         Ok(row)
     }

@@ -50,6 +50,9 @@ pub struct ProblemData {
     pub start: Vec<f64>,
     /// Of the snapshots without their liftings.
     pub singular_values: Vec<f64>,
+    /// Points of whole cells whose internal variables are followed, for fields that quantities of interest read there; without
+    /// weights.
+    pub followed: Vec<Chosen>,
     /// Products of the functions in the energy in which residuals are measured, `[function, function]`; empty where none
     /// are.
     pub energy: Vec<f64>,

@@ -58,6 +58,7 @@ pub fn write(file: &File, part: &MeshPart, data: &[ProblemData], tolerance: f64)
             &[data.singular_values.len() as u64],
             &data.singular_values,
         )?;
+        write_points(file, &group, "followed_", &data.followed)?;
         let side = (data.energy.len() as f64).sqrt() as u64;
         file.write_array(&path("energy"), &[side, side], &data.energy)?;
         file.set(
@@ -175,6 +176,7 @@ fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData>
         start: list("start")?,
         singular_values: list("singular_values")?,
         chosen: points("")?,
+        followed: points("followed_")?,
         energy: list("energy")?,
         residual: TestBlock { count: tests, chosen: points("residual_")?, nodal: list("residual_nodal")? },
     };

@@ -62,7 +62,13 @@ pub(super) fn follow(
             rest = others;
         }
         let time = times[turn][found[turn].len()];
-        found[turn].push(Moment { time, on_frame: true, coefficients, residuals: rest.to_vec() });
+        found[turn].push(Moment {
+            time,
+            on_frame: true,
+            coefficients,
+            quantities: Vec::new(),
+            residuals: rest.to_vec(),
+        });
     }
     Ok(found)
 }

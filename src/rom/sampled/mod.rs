@@ -21,7 +21,7 @@ pub use bounds::{Bounds, Target, calibrate};
 pub use data::{ProblemData, TestBlock, ValuesAt};
 pub use model::{Moment, Prediction, SampledModel};
 pub use nnls::{DistributedColumns, Rule, nnls};
-pub use observe::Observation;
+pub use observe::{Observation, Reading, Sentinel};
 pub use points::{Chosen, NO_FACET};
 pub use reduction::{Reduction, Samples};
 pub use replay::{Combined, Path, Stored, Visited, replay};

@@ -1,5 +1,6 @@
 //! A reduced model with sampled integrals, ready to predict: on one rank, without the mesh.
 use super::data::ProblemData;
+use super::observe::Observation;
 use super::system::ReducedProblem;
 use crate::deck::{Deck, SolverMethod, SolverOptions, TimeSection};
 use crate::fem::Parts;
@@ -21,6 +22,8 @@ pub struct SampledModel {
     pasts: Vec<Option<TimeIntegrator>>,
     states: Vec<Vector>,
     residuals: Vec<f64>,
+    observations: Vec<Observation>,
+    cell_ids: Vec<u64>,
 }
 
 /// A predicted state.
@@ -32,6 +35,8 @@ pub struct Moment {
     pub on_frame: bool,
     /// By physics: factors of the liftings, then of the modes.
     pub coefficients: Vec<Vec<f64>>,
+    /// Quantities of interest, where a frame stands and the model observes them; not a number for those that need fields.
+    pub quantities: Vec<f64>,
     /// By physics: norm of the residual on the functions that it is tested with; 0 without an indicator.
     pub residuals: Vec<f64>,
 }
@@ -74,7 +79,21 @@ impl SampledModel {
         let states = problems.iter().map(ReducedProblem::zero).collect::<Result<_>>()?;
         let pasts = problems.iter().map(|_| None).collect();
         let residuals = vec![0.0; problems.len()];
-        Ok(Self { deck: deck.clone(), simulation, problems, pasts, states, residuals })
+        Ok(Self {
+            deck: deck.clone(),
+            simulation,
+            problems,
+            pasts,
+            states,
+            residuals,
+            observations: Vec::new(),
+            cell_ids: part.cell_ids.clone(),
+        })
+    }
+
+    /// Has it read the deck's quantities of interest at frames. Local.
+    pub fn observe(&mut self, observations: Vec<Observation>) {
+        self.observations = observations;
     }
 
     /// Number of sampled cells.
@@ -100,7 +119,7 @@ impl SampledModel {
                     self.states[stage] = self.problems[stage].start()?;
                 }
                 let iterations = self.solve_steady(context)?;
-                Ok(Prediction { moments: vec![self.moment(0.0, true)?], iterations, rejected: 0 })
+                Ok(Prediction { moments: vec![self.moment(context, true)?], iterations, rejected: 0 })
             }
         }
     }
@@ -113,11 +132,11 @@ impl SampledModel {
         let Some(time) = self.deck.time.clone() else { return self.predict(context, &[]) };
         let mut evolution = self.begin(&time, context)?;
         let mut iterations = self.solve_steady(&evolution.context)?;
-        let mut moments = vec![self.moment(time.start, true)?];
+        let mut moments = vec![self.moment(&evolution.context, true)?];
         for &end in &times[1..] {
             let step = evolution.follow_on(self, end)?;
             iterations += step.newton + self.solve_steady(&evolution.context)?;
-            moments.push(self.moment(end, true)?);
+            moments.push(self.moment(&evolution.context, true)?);
         }
         Ok(Prediction { moments, iterations, rejected: 0 })
     }
@@ -164,12 +183,12 @@ impl SampledModel {
         let mut evolution = self.begin(time, context)?;
         evolution.stop_at(&frames.iter().copied().filter(|&frame| frame > time.start).collect::<Vec<_>>());
         let mut iterations = self.solve_steady(&evolution.context)?;
-        let mut moments = vec![self.moment(time.start, frames.contains(&time.start))?];
+        let mut moments = vec![self.moment(&evolution.context, frames.contains(&time.start))?];
         while !evolution.is_over() {
             match evolution.advance_on(self)? {
                 Progress::Accepted(step, on_frame) => {
                     iterations += step.newton + self.solve_steady(&evolution.context)?;
-                    moments.push(self.moment(evolution.context.time, on_frame)?);
+                    moments.push(self.moment(&evolution.context, on_frame)?);
                 }
                 Progress::Rejected | Progress::Cut(..) => {}
                 Progress::Failed(why) => {
@@ -203,11 +222,34 @@ impl SampledModel {
         Ok(iterations)
     }
 
-    fn moment(&self, time: f64, on_frame: bool) -> Result<Moment> {
+    fn moment(&mut self, context: &Context, on_frame: bool) -> Result<Moment> {
         let of =
             |(state, problem): (&Vector, &ReducedProblem)| Ok(state.read()?[..problem.functions()].to_vec());
-        let coefficients = self.states.iter().zip(&self.problems).map(of).collect::<Result<_>>()?;
-        Ok(Moment { time, on_frame, coefficients, residuals: self.residuals.clone() })
+        let coefficients: Vec<Vec<f64>> =
+            self.states.iter().zip(&self.problems).map(of).collect::<Result<_>>()?;
+        let mut quantities = Vec::new();
+        if on_frame && !self.observations.is_empty() {
+            if self.observations.iter().any(|o| matches!(o, Observation::Nodes { .. })) {
+                for (stage, problem) in self.problems.iter().enumerate() {
+                    let own = &mut self.simulation.stages[stage];
+                    own.set_solution(&problem.nodal(&coefficients[stage]))?;
+                    if let (Some(history), Some(newton)) = (problem.followed(), own.newton()) {
+                        newton.set_history(history);
+                    }
+                }
+            }
+            for (quantity, observation) in self.deck.quantity.iter().zip(&self.observations) {
+                let at = (&self.simulation, context);
+                quantities.push(observation.value(quantity, &coefficients, at, &self.cell_ids)?);
+            }
+        }
+        Ok(Moment {
+            time: context.time,
+            on_frame,
+            coefficients,
+            quantities,
+            residuals: self.residuals.clone(),
+        })
     }
 
     /// Has later problems read the present state of one.

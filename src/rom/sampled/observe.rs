@@ -1,12 +1,21 @@
-//! Quantities of interest from the coefficients alone.
-use super::reduction::Reduction;
-use super::{Moment, file::SAMPLED};
+//! Quantities of interest from what a reduced model has at hand.
+use super::file::SAMPLED;
+use super::reduction::{Reduction, cells_of};
+use crate::deck::{Quantity, QuantityKind};
+use crate::fem::locate::interpolation;
+use crate::physics::Context;
 use crate::simulation::Simulation;
+use crate::simulation::quantities::scalar;
 use crate::storage::File;
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Places of an extremum on training trajectories that are kept, at most: those where it stands most often.
+const PLACES: usize = 16;
 
 /// What of a quantity of interest is known without fields.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Observation {
     /// It is linear in the solution of a physics: its values on the functions.
     Linear {
@@ -15,36 +24,175 @@ pub enum Observation {
         /// `[function]`.
         row: Vec<f64>,
     },
+    /// It is read off nodes of the sampled cells, where the field is what it is on the whole mesh.
+    Nodes {
+        /// How.
+        reading: Reading,
+        /// The nodes.
+        nodes: Vec<Sentinel>,
+    },
     /// Nothing.
     Fields,
 }
 
+/// How a quantity follows from values at nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reading {
+    /// The least.
+    Least,
+    /// The greatest: that of the nodes where it stood on training trajectories.
+    Greatest,
+    /// The sum with the nodes' weights: a value at a point.
+    Sum,
+}
+
+/// A node, by a cell at it, with all of whose neighbours the sampled cells hold.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sentinel {
+    /// Canonical number of the cell.
+    pub cell: u64,
+    /// Node of the cell.
+    pub node: u64,
+    /// The region by whose cells a derived field is averaged, if by those of one.
+    pub region: Option<u16>,
+    /// Factor of its value.
+    pub weight: f64,
+}
+
+/// Where extrema stand on training trajectories, by quantity of interest: nodes and regions with how often.
+pub(super) type Seen = Vec<BTreeMap<(u64, Option<u16>), usize>>;
+
+/// Whether a quantity is an extremum that is to be seen.
+fn is_extremum(simulation: &Simulation, quantity: &Quantity) -> bool {
+    matches!(quantity.kind, QuantityKind::Minimum | QuantityKind::Maximum)
+        && simulation.mesh.identified.is_none()
+}
+
+/// Notes where extrema stand now. Collective.
+pub(super) fn see(simulation: &Simulation, context: &Context, seen: &mut Seen) -> Result<()> {
+    seen.resize(simulation.deck.quantity.len(), BTreeMap::new());
+    for (quantity, seen) in simulation.deck.quantity.iter().zip(seen) {
+        if is_extremum(simulation, quantity) {
+            if let Some(place) = simulation.extremum(quantity, context)? {
+                *seen.entry(place).or_default() += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
 impl Observation {
-    /// Those of a deck's quantities. Collective.
+    /// Those of a deck's quantities, with the cells that they need besides. Collective.
     ///
     /// # Errors
     /// When a quantity measures what does not exist.
-    pub fn all(simulation: &Simulation, reductions: &[Reduction]) -> Result<Vec<Self>> {
-        let one = |quantity| {
-            if simulation.why_not_linear(quantity)?.is_some() {
-                return Ok(Self::Fields);
+    pub(super) fn all(
+        simulation: &Simulation,
+        reductions: &[Reduction],
+        seen: &Seen,
+    ) -> Result<(Vec<Self>, Vec<(usize, Vec<u64>)>)> {
+        let (mut list, mut needed) = (Vec::new(), Vec::new());
+        for (number, quantity) in simulation.deck.quantity.iter().enumerate() {
+            let (field, stage) = simulation.measured(quantity)?;
+            let space = stage.space();
+            if simulation.why_not_linear(quantity)?.is_none() {
+                let (stage, functional) = simulation.functional(quantity)?;
+                let factor = quantity.factor.unwrap_or(1.0);
+                let row = reductions[stage].functions.coefficients(&functional.read()?);
+                list.push(Self::Linear { stage, row: row.iter().map(|v| factor * v).collect() });
+                continue;
             }
-            let (stage, functional) = simulation.functional(quantity)?;
-            let factor = quantity.factor.unwrap_or(1.0);
-            let row = reductions[stage].functions.coefficients(&functional.read()?);
-            Ok(Self::Linear { stage, row: row.iter().map(|v| factor * v).collect() })
-        };
-        simulation.deck.quantity.iter().map(one).collect()
+            let mut nodes: Vec<(u64, Option<u16>, f64)> = Vec::new();
+            let reading = match quantity.kind {
+                QuantityKind::Minimum => Reading::Least,
+                QuantityKind::Maximum => Reading::Greatest,
+                _ => Reading::Sum,
+            };
+            if is_extremum(simulation, quantity) && field.random.is_none() {
+                let mut places: Vec<_> = seen.get(number).into_iter().flatten().collect();
+                places.sort_by_key(|&(place, count)| (std::cmp::Reverse(*count), *place));
+                nodes.extend(places.iter().take(PLACES).map(|(place, _)| (place.0, place.1, 1.0)));
+            }
+            if quantity.kind == QuantityKind::Point
+                && field.random.is_none()
+                && simulation.mesh.identified.is_none()
+            {
+                for (point, sign) in [(&quantity.point, 1.0), (&quantity.minus_point, -1.0)] {
+                    let Some(point) = point else { continue };
+                    let point = std::array::from_fn(|i| point.get(i).copied().unwrap_or(0.0));
+                    // Every rank that holds the point has the same terms, by its own numbers.
+                    let Some((region, terms)) = interpolation(space, &point) else { continue };
+                    let many = simulation.mesh.region_names.len() > 1 && field.derived.is_some();
+                    let mut mine: Vec<f64> = Vec::new();
+                    for (node, weight) in terms {
+                        mine.extend([space.node_ids[node] as f64, sign * weight]);
+                    }
+                    let all = simulation.mesh.comm.all_gather_varied(&mine);
+                    let mut known: BTreeMap<u64, f64> = BTreeMap::new();
+                    known.extend(all.chunks_exact(2).map(|pair| (pair[0] as u64, pair[1])));
+                    nodes.extend(
+                        known.into_iter().map(|(node, weight)| (node, many.then_some(region), weight)),
+                    );
+                }
+            }
+            if nodes.is_empty() {
+                list.push(Self::Fields);
+                continue;
+            }
+            let mut sentinels = Vec::new();
+            for (id, region, weight) in nodes {
+                let (cells, [cell, node]) = cells_of(space, id);
+                needed.push((field.stage, cells));
+                sentinels.push(Sentinel { cell, node, region, weight });
+            }
+            list.push(Self::Nodes { reading, nodes: sentinels });
+        }
+        Ok((list, needed))
     }
 
-    /// Its value; not a number where fields are needed. Local.
-    pub fn value(&self, moment: &Moment) -> f64 {
-        match self {
+    /// Whether the fields of the whole mesh are needed.
+    pub fn needs_fields(&self) -> bool {
+        matches!(self, Self::Fields)
+    }
+
+    /// Its value from coefficients by physics and the present state of the sampled cells, which are numbered in the order of
+    /// `cell_ids`; not a number where fields are needed. Local.
+    pub(super) fn value(
+        &self,
+        quantity: &Quantity,
+        coefficients: &[Vec<f64>],
+        (simulation, context): (&Simulation, &Context),
+        cell_ids: &[u64],
+    ) -> Result<f64> {
+        let (reading, nodes) = match self {
             Self::Linear { stage, row } => {
-                row.iter().zip(&moment.coefficients[*stage]).map(|(r, c)| r * c).sum()
+                return Ok(row.iter().zip(&coefficients[*stage]).map(|(r, c)| r * c).sum());
             }
-            Self::Fields => f64::NAN,
+            Self::Fields => return Ok(f64::NAN),
+            Self::Nodes { reading, nodes } => (reading, nodes),
+        };
+        let (field, stage) = simulation.measured(quantity)?;
+        let (space, width) = (stage.space(), field.components);
+        let mut sum = vec![0.0; width];
+        let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+        for group in nodes.chunk_by(|a, b| a.region == b.region) {
+            let values = simulation.field_values_in(&field, context, group[0].region)?;
+            let values = values.local_read()?;
+            for sentinel in group {
+                let number = cell_ids.partition_point(|&id| id < sentinel.cell) as u64;
+                let cell = space.mesh.cell_ids.iter().position(|&cell| cell == number).unwrap_or(0);
+                let own = &values[space.nodes_of(cell)[sentinel.node as usize] as usize * width..][..width];
+                let value = scalar(own, quantity.component);
+                (least, greatest) = (least.min(value), greatest.max(value));
+                sum.iter_mut().zip(own).for_each(|(sum, v)| *sum += sentinel.weight * v);
+            }
         }
+        let found = match reading {
+            Reading::Least => least,
+            Reading::Greatest => greatest,
+            Reading::Sum => scalar(&sum, quantity.component),
+        };
+        Ok(quantity.factor.unwrap_or(1.0) * found)
     }
 
     /// Writes all. Collective.
@@ -52,22 +200,9 @@ impl Observation {
     /// # Errors
     /// [`Error::Storage`] when HDF5 or the file system refuses.
     pub fn write(list: &[Self], file: &File) -> Result<()> {
-        let path = format!("{SAMPLED}/quantities");
-        let widest = |o: &Self| if let Self::Linear { row, .. } = o { row.len() } else { 0 };
-        let width = 1 + list.iter().map(widest).max().unwrap_or(0);
-        let mut rows = vec![f64::NAN; list.len() * width];
-        for (into, observation) in rows.chunks_exact_mut(width).zip(list) {
-            if let Self::Linear { stage, row } = observation {
-                into[0] = *stage as f64;
-                into[1..=row.len()].copy_from_slice(row);
-            }
-        }
-        file.write_array(&path, &[list.len() as u64, width as u64], &rows)?;
-        file.set(
-            &path,
-            "meaning",
-            "linear quantities of interest: number of the physics, then values on its functions; not a number for others",
-        )
+        let text = serde_json::to_string(list)
+            .map_err(|error| Error::Failed(format!("cannot describe the quantities of interest: {error}")))?;
+        file.set(SAMPLED, "quantities", text)
     }
 
     /// Reads what [`Observation::write`] wrote, for physics with so many functions. Collective.
@@ -75,23 +210,17 @@ impl Observation {
     /// # Errors
     /// [`Error::Storage`] when the file does not hold what it should.
     pub fn read(file: &File, quantities: usize, functions: &[usize]) -> Result<Vec<Self>> {
-        let path = format!("{SAMPLED}/quantities");
-        let broken = || Error::storage(format!("{}: {path} does not fit the deck", file.label()));
-        let (shape, rows) = file.read_array::<f64>(&path)?;
-        if shape.len() != 2 || shape[0] as usize != quantities {
-            return Err(broken());
-        }
-        let one = |row: &[f64]| {
-            if row[0].is_nan() {
-                return Ok(Self::Fields);
-            }
-            let stage = row[0] as usize;
-            let own = functions.get(stage).and_then(|&b| row.get(1..=b)).ok_or_else(broken)?;
-            match own.iter().all(|v| v.is_finite()) {
-                true => Ok(Self::Linear { stage, row: own.to_vec() }),
-                false => Err(broken()),
-            }
+        let broken =
+            |what: String| Error::storage(format!("{}: {SAMPLED}: quantities: {what}", file.label()));
+        let list: Vec<Self> = serde_json::from_str(&file.text(SAMPLED, "quantities")?)
+            .map_err(|error| broken(error.to_string()))?;
+        let fits = |observation: &Self| match observation {
+            Self::Linear { stage, row } => functions.get(*stage) == Some(&row.len()),
+            _ => true,
         };
-        rows.chunks_exact(shape[1].max(1) as usize).map(one).collect()
+        if list.len() != quantities || !list.iter().all(fits) {
+            return Err(broken("they do not fit the deck".into()));
+        }
+        Ok(list)
     }
 }

@@ -1,5 +1,5 @@
 //! An integral by sampled points, of a state that is linear in few coefficients: nothing of the size of a mesh.
-use crate::fem::{Domain, Parts, Rule};
+use crate::fem::{Domain, History, Parts, Rule};
 use crate::physics::points::{PointPlaces, PointState, at_points};
 use crate::physics::{Context, Place, Problem};
 use crate::{Error, Result};
@@ -29,6 +29,8 @@ pub struct Chosen {
 pub struct SampledIntegral {
     integral: usize,
     place: Place,
+    /// Cells of the points and their numbers in the rule.
+    origins: Vec<(u32, u32)>,
     /// Rules of one point each, with entities that are numbered over all of them.
     groups: Vec<(Rule, Vec<Entity>)>,
     places: PointPlaces,
@@ -78,7 +80,7 @@ impl SampledIntegral {
             Place::Boundary => mesh.facets.local[own.facets[entity.1 as usize] as usize],
         };
         let mut groups: Vec<(Rule, Vec<Entity>)> = Vec::new();
-        let (mut weights, mut count) = (Vec::new(), 0);
+        let (mut weights, mut count, mut origins) = (Vec::new(), 0, Vec::new());
         for group in &own.groups {
             // One entity for each facet or cell.
             let find = |point: &Chosen| {
@@ -96,6 +98,7 @@ impl SampledIntegral {
                     if let Some((cell, _, region)) = find(point) {
                         entities.push((cell, count as u32, region));
                         weights.push(point.weight);
+                        origins.push((cell, q as u32));
                         count += 1;
                     }
                 }
@@ -114,6 +117,7 @@ impl SampledIntegral {
         let mut result = Self {
             integral,
             place: own.place,
+            origins,
             groups,
             places: PointPlaces::default(),
             basis: PointState::default(),
@@ -293,6 +297,15 @@ impl SampledIntegral {
             self.evaluate(problem, &state, parts, Densities { history: &mut next, ..Default::default() });
         }
         next
+    }
+
+    /// Puts the internal variables at the points among those of all points of the sampled cells. Local.
+    pub fn put_history(&self, into: &mut History) {
+        let width = into.width;
+        for (&(cell, q), own) in self.origins.iter().zip(self.history.chunks_exact(width.max(1))) {
+            let place = (cell as usize * into.points + q as usize) * width;
+            into.values[place..][..width].copy_from_slice(own);
+        }
     }
 
     /// Takes internal variables as those at the start of a step. Local.

@@ -1,7 +1,7 @@
 //! From the states of training samples to liftings and modes.
 use super::data::ValuesAt;
 use super::span::Span;
-use crate::fem::{Essential, Parts};
+use crate::fem::{Essential, Parts, Space};
 use crate::mixture::{Algorithm, Columns, Form, InnerProduct, MatrixProduct, PodStream, Truncation};
 use crate::parallel::Redistribution;
 use crate::physics::mass::scalar_mass;
@@ -418,6 +418,23 @@ fn place(problem: &Problem, row: u64, prescribed: bool) -> [u64; 3] {
     }
     let comm = &mesh.comm;
     [comm.min(found[0]), comm.min(found[1]), component]
+}
+
+/// All cells at a node, by canonical numbers, and the first of them with the node's place in it. Collective.
+pub(super) fn cells_of(space: &Space, node: u64) -> (Vec<u64>, [u64; 2]) {
+    let mesh = &space.mesh;
+    let own = (0..space.owned_nodes).find(|&local| space.node_ids[local] == node).map(|local| local as u32);
+    let mut mine: Vec<u64> = Vec::new();
+    if let Some(local) = own {
+        for cell in 0..mesh.local_cells() {
+            if let Some(place) = space.nodes_of(cell).iter().position(|&other| other == local) {
+                mine.extend([mesh.cell_ids[cell], place as u64]);
+            }
+        }
+    }
+    let all = mesh.comm.all_gather_varied(&mine);
+    let first = all.chunks_exact(2).min().map_or([0, 0], |pair| [pair[0], pair[1]]);
+    (all.chunks_exact(2).map(|pair| pair[0]).collect(), first)
 }
 
 /// Whether problems can be reduced at all.

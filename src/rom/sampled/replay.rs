@@ -174,11 +174,12 @@ pub(super) fn replay_sample(
     samples: Samples,
     number: usize,
     visit: &mut Visit,
+    reached: &mut dyn FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<()> {
     let sample = samples.which[number];
     let times = samples.times(sample)?;
     let functions = reductions.iter().map(|reduction| &reduction.functions).collect();
     let coefficients = reductions.iter().map(|reduction| &reduction.coefficients[number][..]).collect();
     let path = Combined { times: &times, functions, coefficients };
-    replay(simulation, &path, &samples.context(sample, times[0]), visit, &mut |_, _, _| Ok(()))
+    replay(simulation, &path, &samples.context(sample, times[0]), visit, reached)
 }

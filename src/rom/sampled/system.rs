@@ -3,7 +3,7 @@ use super::data::{ProblemData, TestBlock, ValuesAt, at_nodes};
 use super::points::{ReducedState, SampledIntegral};
 use crate::Result;
 use crate::deck::SolverOptions;
-use crate::fem::Parts;
+use crate::fem::{History, Parts};
 use crate::physics::{Context, Problem};
 use crate::solver::{FormParts, NewtonOutcome, StepEquation, TimeSystem};
 use faer::linalg::solvers::Solve;
@@ -34,6 +34,8 @@ pub struct ReducedProblem {
     /// What residuals are tested with besides, by points of its own, and how many functions that are.
     residual: RefCell<Vec<SampledIntegral>>,
     tests: usize,
+    /// Points where internal variables are followed without a weight, if any.
+    followed: RefCell<Option<SampledIntegral>>,
     energy: Mat<f64>,
     gram: Mat<f64>,
     lifting: ValuesAt,
@@ -76,8 +78,13 @@ impl ReducedProblem {
             SampledIntegral::new(problem, integral, chosen, cell_ids, basis, tests)
         };
         let residual = if *tests > 0 { all.map(one).collect::<Result<Vec<_>>>()? } else { Vec::new() };
+        let followed = match data.followed.is_empty() {
+            true => None,
+            false => Some(SampledIntegral::new(problem, 0, &data.followed, cell_ids, basis, None)?),
+        };
         Ok(Self {
             problem: problem.clone(),
+            followed: followed.into(),
             lifts: data.lifts,
             functions,
             integrals: integrals.into(),
@@ -129,7 +136,8 @@ impl ReducedProblem {
     pub fn forget(&mut self) {
         self.reference = 0.0;
         let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
-        own.iter_mut().chain(tests.iter_mut()).for_each(SampledIntegral::forget);
+        let mut followed = self.followed.borrow_mut();
+        own.iter_mut().chain(tests.iter_mut()).chain(followed.iter_mut()).for_each(SampledIntegral::forget);
     }
 
     /// The coefficients of initial values at the nodes of the sampled cells, at the context of the last
@@ -162,6 +170,13 @@ impl ReducedProblem {
         Ok(state)
     }
 
+    /// The internal variables at all points of the sampled cells, right where they are followed; none of models without. Local.
+    pub fn followed(&self) -> Option<History> {
+        let mut history = self.problem.new_history()?;
+        self.followed.borrow().as_ref()?.put_history(&mut history);
+        Some(history)
+    }
+
     /// Norm of a state in the energy in which residuals are measured; 0 without an indicator.
     pub fn energy(&self, coefficients: &[f64]) -> f64 {
         length(&self.energy, coefficients)
@@ -181,7 +196,8 @@ impl ReducedProblem {
 
     fn set_coefficients(&self) {
         let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
-        let all = own.iter_mut().chain(tests.iter_mut());
+        let mut followed = self.followed.borrow_mut();
+        let all = own.iter_mut().chain(tests.iter_mut()).chain(followed.iter_mut());
         all.for_each(|integral| integral.set(&self.problem, &self.context));
     }
 
@@ -307,7 +323,8 @@ impl TimeSystem for ReducedProblem {
         let c = &state.read()?[..self.functions()];
         let at = ReducedState { basis: c, nodal: &self.nodal(c), functions: &self.acting };
         let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
-        for integral in own.iter_mut().chain(tests.iter_mut()) {
+        let mut followed = self.followed.borrow_mut();
+        for integral in own.iter_mut().chain(tests.iter_mut()).chain(followed.iter_mut()) {
             let next = integral.next_history(&self.problem, at, self.parts);
             integral.set_history(next);
         }

@@ -3,15 +3,15 @@ use super::data::{ProblemData, TestBlock};
 use super::densities::{Densities, DensityModes};
 use super::indicator::indicator;
 use super::model::{Moment, SampledModel};
-use super::observe::Observation;
-use super::points::Chosen;
+use super::observe::{Observation, Seen, see};
+use super::points::{Chosen, NO_FACET};
 use super::reduction::{Reduction, Samples, expect_reducible};
 use super::replay::{Visited, replay_sample};
 use super::rows::{ROWS, Rows};
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
-use crate::physics::{FormState, Place, Problem};
+use crate::physics::{Context, FormState, Place, Problem};
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
@@ -83,13 +83,20 @@ pub fn train(
         let reduction = Reduction::new(simulation, stage, samples, options.truncation, options.algorithm)?;
         reductions.push(reduction);
     }
-    let densities = densities(simulation, &reductions, samples)?;
+    let mut seen = Seen::new();
+    let densities = densities(simulation, &reductions, samples, &mut seen)?;
+    let (observations, needed) = Observation::all(simulation, &reductions, &seen)?;
     let mut rows: Vec<Vec<Rows>> = Vec::new();
     for (modes, reduction) in densities.iter().zip(&reductions) {
         let of = |modes| Rows::new(modes, &reduction.mode_columns());
         rows.push(modes.iter().map(of).collect::<Result<_>>()?);
     }
-    let parts: Vec<ProblemData> = reductions.iter().map(common).collect();
+    let mut parts: Vec<ProblemData> = reductions.iter().map(common).collect();
+    let extra: Vec<u64> = needed.iter().flat_map(|(_, cells)| cells.iter().copied()).collect();
+    for (stage, reduction) in reductions.iter().enumerate() {
+        let own = needed.iter().filter(|(of, _)| *of == stage).flat_map(|(_, cells)| cells.iter().copied());
+        parts[stage].followed = followed(&reduction.problem, own.collect());
+    }
     let mut trials: Vec<Trial> = Vec::new();
     let mut models = Vec::new();
     let mut seeds: Vec<Vec<Vec<u64>>> = rows.iter().map(|rows| vec![Vec::new(); rows.len()]).collect();
@@ -106,7 +113,7 @@ pub fn train(
                 data.chosen.extend(found.chosen);
             }
         }
-        let part = surroundings(simulation, &reductions, &mut data)?;
+        let part = surroundings(simulation, &reductions, &mut data, &extra)?;
         let error = error(simulation, &reductions, samples, &part, &data)?;
         let points = data.iter().map(|data| data.chosen.len()).sum();
         trials.push(Trial { tolerance, points, error });
@@ -133,13 +140,12 @@ pub fn train(
     if options.indicator > 0 {
         let functions =
             indicator(simulation, &reductions, &densities, samples, (&part, &mut data), options.indicator)?;
-        part = surroundings(simulation, &reductions, &mut data)?;
+        part = surroundings(simulation, &reductions, &mut data, &extra)?;
         for ((data, functions), reduction) in data.iter_mut().zip(&functions).zip(&reductions) {
             let functions: Vec<&[f64]> = functions.iter().collect();
             data.residual.nodal = at_cells(&reduction.problem, &part, &functions)?;
         }
     }
-    let observations = Observation::all(simulation, &reductions)?;
     Ok(SampledTraining { reductions, part, data, trials, tolerance, observations })
 }
 
@@ -148,6 +154,7 @@ fn densities(
     simulation: &mut Simulation,
     reductions: &[Reduction],
     samples: Samples,
+    seen: &mut Seen,
 ) -> Result<Vec<Vec<DensityModes>>> {
     let columns = 2 * MOMENTS * samples.which.len();
     let mut whole: Vec<Vec<Densities>> = Vec::new();
@@ -164,7 +171,10 @@ fn densities(
             let keep = (last - moment).is_multiple_of(stride);
             whole[stage].iter_mut().try_for_each(|integral| integral.take(prepared, at, keep))
         };
-        replay_sample(simulation, reductions, samples, number, &mut visit)?;
+        let mut reached = |simulation: &Simulation, context: &Context, moment: usize| -> Result<()> {
+            if (last - moment).is_multiple_of(stride) { see(simulation, context, seen) } else { Ok(()) }
+        };
+        replay_sample(simulation, reductions, samples, number, &mut visit, &mut reached)?;
     }
     whole
         .into_iter()
@@ -224,9 +234,28 @@ fn common(reduction: &Reduction) -> ProblemData {
         initial,
         start,
         singular_values: reduction.singular_values.clone(),
+        followed: Vec::new(),
         energy: Vec::new(),
         residual: TestBlock::default(),
     }
+}
+
+/// All points of cells whose internal variables are followed; none of models without.
+fn followed(problem: &Problem, mut cells: Vec<u64>) -> Vec<Chosen> {
+    cells.sort_unstable();
+    cells.dedup();
+    let points = match problem.new_history() {
+        Some(history) => history.points,
+        None => 0,
+    };
+    let one = |cell: u64, point: usize| Chosen {
+        integral: 0,
+        cell,
+        facet: NO_FACET,
+        point: point as u32,
+        weight: 0.0,
+    };
+    cells.into_iter().flat_map(|cell| (0..points).map(move |point| one(cell, point))).collect()
 }
 
 /// The cells that the model needs, and the functions at their nodes. Collective.
@@ -234,6 +263,7 @@ fn surroundings(
     simulation: &Simulation,
     reductions: &[Reduction],
     data: &mut [ProblemData],
+    extra: &[u64],
 ) -> Result<MeshPart> {
     let mesh = &simulation.mesh;
     let mut cells: Vec<u64> = data
@@ -258,6 +288,7 @@ fn surroundings(
             cells.extend((first < u64::MAX).then_some(first));
         }
     }
+    cells.extend(extra);
     if cells.is_empty() {
         cells.push(0);
     }

@@ -351,6 +351,11 @@ impl NewtonSolver {
         Ref::filter_map(self.system.inner.borrow(), |inner| inner.history.as_ref()).ok()
     }
 
+    /// Takes internal variables as those at the last accepted step. Local.
+    pub fn set_history(&mut self, history: History) {
+        self.system.inner.borrow_mut().history = Some(history);
+    }
+
     /// Forgets what it compared residuals with, and the internal variables. Local.
     pub fn forget(&mut self) {
         self.reference = 0.0;
