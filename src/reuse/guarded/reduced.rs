@@ -47,10 +47,18 @@ pub(super) fn solve_reduced(
         newton.visit(solution, |integral| projected.add(integral, local))?;
         let mut sums = [projected.vector, projected.matrix].concat();
         columns.comm.sum_into(&mut sums);
-        let (vector, matrix) = sums.split_at(n);
-        let right = Mat::from_fn(n, 1, |i, _| -vector[i] - offset[i]);
-        let step = MatRef::from_row_major_slice(matrix, n, n).partial_piv_lu().solve(&right);
-        let step: Vec<f64> = step.col(0).iter().copied().collect();
+        // The first rank's solution is that of all: factorisations of the same numbers may differ in their last bits, and ranks
+        // that stop at different steps would wait for one another for ever.
+        let mut step = Vec::new();
+        if columns.comm.rank() == 0 {
+            let (vector, matrix) = sums.split_at(n);
+            let right = Mat::from_fn(n, 1, |i, _| -vector[i] - offset[i]);
+            let found = MatRef::from_row_major_slice(matrix, n, n).partial_piv_lu().solve(&right);
+            step.extend(found.col(0).iter().copied());
+            step.push(close);
+        }
+        let mut step = columns.comm.all_gather_varied(&step);
+        let close = step.pop().unwrap_or(0.0);
         let length = step.iter().map(|v| v * v).sum::<f64>().sqrt();
         if !length.is_finite() {
             return Ok(false);
