@@ -23,8 +23,6 @@ with h5py.File(out / "run.h5") as run, h5py.File(out / "predict.h5") as predicti
     full = run[f"fields/{field}"][:].reshape(len(times), -1)
     reduced = prediction[f"fields/{field}"][:].reshape(len(times), -1)
     bound = float(prediction[f"estimate/fields/{field}"][0])
-    level = prediction[f"estimate/fields/{field}"].attrs["meaning"]
-    pulls = [file["history/pull"][0] if "history" in file else file["quantities/pull"][:] for file in (run, prediction)]
 
 # The mesh is a box: nodes by columns and rows.
 order = np.lexsort((nodes[:, 0], nodes[:, 1]))

@@ -2,8 +2,7 @@
 use super::indicator::follow;
 use super::model::{Moment, SampledModel};
 use super::reduction::{Reduction, Samples};
-use super::replay::{Combined, Path, Stored, replay};
-use super::train::MOMENTS;
+use super::replay::{Combined, MOMENTS, Path, Stored, replay};
 use crate::physics::Context;
 use crate::rom::Calibration;
 use crate::simulation::{FieldInfo, Simulation};

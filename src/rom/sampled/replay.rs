@@ -8,6 +8,9 @@ use crate::simulation::{Evolution, Simulation};
 use crate::solver::{NewtonOutcome, NewtonSolver, StepEquation};
 use petsc_rs::Vector;
 
+/// Moments of a sample that are looked at closely, at most.
+pub(super) const MOMENTS: usize = 24;
+
 /// States at moments.
 pub trait Path {
     /// Start and ends of steps, s; one time of a steady problem.

@@ -6,7 +6,7 @@ use super::model::{Moment, SampledModel};
 use super::observe::{Observation, Seen, see};
 use super::points::{Chosen, NO_FACET};
 use super::reduction::{Reduction, Samples, expect_reducible};
-use super::replay::{Visited, replay_sample};
+use super::replay::{MOMENTS, Visited, replay_sample};
 use super::rows::{ROWS, Rows};
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
@@ -15,8 +15,6 @@ use crate::physics::{Context, FormState, Place, Problem};
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
-/// States of a training sample whose densities are taken, at most.
-pub(super) const MOMENTS: usize = 24;
 /// Training samples on which rules are tried.
 const TRIALS: usize = 4;
 /// Tolerances of the rules that are tried, one after the other.
