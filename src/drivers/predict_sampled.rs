@@ -71,7 +71,7 @@ pub(super) fn run(
         let observations = Observation::read(&file, deck.quantity.len(), &functions)?;
         let bounds = Bounds::read(&file)?.unwrap_or_default();
         let mut model = comm.agree(SampledModel::new(&deck, &part, &data))?;
-        model.observe(observations.clone());
+        comm.agree(model.observe(observations.clone()))?;
         Ok((model, observations, bounds))
     })?;
     let count: usize = model.problems.iter().map(|problem| problem.points()).sum();

@@ -171,7 +171,8 @@ impl MeshPart {
         let vertices = part.coordinates.len() / cell_type.dimension();
         let counts = part.cells.len() == part.cell_ids.len() * nv
             && part.regions.len() == part.cell_ids.len()
-            && part.facets.len() == part.facet_markers.len() * width;
+            && part.facets.len() == part.facet_markers.len() * width
+            && part.cell_ids.is_sorted_by(|a, b| a < b);
         if !counts || part.cells.iter().chain(&part.facets).any(|&v| v as usize >= vertices) {
             return Err(broken("its arrays do not fit together".into()));
         }

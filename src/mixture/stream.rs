@@ -22,6 +22,8 @@ pub struct PodStream<P: InnerProduct> {
     kept: Columns,
     /// Part of the energy so far that a batch may leave out.
     part: f64,
+    /// Most modes that are kept between batches.
+    most: usize,
     /// Energy that was left out.
     left: f64,
     energy: f64,
@@ -38,7 +40,13 @@ impl<P: InnerProduct> PodStream<P> {
         (batches, tolerance): (usize, f64),
     ) -> Self {
         let part = tolerance * (SHARE / batches.max(1) as f64).powi(2);
-        Self { product, algorithm, kept: Columns::new(comm, rows), part, left: 0.0, energy: 0.0 }
+        let kept = Columns::new(comm, rows);
+        Self { product, algorithm, kept, part, most: usize::MAX, left: 0.0, energy: 0.0 }
+    }
+
+    /// Keeps no more than so many modes between batches, whatever that leaves out.
+    pub fn at_most(self, modes: usize) -> Self {
+        Self { most: modes, ..self }
     }
 
     /// Sum of the squares of all snapshots so far, in the inner product: what there is to leave out.
@@ -78,7 +86,7 @@ impl<P: InnerProduct> PodStream<P> {
             keep -= 1;
             tail += squares[keep];
         }
-        modes.truncate(keep);
+        modes.truncate(keep.min(self.most));
         self.left += squares[modes.count()..].iter().sum::<f64>();
         for (j, value) in singular.iter().enumerate().take(modes.count()) {
             modes.column_mut(j).iter_mut().for_each(|v| *v *= value);

@@ -78,14 +78,45 @@ name = "mean"
 kind = "average"
 "#;
 
-/// Writes a small file of every kind with the program itself: a result (with its mesh), a dataset, a model.
+/// A body in time, whose reduced model has sampled integrals.
+const DECK_IN_TIME: &str = r#"
+mesh.box = { cell = "quadrilateral", cells = [3, 2] }
+parameters = { pull = { default = 0.005, range = [0.002, 0.008] } }
+time = { end = 4.0, step = 1.0 }
+output.file = "run_in_time.h5"
+campaign = { samples = 3, frames = "steps", file = "dataset_in_time.h5" }
+rom = { modes = 3, indicator_modes = 3, file = "model_in_time.h5" }
+
+[[physics]]
+name = "body"
+model = "viscoplasticity"
+degree = 1
+young = 200e9
+poisson = 0.3
+yield_stress = 100e6
+drag_stress = 200e6
+rate_exponent = 7
+boundary = [
+  { marker = "left", value = [0.0, 0.0] },
+  { marker = "right", value = ["pull*t/4", "free"] },
+]
+
+[[quantity]]
+name = "worst"
+kind = "maximum"
+field = "von_mises"
+"#;
+
+/// Writes small files of every kind with the program itself: results (with their mesh), datasets, models.
 pub fn make_hdf5(folder: &Path) {
-    std::fs::write(folder.join("good.toml"), DECK).expect("a writable folder");
-    for command in ["run", "campaign", "train"] {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_tessera"));
-        program.args([command, "good.toml", "--output", ".", "--quiet"]).current_dir(folder);
-        let status = program.stdin(Stdio::null()).status().expect("the program starts");
-        assert!(status.success(), "tessera {command}: {status}");
+    for (name, deck) in [("good.toml", DECK), ("in_time.toml", DECK_IN_TIME)] {
+        std::fs::write(folder.join(name), deck).expect("a writable folder");
+        for command in ["run", "campaign", "train"] {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_tessera"));
+            program.args([command, name, "--output", ".", "--quiet"]).current_dir(folder);
+            let status = program.stdin(Stdio::null()).status().expect("the program starts");
+            assert!(status.success(), "tessera {command}: {status}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a reduced physics is made of, as it lies in a file.
 use super::points::Chosen;
 use crate::physics::Problem;
+use crate::{Error, Result};
 
 /// Numbers that follow from values at few nodes, as those of an empirical interpolation do.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -92,6 +93,34 @@ impl ProblemData {
     /// Number of functions.
     pub fn functions(&self) -> usize {
         self.lifts + self.modes
+    }
+
+    /// Whether it fits a problem on so many sampled cells. Local.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] with what does not.
+    pub fn check(&self, problem: &Problem, cells: usize) -> Result<()> {
+        let space = &problem.space;
+        let (around, c, b) = (space.element.functions(), space.components, self.functions());
+        let rows = cells * around * c;
+        let inside = |place: &[u64; 3]| (place[1] as usize) < around && (place[2] as usize) < c;
+        let known = |chosen: &Chosen| (chosen.integral as usize) < problem.integrals.len();
+        let numbers =
+            |values: &ValuesAt, count: usize| values.matrix.len() == count * values.places.len().max(1);
+        let points = self.chosen.iter().chain(&self.residual.chosen).chain(&self.followed);
+        let what = match () {
+            () if self.nodal.len() != rows * b => "nodal",
+            () if self.residual.nodal.len() != rows * self.residual.count => "residual_nodal",
+            () if self.gram.len() != b * b || self.start.len() != b => "gram or start",
+            () if self.residual.count > 0 && self.energy.len() != b * b => "energy",
+            () if !self.lifting.places.iter().chain(&self.initial.places).all(inside) => "places",
+            () if !numbers(&self.lifting, self.lifts) || !numbers(&self.initial, self.modes) => {
+                "lifting or initial"
+            }
+            () if !points.into_iter().all(known) => "points",
+            () => return Ok(()),
+        };
+        Err(Error::storage(format!("the reduced model of \"{}\" does not fit the deck: {what}", self.name)))
     }
 
     /// The functions at the nodes of a problem on the sampled cells, `[node, component, function]`. Local.

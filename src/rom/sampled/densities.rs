@@ -8,10 +8,13 @@ use crate::physics::{FormState, Place, Prepared, Problem};
 use std::rc::Rc;
 use tessera_kernels::Entity;
 
+/// Rows of a cubature beyond which fewer modes of the densities are taken.
+pub(super) const ROWS: usize = 1200;
 /// Energy of the densities that their modes may leave out.
 const LEFT_OUT: f64 = 1e-9;
-/// Columns in a batch of densities.
+/// Columns in a batch of densities, at most, and numbers of them on a rank.
 const BATCH: usize = 48;
+const NUMBERS: usize = 1 << 25;
 /// Points at once.
 const CHUNK: usize = 512;
 
@@ -97,6 +100,8 @@ pub(super) struct Densities {
     sizes: [Vec<f64>; 2],
     stream: PodStream<Euclidean>,
     batch: Columns,
+    /// Columns in a batch.
+    together: usize,
     /// The storage's density at the last accepted moment.
     stored: Option<Vec<f64>>,
 }
@@ -132,10 +137,13 @@ impl Densities {
         let root = |sum: &f64| (sum / (measure * n.max(1) as f64)).sqrt();
         let mean: Vec<f64> = sums.iter().map(root).map(|v| if v.is_finite() { v } else { 0.0 }).collect();
         let rows = whole.count * c * (1 + d);
-        let batches = (columns.div_ceil(BATCH), LEFT_OUT);
+        let together = (NUMBERS as u64 / comm.max(rows as u64).max(1)).clamp(8, BATCH as u64) as usize;
+        let batches = (columns.div_ceil(together), LEFT_OUT);
+        let most = 2 * ROWS.div_ceil(n.max(1));
         Ok(Self {
             sizes: [mean[..c].to_vec(), mean[c..].to_vec()],
-            stream: PodStream::new(&comm, rows, Euclidean, Algorithm::Snapshots, batches),
+            stream: PodStream::new(&comm, rows, Euclidean, Algorithm::Snapshots, batches).at_most(most),
+            together,
             batch: Columns::new(&comm, rows),
             stored: None,
             whole,
@@ -196,7 +204,7 @@ impl Densities {
 
     fn push(&mut self, column: &[f64]) -> Result<()> {
         self.batch.push(column);
-        if self.batch.count() == BATCH { self.flush() } else { Ok(()) }
+        if self.batch.count() == self.together { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {

@@ -70,6 +70,7 @@ impl SampledModel {
         }
         let mut problems = Vec::new();
         for (index, (stage, data)) in simulation.stages.iter().zip(data).enumerate() {
+            data.check(&stage.problem, part.cell_ids.len())?;
             let mut data = data.clone();
             data.lifting.locate(&stage.problem, &part.cell_ids);
             data.initial.locate(&stage.problem, &part.cell_ids);
@@ -92,8 +93,25 @@ impl SampledModel {
     }
 
     /// Has it read the deck's quantities of interest at frames. Local.
-    pub fn observe(&mut self, observations: Vec<Observation>) {
+    ///
+    /// # Errors
+    /// [`Error::Storage`] when one reads a node that is not there.
+    pub fn observe(&mut self, observations: Vec<Observation>) -> Result<()> {
+        for (quantity, observation) in self.deck.quantity.iter().zip(&observations) {
+            let around = self.simulation.measured(quantity)?.1.space().element.functions() as u64;
+            if !observation
+                .nodes()
+                .iter()
+                .all(|s| s.node < around && self.cell_ids.binary_search(&s.cell).is_ok())
+            {
+                return Err(Error::storage(format!(
+                    "the quantity \"{}\" reads a node that is not there",
+                    quantity.name
+                )));
+            }
+        }
         self.observations = observations;
+        Ok(())
     }
 
     /// Number of sampled cells.

@@ -150,6 +150,11 @@ impl Observation {
         Ok((list, needed))
     }
 
+    /// The nodes that it reads.
+    pub(super) fn nodes(&self) -> &[Sentinel] {
+        if let Self::Nodes { nodes, .. } = self { nodes } else { &[] }
+    }
+
     /// Whether the fields of the whole mesh are needed.
     pub fn needs_fields(&self) -> bool {
         matches!(self, Self::Fields)

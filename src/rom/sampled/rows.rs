@@ -1,5 +1,5 @@
 //! What sampled points have to integrate: the virtual work of functions with the densities of training trajectories.
-use super::densities::DensityModes;
+use super::densities::{DensityModes, ROWS};
 use super::nnls::{DistributedColumns, Options, nnls};
 use super::points::{Chosen, NO_FACET};
 use crate::physics::{Place, Problem};
@@ -7,10 +7,12 @@ use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
-/// Rows beyond which fewer modes of the densities are taken.
-pub(super) const ROWS: usize = 1600;
+/// Most numbers of a cubature's columns on a rank: of large meshes only the rows of the largest singular values are taken.
+const NUMBERS: usize = 1 << 27;
 /// Singular values of the rows below this part of the first are left out.
 const CUT: f64 = 1e-6;
+/// But so many rows at least.
+const LEAST: usize = 100;
 /// Points at once.
 const CHUNK: usize = 512;
 
@@ -79,9 +81,11 @@ impl<'a> Rows<'a> {
                 Error::Failed(format!("the rows of a cubature have no singular values: {error:?}"))
             })?;
             let largest = eigen.S()[total - 1].max(0.0).sqrt();
+            let room = NUMBERS / comm.max(whole.count as u64).max(1) as usize;
             let kept: Vec<usize> = (0..total)
                 .rev()
                 .filter(|&k| eigen.S()[k] > (CUT * largest).powi(2) && largest > 0.0)
+                .take(room.max(LEAST))
                 .collect();
             singular = kept.iter().map(|&k| eigen.S()[k].sqrt()).collect();
             directions = Mat::from_fn(total, kept.len(), |i, j| eigen.U()[(i, kept[j])]);

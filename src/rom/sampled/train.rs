@@ -1,13 +1,13 @@
 //! From training samples to a reduced model with sampled integrals.
 use super::data::{ProblemData, TestBlock};
-use super::densities::{Densities, DensityModes};
+use super::densities::{Densities, DensityModes, ROWS};
 use super::indicator::indicator;
 use super::model::{Moment, SampledModel};
 use super::observe::{Observation, Seen, see};
 use super::points::{Chosen, NO_FACET};
 use super::reduction::{Reduction, Samples, expect_reducible};
 use super::replay::{MOMENTS, Visited, replay_sample};
-use super::rows::{ROWS, Rows};
+use super::rows::Rows;
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
