@@ -98,5 +98,5 @@ fn context(saved: &Sealed, deck: &Deck, start: f64) -> Result<Context> {
     if parameters.len() != deck.default_parameters().len() {
         return Err(Error::input(file.label(), "it is of a deck with other parameters"));
     }
-    Ok(Context { parameters, time: start, sample: draw as u64, ..Context::default() })
+    Ok(Context { parameters, time: start, sample: draw as u64 })
 }

@@ -62,6 +62,9 @@ pub struct Sentinel {
 /// Where extrema stand on training trajectories, by quantity of interest: nodes and regions with how often.
 pub(super) type Seen = Vec<BTreeMap<(u64, Option<u16>), usize>>;
 
+/// Cells that quantities need, with the physics whose internal variables they read there.
+pub(super) type Needed = Vec<(usize, Vec<u64>)>;
+
 /// Whether a quantity is an extremum that is to be seen.
 fn is_extremum(simulation: &Simulation, quantity: &Quantity) -> bool {
     matches!(quantity.kind, QuantityKind::Minimum | QuantityKind::Maximum)
@@ -72,10 +75,10 @@ fn is_extremum(simulation: &Simulation, quantity: &Quantity) -> bool {
 pub(super) fn see(simulation: &Simulation, context: &Context, seen: &mut Seen) -> Result<()> {
     seen.resize(simulation.deck.quantity.len(), BTreeMap::new());
     for (quantity, seen) in simulation.deck.quantity.iter().zip(seen) {
-        if is_extremum(simulation, quantity) {
-            if let Some(place) = simulation.extremum(quantity, context)? {
-                *seen.entry(place).or_default() += 1;
-            }
+        if is_extremum(simulation, quantity)
+            && let Some(place) = simulation.extremum(quantity, context)?
+        {
+            *seen.entry(place).or_default() += 1;
         }
     }
     Ok(())
@@ -90,7 +93,7 @@ impl Observation {
         simulation: &Simulation,
         reductions: &[Reduction],
         seen: &Seen,
-    ) -> Result<(Vec<Self>, Vec<(usize, Vec<u64>)>)> {
+    ) -> Result<(Vec<Self>, Needed)> {
         let (mut list, mut needed) = (Vec::new(), Vec::new());
         for (number, quantity) in simulation.deck.quantity.iter().enumerate() {
             let (field, stage) = simulation.measured(quantity)?;

@@ -85,6 +85,9 @@ impl StateProduct {
     }
 
     /// `(r^T X^-1 r)^(1/2)` of a residual that is zero at prescribed unknowns; not a number where it is none. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn dual_norm(&mut self, residual: &Vector) -> Result<f64> {
         if !residual.norm(petsc_rs::Norm::Two)?.is_finite() {
             return Ok(f64::NAN);
@@ -95,6 +98,9 @@ impl StateProduct {
     /// What a solution brings to a basis: itself, or of a flow three fields, owned unknowns of each: its velocity, its
     /// pressure, and the velocity on which that pressure acts most (its supremizer), without which reduced equations would not
     /// determine the pressure (Rozza and Veroy 2007). Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn parts(&mut self, problem: &Problem, solution: &Vector) -> Result<Vec<Vector>> {
         let Some(coupling) = &self.coupling else { return Ok(vec![solution.try_clone()?]) };
         let c = problem.space.components;
@@ -124,6 +130,9 @@ impl StateProduct {
     }
 
     /// `(v^T X v)^(1/2)` with `v` the difference of a state to one with the values `middle` everywhere. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
     pub fn distance(&self, problem: &Problem, state: &Vector, middle: &[f64]) -> Result<f64> {
         let c = problem.space.components;
         let values = state.read()?;
