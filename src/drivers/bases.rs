@@ -121,9 +121,7 @@ pub(super) fn write(
 fn describe(file: &File, snapshots: &Snapshots, overlap: Option<u32>, how: PodOptions) -> Result<()> {
     file.create_group(BASES)?;
     let what = if how.windows.is_some() { "space and time" } else { "space" };
-    let meaning = format!(
-        "bases in {what} of the fields of a campaign by proper orthogonal decomposition; no online model belongs to them"
-    );
+    let meaning = format!("bases in {what} of the fields of a campaign by proper orthogonal decomposition");
     file.set(BASES, "meaning", meaning)?;
     file.set(BASES, "inner_product", "mass")?;
     file.set(BASES, "tolerance", how.truncation.tolerance)?;

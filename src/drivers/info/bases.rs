@@ -3,7 +3,7 @@ use super::text::{line, section};
 use crate::Result;
 use crate::format::count;
 use crate::report::Table;
-use crate::storage::Reader;
+use crate::storage::{Reader, Value};
 
 /// The bases of a reduced model, and those without one.
 pub(super) fn bases(reader: &Reader, text: &mut String) -> Result<()> {
@@ -38,6 +38,29 @@ pub(super) fn bases(reader: &Reader, text: &mut String) -> Result<()> {
     if !table.is_empty() {
         section(text, &table);
         line(text, "", &reader.text("/bases", "meaning")?);
+    }
+    Ok(())
+}
+
+/// A reduced model with sampled integrals.
+pub(super) fn sampled(reader: &Reader, text: &mut String) -> Result<()> {
+    let mut table = Table::new(&["sampled model", "liftings", "modes", "points", "residual's functions"]);
+    for name in reader.members("/sampled").into_iter().filter(|name| name != "mesh") {
+        let group = format!("/sampled/{name}");
+        let number = |key: &str| match reader.get(&group, key)? {
+            Some(Value::Integer(n)) => Ok::<_, crate::Error>(n.to_string()),
+            _ => Ok("-".into()),
+        };
+        let shape = |array: &str, axis: usize| -> Result<u64> {
+            let path = format!("{group}/{array}");
+            Ok(if reader.exists(&path) { reader.shape(&path)?.get(axis).copied().unwrap_or(0) } else { 0 })
+        };
+        let (points, tests) = (shape("weights", 0)?, shape("residual_nodal", 1)?);
+        table.row(&[name, number("lifts")?, number("modes")?, count(points), count(tests)]);
+    }
+    if !table.is_empty() {
+        section(text, &table);
+        line(text, "", &reader.text("/sampled", "meaning")?);
     }
     Ok(())
 }

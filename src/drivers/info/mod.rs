@@ -39,6 +39,7 @@ pub fn describe(reader: &Reader, verbose: bool) -> Result<String> {
     parameters(reader, &mut text)?;
     fields(reader, &mut text)?;
     bases::bases(reader, &mut text)?;
+    bases::sampled(reader, &mut text)?;
     bases::points(reader, &mut text)?;
     quantities(reader, &mut text)?;
     log(reader, &mut text)?;
@@ -58,6 +59,7 @@ fn heading(reader: &Reader, text: &mut String) -> Result<()> {
     let what = match reader.text("/", "schema")?.as_str() {
         "tessera-run" => "result of a run".to_string(),
         "tessera-dataset" => "samples of a campaign".to_string(),
+        "tessera-model" if reader.exists("/sampled") => "reduced model with sampled integrals".to_string(),
         "tessera-model" if reader.exists("/bases") => "bases of fields".to_string(),
         "tessera-model" => "reduced model".to_string(),
         "tessera-points" => "points of a deck".to_string(),
