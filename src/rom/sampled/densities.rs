@@ -139,7 +139,9 @@ impl Densities {
         let rows = whole.count * c * (1 + d);
         let together = (NUMBERS as u64 / comm.max(rows as u64).max(1)).clamp(8, BATCH as u64) as usize;
         let batches = (columns.div_ceil(together), LEFT_OUT);
-        let most = 2 * ROWS.div_ceil(n.max(1));
+        // Modes beyond those that rows are made of serve the decomposition; large meshes have less room for them.
+        let room = (2 * NUMBERS as u64 / comm.max(rows as u64).max(1)).clamp(24, 96) as usize;
+        let most = room.min(2 * ROWS.div_ceil(n.max(1)));
         Ok(Self {
             sizes: [mean[..c].to_vec(), mean[c..].to_vec()],
             stream: PodStream::new(&comm, rows, Euclidean, Algorithm::Snapshots, batches).at_most(most),
