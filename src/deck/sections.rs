@@ -780,6 +780,10 @@ pub struct RomSection {
     /// Functions that residuals of predictions are tested with, at most; 0 for none.
     #[schemars(range(min = 0, max = 1000))]
     pub indicator_modes: usize,
+    /// Problems in time and nonlinear ones: a reduced model for each of so many clusters of training trajectories, of which
+    /// predictions take the one with the least indicator; "auto" for as many as pay. A prediction costs as many times as much.
+    #[serde(skip_serializing_if = "ClusterCount::is_one")]
+    pub clusters: ClusterCount,
 }
 
 impl Default for RomSection {
@@ -795,8 +799,40 @@ impl Default for RomSection {
             calibration: None,
             level: 0.9,
             indicator_modes: 40,
+            clusters: ClusterCount::default(),
         }
     }
+}
+
+/// Clusters of training trajectories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ClusterCount {
+    /// So many.
+    Number(#[schemars(range(min = 1, max = 4))] usize),
+    /// A word.
+    Word(ClusterWord),
+}
+
+impl ClusterCount {
+    fn is_one(&self) -> bool {
+        *self == Self::Number(1)
+    }
+}
+
+impl Default for ClusterCount {
+    fn default() -> Self {
+        Self::Number(1)
+    }
+}
+
+/// Words for a number of clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterWord {
+    /// The least number up to 4 whose bases leave out 0.6 of the error of one basis at most, in the median of training
+    /// trajectories that are left out in turn, and no more in the worst of them; else 1.
+    Auto,
 }
 
 /// Algorithms for proper orthogonal decomposition.

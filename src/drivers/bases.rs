@@ -99,12 +99,11 @@ pub(super) fn write(
     }
     report.table(&table);
     // The last samples are held out.
-    let held = model.as_ref().and_then(|model| model.1.as_ref()).map_or(0, |bounds| bounds.samples.len());
-    if let Some((model, bounds)) = model {
-        sampled::file::write(&file, &model.part, &model.data, model.tolerance)?;
-        sampled::Observation::write(&model.observations, &file)?;
+    let held =
+        model.as_ref().and_then(|model| model.bounds.as_ref()).map_or(0, |bounds| bounds.samples.len());
+    if let Some(super::sampled::Trained { clusters, models, bounds }) = model {
+        sampled::dictionary::write(&file, &models, &clusters, &snapshots.parameters)?;
         bounds.map_or(Ok(()), |bounds| bounds.write(&file))?;
-        model.reductions.iter().try_for_each(|reduction| sampled::file::write_functions(&file, reduction))?;
     }
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.create_group("/training")?;

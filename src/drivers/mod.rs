@@ -4,6 +4,7 @@ pub mod balance;
 mod bases;
 pub mod campaign;
 pub mod check;
+mod clusters;
 pub mod constrain;
 pub mod evolve;
 pub mod export;

@@ -1,4 +1,5 @@
 //! `tessera predict` with a reduced model whose integrals are sampled: problems in time and nonlinear ones.
+use super::clusters;
 use super::output;
 use super::points::{FILE, PredictOptions, points, warn_outside};
 use super::uncertainty::sampled::{self, SampledModels};
@@ -12,7 +13,7 @@ use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
-use crate::rom::sampled::{Bounds, Combined, Observation, Prediction, SampledModel, Target, file, replay};
+use crate::rom::sampled::{Bounds, Combined, Dictionary, Prediction, Target, file, replay};
 use crate::simulation::{Evolution, FieldInfo, Simulation};
 use crate::storage::{File, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result};
@@ -31,6 +32,8 @@ struct Found {
     seconds: f64,
     steps: usize,
     iterations: usize,
+    /// Whose model it is of.
+    cluster: usize,
 }
 
 /// Predicts with the model of a file. Collective.
@@ -64,27 +67,21 @@ pub(super) fn run(
     }
     let points = points(comm, &deck, &options.points)?;
     warn_outside(report, &deck, &points);
-    let names: Vec<&str> = deck.physics.iter().map(|physics| physics.name()).collect();
-    let (mut model, observations, bounds) = report.phase("model", || -> Result<_> {
-        let (part, data) = file::read(&file, &names)?;
-        let functions: Vec<usize> = data.iter().map(|data| data.functions()).collect();
-        let observations = Observation::read(&file, deck.quantity.len(), &functions)?;
-        let bounds = Bounds::read(&file)?.unwrap_or_default();
-        let mut model = comm.agree(SampledModel::new(&deck, &part, &data))?;
-        comm.agree(model.observe(observations.clone()))?;
-        Ok((model, observations, bounds))
+    let (mut model, bounds) = report.phase("model", || -> Result<_> {
+        Ok((Dictionary::read(comm, &file, &deck)?, Bounds::read(&file)?.unwrap_or_default()))
     })?;
-    let count: usize = model.problems.iter().map(|problem| problem.points()).sum();
-    report.line(format!("{} sampled points in {} cells", count, model.cells()));
+    let clusters = model.clusters();
+    let several = if clusters > 1 { format!(" of {clusters} clusters") } else { String::new() };
+    report.line(format!("{} sampled points in {} cells{several}", model.points(), model.cells()));
     let frames = deck.time.as_ref().map_or(vec![0.0], |time| time.frames(deck.output.frames));
-    let needs_fields = observations.iter().any(|o| o.needs_fields());
+    let needs_fields = model.needs_fields().contains(&true);
     let with_fields = options.writes_fields() || options.truth;
     if needs_fields && !with_fields {
         let left: Vec<&str> = deck
             .quantity
             .iter()
-            .zip(&observations)
-            .filter(|(_, o)| o.needs_fields())
+            .zip(model.needs_fields())
+            .filter(|(_, needs)| **needs)
             .map(|(q, _)| q.name.as_str())
             .collect();
         report.warn(format!(
@@ -100,13 +97,12 @@ pub(super) fn run(
     if !bounds.targets.iter().all(fits) {
         return Err(Error::storage(format!("{}: its bounds do not fit the deck", file.label())));
     }
-    let bounds_of =
-        |model: &SampledModel, prediction: &Prediction| bounds.of(&model.indicators(&prediction.moments));
+    let bounds_of = |model: &Dictionary, prediction: &Prediction| bounds.of(&model.indicators(prediction));
     let (mut found, mut truths) = (Vec::new(), Vec::<String>::new());
     let file_of_results = ResultFile::create(comm, &target)?;
     let mut written = vec![target.clone()];
     if with_fields {
-        let mut fields = Fields::new(comm, path, &file, &deck)?;
+        let mut fields = Fields::new(comm, path, &file, &deck, clusters)?;
         truths = fields.fields.iter().map(|field| format!("fields/{}", field.name)).collect();
         truths.extend(deck.quantity.iter().map(|q| format!("quantities/{}", q.name)));
         fields.create(&file_of_results, &points, &frames, options, path)?;
@@ -141,7 +137,13 @@ pub(super) fn run(
                     let rows = frames.map(|moment| moment.quantities.clone()).collect();
                     let bounds = bounds_of(&model, &prediction);
                     let one = of(rows, &prediction, bounds, start.elapsed().as_secs_f64());
-                    mine.extend([number as f64, one.seconds, one.steps as f64, one.iterations as f64]);
+                    mine.extend([
+                        number as f64,
+                        one.seconds,
+                        one.steps as f64,
+                        one.iterations as f64,
+                        one.cluster as f64,
+                    ]);
                     mine.extend(one.quantities.iter().flatten());
                     mine.extend(&one.bounds);
                 }
@@ -154,18 +156,19 @@ pub(super) fn run(
         }
         comm.agree(fault)?;
         drop(progress);
-        let values = frames.len() * observations.len();
-        let width = 4 + values + bounds.targets.len();
+        let values = frames.len() * deck.quantity.len();
+        let width = 5 + values + bounds.targets.len();
         let all = comm.all_gather_varied(&mine);
         let mut rows: Vec<&[f64]> = all.chunks_exact(width).collect();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let of_row = |row: &&[f64]| Found {
-            quantities: row[4..4 + values].chunks(observations.len().max(1)).map(<[f64]>::to_vec).collect(),
+            quantities: row[5..5 + values].chunks(deck.quantity.len().max(1)).map(<[f64]>::to_vec).collect(),
             truth: Vec::new(),
-            bounds: row[4 + values..].to_vec(),
+            bounds: row[5 + values..].to_vec(),
             seconds: row[1],
             steps: row[2] as usize,
             iterations: row[3] as usize,
+            cluster: row[4] as usize,
         };
         found = rows.iter().map(of_row).collect();
     }
@@ -176,6 +179,8 @@ pub(super) fn run(
     if options.truth {
         write_truths(&file_of_results, &truths, &found)?;
     }
+    let chosen: Vec<usize> = found.iter().map(|one| one.cluster).collect();
+    clusters::tell(report, &file_of_results, clusters, &chosen)?;
     print(report, &deck, &bounds, &found);
     if let Some((_, seed)) = options.draws().filter(|draws| draws.0 > 1) {
         let values = found.iter().map(|one| one.quantities.last().map_or(&[][..], Vec::as_slice)).collect();
@@ -200,7 +205,7 @@ pub(super) fn run(
 
 fn of(quantities: Vec<Vec<f64>>, prediction: &Prediction, bounds: Vec<f64>, seconds: f64) -> Found {
     let (steps, iterations) = (prediction.moments.len() - 1, prediction.iterations);
-    Found { quantities, truth: Vec::new(), bounds, seconds, steps, iterations }
+    Found { quantities, truth: Vec::new(), bounds, seconds, steps, iterations, cluster: prediction.cluster }
 }
 
 /// Errors of all predictions against the full model. Collective.
@@ -242,7 +247,7 @@ fn write_bounds(file: &ResultFile, bounds: &Bounds, found: &[Found]) -> Result<(
 fn describe(
     file: &ResultFile,
     deck: &Deck,
-    model: &SampledModel,
+    model: &Dictionary,
     points: &[Vec<f64>],
     path: &Path,
     options: &PredictOptions,
@@ -327,21 +332,21 @@ fn print(report: &Report, deck: &Deck, bounds: &Bounds, found: &[Found]) {
 /// The whole mesh, on which predictions become fields.
 struct Fields {
     simulation: Simulation,
-    functions: Vec<Columns>,
+    /// By cluster and physics.
+    functions: Vec<Vec<Columns>>,
     fields: Vec<FieldInfo>,
 }
 
 impl Fields {
-    fn new(comm: &Comm, path: &Path, file: &File, deck: &Deck) -> Result<Self> {
+    fn new(comm: &Comm, path: &Path, file: &File, deck: &Deck, clusters: usize) -> Result<Self> {
         let source = MeshSource::File { path: path.to_path_buf(), scale: 1.0 };
         let mesh = Mesh::build(comm, &source, &deck.partition_options())?;
         let simulation = Simulation::on_mesh(deck, Rc::new(mesh))?;
         let fields = output::wanted(&simulation)?;
-        let functions = simulation
-            .stages
-            .iter()
-            .map(|stage| file::functions(file, &stage.problem))
-            .collect::<Result<_>>()?;
+        let of = |cluster: usize| {
+            simulation.stages.iter().map(|stage| file::functions(file, cluster, &stage.problem)).collect()
+        };
+        let functions = (0..clusters).map(of).collect::<Result<_>>()?;
         Ok(Self { simulation, functions, fields })
     }
 
@@ -405,7 +410,7 @@ impl Fields {
             }
             Ok(())
         };
-        follow(simulation, functions, context, prediction, &mut reached)?;
+        follow(simulation, &functions[prediction.cluster], context, prediction, &mut reached)?;
         Ok(quantities)
     }
 
@@ -425,13 +430,19 @@ impl Fields {
         let of_fields = |simulation: &Simulation, context: &Context| -> Result<Vec<Vec<f64>>> {
             fields.iter().map(|field| Ok(simulation.field_values(field, context)?.read()?.to_vec())).collect()
         };
-        follow(simulation, functions, context, prediction, &mut |simulation, context, moment| {
-            if prediction.moments[moment].on_frame {
-                predicted.push(of_fields(simulation, context)?);
-                quantities.push(simulation.quantities(context)?);
-            }
-            Ok(())
-        })?;
+        follow(
+            simulation,
+            &functions[prediction.cluster],
+            context,
+            prediction,
+            &mut |simulation, context, moment| {
+                if prediction.moments[moment].on_frame {
+                    predicted.push(of_fields(simulation, context)?);
+                    quantities.push(simulation.quantities(context)?);
+                }
+                Ok(())
+            },
+        )?;
         let start = Instant::now();
         let (mut errors, mut sizes) = (vec![0.0f64; fields.len()], vec![0.0f64; fields.len()]);
         let (mut wrong, mut large) =

@@ -1,4 +1,5 @@
 //! `tessera train` of problems in time and of nonlinear ones: a reduced model with sampled integrals.
+use super::clusters;
 use super::snapshots::Snapshots;
 use crate::Result;
 use crate::campaign::wanted;
@@ -8,7 +9,9 @@ use crate::mixture::{Algorithm, Truncation};
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
 use crate::rom::Trajectories;
-use crate::rom::sampled::{self, Bounds, SampledModel, SampledOptions, SampledTraining, Samples};
+use crate::rom::sampled::{
+    self, Bounds, Clusters, Dictionary, Reduction, SampledOptions, SampledTraining, Samples,
+};
 use crate::simulation::Simulation;
 use crate::storage::Moments;
 
@@ -29,15 +32,19 @@ pub(super) fn why_not(simulation: &Simulation, snapshots: &Snapshots) -> Result<
     Ok(None)
 }
 
-/// Trains the model. Collective.
+/// A reduced model of each cluster.
+pub(super) struct Trained {
+    pub clusters: Clusters,
+    /// By cluster.
+    pub models: Vec<SampledTraining>,
+    pub bounds: Option<Bounds>,
+}
+
+/// Trains the models. Collective.
 ///
 /// # Errors
 /// As [`sampled::train`].
-pub(super) fn train(
-    simulation: &mut Simulation,
-    snapshots: &Snapshots,
-    report: &Report,
-) -> Result<(SampledTraining, Option<Bounds>)> {
+pub(super) fn train(simulation: &mut Simulation, snapshots: &Snapshots, report: &Report) -> Result<Trained> {
     let rom = &simulation.deck.rom;
     let options = SampledOptions {
         truncation: Truncation { modes: rom.modes, tolerance: rom.tolerance },
@@ -66,7 +73,37 @@ pub(super) fn train(
     }
     let which: Vec<usize> = (0..count - held).collect();
     let samples = Samples { source: snapshots, parameters: &snapshots.parameters, which: &which };
-    let trained = report.phase("training", || sampled::train(simulation, samples, &options))?;
+    let clusters = report.phase("clusters", || clusters::find(simulation, samples, &options, report))?;
+    let mut models = Vec::new();
+    for (cluster, members) in clusters.members.iter().enumerate() {
+        let own = Samples { which: members, ..samples };
+        let trained = report.phase("training", || sampled::train(simulation, own, &which, &options))?;
+        if clusters.members.len() > 1 {
+            report.line(format!("cluster {cluster}"));
+        }
+        tables(report, &trained);
+        models.push(trained);
+    }
+    let mut bounds = None;
+    if held > 0 {
+        let which: Vec<usize> = (count - held..count).collect();
+        let samples = Samples { which: &which, ..samples };
+        let mut model = Dictionary::new(&simulation.deck, &models)?;
+        let reductions: Vec<&[Reduction]> = models.iter().map(|model| &model.reductions[..]).collect();
+        let (fields, level) = (wanted(simulation)?, simulation.deck.rom.level);
+        let found = report.phase("calibration", || {
+            sampled::calibrate(simulation, &mut model, &reductions, samples, &fields, level)
+        })?;
+        print(report, &simulation.deck, &found, level);
+        bounds = Some(found);
+    } else {
+        report.line("note       no samples are held out (rom.calibration): predictions come without bounds of their errors");
+    }
+    Ok(Trained { clusters, models, bounds })
+}
+
+/// Bases, and the cubatures that were tried.
+fn tables(report: &Report, trained: &SampledTraining) {
     let mut table = Table::new(&["physics", "liftings", "modes", "projection error", "points"]);
     for (reduction, data) in trained.reductions.iter().zip(&trained.data) {
         table.row(&[
@@ -88,21 +125,6 @@ pub(super) fn train(
     }
     report.line("cubatures that were tried, and the error of training trajectories with them");
     report.table(&table);
-    let mut bounds = None;
-    if held > 0 {
-        let which: Vec<usize> = (count - held..count).collect();
-        let samples = Samples { which: &which, ..samples };
-        let mut model = SampledModel::new(&simulation.deck, &trained.part, &trained.data)?;
-        let (fields, level) = (wanted(simulation)?, simulation.deck.rom.level);
-        let found = report.phase("calibration", || {
-            sampled::calibrate(simulation, &mut model, &trained.reductions, samples, &fields, level)
-        })?;
-        print(report, &simulation.deck, &found, level);
-        bounds = Some(found);
-    } else {
-        report.line("note       no samples are held out (rom.calibration): predictions come without bounds of their errors");
-    }
-    Ok((trained, bounds))
 }
 
 /// Samples from which on some are held out, and how many.

@@ -374,7 +374,7 @@ fn sampled_full_basis_is_the_full_model(comm: &Comm) {
 fn read(comm: &Comm, path: &Path, names: &[&str]) -> (SampledModel, Vec<ProblemData>) {
     let opened = ModelFile::open(comm, path).unwrap();
     let deck = tessera::deck::Deck::parse(&opened.text("/", "deck").unwrap(), "model", &[]).unwrap();
-    let (part, data) = file::read(&opened, names).unwrap();
+    let (part, data) = file::read(&opened, 0, names).unwrap();
     opened.close().unwrap();
     (SampledModel::new(&deck, &part, &data).unwrap(), data)
 }

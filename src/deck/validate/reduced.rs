@@ -3,6 +3,7 @@ use super::checker::Checker;
 use crate::Result;
 use crate::deck::Norm;
 use crate::deck::physics::Physics;
+use crate::deck::sections::ClusterCount;
 use crate::deck::value::Coefficient;
 use crate::deck::whole::Deck;
 use std::collections::HashSet;
@@ -33,6 +34,17 @@ impl Deck {
         if self.rom.windows.is_some() && self.time.is_none() {
             checker.add("rom.windows", NO_WINDOWS);
         }
+        if self.rom.clusters != ClusterCount::default() && self.rom.indicator_modes == 0 {
+            checker.add("rom.clusters", "the indicator chooses among clusters: rom.indicator_modes is 0");
+        }
+        let flow = self.physics.iter().find(|physics| physics.has_pressure());
+        if let (ClusterCount::Number(2..), Some(flow)) = (self.rom.clusters, flow) {
+            let text = format!(
+                "the indicator chooses among clusters, and the flow \"{}\" has none: expected 1",
+                flow.name()
+            );
+            checker.add("rom.clusters", text);
+        }
         checker.finish()
     }
 
@@ -52,6 +64,10 @@ impl Deck {
         }
         if self.rom.windows.is_some() {
             checker.add("rom.windows", NO_WINDOWS);
+        }
+        if self.rom.clusters != ClusterCount::default() {
+            let text = "clusters are of trajectories and of states of nonlinear problems: a certified model has one basis";
+            checker.add("rom.clusters", text);
         }
         if !self.random.is_empty() {
             checker.add("random", "a reduced model has no random fields: only parameters may vary");

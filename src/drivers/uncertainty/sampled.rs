@@ -3,7 +3,7 @@ use super::ensemble::{Bound, Models};
 use crate::deck::Deck;
 use crate::parallel::{Comm, block};
 use crate::physics::Context;
-use crate::rom::sampled::{Bounds, SampledModel};
+use crate::rom::sampled::{Bounds, Dictionary};
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
@@ -12,7 +12,7 @@ pub struct SampledModels<'a> {
     /// All ranks, each with the whole model.
     pub comm: &'a Comm,
     /// The model.
-    pub model: &'a mut SampledModel,
+    pub model: &'a mut Dictionary,
     /// Calibrated bounds.
     pub bounds: &'a Bounds,
     /// Times of frames, the end last.
@@ -47,7 +47,7 @@ impl SampledModels<'_> {
         let prediction = self.model.predict(&Context::steady(point.to_vec()), self.frames)?;
         let end = prediction.moments.iter().rfind(|moment| moment.on_frame);
         let end = end.ok_or_else(|| Error::Failed("a prediction without an end".into()))?;
-        let bounds = self.bounds.of(&self.model.indicators(&prediction.moments));
+        let bounds = self.bounds.of(&self.model.indicators(&prediction));
         let mut row = end.quantities.clone();
         row.extend(self.targets.iter().map(|target| target.map_or(f64::NAN, |k| bounds[k])));
         Ok(row)

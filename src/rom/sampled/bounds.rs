@@ -1,6 +1,6 @@
 //! Errors of held-out samples, and the bounds that follow from them by split conformal calibration.
-use super::indicator::follow;
-use super::model::{Moment, SampledModel};
+use super::dictionary::Dictionary;
+use super::model::Moment;
 use super::reduction::{Reduction, Samples};
 use super::replay::{Combined, MOMENTS, Path, Stored, replay};
 use crate::physics::Context;
@@ -88,28 +88,29 @@ impl Bounds {
     }
 }
 
-/// Runs the model on held-out samples and compares solutions, fields and quantities at their steps. Collective.
+/// Runs the models of all clusters, with these `reductions` by cluster and physics, on held-out samples, keeps the best of each,
+/// and compares solutions, fields and quantities at their steps. Collective.
 ///
 /// # Errors
 /// When the model fails on a sample, or there are too few for the level.
 pub fn calibrate(
     simulation: &mut Simulation,
-    model: &mut SampledModel,
-    reductions: &[Reduction],
+    model: &mut Dictionary,
+    reductions: &[&[Reduction]],
     samples: Samples,
     fields: &[FieldInfo],
     level: f64,
 ) -> Result<Bounds> {
     let comm = simulation.mesh.comm.clone();
-    let numbers: Vec<usize> = (0..samples.which.len()).collect();
-    let found = follow(&comm, model, samples, &numbers)?;
+    let found = model.follow(&comm, samples)?;
     let quantities = simulation.deck.quantity.len();
     let mut bounds = Bounds { samples: samples.which.to_vec(), ..Bounds::default() };
-    for (&sample, moments) in samples.which.iter().zip(&found) {
+    for (&sample, prediction) in samples.which.iter().zip(&found) {
         let times = samples.times(sample)?;
-        if moments.len() != times.len() {
+        let Some(prediction) = prediction else {
             return Err(Error::Failed(format!("the reduced model fails on the held-out sample {sample}")));
-        }
+        };
+        let (moments, reductions) = (&prediction.moments, reductions[prediction.cluster]);
         let context = samples.context(sample, times[0]);
         let coefficients: Vec<Vec<Vec<f64>>> = (0..reductions.len())
             .map(|stage| moments.iter().map(|moment: &Moment| moment.coefficients[stage].clone()).collect())
@@ -141,7 +142,7 @@ pub fn calibrate(
             errors.push(apart.fold(0.0, f64::max));
         }
         bounds.errors.push(errors);
-        bounds.indicators.push(model.indicators(moments));
+        bounds.indicators.push(model.indicators(prediction));
     }
     let names = simulation.stages.iter().map(|stage| (in_energy(&stage.problem.field), true));
     let names = names.chain(fields.iter().map(|field| (field.name.clone(), true)));
@@ -151,7 +152,7 @@ pub fn calibrate(
         // The indicator that tells most, or none.
         let constant = Calibration::new(&errors, &vec![1.0; errors.len()], level, 1.0)?;
         let mut best: (Option<usize>, Calibration) = (None, constant);
-        for stage in 0..reductions.len() {
+        for stage in 0..simulation.stages.len() {
             let indicators: Vec<f64> = bounds.indicators.iter().map(|row| row[stage]).collect();
             if indicators.iter().any(|i| !i.is_finite()) || indicators.iter().all(|i| *i == 0.0) {
                 continue;

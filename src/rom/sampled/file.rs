@@ -1,12 +1,13 @@
 //! A reduced model with sampled integrals in a file: small arrays that every rank reads.
 //!
 //! ```text
-//! /sampled                      attribute tolerance: that of the rules
+//! /sampled                      attribute tolerance: that of the rules; clusters, if they are several
 //! /sampled/mesh                 the sampled cells, see `MeshPart`
 //! /sampled/<physics>/points     [point, 4] u64: integral, canonical cell, facet (255 inside), number in the rule
 //! /sampled/<physics>/weights    [point] f64, with the measure
 //! /sampled/<physics>/nodal      [cell, node, component, function] f64: liftings, then modes
 //! /sampled/<physics>/...        gram, start, lifting, initial, singular_values
+//! /sampled_1, ...               the models of further clusters
 //! ```
 use super::data::{ProblemData, TestBlock, ValuesAt};
 use super::points::Chosen;
@@ -19,23 +20,39 @@ use crate::{Error, Result};
 
 /// Where the model lies.
 pub const SAMPLED: &str = "/sampled";
-const MESH: &str = "/sampled/mesh";
 
-/// Writes a model. Collective.
+/// Where the model of a cluster lies.
+pub(super) fn group_of(cluster: usize) -> String {
+    if cluster == 0 { SAMPLED.into() } else { format!("{SAMPLED}_{cluster}") }
+}
+
+/// The name of a field's basis in the model of a cluster.
+fn basis_of(field: &str, cluster: usize) -> String {
+    if cluster == 0 { field.into() } else { format!("{field}.{cluster}") }
+}
+
+/// Writes the model of a cluster. Collective.
 ///
 /// # Errors
 /// [`Error::Storage`] when HDF5 or the file system refuses.
-pub fn write(file: &File, part: &MeshPart, data: &[ProblemData], tolerance: f64) -> Result<()> {
-    file.create_group(SAMPLED)?;
+pub fn write(
+    file: &File,
+    cluster: usize,
+    part: &MeshPart,
+    data: &[ProblemData],
+    tolerance: f64,
+) -> Result<()> {
+    let root = group_of(cluster);
+    file.create_group(&root)?;
     file.set(
-        SAMPLED,
+        &root,
         "meaning",
         "a reduced model whose integrals are sums over sampled quadrature points (empirical cubature)",
     )?;
-    file.set(SAMPLED, "tolerance", tolerance)?;
-    part.write(file, MESH)?;
+    file.set(&root, "tolerance", tolerance)?;
+    part.write(file, &format!("{root}/mesh"))?;
     for data in data {
-        let group = format!("{SAMPLED}/{}", data.name);
+        let group = format!("{root}/{}", data.name);
         let b = data.functions() as u64;
         file.create_group(&group)?;
         file.set(&group, "field", data.field.as_str())?;
@@ -116,20 +133,23 @@ fn write_points(file: &File, group: &str, prefix: &str, chosen: &[Chosen]) -> Re
     file.set(&path("weights"), "meaning", "weights of the points, with the measure; not negative")
 }
 
-/// Reads a model: the sampled cells, and what belongs to each physics of a deck, by its name. Collective.
+/// Reads the model of a cluster: the sampled cells, and what belongs to each physics of a deck, by its name. Collective.
 ///
 /// # Errors
 /// [`Error::Storage`] when the file does not hold what it should.
-pub fn read(file: &File, names: &[&str]) -> Result<(MeshPart, Vec<ProblemData>)> {
-    let part = MeshPart::read(file, MESH)?;
-    let data = names.iter().map(|name| read_problem(file, name, &part)).collect::<Result<_>>()?;
+pub fn read(file: &File, cluster: usize, names: &[&str]) -> Result<(MeshPart, Vec<ProblemData>)> {
+    let root = group_of(cluster);
+    let part = MeshPart::read(file, &format!("{root}/mesh"))?;
+    let data = names
+        .iter()
+        .map(|name| read_problem(file, &format!("{root}/{name}"), name, &part))
+        .collect::<Result<_>>()?;
     Ok((part, data))
 }
 
-fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData> {
-    let group = format!("{SAMPLED}/{name}");
+fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result<ProblemData> {
     let broken = |what: &str| Error::storage(format!("{}: {group}: {what}", file.label()));
-    let count = |key: &str| match file.get(&group, key)? {
+    let count = |key: &str| match file.get(group, key)? {
         Some(crate::storage::Value::Integer(n)) if n >= 0 => Ok(n as usize),
         _ => Err(broken(&format!("the attribute {key} is missing"))),
     };
@@ -166,7 +186,7 @@ fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData>
     };
     let data = ProblemData {
         name: name.into(),
-        field: file.text(&group, "field")?,
+        field: file.text(group, "field")?,
         lifts,
         modes,
         nodal: list("nodal")?,
@@ -204,39 +224,38 @@ fn read_problem(file: &File, name: &str, part: &MeshPart) -> Result<ProblemData>
     Ok(data)
 }
 
-/// Writes liftings and modes on the whole mesh, as `/basis/<field>`. Collective.
+/// Writes liftings and modes on the whole mesh, as `/basis/<field>`, of further clusters `/basis/<field>.<cluster>`.
+/// Collective.
 ///
 /// # Errors
 /// [`Error::Storage`] when HDF5 or the file system refuses.
-pub fn write_functions(file: &File, reduction: &Reduction) -> Result<()> {
+pub fn write_functions(file: &File, cluster: usize, reduction: &Reduction) -> Result<()> {
     let (problem, functions) = (&reduction.problem, &reduction.functions);
     let (space, plan) = (&problem.space, problem.space.canonical());
-    let field = Field::nodes(&problem.field, &problem.unit, space.components, space.element.degree, &plan);
+    let name = basis_of(&problem.field, cluster);
+    let field = Field::nodes(&name, &problem.unit, space.components, space.element.degree, &plan);
     let field = field.meaning("liftings of the prescribed values, then modes").physics(&problem.name);
     file.create_basis(&field, functions.count() as u64)?;
-    file.set(&format!("/basis/{}", problem.field), "lifts", reduction.lifts)?;
+    file.set(&format!("/basis/{name}"), "lifts", reduction.lifts)?;
     for (j, function) in functions.iter().enumerate() {
-        file.write_mode(&problem.field, j as u64, &plan, function)?;
+        file.write_mode(&name, j as u64, &plan, function)?;
     }
     Ok(())
 }
 
-/// Reads liftings and modes of a problem: this rank's unknowns. Collective.
+/// Reads liftings and modes of a problem in the model of a cluster: this rank's unknowns. Collective.
 ///
 /// # Errors
 /// [`Error::Storage`] when the file does not hold them.
-pub fn functions(file: &File, problem: &Problem) -> Result<Columns> {
+pub fn functions(file: &File, cluster: usize, problem: &Problem) -> Result<Columns> {
     let plan = problem.space.canonical();
-    let (_, count) = file.basis(&problem.field)?;
+    let name = basis_of(&problem.field, cluster);
+    let (_, count) = file.basis(&name)?;
     let mut functions = Columns::new(&problem.space.mesh.comm, problem.space.owned_dofs());
     for j in 0..count {
-        let function = file.read_mode(&problem.field, j, &plan)?;
+        let function = file.read_mode(&name, j, &plan)?;
         if function.len() != functions.rows() {
-            return Err(Error::storage(format!(
-                "{}: /basis/{} does not fit the deck",
-                file.label(),
-                problem.field
-            )));
+            return Err(Error::storage(format!("{}: /basis/{name} does not fit the deck", file.label())));
         }
         functions.push(&function);
     }

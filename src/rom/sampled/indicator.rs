@@ -92,7 +92,7 @@ pub(super) fn indicator(
     for reduction in reductions {
         products.push(match reduction.problem.facts().pressure {
             true => None,
-            false => Some(product(simulation, reduction)?),
+            false => Some(product(simulation, reduction, samples)?),
         });
     }
     let empty = |reduction: &Reduction| Columns::new(&comm, reduction.functions.rows());
@@ -150,11 +150,12 @@ pub(super) fn indicator(
 }
 
 /// The product that measures residuals of a problem, at the mean of a state in the middle of the first sample. Collective.
-fn product(simulation: &Simulation, reduction: &Reduction) -> Result<StateProduct> {
+fn product(simulation: &Simulation, reduction: &Reduction, samples: Samples) -> Result<StateProduct> {
     let problem = &reduction.problem;
     let c = problem.space.components;
-    let moments = &reduction.coefficients[0];
-    let state = reduction.state(&moments[moments.len() / 2]);
+    let sample = samples.which[0];
+    let middle = samples.times(sample)?.len() / 2;
+    let state = samples.source.read(sample, middle, &problem.field, &problem.space.canonical())?;
     let mut sums = vec![0.0; 2 * c];
     for (dof, value) in state.iter().enumerate().filter(|(dof, _)| problem.is_used(*dof)) {
         sums[dof % c] += value;

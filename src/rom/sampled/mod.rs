@@ -2,8 +2,10 @@
 //! sampled points with non-negative weights (empirical cubature).
 mod active_set;
 mod bounds;
+mod clusters;
 mod data;
 mod densities;
+pub mod dictionary;
 pub mod file;
 mod indicator;
 mod model;
@@ -18,7 +20,9 @@ mod system;
 mod train;
 
 pub use bounds::{Bounds, Target, calibrate};
+pub use clusters::{Clusters, Criterion, LEAST, MOST, cluster};
 pub use data::{ProblemData, TestBlock, ValuesAt};
+pub use dictionary::Dictionary;
 pub use model::{Moment, Prediction, SampledModel};
 pub use nnls::{DistributedColumns, Rule, nnls};
 pub use observe::{Observation, Reading, Sentinel};

@@ -50,6 +50,8 @@ pub struct Prediction {
     pub iterations: usize,
     /// Steps that were not accepted.
     pub rejected: usize,
+    /// The cluster whose model it is of.
+    pub cluster: usize,
 }
 
 impl SampledModel {
@@ -137,7 +139,11 @@ impl SampledModel {
                     self.states[stage] = self.problems[stage].start()?;
                 }
                 let iterations = self.solve_steady(context)?;
-                Ok(Prediction { moments: vec![self.moment(context, true)?], iterations, rejected: 0 })
+                Ok(Prediction {
+                    moments: vec![self.moment(context, true)?],
+                    iterations,
+                    ..Prediction::default()
+                })
             }
         }
     }
@@ -156,7 +162,7 @@ impl SampledModel {
             iterations += step.newton + self.solve_steady(&evolution.context)?;
             moments.push(self.moment(&evolution.context, true)?);
         }
-        Ok(Prediction { moments, iterations, rejected: 0 })
+        Ok(Prediction { moments, iterations, ..Prediction::default() })
     }
 
     /// Largest norm of the residual over the moments, on the functions that it is tested with, relative to the largest norm of
@@ -215,7 +221,7 @@ impl SampledModel {
                 }
             }
         }
-        Ok(Prediction { moments, iterations, rejected: evolution.rejected })
+        Ok(Prediction { moments, iterations, rejected: evolution.rejected, cluster: 0 })
     }
 
     /// Solves the problems without a time derivative; the iterations.

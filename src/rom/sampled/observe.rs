@@ -1,5 +1,5 @@
 //! Quantities of interest from what a reduced model has at hand.
-use super::file::SAMPLED;
+use super::file::group_of;
 use super::reduction::{Reduction, cells_of};
 use crate::deck::{Quantity, QuantityKind};
 use crate::fem::locate::interpolation;
@@ -203,24 +203,24 @@ impl Observation {
         Ok(quantity.factor.unwrap_or(1.0) * found)
     }
 
-    /// Writes all. Collective.
+    /// Writes all, for the model of a cluster. Collective.
     ///
     /// # Errors
     /// [`Error::Storage`] when HDF5 or the file system refuses.
-    pub fn write(list: &[Self], file: &File) -> Result<()> {
+    pub fn write(list: &[Self], file: &File, cluster: usize) -> Result<()> {
         let text = serde_json::to_string(list)
             .map_err(|error| Error::Failed(format!("cannot describe the quantities of interest: {error}")))?;
-        file.set(SAMPLED, "quantities", text)
+        file.set(&group_of(cluster), "quantities", text)
     }
 
     /// Reads what [`Observation::write`] wrote, for physics with so many functions. Collective.
     ///
     /// # Errors
     /// [`Error::Storage`] when the file does not hold what it should.
-    pub fn read(file: &File, quantities: usize, functions: &[usize]) -> Result<Vec<Self>> {
-        let broken =
-            |what: String| Error::storage(format!("{}: {SAMPLED}: quantities: {what}", file.label()));
-        let list: Vec<Self> = serde_json::from_str(&file.text(SAMPLED, "quantities")?)
+    pub fn read(file: &File, cluster: usize, quantities: usize, functions: &[usize]) -> Result<Vec<Self>> {
+        let group = group_of(cluster);
+        let broken = |what: String| Error::storage(format!("{}: {group}: quantities: {what}", file.label()));
+        let list: Vec<Self> = serde_json::from_str(&file.text(&group, "quantities")?)
             .map_err(|error| broken(error.to_string()))?;
         let fits = |observation: &Self| match observation {
             Self::Linear { stage, row } => functions.get(*stage) == Some(&row.len()),

@@ -66,13 +66,15 @@ pub struct SampledTraining {
     pub observations: Vec<Observation>,
 }
 
-/// Trains on the states of samples at all their steps. Collective.
+/// Trains on the states of samples at all their steps. The functions that residuals are tested with are those of the samples
+/// `tested`, by their numbers, the first of which fixes the product in which residuals are measured. Collective.
 ///
 /// # Errors
 /// When the samples do not fit, a law has no value along them, or no model of them can follow them.
 pub fn train(
     simulation: &mut Simulation,
     samples: Samples,
+    tested: &[usize],
     options: &SampledOptions,
 ) -> Result<SampledTraining> {
     expect_reducible(simulation)?;
@@ -136,8 +138,9 @@ pub fn train(
     let (tolerance, (mut part, mut data)) = (trials[chosen].tolerance, models.swap_remove(chosen));
     drop(rows);
     if options.indicator > 0 {
+        let tested = Samples { which: tested, ..samples };
         let functions =
-            indicator(simulation, &reductions, &densities, samples, (&part, &mut data), options.indicator)?;
+            indicator(simulation, &reductions, &densities, tested, (&part, &mut data), options.indicator)?;
         part = surroundings(simulation, &reductions, &mut data, &extra)?;
         for ((data, functions), reduction) in data.iter_mut().zip(&functions).zip(&reductions) {
             let functions: Vec<&[f64]> = functions.iter().collect();
