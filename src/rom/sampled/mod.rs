@@ -16,6 +16,7 @@ mod rows;
 mod span;
 mod system;
 mod train;
+pub mod verify;
 
 pub use bounds::{Bounds, Target, calibrate};
 pub use data::{ProblemData, TestBlock, ValuesAt};
