@@ -18,6 +18,7 @@ mod rows;
 mod span;
 mod system;
 mod train;
+pub mod verify;
 
 pub use bounds::{Bounds, Target, calibrate};
 pub use clusters::{Clusters, Criterion, LEAST, MOST, cluster};
