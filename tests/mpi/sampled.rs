@@ -392,9 +392,9 @@ fn sampled_tangents(comm: &Comm) {
             let deck = model_context(&path, comm);
             problem.set_time(&deck).unwrap();
             let b = data[0].functions();
-            let size = data[0].start.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            let size = data[0].start[..b].iter().fold(0.0f64, |m, v| m.max(v.abs()));
             // Far enough for a body to flow.
-            let at: Vec<f64> = data[0].start.iter().map(|c| 3.0 * c).collect();
+            let at: Vec<f64> = data[0].start[..b].iter().map(|c| 3.0 * c).collect();
             let direction: Vec<f64> = (0..b).map(|i| size * (1.3 * i as f64 + 0.4).sin()).collect();
             let parts = Parts { storage: 0.1, residual: 1.0 };
             let (r, k) = problem.linearised(parts, &at);

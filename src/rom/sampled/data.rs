@@ -47,8 +47,11 @@ pub struct ProblemData {
     pub lifting: ValuesAt,
     /// Coefficients of the modes at the start, from initial values without liftings.
     pub initial: ValuesAt,
-    /// Coefficients of all functions, the mean over the ends of the training samples.
+    /// Coefficients of all functions at the ends of the training samples, `[sample, function]`: where Newton's method begins in
+    /// steady problems.
     pub start: Vec<f64>,
+    /// Parameters of these samples, `[sample, parameter]`.
+    pub parameters: Vec<f64>,
     /// Of the snapshots without their liftings.
     pub singular_values: Vec<f64>,
     /// Points of whole cells whose internal variables are followed, for fields that quantities of interest read there; without
@@ -111,7 +114,12 @@ impl ProblemData {
         let what = match () {
             () if self.nodal.len() != rows * b => "nodal",
             () if self.residual.nodal.len() != rows * self.residual.count => "residual_nodal",
-            () if self.gram.len() != b * b || self.start.len() != b => "gram or start",
+            () if self.gram.len() != b * b
+                || b > 0 && !self.start.len().is_multiple_of(b)
+                || self.start.len() < b =>
+            {
+                "gram or start"
+            }
             () if self.residual.count > 0 && self.energy.len() != b * b => "energy",
             () if !self.lifting.places.iter().chain(&self.initial.places).all(inside) => "places",
             () if !numbers(&self.lifting, self.lifts) || !numbers(&self.initial, self.modes) => {

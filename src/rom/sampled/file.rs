@@ -68,8 +68,16 @@ pub fn write(
         )?;
         file.write_array(&path("gram"), &[b, b], &data.gram)?;
         file.set(&path("gram"), "meaning", "products of the functions' nodal values")?;
-        file.write_array(&path("start"), &[b], &data.start)?;
-        file.set(&path("start"), "meaning", "coefficients at the ends of the training samples, mean")?;
+        let samples = data.start.len() as u64 / b.max(1);
+        file.write_array(&path("start"), &[samples, b], &data.start)?;
+        file.set(
+            &path("start"),
+            "meaning",
+            "coefficients at the ends of the training samples, [sample, function]",
+        )?;
+        let width = data.parameters.len() as u64 / samples.max(1);
+        file.write_array(&path("parameters"), &[samples, width], &data.parameters)?;
+        file.set(&path("parameters"), "meaning", "parameters of these samples")?;
         file.write_array(
             &path("singular_values"),
             &[data.singular_values.len() as u64],
@@ -194,6 +202,7 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         lifting: values_at("lifting", lifts)?,
         initial: values_at("initial", modes)?,
         start: list("start")?,
+        parameters: list("parameters")?,
         singular_values: list("singular_values")?,
         chosen: points("")?,
         followed: points("followed_")?,
@@ -202,7 +211,7 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
     };
     let cells = part.cell_ids.len().max(1);
     if data.gram.len() != b * b
-        || data.start.len() != b
+        || !data.parameters.len().is_multiple_of((data.start.len() / b.max(1)).max(1))
         || !data.nodal.len().is_multiple_of(cells * b.max(1))
         || (tests > 0 && data.energy.len() != b * b)
         || data.residual.nodal.len() * b != data.nodal.len() * tests
@@ -213,6 +222,7 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         &data.nodal,
         &data.gram,
         &data.start,
+        &data.parameters,
         &data.lifting.matrix,
         &data.initial.matrix,
         &data.energy,

@@ -136,7 +136,7 @@ impl SampledModel {
             None => {
                 self.problems.iter_mut().for_each(ReducedProblem::forget);
                 for stage in 0..self.problems.len() {
-                    self.states[stage] = self.problems[stage].start()?;
+                    self.states[stage] = self.problems[stage].start(context)?;
                 }
                 let iterations = self.solve_steady(context)?;
                 Ok(Prediction {
@@ -185,7 +185,7 @@ impl SampledModel {
             problem.forget();
             self.pasts[stage] = None;
             if !problem.problem.evolves() {
-                self.states[stage] = problem.start()?;
+                self.states[stage] = problem.start(&context)?;
                 continue;
             }
             problem.set_time(&context)?;

@@ -42,6 +42,9 @@ pub struct ReducedProblem {
     initial: ValuesAt,
     /// Where Newton's method begins in steady problems.
     start: Vec<f64>,
+    /// Parameters of the samples whose ends these are, and how far they spread.
+    parameters: Vec<f64>,
+    spreads: Vec<f64>,
     tolerance: f64,
     prescribed: Vec<f64>,
     context: Context,
@@ -100,6 +103,8 @@ impl ReducedProblem {
             lifting: data.lifting.clone(),
             initial: data.initial.clone(),
             start: data.start.clone(),
+            spreads: spreads(&data.parameters, data.start.len() / b.max(1)),
+            parameters: data.parameters.clone(),
             tolerance: TOLERANCE.min(options.tolerance),
             prescribed: vec![0.0; data.lifts],
             context: Context::default(),
@@ -160,13 +165,21 @@ impl ReducedProblem {
         Ok(state)
     }
 
-    /// Where Newton's method begins in a steady problem. Local.
+    /// Where Newton's method begins in a steady problem: at the state of the training sample with the nearest parameters. Local.
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn start(&self) -> Result<Vector> {
+    pub fn start(&self, context: &Context) -> Result<Vector> {
         let mut state = self.zero()?;
-        state.write()?[..self.start.len()].copy_from_slice(&self.start);
+        let (b, p) = (self.functions(), self.spreads.len());
+        let distance = |sample: usize| -> f64 {
+            let own = self.parameters[sample * p..][..p].iter().zip(&context.parameters).zip(&self.spreads);
+            own.map(|((a, b), spread)| ((a - b) / spread).powi(2)).sum()
+        };
+        let samples = 0..self.start.len() / b.max(1);
+        if let Some(sample) = samples.min_by(|&i, &j| distance(i).total_cmp(&distance(j))) {
+            state.write()?[..b].copy_from_slice(&self.start[sample * b..][..b]);
+        }
         Ok(state)
     }
 
@@ -339,6 +352,17 @@ impl TimeSystem for ReducedProblem {
     fn norm(&self, state: &Vector) -> Result<f64> {
         Ok(length(&self.gram, &state.read()?[..self.functions()]))
     }
+}
+
+/// How far parameters `[sample, parameter]` of so many samples spread; 1 where they do not.
+fn spreads(parameters: &[f64], samples: usize) -> Vec<f64> {
+    let p = parameters.len() / samples.max(1);
+    let spread = |k: usize| {
+        let own = parameters.iter().skip(k).step_by(p);
+        let (low, high) = own.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        if high > low { high - low } else { 1.0 }
+    };
+    (0..p).map(spread).collect()
 }
 
 /// Norm of coefficients in the product of a Gram matrix.

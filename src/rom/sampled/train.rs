@@ -91,7 +91,7 @@ pub fn train(
         let of = |modes| Rows::new(modes, &reduction.mode_columns());
         rows.push(modes.iter().map(of).collect::<Result<_>>()?);
     }
-    let mut parts: Vec<ProblemData> = reductions.iter().map(common).collect();
+    let mut parts: Vec<ProblemData> = reductions.iter().map(|reduction| common(reduction, samples)).collect();
     let extra: Vec<u64> = needed.iter().flat_map(|(_, cells)| cells.iter().copied()).collect();
     for (stage, reduction) in reductions.iter().enumerate() {
         let own = needed.iter().filter(|(of, _)| *of == stage).flat_map(|(_, cells)| cells.iter().copied());
@@ -213,16 +213,15 @@ fn begin(
 }
 
 /// What does not depend on the rules.
-fn common(reduction: &Reduction) -> ProblemData {
+fn common(reduction: &Reduction, samples: Samples) -> ProblemData {
     let functions = &reduction.functions;
     let b = functions.count();
     let gram = functions.product(functions);
     let [lifting, initial] = reduction.values_at();
-    let count = reduction.coefficients.len() as f64;
-    let mut start = vec![0.0; b];
-    for end in reduction.coefficients.iter().filter_map(|moments| moments.last()) {
-        start.iter_mut().zip(end).for_each(|(sum, c)| *sum += c / count);
-    }
+    let ends = reduction.coefficients.iter().filter_map(|moments| moments.last());
+    let start = ends.flatten().copied().collect();
+    let parameters =
+        samples.which.iter().flat_map(|&sample| samples.parameters[sample].iter().copied()).collect();
     ProblemData {
         name: reduction.problem.name.clone(),
         field: reduction.problem.field.clone(),
@@ -234,6 +233,7 @@ fn common(reduction: &Reduction) -> ProblemData {
         lifting,
         initial,
         start,
+        parameters,
         singular_values: reduction.singular_values.clone(),
         followed: Vec::new(),
         energy: Vec::new(),
