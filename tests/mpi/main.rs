@@ -30,6 +30,7 @@ capabilities! {
     constrain_known_in_time
     constrain_windows
     convergence
+    dictionary
     evolution
     experts
     flow
