@@ -28,3 +28,4 @@ mod snapshots;
 mod solver_words;
 pub mod train;
 pub mod uncertainty;
+mod verify;

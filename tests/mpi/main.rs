@@ -62,5 +62,6 @@ capabilities! {
     tangents
     tuning
     uncertainty
+    verified
     viscoplasticity
 }
