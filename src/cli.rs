@@ -187,6 +187,10 @@ pub struct Predict {
     /// Solve the full model as well and report the true errors
     #[arg(long)]
     pub truth: bool,
+    /// Find the residuals of predictions in time on the whole mesh: proven bounds of the error where there are any, indicators
+    /// elsewhere
+    #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["residual"]))]
+    pub verify: Option<String>,
     /// Repair the predictions by the experts, instead of the deck's constraint.level
     #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(LEVELS))]
     pub constraint: Option<String>,

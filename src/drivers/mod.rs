@@ -29,3 +29,4 @@ mod snapshots;
 mod solver_words;
 pub mod train;
 pub mod uncertainty;
+mod verify;

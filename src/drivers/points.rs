@@ -53,6 +53,9 @@ pub struct PredictOptions {
     pub modes: Option<usize>,
     /// Whether to solve the full model as well and report the true errors.
     pub truth: bool,
+    /// Whether the residuals of predictions are looked at on the whole mesh, and errors bounded where that is proven; of models
+    /// with sampled integrals.
+    pub verify: bool,
     /// What predictions are repaired to, instead of the deck's `constraint.level`.
     pub constraint: Option<ConstraintLevel>,
     /// The norm of that, instead of the deck's `constraint.weight`.

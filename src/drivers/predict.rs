@@ -24,6 +24,16 @@ use std::time::Instant;
 
 pub use super::points::{Points, PredictOptions};
 
+/// `--verify` is for models with sampled integrals alone.
+fn expect_sampled(options: &PredictOptions, path: &Path) -> Result<()> {
+    if options.verify {
+        let text = "--verify residual is for reduced models in time or of nonlinear problems: others come with their bounds, \
+                    and a network's predictions are compared by --truth";
+        return Err(Error::input(path.display().to_string(), text));
+    }
+    Ok(())
+}
+
 /// Predicts with a reduced model. Collective.
 ///
 /// # Errors
@@ -35,6 +45,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
             let text = "a network gives no statistics of its predictions yet: they need a reduced model";
             return Err(Error::input(path.display().to_string(), text));
         }
+        expect_sampled(options, path)?;
         return super::predict_learned::run(comm, path, options, &report);
     }
     let file = ModelFile::open(comm, path)?;
@@ -42,6 +53,7 @@ pub fn run(comm: &Comm, path: &Path, options: &PredictOptions) -> Result<()> {
         let deck = Deck::parse(&file.text("/", "deck")?, &file.text("/", "deck_name")?, &[])?;
         return super::predict_sampled::run(comm, path, file, deck, options, &report);
     }
+    expect_sampled(options, path)?;
     if !file.exists("/reduced") && file.exists(BASES) {
         let text = "it holds bases and no model that predicts: a problem in time needs a campaign with frames = \"steps\"";
         return Err(Error::input(file.label(), text));

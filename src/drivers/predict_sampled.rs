@@ -4,6 +4,7 @@ use super::output;
 use super::points::{FILE, PredictOptions, points, warn_outside};
 use super::uncertainty::sampled::{self, SampledModels};
 use super::uncertainty::{self, Ensemble};
+use super::verify::Verification;
 use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck};
 use crate::format::duration;
@@ -13,7 +14,8 @@ use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
-use crate::rom::sampled::{Bounds, Combined, Dictionary, Prediction, Target, file, replay};
+use crate::rom::sampled::verify::Verifier;
+use crate::rom::sampled::{Bounds, Combined, Dictionary, Prediction, Target, Visit, Visited, file, replay};
 use crate::simulation::{Evolution, FieldInfo, Simulation};
 use crate::storage::{File, ResultFile, Schema, write_xdmf};
 use crate::{Error, Result};
@@ -75,7 +77,7 @@ pub(super) fn run(
     report.line(format!("{} sampled points in {} cells{several}", model.points(), model.cells()));
     let frames = deck.time.as_ref().map_or(vec![0.0], |time| time.frames(deck.output.frames));
     let needs_fields = model.needs_fields().contains(&true);
-    let with_fields = options.writes_fields() || options.truth;
+    let with_fields = options.writes_fields() || options.truth || options.verify;
     if needs_fields && !with_fields {
         let left: Vec<&str> = deck
             .quantity
@@ -101,6 +103,7 @@ pub(super) fn run(
     let (mut found, mut truths) = (Vec::new(), Vec::<String>::new());
     let file_of_results = ResultFile::create(comm, &target)?;
     let mut written = vec![target.clone()];
+    let mut verification = Verification::default();
     if with_fields {
         let mut fields = Fields::new(comm, path, &file, &deck, clusters)?;
         truths = fields.fields.iter().map(|field| format!("fields/{}", field.name)).collect();
@@ -111,14 +114,21 @@ pub(super) fn run(
             let start = Instant::now();
             let prediction = report.phase("reduced run", || comm.agree(model.predict(&context, &frames)))?;
             let seconds = start.elapsed().as_secs_f64();
+            let mut verifier = fields.verifier(options.verify, &context, &prediction)?;
             let quantities = report.phase("fields", || {
-                fields.write(&file_of_results, number, points.len(), &context, &prediction)
+                let place = (number, points.len());
+                fields.write(&file_of_results, place, &context, &prediction, &mut verifier)
             })?;
             found.push(of(quantities, &prediction, bounds_of(&model, &prediction), seconds));
             if options.truth {
-                let truth =
-                    report.phase("full run", || fields.truth(&context, &prediction, seconds, report))?;
+                let truth = report.phase("full run", || {
+                    fields.truth(&context, &prediction, seconds, report, &mut verifier)
+                })?;
                 found.last_mut().expect("pushed above").truth = truth;
+            }
+            if let Some(verifier) = verifier {
+                let times = prediction.moments.iter().map(|moment| moment.time).collect();
+                verification.push(times, verifier.finish());
             }
         }
     } else {
@@ -182,6 +192,8 @@ pub(super) fn run(
     let chosen: Vec<usize> = found.iter().map(|one| one.cluster).collect();
     clusters::tell(report, &file_of_results, clusters, &chosen)?;
     print(report, &deck, &bounds, &found);
+    verification.write(&file_of_results)?;
+    verification.print(report);
     if let Some((_, seed)) = options.draws().filter(|draws| draws.0 > 1) {
         let values = found.iter().map(|one| one.quantities.last().map_or(&[][..], Vec::as_slice)).collect();
         let targets = sampled::targets(&deck, &bounds);
@@ -350,6 +362,20 @@ impl Fields {
         Ok(Self { simulation, functions, fields })
     }
 
+    /// What judges a prediction by its residuals, if it is asked for. Collective.
+    fn verifier(
+        &mut self,
+        asked: bool,
+        context: &Context,
+        prediction: &Prediction,
+    ) -> Result<Option<Verifier>> {
+        let Self { simulation, functions, .. } = self;
+        let functions = &functions[prediction.cluster][..];
+        let trajectory = Trajectory::of(functions, prediction);
+        let verifier = asked.then(|| Verifier::new(simulation, &trajectory.path(functions), context));
+        verifier.transpose()
+    }
+
     /// Room for the fields: all frames of one prediction, the ends of several. Collective.
     fn create(
         &self,
@@ -384,10 +410,10 @@ impl Fields {
     fn write(
         &mut self,
         file: &ResultFile,
-        number: usize,
-        count: usize,
+        (number, count): (usize, usize),
         context: &Context,
         prediction: &Prediction,
+        verifier: &mut Option<Verifier>,
     ) -> Result<Vec<Vec<f64>>> {
         let Self { simulation, functions, fields } = self;
         let (mut quantities, mut frame) = (Vec::new(), 0);
@@ -410,7 +436,10 @@ impl Fields {
             }
             Ok(())
         };
-        follow(simulation, &functions[prediction.cluster], context, prediction, &mut reached)?;
+        let mut visit =
+            |visited: Visited| verifier.as_mut().map_or(Ok(()), |verifier| verifier.visit(&visited));
+        let functions = &functions[prediction.cluster][..];
+        follow(simulation, functions, context, prediction, &mut visit, &mut reached)?;
         Ok(quantities)
     }
 
@@ -421,6 +450,7 @@ impl Fields {
         prediction: &Prediction,
         seconds: f64,
         report: &Report,
+        verifier: &mut Option<Verifier>,
     ) -> Result<Vec<f64>> {
         let Self { simulation, functions, fields } = self;
         let comm = simulation.mesh.comm.clone();
@@ -430,11 +460,13 @@ impl Fields {
         let of_fields = |simulation: &Simulation, context: &Context| -> Result<Vec<Vec<f64>>> {
             fields.iter().map(|field| Ok(simulation.field_values(field, context)?.read()?.to_vec())).collect()
         };
+        let functions = &functions[prediction.cluster][..];
         follow(
             simulation,
-            &functions[prediction.cluster],
+            functions,
             context,
             prediction,
+            &mut |_| Ok(()),
             &mut |simulation, context, moment| {
                 if prediction.moments[moment].on_frame {
                     predicted.push(of_fields(simulation, context)?);
@@ -463,10 +495,24 @@ impl Fields {
             frame += 1;
             Ok(())
         };
+        let trajectory = Trajectory::of(functions, prediction);
+        let path = trajectory.path(functions);
+        let mut compare_steady =
+            |verifier: &mut Option<Verifier>, simulation: &Simulation, context: &Context, moment: usize| {
+                let Some(verifier) = verifier else { return Ok(()) };
+                let steady = simulation.stages.iter().enumerate();
+                for (number, stage) in steady.filter(|(_, s)| simulation.deck.time.is_none() || !s.evolves())
+                {
+                    let prepared = comm.agree(stage.problem.at(context))?;
+                    verifier.compare(&path, (number, moment), &prepared, &stage.solution().read()?)?;
+                }
+                Ok::<(), Error>(())
+            };
         match simulation.deck.time.clone() {
             None => {
                 simulation.stages.iter_mut().try_for_each(|stage| stage.forget_solution())?;
                 simulation.solve(context)?;
+                compare_steady(verifier, simulation, context, 0)?;
                 compare(simulation, context)?;
             }
             Some(time) => {
@@ -475,11 +521,25 @@ impl Fields {
                 let mut evolution = comm.agree(Evolution::start(simulation, &time, context))?;
                 for (number, moment) in prediction.moments.iter().enumerate() {
                     if number > 0 {
-                        evolution.follow(simulation, moment.time, &mut |_, newton, equation, state| {
-                            crate::solver::by_newton(newton, equation, state)
-                        })?;
+                        evolution.follow(
+                            simulation,
+                            moment.time,
+                            &mut |stage, newton, equation, state| {
+                                let outcome = crate::solver::by_newton(newton, equation, state)?;
+                                if let Some(verifier) = verifier.as_mut() {
+                                    verifier.compare(
+                                        &path,
+                                        (stage, number),
+                                        &*newton.prepared()?,
+                                        &state.read()?,
+                                    )?;
+                                }
+                                Ok(outcome)
+                            },
+                        )?;
                     }
                     simulation.solve_steady(&evolution.context)?;
+                    compare_steady(verifier, simulation, &evolution.context, number)?;
                     if moment.on_frame {
                         compare(simulation, &evolution.context)?;
                     }
@@ -510,22 +570,39 @@ impl Fields {
     }
 }
 
+/// A prediction as a path of states.
+struct Trajectory {
+    times: Vec<f64>,
+    coefficients: Vec<Vec<Vec<f64>>>,
+}
+
+impl Trajectory {
+    fn of(functions: &[Columns], prediction: &Prediction) -> Self {
+        let times = prediction.moments.iter().map(|moment| moment.time).collect();
+        let one = |stage: usize| {
+            prediction.moments.iter().map(|moment| moment.coefficients[stage].clone()).collect()
+        };
+        Self { times, coefficients: (0..functions.len()).map(one).collect() }
+    }
+
+    fn path<'a>(&'a self, functions: &'a [Columns]) -> Combined<'a> {
+        Combined {
+            times: &self.times,
+            functions: functions.iter().collect(),
+            coefficients: self.coefficients.iter().map(|list| &list[..]).collect(),
+        }
+    }
+}
+
 /// Follows a prediction on the whole mesh. Collective.
 fn follow(
     simulation: &mut Simulation,
     functions: &[Columns],
     context: &Context,
     prediction: &Prediction,
+    visit: &mut Visit,
     reached: &mut dyn FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<()> {
-    let times: Vec<f64> = prediction.moments.iter().map(|moment| moment.time).collect();
-    let coefficients: Vec<Vec<Vec<f64>>> = (0..functions.len())
-        .map(|stage| prediction.moments.iter().map(|moment| moment.coefficients[stage].clone()).collect())
-        .collect();
-    let path = Combined {
-        times: &times,
-        functions: functions.iter().collect(),
-        coefficients: coefficients.iter().map(|list| &list[..]).collect(),
-    };
-    replay(simulation, &path, context, &mut |_| Ok(()), reached)
+    let trajectory = Trajectory::of(functions, prediction);
+    replay(simulation, &trajectory.path(functions), context, visit, reached)
 }

@@ -63,5 +63,6 @@ capabilities! {
     tangents
     tuning
     uncertainty
+    verified
     viscoplasticity
 }

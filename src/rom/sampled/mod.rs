@@ -29,6 +29,6 @@ pub use nnls::{DistributedColumns, Rule, nnls};
 pub use observe::{Observation, Reading, Sentinel};
 pub use points::{Chosen, NO_FACET};
 pub use reduction::{Reduction, Samples};
-pub use replay::{Combined, Path, Stored, Visited, replay};
+pub use replay::{Combined, Path, Stored, Visit, Visited, replay};
 pub use system::ReducedProblem;
 pub use train::{SampledOptions, SampledTraining, Trial, train};
