@@ -16,6 +16,7 @@ pub mod memory;
 pub mod output;
 mod points;
 pub mod predict;
+mod predict_fields;
 mod predict_learned;
 mod predict_run;
 mod predict_sampled;

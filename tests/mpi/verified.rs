@@ -259,9 +259,9 @@ fn verified_monotone(comm: &Comm) {
             let source = MeshSource::File { path: path.clone(), scale: 1.0 };
             let mesh = Mesh::build(comm, &source, &deck.partition_options()).unwrap();
             let mut simulation = Simulation::on_mesh(&deck, Rc::new(mesh)).unwrap();
-            let functions: Columns = file::functions(&opened, &simulation.stages[0].problem).unwrap();
+            let functions: Columns = file::functions(&opened, 0, &simulation.stages[0].problem).unwrap();
             let names: Vec<&str> = deck.physics.iter().map(|physics| physics.name()).collect();
-            let (part, data) = file::read(&opened, &names).unwrap();
+            let (part, data) = file::read(&opened, 0, &names).unwrap();
             opened.close().unwrap();
             let context = Context::steady(vec![parameter]);
             let mut model = SampledModel::new(&deck, &part, &data).unwrap();
