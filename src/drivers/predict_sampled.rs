@@ -491,7 +491,7 @@ impl Fields {
         };
         let trajectory = Trajectory::of(functions, prediction);
         let path = trajectory.path(functions);
-        let mut compare_steady =
+        let compare_steady =
             |verifier: &mut Option<Verifier>, simulation: &Simulation, context: &Context, moment: usize| {
                 let Some(verifier) = verifier else { return Ok(()) };
                 let steady = simulation.stages.iter().enumerate();
