@@ -327,10 +327,15 @@ fn verified_words(comm: &Comm) {
         (HEAT.replace("bdf1", "bdf2"), "T", "bdf1"),
         (HEAT.replace("\"if(x < 1, k, 2)\"", "\"k*(1 + T/1000)\""), "T", "depend on the solution"),
         (HEAT.replace("capacity = 1000", "capacity = \"1000 + t\""), "T", "capacity changes"),
-        (HEAT.replace("coefficient = 5, ambient = \"300 + t/10\"", "emissivity = 0.8, ambient = 300"), "T", "neither linear"),
+        (HEAT.replace("coefficient = 5, ambient = \"300 + t/10\"", "emissivity = 0.8, ambient = 300"), "T", "depend on the solution"),
         (POROUS.replace("source = \"0.1*t\"", "boundary = [{ marker = \"left\", coefficient = 1.0, ambient = 0.1 }]"), "u", "transfer coefficient"),
         (SORPTION.replace("diffusivity = 5e-4", "diffusivity = \"5e-4*(1 + t/100)\""), "u", "changes in time"),
         (SORPTION.replace("boundary = [{ marker = \"left\", value = 1.0 }, { marker = \"right\", coefficient = 1e-3, ambient = \"t/1000\" }]", "boundary = [{ marker = \"left\", flux = 1e-3 }]"), "u", "nothing holds the level"),
+        (
+            POROUS.replace("porous_medium", "reaction_diffusion").replace("exponent = 2.0", "diffusivity = 1.0\nrate = 1.0"),
+            "u",
+            "neither linear",
+        ),
         (chain, "v", "another physics"),
     ] {
         with_folder(comm, |folder| {

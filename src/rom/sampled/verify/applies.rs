@@ -1,5 +1,5 @@
 //! For which problems a bound is proven.
-use super::Kind;
+use super::judge::Kind;
 use crate::deck::TimeScheme;
 use crate::fem::Values;
 use crate::physics::{Place, Prepared, Problem};
@@ -45,7 +45,7 @@ fn kind_of(simulation: &Simulation, number: usize, prepared: &Prepared) -> Resul
         return Err("it reads the field of another physics, whose error is not known");
     }
     if problem.depends_on_itself() {
-        return Err("its coefficients depend on the solution");
+        return Err("its coefficients or boundary conditions depend on the solution");
     }
     if facts.is_symmetric_linear() && !facts.complex && !facts.pressure {
         let changes = |key| changes_in_time(problem, Place::Volume, &|own, _| own == key);
@@ -72,6 +72,12 @@ fn kind_of(simulation: &Simulation, number: usize, prepared: &Prepared) -> Resul
         _ => return Err("its form is neither linear and symmetric nor a lumped monotone one"),
     };
     Ok(bound)
+}
+
+/// Whether what is not load may change in time.
+pub(super) fn form_changes(problem: &Problem) -> bool {
+    let places = [Place::Volume, Place::Boundary];
+    places.iter().any(|place| changes_in_time(problem, *place, &|_, role| role != Role::Load))
 }
 
 /// Whether a coefficient of the volume's or the boundary's form reads what may change in time.

@@ -3,13 +3,14 @@
 //! `M (e_n - e_{n-1})/dt + K e_n = r_n` gives `|e_n|_M^2 + dt |e_n|_K^2 <= |e_{n-1}|_M^2 + dt |r_n|^2` with the residual in the
 //! dual norm of K. Where nothing holds the level, or only over times much longer than the run, K has a share of M added there,
 //! `A = K + c M`, and what that adds to the error is divided out: `(1 - c dt)` of the left-hand side.
+use super::applies::form_changes;
+use super::judge::{Judge, Numbers, Start, Step, put};
 use super::spd::{Definite, filled, form, uniform};
-use super::{Judge, Numbers, Start, Step, put};
 use crate::Result;
 use crate::fem::Parts;
 use crate::mixture::sketch;
 use crate::physics::Prepared;
-use crate::rom::sampled::Visited;
+use crate::rom::sampled::replay::Visited;
 use petsc_rs::{Matrix, Vector};
 
 /// Time constants beyond so many durations of the run count as infinite.
@@ -46,7 +47,7 @@ impl EnergyBound {
         ones.set(1.0)?;
         essential.clear(&mut ones.write()?);
         mass.mult(&ones, &mut weights)?;
-        let held = match problem.varies_in_time() {
+        let held = match form_changes(problem) {
             // It may be let go later.
             true => None,
             false => Definite::new(comm, &stiffness, &essential.fixed, false)?,

@@ -1,9 +1,9 @@
 //! Residuals of everything else, relative to the largest state.
-use super::{Judge, Numbers, Step, put};
+use super::judge::{Judge, Numbers, Step, put};
 use crate::Result;
 use crate::mixture::InnerProduct;
 use crate::physics::Prepared;
-use crate::rom::sampled::{Path, Visited};
+use crate::rom::sampled::replay::{Path, Visited};
 use crate::solver::StateProduct;
 
 pub(super) struct Indicator {

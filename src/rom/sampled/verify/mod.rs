@@ -3,8 +3,11 @@
 mod applies;
 mod energy;
 mod indicator;
+mod judge;
 mod potential;
 mod spd;
+
+pub use judge::Kind;
 
 use super::replay::{Path, Visited};
 use crate::Result;
@@ -12,53 +15,8 @@ use crate::fem::{Essential, Space};
 use crate::physics::{Context, Prepared};
 use crate::simulation::Simulation;
 use applies::Theory;
+use judge::{Judge, Numbers, Start, Step};
 use petsc_rs::Vector;
-
-/// What the numbers of a physics are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A bound in the energy norm over time.
-    Energy,
-    /// A bound in a discrete norm of negative order.
-    Potential,
-    /// The same of what is left without its mean, where nothing holds the level; the mean is known.
-    PotentialWithoutMean,
-    /// Residuals without a bound.
-    Indicator,
-}
-
-impl Kind {
-    /// Whether the error cannot be larger.
-    pub fn is_proven(self) -> bool {
-        self != Self::Indicator
-    }
-
-    /// In words.
-    pub fn name(self) -> &'static str {
-        if self.is_proven() { "proven bound" } else { "indicator" }
-    }
-
-    /// The norm of errors and what the residual is measured in, in words.
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Energy => {
-                "(|e|_M^2 + sum of dt |e|_X^2 over the steps)^(1/2) with M of the capacity and X the energy at the prediction's \
-                 parameters, over free unknowns; the residual in the dual norm of X"
-            }
-            Self::Potential => {
-                "(d^T K^-1 d)^(1/2) with d the error of what is stored at the nodes and K the matrix of the potential, over free \
-                 unknowns; the residual in the same norm"
-            }
-            Self::PotentialWithoutMean => {
-                "(d^T K^-1 d)^(1/2) with d the error of what is stored at the nodes without its mean and K the matrix of the \
-                 potential; the residual, with the mean put right, in the same norm"
-            }
-            Self::Indicator => {
-                "dual norm of the residual in the product of the basis over the largest norm of the state; no bound of the error"
-            }
-        }
-    }
-}
 
 /// What is known of a predicted physics, by moment: the start and the ends of steps.
 #[derive(Debug, Clone)]
@@ -90,36 +48,6 @@ impl Verified {
         let of = |pick: fn(f64, f64) -> f64| ratios.iter().copied().reduce(pick);
         Some([of(f64::min)?, of(f64::max)?])
     }
-}
-
-/// Numbers by moment.
-#[derive(Debug, Clone, Default)]
-struct Numbers {
-    residuals: Vec<f64>,
-    bounds: Vec<f64>,
-    sizes: Vec<f64>,
-    errors: Vec<f64>,
-}
-
-/// A step of a physics: the problem, its parts, and a state with the prescribed values.
-struct Step<'a> {
-    prepared: &'a Prepared,
-    /// All local unknowns.
-    state: &'a [f64],
-    moment: usize,
-    /// Its length, s.
-    dt: f64,
-}
-
-/// One way to judge a physics.
-trait Judge {
-    /// The predicted state at the end of a step; `visited` is the same without the prescribed values. Collective.
-    fn step(&mut self, step: &Step, visited: &Visited) -> Result<()>;
-
-    /// The predicted state and the exact one there. Collective.
-    fn error(&mut self, step: &Step, exact: &[f64]) -> Result<()>;
-
-    fn finish(self: Box<Self>) -> Numbers;
 }
 
 /// Judges the states of one trajectory. Prescribed values are taken from the deck, whatever the trajectory has there: statements
@@ -216,14 +144,6 @@ impl Verifier {
     }
 }
 
-/// Where a trajectory begins.
-struct Start<'a> {
-    prepared: &'a Prepared,
-    ours: &'a Vector,
-    exact: &'a Vector,
-    times: &'a [f64],
-}
-
 /// Owned values with those that are prescribed and the ghosts. Collective.
 fn with_prescribed(space: &Space, owned: &[f64], essential: &Essential) -> Result<Vector> {
     let mut state = space.field()?;
@@ -231,10 +151,4 @@ fn with_prescribed(space: &Space, owned: &[f64], essential: &Essential) -> Resul
     essential.impose(&mut state.write()?);
     state.ghost_update()?;
     Ok(state)
-}
-
-/// Puts a number in the place of a moment.
-fn put(list: &mut Vec<f64>, moment: usize, value: f64) {
-    list.resize(list.len().max(moment + 1), f64::NAN);
-    list[moment] = value;
 }

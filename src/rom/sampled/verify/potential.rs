@@ -4,12 +4,12 @@
 //! same node, `w` non-decreasing in `s`, and `K` constant and positive definite: `|e_n| <= |e_{n-1}| + dt |r_n|` in the norm
 //! `(d^T K^-1 d)^(1/2)`. Where nothing holds the level, what is stored in all is known, from what flows in: the trajectory is
 //! shifted to it by a constant, and statements are of errors without their mean.
+use super::judge::{Judge, Kind, Numbers, Start, Step, put};
 use super::spd::{Definite, filled, form, uniform};
-use super::{Judge, Kind, Numbers, Start, Step, put};
 use crate::Result;
 use crate::fem::{Parts, Values};
 use crate::physics::Prepared;
-use crate::rom::sampled::Visited;
+use crate::rom::sampled::replay::Visited;
 use petsc_rs::Vector;
 
 /// Row sums below this part of the diagonal count as none.

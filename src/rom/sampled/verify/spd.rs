@@ -1,8 +1,9 @@
 //! A symmetric positive definite matrix on free unknowns, and the norms that it gives.
 use crate::Result;
-use crate::fem::Space;
+use crate::fem::{Essential, Parts, Space};
 use crate::mixture::sketch;
 use crate::parallel::Comm;
+use crate::physics::{FormState, Prepared};
 use crate::solver::FactorisedEnergy;
 use petsc_rs::{Matrix, MatrixOption, Norm, Vector};
 
@@ -18,7 +19,7 @@ pub(super) struct Definite {
 
 impl Definite {
     /// Of a matrix without rows and columns of prescribed unknowns; `floating` says that constants are its kernel: loads have
-    /// the sum zero then. `None` where it is not definite, with the largest of `b^T K^-1 b / b^T b` that was seen. Collective.
+    /// the sum zero then. `None` where it is not definite. Collective.
     pub fn new(comm: &Comm, matrix: &Matrix, fixed: &[bool], floating: bool) -> Result<Option<Self>> {
         let mut own = matrix.duplicate(true)?;
         if floating {
@@ -67,27 +68,23 @@ impl Definite {
     }
 }
 
-/// A zero matrix that is filled by `fill` and assembled with the sparsity of a space. Collective.
+/// The derivative of a form, with the identity at the unknowns of `essential`. Collective.
 pub(super) fn filled(
-    prepared: &crate::physics::Prepared,
-    parts: crate::fem::Parts,
+    prepared: &Prepared,
+    parts: Parts,
     state: &[f64],
-    essential: &crate::fem::Essential,
+    essential: &Essential,
 ) -> Result<Matrix> {
     let mut matrix = prepared.problem().new_matrix()?;
-    let at = crate::physics::FormState { state, history: None, parts };
+    let at = FormState { state, history: None, parts };
     prepared.tangent(at, essential, &mut matrix)?;
     Ok(matrix)
 }
 
 /// A form at a state. Collective.
-pub(super) fn form(
-    prepared: &crate::physics::Prepared,
-    parts: crate::fem::Parts,
-    state: &[f64],
-) -> Result<Vector> {
+pub(super) fn form(prepared: &Prepared, parts: Parts, state: &[f64]) -> Result<Vector> {
     let mut result = prepared.problem().space.field()?;
-    prepared.residual(crate::physics::FormState { state, history: None, parts }, &mut result)?;
+    prepared.residual(FormState { state, history: None, parts }, &mut result)?;
     Ok(result)
 }
 
