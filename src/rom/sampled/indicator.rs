@@ -87,6 +87,8 @@ pub(super) fn indicator(
     let comm = simulation.mesh.comm.clone();
     let mut model = comm.agree(SampledModel::new(&simulation.deck, part, data))?;
     let numbers: Vec<usize> = (0..samples.which.len()).collect();
+    // Samples that the model was not trained on have large residuals, which are not to own the functions.
+    let foreign = reductions.iter().any(|reduction| reduction.coefficients.len() < samples.which.len());
     let found = follow(&comm, &mut model, samples, &numbers)?;
     let mut products = Vec::new();
     for reduction in reductions {
@@ -106,6 +108,7 @@ pub(super) fn indicator(
             Combined { times: &times, functions, coefficients: all.iter().map(|list| &list[..]).collect() };
         let context = samples.context(samples.which[number], times[0]);
         let (last, stride) = (times.len() - 1, times.len().div_ceil(MOMENTS));
+        let before: Vec<usize> = columns.iter().map(Columns::count).collect();
         let mut visit = |Visited { stage, prepared, at, offset, moment }: Visited| -> Result<()> {
             let Some(product) = &mut products[stage] else { return Ok(()) };
             if !(last - moment).is_multiple_of(stride) {
@@ -120,6 +123,11 @@ pub(super) fn indicator(
             Ok(())
         };
         replay(simulation, &path, &context, &mut visit, &mut |_, _, _| Ok(()))?;
+        if foreign {
+            for ((columns, &from), product) in columns.iter_mut().zip(&before).zip(&products) {
+                product.as_ref().map_or(Ok(()), |product| scale(&comm, columns, from, product))?;
+            }
+        }
     }
     let mut result = Vec::new();
     for (stage, reduction) in reductions.iter().enumerate() {
@@ -147,6 +155,18 @@ pub(super) fn indicator(
         result.push(tests);
     }
     Ok(result)
+}
+
+/// Divides columns from one on by the largest of their norms. Collective.
+fn scale(comm: &Comm, columns: &mut Columns, from: usize, product: &StateProduct) -> Result<()> {
+    let mut largest = 0.0f64;
+    for j in from..columns.count() {
+        largest = largest.max(Inside(product).norm(comm, columns.column(j))?);
+    }
+    if largest > 0.0 {
+        (from..columns.count()).for_each(|j| columns.column_mut(j).iter_mut().for_each(|v| *v /= largest));
+    }
+    Ok(())
 }
 
 /// The product that measures residuals of a problem, at the mean of a state in the middle of the first sample. Collective.

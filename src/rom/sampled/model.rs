@@ -180,6 +180,8 @@ impl SampledModel {
     fn begin(&mut self, time: &TimeSection, context: &Context) -> Result<Evolution> {
         let context = Context { time: time.start, ..context.clone() };
         self.simulation.reset(&context)?;
+        // The start has no residual; that of the last prediction's end is none of this one's.
+        self.residuals.fill(0.0);
         for stage in 0..self.problems.len() {
             let problem = &mut self.problems[stage];
             problem.forget();
