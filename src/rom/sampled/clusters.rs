@@ -19,6 +19,8 @@ pub const MOST: usize = 4;
 const OVERLAP: f64 = 1.2;
 /// Several bases have to have this part of the median error of one.
 const WORTH: f64 = 0.6;
+/// Projection errors below this are nothing that another basis could mend.
+const NOTHING: f64 = 1e-8;
 /// Starts of the search for medoids.
 const STARTS: usize = 20;
 /// Times at which trajectories are compared, at most.
@@ -95,7 +97,9 @@ pub fn cluster(
         let medoids = shared(&comm, || medoids(&distances, number));
         let members = members(&distances, &medoids);
         let found = criterion(&members)?;
-        let pays = found.median <= WORTH * criteria[0].median && found.worst <= criteria[0].worst;
+        let size = |error: f64| error.max(NOTHING);
+        let one = &criteria[0];
+        let pays = size(found.median) <= WORTH * size(one.median) && size(found.worst) <= size(one.worst);
         criteria.push(found);
         if pays || wanted.is_some() {
             chosen = Some((medoids, members));
