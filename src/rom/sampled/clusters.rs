@@ -329,3 +329,42 @@ fn shared(comm: &Comm, find: impl FnOnce() -> Vec<usize>) -> Vec<usize> {
     };
     comm.all_gather_varied(&mine).into_iter().map(|i| i as usize).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two groups of points on a line, and one between them.
+    fn line() -> Vec<f64> {
+        let near = |start: f64| (0..9).map(move |i| start + 0.01 * f64::from(i));
+        let at: Vec<f64> = near(0.0).chain(near(1.0)).chain([0.54]).collect();
+        at.iter().flat_map(|a| at.iter().map(move |b| (a - b).abs())).collect()
+    }
+
+    #[test]
+    fn medoids_are_in_the_middle() {
+        let medoids = medoids(&line(), 2);
+        assert_eq!(medoids.len(), 2);
+        assert!((3..=5).contains(&medoids[0]) && (12..=14).contains(&medoids[1]), "{medoids:?}");
+    }
+
+    #[test]
+    fn what_lies_between_belongs_to_both() {
+        let found = members(&line(), &[4, 13]);
+        assert_eq!(found[0], (0..9).chain([18]).collect::<Vec<_>>());
+        assert_eq!(found[1], (9..19).collect::<Vec<_>>());
+        // However near others are, a cluster has enough.
+        assert!(members(&line(), &[4, 18]).iter().all(|own| own.len() >= LEAST));
+    }
+
+    #[test]
+    fn trajectories_are_compared_at_the_same_times() {
+        let rows = vec![vec![0.0, 1.0], vec![2.0, 1.0], vec![4.0, 0.0]];
+        let at = fractions(&[10.0, 20.0, 50.0]);
+        assert_eq!(at, [0.0, 0.25, 1.0]);
+        assert_eq!(interpolated(&at, &rows, 0.125), [1.0, 1.0]);
+        assert_eq!(interpolated(&at, &rows, 0.25), [2.0, 1.0]);
+        assert_eq!(interpolated(&at, &rows, 1.0), [4.0, 0.0]);
+        assert_eq!(interpolated(&[0.0], &[vec![3.0]], 0.0), [3.0]);
+    }
+}
