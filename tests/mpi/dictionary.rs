@@ -168,8 +168,8 @@ fn dictionary_of_two(comm: &Comm) {
         let within = spread(file.array::<f64>("/truth/fields/T").unwrap().1);
         let global = trained(comm, folder, SIDES, &["rom.file=\"global.h5\""]);
         let one = spread(predicted(comm, &global, 12, true).array::<f64>("/truth/fields/T").unwrap().1);
-        assert!(within[0] < 0.3 * one[0] && within[1] < one[1], "{within:?} {one:?}");
-        for (count, words) in [(4, "/sampled_3"), (9, "from 2 to 4")] {
+        assert!(within[0] < one[0] && within[1] < 0.6 * one[1], "{within:?} {one:?}");
+        for (count, words) in [(3, "/sampled_2"), (9, "from 2 to 4")] {
             let opened = File::open_writable(comm, &path).unwrap();
             opened.set("/sampled", "clusters", count as usize).unwrap();
             assert_eq!(opened.get("/sampled", "clusters").unwrap(), Some(Value::Integer(count)));
