@@ -781,7 +781,8 @@ pub struct RomSection {
     #[schemars(range(min = 0, max = 1000))]
     pub indicator_modes: usize,
     /// Problems in time and nonlinear ones: a reduced model for each of so many clusters of training trajectories, of which
-    /// predictions take the one with the least indicator; "auto" for as many as pay. A prediction costs as many times as much.
+    /// predictions take the one with the least indicator; "auto" for as many as pay, one if left out.
+    /// A prediction costs as many times as much.
     #[serde(skip_serializing_if = "ClusterCount::is_one")]
     pub clusters: ClusterCount,
 }
@@ -830,8 +831,7 @@ impl Default for ClusterCount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterWord {
-    /// The least number up to 4 whose bases leave out 0.6 of the error of one basis at most, in the median of training
-    /// trajectories that are left out in turn, and no more in the worst of them; else 1.
+    /// The least number up to 4 whose bases leave 0.6 of one basis' median error at most and no larger worst one; else 1.
     Auto,
 }
 
