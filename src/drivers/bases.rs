@@ -1,11 +1,11 @@
 //! `tessera train` of problems in time and of nonlinear ones: bases of the fields of a campaign.
 use super::output;
 use super::shared::RunOptions;
-use super::snapshots::{Snapshots, list};
-use crate::deck::{Norm, RomAlgorithm};
+use super::snapshots::{Snapshots, decomposition, list};
+use crate::deck::Norm;
 use crate::fem::Space;
+use crate::mixture::Gating;
 use crate::mixture::bases::{BASES, Bases, PARTITION};
-use crate::mixture::{Algorithm, Gating, Truncation};
 use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::{PodOptions, Trajectories, pod_bases, sampled};
@@ -39,14 +39,8 @@ pub(super) fn write(
     if deck.rom.inner_product != Norm::Mass && deck.says("rom.inner_product") {
         report.warn("rom.inner_product has no effect: bases of problems in time and of nonlinear ones are orthonormal in L2");
     }
-    let how = PodOptions {
-        algorithm: match deck.rom.algorithm {
-            RomAlgorithm::Snapshots => Algorithm::Snapshots,
-            RomAlgorithm::Tsqr => Algorithm::Tsqr,
-        },
-        truncation: Truncation { modes: deck.rom.modes, tolerance: deck.rom.tolerance },
-        windows: deck.rom.windows,
-    };
+    let (algorithm, truncation) = decomposition(&deck.rom);
+    let how = PodOptions { algorithm, truncation, windows: deck.rom.windows };
     // The first sample's last moment: which values are prescribed does not depend on it.
     let time = snapshots.times(0)?.last().copied().unwrap_or(0.0);
     let context = Context { time, ..Context::steady(snapshots.parameters[0].clone()) };

@@ -1,11 +1,9 @@
 //! `tessera train` of problems in time and of nonlinear ones: a reduced model with sampled integrals.
 use super::clusters;
-use super::snapshots::Snapshots;
+use super::snapshots::{Snapshots, decomposition};
 use crate::Result;
 use crate::campaign::wanted;
-use crate::deck::RomAlgorithm;
 use crate::deck::{Deck, Design};
-use crate::mixture::{Algorithm, Truncation};
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
 use crate::rom::Trajectories;
@@ -46,15 +44,9 @@ pub(super) struct Trained {
 /// As [`sampled::train`].
 pub(super) fn train(simulation: &mut Simulation, snapshots: &Snapshots, report: &Report) -> Result<Trained> {
     let rom = &simulation.deck.rom;
-    let options = SampledOptions {
-        truncation: Truncation { modes: rom.modes, tolerance: rom.tolerance },
-        algorithm: match rom.algorithm {
-            RomAlgorithm::Snapshots => Algorithm::Snapshots,
-            RomAlgorithm::Tsqr => Algorithm::Tsqr,
-        },
-        cubature: rom.cubature,
-        indicator: rom.indicator_modes,
-    };
+    let (algorithm, truncation) = decomposition(rom);
+    let options =
+        SampledOptions { truncation, algorithm, cubature: rom.cubature, indicator: rom.indicator_modes };
     let count = snapshots.count();
     let held = rom.calibration.unwrap_or(if count >= MANY { HELD } else { 0 });
     let least = Calibration::least_samples(rom.level)?;

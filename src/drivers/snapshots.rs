@@ -1,6 +1,7 @@
 //! The samples that models are trained on.
 use crate::campaign::{self, Solution};
-use crate::mixture::Columns;
+use crate::deck::{RomAlgorithm, RomSection};
+use crate::mixture::{Algorithm, Columns, Truncation};
 use crate::parallel::Redistribution;
 use crate::physics::Problem;
 use crate::report::Report;
@@ -139,6 +140,15 @@ impl Trajectories for Snapshots {
             None => self.files[file].read_field((sample, step), field, plan),
         }
     }
+}
+
+/// How a deck wants snapshots decomposed, and where bases end.
+pub(super) fn decomposition(rom: &RomSection) -> (Algorithm, Truncation) {
+    let algorithm = match rom.algorithm {
+        RomAlgorithm::Snapshots => Algorithm::Snapshots,
+        RomAlgorithm::Tsqr => Algorithm::Tsqr,
+    };
+    (algorithm, Truncation { modes: rom.modes, tolerance: rom.tolerance })
 }
 
 /// Paths in words.

@@ -1,10 +1,10 @@
 //! `tessera train`: from datasets to a reduced model.
 use super::output;
 use super::shared::RunOptions;
-use super::snapshots::{Snapshots, list};
+use super::snapshots::{Snapshots, decomposition, list};
 use crate::campaign::{self, Design, covering_samples};
-use crate::deck::{Deck, RomAlgorithm};
-use crate::mixture::{Algorithm, InnerProduct, MatrixProduct, Truncation};
+use crate::deck::Deck;
+use crate::mixture::{InnerProduct, MatrixProduct};
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
@@ -89,14 +89,8 @@ pub(super) fn write(
     let count = snapshots.parameters.len();
     report.line(format!("{count} snapshots from {}", list(paths)));
 
-    let basis = BasisOptions {
-        inner_product: deck.rom.inner_product,
-        algorithm: match deck.rom.algorithm {
-            RomAlgorithm::Snapshots => Algorithm::Snapshots,
-            RomAlgorithm::Tsqr => Algorithm::Tsqr,
-        },
-        truncation: Truncation { modes: deck.rom.modes, tolerance: deck.rom.tolerance },
-    };
+    let (algorithm, truncation) = decomposition(&deck.rom);
+    let basis = BasisOptions { inner_product: deck.rom.inner_product, algorithm, truncation };
     let (model, reports) = report.phase("training", || {
         ReducedModel::from_snapshots(
             simulation,

@@ -2,7 +2,7 @@
 use super::dictionary::Dictionary;
 use super::model::Moment;
 use super::reduction::{Reduction, Samples};
-use super::replay::{Combined, MOMENTS, Path, Stored, replay};
+use super::replay::{Combined, Path, Stored, is_close, replay};
 use crate::physics::Context;
 use crate::rom::Calibration;
 use crate::simulation::{FieldInfo, Simulation};
@@ -203,9 +203,9 @@ fn observe(
     fields: &[FieldInfo],
 ) -> Result<Vec<Observed>> {
     let mut seen = Vec::new();
-    let (last, stride) = (path.times().len() - 1, path.times().len().div_ceil(MOMENTS));
+    let count = path.times().len();
     replay(simulation, path, context, &mut |_| Ok(()), &mut |simulation, context, moment| {
-        if (last - moment).is_multiple_of(stride) {
+        if is_close(moment, count) {
             let one = |field| Ok(simulation.field_values(field, context)?.read()?.to_vec());
             let fields = fields.iter().map(one).collect::<Result<_>>()?;
             seen.push(Observed { fields, quantities: simulation.quantities(context)? });

@@ -1,5 +1,6 @@
 //! What a reduced physics is made of, as it lies in a file.
 use super::points::Chosen;
+use crate::mesh::Mesh;
 use crate::physics::Problem;
 use crate::{Error, Result};
 
@@ -81,12 +82,9 @@ impl ValuesAt {
     /// Finds the places on the sampled cells, which are numbered in the order of `cell_ids`. Local.
     pub fn locate(&mut self, problem: &Problem, cell_ids: &[u64]) {
         let space = &problem.space;
-        let cell_of = |id: u64| {
-            let number = cell_ids.partition_point(|&other| other < id) as u64;
-            space.mesh.cell_ids.iter().position(|&cell| cell == number).unwrap_or(0)
-        };
         let dof = |&[cell, node, component]: &[u64; 3]| {
-            space.nodes_of(cell_of(cell))[node as usize] as usize * space.components + component as usize
+            space.nodes_of(cell_of(&space.mesh, cell_ids, cell))[node as usize] as usize * space.components
+                + component as usize
         };
         self.dofs = self.places.iter().map(dof).collect();
     }
@@ -135,6 +133,12 @@ impl ProblemData {
     pub fn at_nodes(&self, problem: &Problem, cell_ids: &[u64]) -> Vec<f64> {
         at_nodes(&self.nodal, self.functions(), problem, cell_ids)
     }
+}
+
+/// The local cell with a canonical number in the whole mesh, of sampled cells that are numbered in the order of `cell_ids`.
+pub(super) fn cell_of(mesh: &Mesh, cell_ids: &[u64], id: u64) -> usize {
+    let number = cell_ids.partition_point(|&other| other < id) as u64;
+    mesh.cell_ids.iter().position(|&cell| cell == number).unwrap_or(0)
 }
 
 /// Functions `[cell, node of the cell, component, function]` at the nodes of a problem on these cells. Local.

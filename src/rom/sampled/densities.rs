@@ -170,8 +170,8 @@ impl Densities {
         column
     }
 
-    /// Takes the densities at a state: the rest, and what the storage changes by in a step. `first` says that the state is at
-    /// the start of a trajectory, `keep` that it counts. Collective.
+    /// Takes the densities at a state: the rest, and what the storage changes by in a step. `keep` says that they count.
+    /// Collective.
     ///
     /// # Errors
     /// When a density is not finite.

@@ -4,7 +4,7 @@ use super::data::{ProblemData, TestBlock};
 use super::densities::DensityModes;
 use super::model::{Moment, SampledModel};
 use super::reduction::{Reduction, Samples};
-use super::replay::{Combined, MOMENTS, Visited, replay};
+use super::replay::{Combined, Visited, is_close, replay};
 use super::rows::{Rows, ids_of};
 use crate::Result;
 use crate::mesh::MeshPart;
@@ -107,19 +107,14 @@ pub(super) fn indicator(
         let path =
             Combined { times: &times, functions, coefficients: all.iter().map(|list| &list[..]).collect() };
         let context = samples.context(samples.which[number], times[0]);
-        let (last, stride) = (times.len() - 1, times.len().div_ceil(MOMENTS));
         let before: Vec<usize> = columns.iter().map(Columns::count).collect();
-        let mut visit = |Visited { stage, prepared, at, offset, moment }: Visited| -> Result<()> {
-            let Some(product) = &mut products[stage] else { return Ok(()) };
-            if !(last - moment).is_multiple_of(stride) {
+        let mut visit = |visited: Visited| -> Result<()> {
+            let Some(product) = &mut products[visited.stage] else { return Ok(()) };
+            if !is_close(visited.moment, times.len()) {
                 return Ok(());
             }
-            let mut residual = prepared.problem().space.field()?;
-            prepared.residual(at, &mut residual)?;
-            offset.map_or(Ok(()), |offset| residual.axpy(1.0, offset))?;
-            prepared.essential.clear(&mut residual.write()?);
-            let representer = product.representer(&residual)?;
-            columns[stage].push(&representer.read()?);
+            let representer = product.representer(&visited.residual()?)?;
+            columns[visited.stage].push(&representer.read()?);
             Ok(())
         };
         replay(simulation, &path, &context, &mut visit, &mut |_, _, _| Ok(()))?;
@@ -172,21 +167,13 @@ fn scale(comm: &Comm, columns: &mut Columns, from: usize, product: &StateProduct
 /// The product that measures residuals of a problem, at the mean of a state in the middle of the first sample. Collective.
 fn product(simulation: &Simulation, reduction: &Reduction, samples: Samples) -> Result<StateProduct> {
     let problem = &reduction.problem;
-    let c = problem.space.components;
     let sample = samples.which[0];
     let middle = samples.times(sample)?.len() / 2;
     let state = samples.source.read(sample, middle, &problem.field, &problem.space.canonical())?;
-    let mut sums = vec![0.0; 2 * c];
-    for (dof, value) in state.iter().enumerate().filter(|(dof, _)| problem.is_used(*dof)) {
-        sums[dof % c] += value;
-        sums[c + dof % c] += 1.0;
-    }
-    simulation.mesh.comm.sum_into(&mut sums);
-    let mean: Vec<f64> = (0..c).map(|i| sums[i] / sums[c + i].max(1.0)).collect();
     let time = simulation.deck.time.as_ref();
     let (start, duration) = time.map_or((0.0, 1.0), |time| (time.start, time.end - time.start));
     let context = Context { time: start, ..simulation.default_context() };
-    StateProduct::new(problem, &context, &mean, duration)
+    StateProduct::at_mean(problem, &context, &state, duration)
 }
 
 /// The product on functions that vanish where values are prescribed.

@@ -1,4 +1,5 @@
 //! Quantities of interest from what a reduced model has at hand.
+use super::data::cell_of;
 use super::file::group_of;
 use super::reduction::{Reduction, cells_of};
 use crate::deck::{Quantity, QuantityKind};
@@ -187,8 +188,7 @@ impl Observation {
             let values = simulation.field_values_in(&field, context, group[0].region)?;
             let values = values.local_read()?;
             for sentinel in group {
-                let number = cell_ids.partition_point(|&id| id < sentinel.cell) as u64;
-                let cell = space.mesh.cell_ids.iter().position(|&cell| cell == number).unwrap_or(0);
+                let cell = cell_of(&space.mesh, cell_ids, sentinel.cell);
                 let own = &values[space.nodes_of(cell)[sentinel.node as usize] as usize * width..][..width];
                 let value = scalar(own, quantity.component);
                 (least, greatest) = (least.min(value), greatest.max(value));

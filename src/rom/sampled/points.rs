@@ -25,6 +25,15 @@ pub struct Chosen {
     pub weight: f64,
 }
 
+/// The facet of its cell that an entity of an integral is; [`NO_FACET`] for a cell.
+pub(super) fn facet_of(problem: &Problem, integral: usize, entity: &Entity) -> u8 {
+    let own = &problem.integrals[integral];
+    match own.place {
+        Place::Volume => NO_FACET,
+        Place::Boundary => problem.space.mesh.facets.local[own.facets[entity.1 as usize] as usize],
+    }
+}
+
 /// The points of an integral, and the functions of a basis there.
 pub struct SampledIntegral {
     integral: usize,
@@ -60,8 +69,8 @@ pub struct ReducedState<'a> {
 
 impl SampledIntegral {
     /// Those points of `chosen` that belong to integral `integral` of a problem on the sampled cells, which are numbered in
-    /// the order of `cell_ids`; `functions` are the basis at the nodes, `[node, component, function]`, and `tests` what the form is tested with if not
-    /// with these, laid out alike; each with their number. Local.
+    /// the order of `cell_ids`; `functions` are the basis at the nodes, `[node, component, function]`, and `tests` what the
+    /// form is tested with if not with these, laid out alike; each with their number. Local.
     ///
     /// # Errors
     /// [`Error::Failed`] when the integral has no such point.
@@ -75,10 +84,6 @@ impl SampledIntegral {
     ) -> Result<Self> {
         let (own, space) = (&problem.integrals[integral], &problem.space);
         let mesh = &space.mesh;
-        let facet_of = |entity: &Entity| match own.place {
-            Place::Volume => NO_FACET,
-            Place::Boundary => mesh.facets.local[own.facets[entity.1 as usize] as usize],
-        };
         let mut groups: Vec<(Rule, Vec<Entity>)> = Vec::new();
         let (mut weights, mut count, mut origins) = (Vec::new(), 0, Vec::new());
         for group in &own.groups {
@@ -86,7 +91,7 @@ impl SampledIntegral {
             let find = |point: &Chosen| {
                 let is_its = |entity: &&Entity| {
                     cell_ids[mesh.cell_ids[entity.0 as usize] as usize] == point.cell
-                        && facet_of(entity) == point.facet
+                        && facet_of(problem, integral, entity) == point.facet
                 };
                 group.entities.iter().find(is_its).copied()
             };

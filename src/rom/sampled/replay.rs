@@ -11,6 +11,11 @@ use petsc_rs::Vector;
 /// Moments of a sample that are looked at closely, at most.
 pub(super) const MOMENTS: usize = 24;
 
+/// Whether a moment of so many is looked at closely: the last one is, and others at even distances before it.
+pub(super) fn is_close(moment: usize, count: usize) -> bool {
+    (count - 1 - moment).is_multiple_of(count.div_ceil(MOMENTS))
+}
+
 /// States at moments.
 pub trait Path {
     /// Start and ends of steps, s; one time of a steady problem.
@@ -97,6 +102,20 @@ pub struct Visited<'a> {
     pub offset: Option<&'a Vector>,
     /// Number of the moment whose step it belongs to.
     pub moment: usize,
+}
+
+impl Visited<'_> {
+    /// The residual of the equation, zero at prescribed unknowns. Collective.
+    ///
+    /// # Errors
+    /// When it cannot be assembled.
+    pub(super) fn residual(&self) -> Result<Vector> {
+        let mut residual = self.prepared.problem().space.field()?;
+        self.prepared.residual(self.at, &mut residual)?;
+        self.offset.map_or(Ok(()), |offset| residual.axpy(1.0, offset))?;
+        self.prepared.essential.clear(&mut residual.write()?);
+        Ok(residual)
+    }
 }
 
 /// What sees the equations.

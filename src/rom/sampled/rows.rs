@@ -1,7 +1,7 @@
 //! What sampled points have to integrate: the virtual work of functions with the densities of training trajectories.
-use super::densities::{DensityModes, ROWS};
+use super::densities::{DensityModes, ROWS, Whole};
 use super::nnls::{DistributedColumns, Options, nnls};
-use super::points::{Chosen, NO_FACET};
+use super::points::{Chosen, NO_FACET, facet_of};
 use crate::physics::{Place, Problem};
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
@@ -186,16 +186,12 @@ impl Rows<'_> {
 
     /// Every point of this rank, without a weight.
     fn points(&self) -> Vec<Chosen> {
-        let problem = &self.densities.whole.problem;
-        let (mesh, own) = (&problem.space.mesh, &problem.integrals[self.densities.whole.integral]);
-        let mut points = Vec::with_capacity(self.densities.whole.count);
-        for ((entities, _), group) in self.densities.whole.groups.iter().zip(&own.groups) {
-            for &(cell, entity, _) in entities {
-                let facet = match own.place {
-                    Place::Volume => NO_FACET,
-                    Place::Boundary => mesh.facets.local[own.facets[entity as usize] as usize],
-                };
-                let (integral, cell) = (self.densities.whole.integral as u32, mesh.cell_ids[cell as usize]);
+        let Whole { problem, integral, groups, count, .. } = &self.densities.whole;
+        let mut points = Vec::with_capacity(*count);
+        for ((entities, _), group) in groups.iter().zip(&problem.integrals[*integral].groups) {
+            for entity in entities {
+                let facet = facet_of(problem, *integral, entity);
+                let (integral, cell) = (*integral as u32, problem.space.mesh.cell_ids[entity.0 as usize]);
                 let one = |point| Chosen { integral, cell, facet, point: point as u32, weight: 0.0 };
                 points.extend((0..group.rule.weights.len()).map(one));
             }

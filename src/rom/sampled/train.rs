@@ -6,7 +6,7 @@ use super::model::{Moment, SampledModel};
 use super::observe::{Observation, Seen, see};
 use super::points::{Chosen, NO_FACET};
 use super::reduction::{Reduction, Samples, expect_reducible};
-use super::replay::{MOMENTS, Visited, replay_sample};
+use super::replay::{MOMENTS, Visited, is_close, replay_sample};
 use super::rows::Rows;
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
@@ -58,7 +58,7 @@ pub struct SampledTraining {
     pub part: MeshPart,
     /// What the model is made of.
     pub data: Vec<ProblemData>,
-    /// The rules that were tried; the model has the last one or the one before it.
+    /// The rules that were tried; the model has the coarsest of those nearly as good as the best.
     pub trials: Vec<Trial>,
     /// The tolerance of the model's rules.
     pub tolerance: f64,
@@ -164,16 +164,14 @@ fn densities(
         whole.push(all.map(|integral| Densities::new(reduction, integral, columns)).collect::<Result<_>>()?);
     }
     for (number, &sample) in samples.which.iter().enumerate() {
-        let times = samples.times(sample)?;
-        let stride = times.len().div_ceil(MOMENTS);
-        let last = times.len() - 1;
+        let count = samples.times(sample)?.len();
         begin(simulation, reductions, samples, number, &mut whole)?;
         let mut visit = |Visited { stage, prepared, at, moment, .. }: Visited| -> Result<()> {
-            let keep = (last - moment).is_multiple_of(stride);
+            let keep = is_close(moment, count);
             whole[stage].iter_mut().try_for_each(|integral| integral.take(prepared, at, keep))
         };
         let mut reached = |simulation: &Simulation, context: &Context, moment: usize| -> Result<()> {
-            if (last - moment).is_multiple_of(stride) { see(simulation, context, seen) } else { Ok(()) }
+            if is_close(moment, count) { see(simulation, context, seen) } else { Ok(()) }
         };
         replay_sample(simulation, reductions, samples, number, &mut visit, &mut reached)?;
     }
@@ -198,7 +196,7 @@ fn begin(
     let sample = samples.which[number];
     let context = samples.context(sample, samples.times(sample)?[0]);
     for (stage, reduction) in reductions.iter().enumerate() {
-        let problem: &std::rc::Rc<Problem> = &reduction.problem;
+        let problem = &reduction.problem;
         simulation.stages[stage].set_solution(&reduction.state(&reduction.coefficients[number][0]))?;
         if !problem.evolves() || problem.new_history().is_some() || simulation.deck.time.is_none() {
             whole[stage].iter_mut().for_each(|integral| integral.begin(None));

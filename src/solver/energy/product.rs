@@ -58,6 +58,22 @@ impl StateProduct {
         product.ok_or_else(|| crate::Error::Failed(format!("{}: the mass is not positive", problem.name)))
     }
 
+    /// As [`StateProduct::new`] at the means of a state's components, from this rank's unknowns. Collective.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn at_mean(problem: &Rc<Problem>, context: &Context, state: &[f64], duration: f64) -> Result<Self> {
+        let c = problem.space.components;
+        let mut sums = vec![0.0; 2 * c];
+        for (dof, value) in state.iter().enumerate().filter(|(dof, _)| problem.is_used(*dof)) {
+            sums[dof % c] += value;
+            sums[c + dof % c] += 1.0;
+        }
+        problem.space.mesh.comm.sum_into(&mut sums);
+        let mean: Vec<f64> = (0..c).map(|i| sums[i] / sums[c + i].max(1.0)).collect();
+        Self::new(problem, context, &mean, duration)
+    }
+
     /// `None` where the matrix is not positive definite on the free unknowns. Collective.
     fn with(problem: &Problem, whole: Matrix, essential: &Essential) -> Result<Option<Self>> {
         let (space, fixed) = (&problem.space, essential.fixed.clone());

@@ -17,32 +17,21 @@ impl Indicator {
     /// In the product at the mean of the state in the middle of a trajectory.
     pub fn new(prepared: &Prepared, path: &dyn Path, stage: usize) -> Result<Self> {
         let problem = prepared.problem();
-        let (c, comm, times) = (problem.space.components, &problem.space.mesh.comm, path.times());
+        let times = path.times();
         let middle = times.len() / 2;
         let state = path.state(stage, middle, times[middle])?;
-        let mut sums = vec![0.0; 2 * c];
-        for (dof, value) in state.iter().enumerate().filter(|(dof, _)| problem.is_used(*dof)) {
-            sums[dof % c] += value;
-            sums[c + dof % c] += 1.0;
-        }
-        comm.sum_into(&mut sums);
-        let mean: Vec<f64> = (0..c).map(|i| sums[i] / sums[c + i].max(1.0)).collect();
         let duration = if times.len() > 1 { times[times.len() - 1] - times[0] } else { 1.0 };
-        let product = StateProduct::new(problem, prepared.context(), &mean, duration)?;
-        let largest = product.whole.norm(comm, &path.state(stage, 0, times[0])?)?;
+        let product = StateProduct::at_mean(problem, prepared.context(), &state, duration)?;
+        let largest = product.whole.norm(&problem.space.mesh.comm, &path.state(stage, 0, times[0])?)?;
         Ok(Self { product, residuals: Vec::new(), errors: Vec::new(), largest })
     }
 }
 
 impl Judge for Indicator {
     fn step(&mut self, step: &Step, visited: &Visited) -> Result<()> {
-        let Visited { prepared, at, offset, moment, .. } = *visited;
+        let Visited { prepared, moment, .. } = *visited;
         let space = &prepared.problem().space;
-        let mut residual = space.field()?;
-        prepared.residual(at, &mut residual)?;
-        offset.map_or(Ok(()), |offset| residual.axpy(1.0, offset))?;
-        prepared.essential.clear(&mut residual.write()?);
-        let found = self.product.dual_norm(&residual)?;
+        let found = self.product.dual_norm(&visited.residual()?)?;
         // Schemes may have several equations a step.
         let before = self.residuals.get(moment).copied().filter(|before| !before.is_nan());
         put(&mut self.residuals, moment, before.map_or(found, |before| before.max(found)));
