@@ -220,7 +220,9 @@ impl ReducedProblem {
         let nodal = if needs_nodal { self.nodal(c) } else { Vec::new() };
         if self.problem.depends_on_itself() {
             self.problem.set_own(&nodal);
-            self.set_coefficients();
+            let (mut own, mut residual) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
+            let needed = own.iter_mut().chain(residual.iter_mut().filter(|_| tests));
+            needed.for_each(|integral| integral.set(&self.problem, &self.context));
         }
         let at = ReducedState { basis: c, nodal: &nodal, functions: &self.acting };
         let mut vector = vec![0.0; c.len()];
@@ -334,7 +336,12 @@ impl TimeSystem for ReducedProblem {
 
     fn commit(&self, state: &Vector) -> Result<()> {
         let c = &state.read()?[..self.functions()];
-        let at = ReducedState { basis: c, nodal: &self.nodal(c), functions: &self.acting };
+        let nodal = self.nodal(c);
+        if self.problem.depends_on_itself() {
+            self.problem.set_own(&nodal);
+            self.set_coefficients();
+        }
+        let at = ReducedState { basis: c, nodal: &nodal, functions: &self.acting };
         let (mut own, mut tests) = (self.integrals.borrow_mut(), self.residual.borrow_mut());
         let mut followed = self.followed.borrow_mut();
         for integral in own.iter_mut().chain(tests.iter_mut()).chain(followed.iter_mut()) {
