@@ -73,12 +73,16 @@ fn a_metal() {
     any_number_of_ranks("metal", METAL);
 }
 
-/// What a guarded run has learnt is in its checkpoints.
+/// What a guarded run has learnt is in its checkpoints. Heat begins with steps of a thousandth of its later ones: their
+/// solutions bring directions that are known to a few digits, and through those round-off grows with each full step, up to
+/// 2e-6 on one processor and 1e-9 on another: a tenth of what is accepted is the bound here. On the same ranks the run goes on
+/// bit for bit.
 #[test]
 fn guarded_runs() {
-    for (name, deck, accept) in [("metal", METAL, "1e-2"), ("heat", HEAT, "1e-3"), ("flow", FLOW, "1e-2")] {
+    let cases = [("metal", METAL, "1e-2", 1e-9), ("heat", HEAT, "1e-4", 1e-5), ("flow", FLOW, "1e-2", 1e-9)];
+    for (name, deck, accept, tolerance) in cases {
         let guard = ["--accept", accept];
-        run(name, deck, 1, &[3, 2], &guard, 1e-9);
+        run(name, deck, 1, &[3, 2], &guard, tolerance);
         for ranks in [1, 2] {
             run(name, deck, ranks, &[ranks, ranks], &[&guard[..], &REPRODUCIBLE].concat(), 0.0);
         }
