@@ -187,6 +187,10 @@ pub struct Predict {
     /// Solve the full model as well and report the true errors
     #[arg(long)]
     pub truth: bool,
+    /// Where the indicator of a prediction is above TOL, run the full model instead, its steps accepted to TOL (reduced models of
+    /// problems in time and of nonlinear ones)
+    #[arg(long, value_name = "TOL", conflicts_with_all = ["truth", "verify", "sobol", "dataset", "full_solves"])]
+    pub accept: Option<f64>,
     /// Find the residuals of predictions in time on the whole mesh: proven bounds of the error where there are any, indicators
     /// elsewhere
     #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["residual"]))]

@@ -159,6 +159,7 @@ fn predict_options(predict: &Predict) -> PredictOptions {
         fields: predict.fields,
         modes: predict.modes.map(|n| n as usize),
         truth: predict.truth,
+        accept: predict.accept,
         verify: predict.verify.is_some(),
         constraint: predict.constraint.as_deref().map(level),
         weight: predict.weight.as_deref().map(norm),

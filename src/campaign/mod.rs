@@ -7,6 +7,7 @@ mod fields;
 mod groups;
 mod guard_file;
 mod hand_out;
+mod leader;
 pub mod memory;
 mod observer;
 pub mod order;
@@ -25,13 +26,14 @@ pub use design::{Design, Variable};
 pub use fields::{describe, wanted};
 pub use groups::Groups;
 pub use hand_out::HandOut;
+pub use leader::{Leader, Retrained};
 pub use observer::{Failures, SampleObserver, SampleReport, failure};
 pub use part::{Part, Selection, datasets};
 pub use run::Campaign;
 pub use same::{same_for_learning, same_for_training};
 pub use samples::{
-    campaign_samples, complete, covering_samples, design_samples, named, read_table, variables,
+    campaign_samples, complete, covering_samples, design_samples, held, named, read_table, variables,
 };
 pub use solutions::Solution;
-pub use transient::{solve_once, times};
+pub use transient::{Integrated, integrate, solve_once, times};
 pub use work::{Done, Work};

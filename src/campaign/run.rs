@@ -197,18 +197,22 @@ impl<'a> Campaign<'a> {
         self.simulation
     }
 
+    /// What is solved, and where it is stored.
+    pub(super) fn parts(&mut self) -> (&mut Simulation, &DatasetFile) {
+        (self.simulation, &self.dataset)
+    }
+
     /// Parameters of all samples; not a number where an adaptive design has not chosen them yet.
     pub(super) fn samples(&self) -> &[Vec<f64>] {
         &self.selection.samples
     }
 
-    /// Takes the parameters that an adaptive design has chosen earlier from the dataset; those of all samples.
-    /// Collective.
-    pub(super) fn restore_samples(&mut self) -> Result<Vec<Vec<f64>>> {
+    /// Takes the parameters that an adaptive design has chosen earlier from the dataset. Collective.
+    pub(super) fn restore_samples(&mut self) -> Result<()> {
         let stored = self.dataset.samples()?;
         let width = stored.names.len().max(1);
         self.selection.samples = stored.values.chunks(width).map(<[f64]>::to_vec).collect();
-        Ok(self.selection.samples.clone())
+        Ok(())
     }
 
     /// Chooses the parameters of a sample that has none yet. Collective.

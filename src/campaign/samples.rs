@@ -6,15 +6,24 @@ use crate::storage::Samples;
 use crate::{Diagnostic, Error, Result};
 use std::path::Path;
 
-/// The samples that are known beforehand, then as many that are not: their parameters are not numbers.
+/// The samples that an adaptive design begins with, then those that are not known beforehand, whose parameters are not numbers,
+/// then those that bounds are calibrated on.
 ///
 /// # Errors
 /// As [`design_samples`].
 pub(super) fn initial_samples(deck: &Deck) -> Result<Vec<Vec<f64>>> {
-    let (campaign, options) = (&deck.campaign, options(deck));
+    let (campaign, options, held) = (&deck.campaign, options(deck), held(deck));
     let mut samples = design_samples(deck, &Design::Sobol { samples: options.initial, seed: campaign.seed })?;
-    samples.resize(campaign.samples, vec![f64::NAN; deck.parameters.len()]);
+    samples.resize(campaign.samples - held, vec![f64::NAN; deck.parameters.len()]);
+    if held > 0 {
+        samples.extend(design_samples(deck, &Design::Random { samples: held, seed: campaign.seed })?);
+    }
     Ok(samples)
+}
+
+/// How many of the last samples of an adaptive design are drawn at random to calibrate bounds on.
+pub fn held(deck: &Deck) -> usize {
+    deck.rom.calibration.filter(|_| !deck.has_certified_model()).unwrap_or(0)
 }
 
 pub(super) fn options(deck: &Deck) -> AdaptiveSection {

@@ -76,6 +76,23 @@ impl Solution {
         Ok(all)
     }
 
+    /// Reads a field of the dataset by its name, of a solution that stands first for all of it. Collective.
+    ///
+    /// # Errors
+    /// As [`DatasetFile::read_field`].
+    pub fn read_field(
+        solutions: &[Self],
+        dataset: &DatasetFile,
+        place: (usize, usize),
+        field: &str,
+        plan: &Redistribution,
+    ) -> Result<Vec<f64>> {
+        match solutions.iter().find(|solution| solution.name() == field) {
+            Some(solution) => solution.read(dataset, place),
+            None => dataset.read_field(place, field, plan),
+        }
+    }
+
     fn width(&self) -> usize {
         self.parts.iter().map(|part| part.components).sum()
     }

@@ -72,7 +72,7 @@ pub fn solve_once(simulation: &mut Simulation, context: &Context) -> Result<()> 
 ///
 /// # Errors
 /// [`Error::Failed`] when a step fails however short it is; those of `store`.
-pub(super) fn integrate(
+pub fn integrate(
     simulation: &mut Simulation,
     stepper: &mut dyn Stepper,
     moments: &Moments,
@@ -111,7 +111,7 @@ pub(super) fn integrate(
 
 /// How a sample went.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Integrated {
+pub struct Integrated {
     /// Krylov iterations.
     pub iterations: usize,
     /// Steps.

@@ -717,7 +717,8 @@ pub enum Design {
     /// Independent uniform numbers.
     Random,
     /// A few Sobol points, then one after the other where the error estimate of the reduced model of those before is
-    /// largest (weak greedy). The campaign trains that model as it goes; `[rom]` says what it writes at the end.
+    /// largest (weak greedy; of problems in time and nonlinear ones an indicator). The campaign trains that model as it goes;
+    /// `[rom]` says what it writes at the end. The last `rom.calibration` samples are drawn at random.
     Adaptive,
 }
 
@@ -729,7 +730,7 @@ pub struct AdaptiveSection {
     #[schemars(range(min = 1, max = 65_536))]
     pub initial: usize,
     /// Largest estimate of the relative error (energy norm) at which no further sample is taken; by default all
-    /// `samples` are.
+    /// `samples` are. Of problems in time and nonlinear ones the largest indicator.
     #[schemars(extend("minimum" = 0.0))]
     pub tolerance: f64,
     /// Number of points of a Latin hypercube that samples are chosen from.

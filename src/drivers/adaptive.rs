@@ -1,12 +1,14 @@
 //! `tessera campaign` with an adaptive design: samples where the reduced model errs most, and that model at the end.
 use super::shared::RunOptions;
-use super::{output, train};
-use crate::campaign::{Adaptive, Attempts, Failures, SampleObserver, Selection, campaign_samples};
+use super::{bases, output, sampled, train};
+use crate::campaign::{
+    Adaptive, Attempts, Failures, Leader, Retrained, SampleObserver, Selection, campaign_samples,
+};
 use crate::checkpoint::Requests;
 use crate::deck::Deck;
 use crate::parallel::Comm;
 use crate::report::Report;
-use crate::rom::Offline;
+use crate::rom::{Greedy, Offline};
 use crate::storage::Status;
 use crate::{Error, Result};
 
@@ -30,11 +32,23 @@ pub fn run(
     let selection = Selection::new(deck, &campaign_samples(comm, deck)?, None)?;
     let mut simulation = super::shared::set_up(comm, deck, report)?;
     simulation.quantities(&simulation.default_context())?;
-    let offline = report.phase("training", || Offline::new(&simulation, &train::training(deck)?))?;
+    let offline = match deck.has_certified_model() {
+        true => Some(report.phase("training", || Offline::new(&simulation, &train::training(deck)?))?),
+        false => None,
+    };
     let path = deck.output.directory.join(&deck.campaign.file);
     let provenance = output::provenance(&simulation, &options.petsc);
-    let mut adaptive = report
-        .phase("dataset", || Adaptive::open(&mut simulation, &offline, &path, &provenance, &selection))?;
+    let leader: Box<dyn Leader> = match &offline {
+        Some(offline) => Box::new(Greedy::new(comm, offline)?),
+        None => {
+            let initial = deck.campaign.adaptive.clone().unwrap_or_default().initial;
+            Box::new(Retrained::new(sampled::options(&deck.rom), initial))
+        }
+    };
+    let guard = options.guard.as_ref();
+    let mut adaptive = report.phase("dataset", || {
+        Adaptive::open(&mut simulation, leader, &path, &provenance, &selection, guard)
+    })?;
     let samples = selection.samples.len();
     let pending = adaptive.campaign().pending()?.len();
     if pending < samples {
@@ -83,7 +97,11 @@ pub fn run(
     if done == 0 {
         return Err(Error::Failed(format!("no sample could be solved: {first}")));
     }
-    let model = train::write(&simulation, &offline, std::slice::from_ref(&path), options, report)?;
+    let datasets = std::slice::from_ref(&path);
+    let model = match &offline {
+        Some(offline) => train::write(&simulation, offline, datasets, options, report)?,
+        None => bases::write(&mut simulation, datasets, options, report)?,
+    };
     report.finish(&[path, model]);
     Ok(())
 }

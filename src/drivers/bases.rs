@@ -25,6 +25,9 @@ pub(super) fn write(
     report: &Report,
 ) -> Result<PathBuf> {
     let snapshots = report.phase("datasets", || Snapshots::open(simulation, paths, report))?;
+    if let Some(why) = simulation.deck.why_not_certified().filter(|_| simulation.deck.time.is_none()) {
+        report.detail(format!("note       no certified reduced model: {why}"));
+    }
     let model = match super::sampled::why_not(simulation, &snapshots)? {
         None => Some(super::sampled::train(simulation, &snapshots, report)?),
         Some(why) => {
@@ -103,7 +106,8 @@ pub(super) fn write(
     file.create_group("/training")?;
     file.set("/training", "datasets", names)?;
     file.set("/training", "snapshots", count)?;
-    super::uncertainty::write_trained(&file, &snapshots.parameters[..count - held])?;
+    let trained = ..count - held;
+    super::uncertainty::write_trained(&file, &snapshots.parameters[trained], &snapshots.draws[trained])?;
     report.write_log(&file)?;
     file.finish()?;
     snapshots.close()?;

@@ -32,7 +32,7 @@ pub fn run(comm: &Comm, deck: &Deck, options: &CheckOptions) -> Result<()> {
 fn sizes(comm: &Comm, deck: &Deck, report: &Report) -> Result<()> {
     report.banner(&deck.title);
     super::output::expect_writable(comm, deck, &deck.output.directory.join(&deck.output.file))?;
-    let certified = deck.is_steady_and_linear();
+    let certified = deck.has_certified_model();
     if deck.asks_for_reduced_model() {
         if certified { deck.validate_reduced()? } else { deck.validate_bases()? }
     }

@@ -2,8 +2,9 @@
 use super::shared::RunOptions;
 use super::uncertainty::UncertaintyOptions;
 use crate::campaign::{Design, design_samples, read_table};
-use crate::deck::{ConstraintLevel, Deck, Norm};
+use crate::deck::{ConstraintLevel, Deck, Norm, Parameter};
 use crate::parallel::Comm;
+use crate::physics::Context;
 use crate::report::Report;
 use crate::{Error, Result, deck};
 use std::path::PathBuf;
@@ -53,6 +54,9 @@ pub struct PredictOptions {
     pub modes: Option<usize>,
     /// Whether to solve the full model as well and report the true errors.
     pub truth: bool,
+    /// Where the indicator of a prediction is above this, the full model is run instead, guarded; of models with sampled
+    /// integrals.
+    pub accept: Option<f64>,
     /// Whether the residuals of predictions are looked at on the whole mesh, and errors bounded where that is proven; of models
     /// with sampled integrals.
     pub verify: bool,
@@ -81,7 +85,29 @@ impl PredictOptions {
     }
 }
 
+/// The number of the first draw of random fields by a prediction with some seed: far from those of campaigns.
+fn first_draw(seed: u64) -> u64 {
+    (seed.wrapping_add(1)).wrapping_shl(32)
+}
+
+/// Points with their draws of random fields: of several points those that follow the seed, of one the first of a campaign.
+pub(super) fn contexts(points: &[Vec<f64>], of: &Points) -> Vec<Context> {
+    let first = match of {
+        Points::One(_) => 0,
+        Points::Table(_) => first_draw(0),
+        Points::LatinHypercube { seed, .. } | Points::Random { seed, .. } => first_draw(*seed),
+    };
+    (first..).zip(points).map(|(sample, p)| Context { sample, ..Context::steady(p.clone()) }).collect()
+}
+
 pub(super) fn points(comm: &Comm, deck: &Deck, points: &Points) -> Result<Vec<Vec<f64>>> {
+    if let Points::LatinHypercube { samples, .. } | Points::Random { samples, .. } = points
+        && !deck.random.is_empty()
+        && !deck.parameters.values().any(Parameter::varies)
+    {
+        // Random fields alone make the points differ.
+        return Ok(vec![deck.default_parameters(); *samples]);
+    }
     match points {
         Points::Table(path) => read_table(comm, deck, path),
         Points::LatinHypercube { samples, seed } => {

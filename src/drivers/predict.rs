@@ -26,6 +26,11 @@ pub use super::points::{Points, PredictOptions};
 
 /// `--verify` is for models with sampled integrals alone.
 fn expect_sampled(options: &PredictOptions, path: &Path) -> Result<()> {
+    if options.accept.is_some() {
+        let text =
+            "--accept is for reduced models in time or of nonlinear problems: bounds of others are proven";
+        return Err(Error::input("--accept", text));
+    }
     if options.verify {
         let text = "--verify residual is for reduced models in time or of nonlinear problems: others come with their bounds, \
                     and a network's predictions are compared by --truth";
@@ -193,16 +198,15 @@ impl Models for Predictor<'_> {
         self.simulation
     }
 
-    fn reduced(&mut self, points: &[Vec<f64>]) -> Result<Vec<[Vec<f64>; 2]>> {
+    fn reduced(&mut self, points: &[Context]) -> Result<Vec<[Vec<f64>; 2]>> {
         let bounds = |model: &ReducedModel, solutions: &[Solution]| -> Vec<f64> {
             model.quantity_estimates(solutions).into_iter().map(|bound| bound.unwrap_or(f64::NAN)).collect()
         };
         let Some(functionals) = &self.online else {
-            let predicted = |point: &Vec<f64>| {
-                let context = Context::steady(point.clone());
-                let solutions = self.solve(&context)?;
-                self.set(&solutions, &context)?;
-                Ok([self.simulation.quantities(&context)?, bounds(self.model, &solutions)])
+            let predicted = |context: &Context| {
+                let solutions = self.solve(context)?;
+                self.set(&solutions, context)?;
+                Ok([self.simulation.quantities(context)?, bounds(self.model, &solutions)])
             };
             return points.iter().map(predicted).collect();
         };
@@ -211,7 +215,7 @@ impl Models for Predictor<'_> {
         let mine = block(points.len() as u64, comm.size(), comm.rank());
         let mut values = Vec::new();
         let solved = points[mine.start as usize..mine.end as usize].iter().try_for_each(|point| {
-            let solutions = self.solve(&Context::steady(point.clone()))?;
+            let solutions = self.solve(point)?;
             values.extend(functionals.iter().map(|functional| functional.value(&solutions)));
             values.extend(bounds(self.model, &solutions));
             Ok(())

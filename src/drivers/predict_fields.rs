@@ -106,18 +106,28 @@ impl Fields {
                 _ if frame == frames => number,
                 _ => return Ok(()),
             };
-            for field in fields.iter() {
-                let plan = simulation.stages[field.stage].space().canonical();
-                let values = simulation.field_values(field, context)?;
-                file.write_field(&field.name, row as u64, &plan, &values.read()?)?;
-            }
-            Ok(())
+            Self::write_frame(fields, file, (simulation, context), row)
         };
         let mut visit =
             |visited: Visited| verifier.as_mut().map_or(Ok(()), |verifier| verifier.visit(&visited));
         let functions = &functions[prediction.cluster][..];
         follow(simulation, functions, context, prediction, &mut visit, &mut reached)?;
         Ok(quantities)
+    }
+
+    /// Writes the present fields to a row of a file. Collective.
+    pub fn write_frame(
+        fields: &[FieldInfo],
+        file: &ResultFile,
+        (simulation, context): (&Simulation, &Context),
+        row: usize,
+    ) -> Result<()> {
+        for field in fields {
+            let plan = simulation.stages[field.stage].space().canonical();
+            let values = simulation.field_values(field, context)?;
+            file.write_field(&field.name, row as u64, &plan, &values.read()?)?;
+        }
+        Ok(())
     }
 
     /// Runs the full model at the same steps and says how far away it is. Collective.

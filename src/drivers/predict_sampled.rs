@@ -1,38 +1,24 @@
 //! `tessera predict` with a reduced model whose integrals are sampled: problems in time and nonlinear ones.
 use super::clusters;
+use super::correct::Corrections;
 use super::output;
-use super::points::{FILE, PredictOptions, points, warn_outside};
+use super::points::{FILE, PredictOptions, contexts, points, warn_outside};
 use super::predict_fields::Fields;
+use super::predict_results::{
+    Found, describe, print, write_bounds, write_corrected, write_quantities, write_truths,
+};
 use super::uncertainty::sampled::{self, SampledModels};
 use super::uncertainty::{self, Ensemble};
 use super::verify::Verification;
-use crate::campaign::named;
 use crate::deck::{ConstraintLevel, Deck};
-use crate::format::duration;
 use crate::parallel::Comm;
 use crate::physics::Context;
-use crate::report::{Report, Table};
-use crate::rom::Calibration;
+use crate::report::Report;
 use crate::rom::sampled::{Bounds, Dictionary, Prediction, Target};
-use crate::storage::{File, ResultFile, Schema, write_xdmf};
+use crate::storage::{File, ResultFile, write_xdmf};
 use crate::{Error, Result};
 use std::path::Path;
 use std::time::Instant;
-
-/// What is known of a point.
-struct Found {
-    /// `[frame][quantity]`.
-    quantities: Vec<Vec<f64>>,
-    /// Largest relative errors over the frames against the full model, fields then quantities, if it was asked.
-    truth: Vec<f64>,
-    /// Of the errors, by target of the model; none without calibration.
-    bounds: Vec<f64>,
-    seconds: f64,
-    steps: usize,
-    iterations: usize,
-    /// Whose model it is of.
-    cluster: usize,
-}
 
 /// Predicts with the model of a file. Collective.
 pub(super) fn run(
@@ -64,6 +50,7 @@ pub(super) fn run(
         return Err(Error::input("--full-solves", text));
     }
     let points = points(comm, &deck, &options.points)?;
+    let contexts = contexts(&points, &options.points);
     warn_outside(report, &deck, &points);
     let (mut model, bounds) = report.phase("model", || -> Result<_> {
         Ok((Dictionary::read(comm, &file, &deck)?, Bounds::read(&file)?.unwrap_or_default()))
@@ -96,6 +83,8 @@ pub(super) fn run(
         return Err(Error::storage(format!("{}: its bounds do not fit the deck", file.label())));
     }
     let bounds_of = |model: &Dictionary, prediction: &Prediction| bounds.of(&model.indicators(prediction));
+    let corrections = |accept| Corrections::new(accept, path, &deck, &model);
+    let mut corrections = options.accept.map(corrections).transpose()?;
     let (mut found, mut truths) = (Vec::new(), Vec::<String>::new());
     let file_of_results = ResultFile::create(comm, &target)?;
     let mut written = vec![target.clone()];
@@ -105,20 +94,30 @@ pub(super) fn run(
         truths = fields.fields.iter().map(|field| format!("fields/{}", field.name)).collect();
         truths.extend(deck.quantity.iter().map(|q| format!("quantities/{}", q.name)));
         fields.create(&file_of_results, &points, &frames, options, path)?;
-        for (number, parameters) in points.iter().enumerate() {
-            let context = Context::steady(parameters.clone());
+        for (number, context) in contexts.iter().enumerate() {
             let start = Instant::now();
-            let prediction = report.phase("reduced run", || comm.agree(model.predict(&context, &frames)))?;
+            let prediction = report.phase("reduced run", || comm.agree(model.predict(context, &frames)));
             let seconds = start.elapsed().as_secs_f64();
-            let mut verifier = fields.verifier(options.verify, &context, &prediction)?;
+            // Alike on all ranks.
+            let refused = |own: &&mut Corrections| comm.max(u8::from(own.refuses(&model, &prediction))) == 1;
+            if let Some(corrections) = corrections.as_mut().filter(refused) {
+                let room = Some((&file_of_results, (number, points.len())));
+                let bounds = prediction.map_or_else(|_| bounds.unknown(), |found| bounds_of(&model, &found));
+                let one = report
+                    .phase("corrections", || corrected(corrections, &mut fields, room, (context, &frames)))?;
+                found.push(Found { bounds, ..one });
+                continue;
+            }
+            let prediction = prediction?;
+            let mut verifier = fields.verifier(options.verify, context, &prediction)?;
             let quantities = report.phase("fields", || {
                 let place = (number, points.len());
-                fields.write(&file_of_results, place, &context, &prediction, &mut verifier)
+                fields.write(&file_of_results, place, context, &prediction, &mut verifier)
             })?;
             found.push(of(quantities, &prediction, bounds_of(&model, &prediction), seconds));
             if options.truth {
                 let truth = report.phase("full run", || {
-                    fields.truth(&context, &prediction, seconds, report, &mut verifier)
+                    fields.truth(context, &prediction, seconds, report, &mut verifier)
                 })?;
                 found.last_mut().expect("pushed above").truth = truth;
             }
@@ -132,51 +131,68 @@ pub(super) fn run(
         let progress = report.progress("predictions", points.len());
         let mut mine: Vec<f64> = Vec::new();
         let mut fault = Ok(());
-        for (number, parameters) in points.iter().enumerate() {
+        for (number, context) in contexts.iter().enumerate() {
             if number % comm.size() != comm.rank() {
                 continue;
             }
             let start = Instant::now();
-            match model.predict(&Context::steady(parameters.clone()), &frames) {
+            let prediction = model.predict(context, &frames);
+            let refused = corrections.as_ref().is_some_and(|own| own.refuses(&model, &prediction));
+            let one = match prediction {
                 Ok(prediction) => {
                     let frames = prediction.moments.iter().filter(|moment| moment.on_frame);
                     let rows = frames.map(|moment| moment.quantities.clone()).collect();
                     let bounds = bounds_of(&model, &prediction);
-                    let one = of(rows, &prediction, bounds, start.elapsed().as_secs_f64());
-                    mine.extend([
-                        number as f64,
-                        one.seconds,
-                        one.steps as f64,
-                        one.iterations as f64,
-                        one.cluster as f64,
-                    ]);
-                    mine.extend(one.quantities.iter().flatten());
-                    mine.extend(&one.bounds);
+                    of(rows, &prediction, bounds, start.elapsed().as_secs_f64())
+                }
+                Err(_) if refused => {
+                    let rows = vec![vec![f64::NAN; deck.quantity.len()]; frames.len()];
+                    of(rows, &Prediction::default(), bounds.unknown(), start.elapsed().as_secs_f64())
                 }
                 Err(error) => {
                     fault = Err(Error::Failed(format!("prediction {number}: {error}")));
                     break;
                 }
-            }
+            };
+            let [steps, iterations, cluster] = [one.steps, one.iterations, one.cluster].map(|n| n as f64);
+            mine.extend([
+                number as f64,
+                one.seconds,
+                steps,
+                iterations,
+                cluster,
+                f64::from(u8::from(refused)),
+            ]);
+            mine.extend(one.quantities.iter().flatten());
+            mine.extend(&one.bounds);
             (0..comm.size()).for_each(|_| progress.advance(""));
         }
         comm.agree(fault)?;
         drop(progress);
         let values = frames.len() * deck.quantity.len();
-        let width = 5 + values + bounds.targets.len();
+        let width = 6 + values + bounds.targets.len();
         let all = comm.all_gather_varied(&mine);
         let mut rows: Vec<&[f64]> = all.chunks_exact(width).collect();
         rows.sort_by(|a, b| a[0].total_cmp(&b[0]));
         let of_row = |row: &&[f64]| Found {
-            quantities: row[5..5 + values].chunks(deck.quantity.len().max(1)).map(<[f64]>::to_vec).collect(),
+            quantities: row[6..6 + values].chunks(deck.quantity.len().max(1)).map(<[f64]>::to_vec).collect(),
             truth: Vec::new(),
-            bounds: row[5 + values..].to_vec(),
+            bounds: row[6 + values..].to_vec(),
             seconds: row[1],
             steps: row[2] as usize,
             iterations: row[3] as usize,
             cluster: row[4] as usize,
+            corrected: row[5] == 1.0,
         };
         found = rows.iter().map(of_row).collect();
+        if let Some(corrections) = corrections.as_mut().filter(|_| found.iter().any(|one| one.corrected)) {
+            let mut fields = Fields::new(comm, path, &file, &deck, clusters)?;
+            for (one, context) in found.iter_mut().zip(&contexts).filter(|(one, _)| one.corrected) {
+                let at = (context, &frames[..]);
+                let run = report.phase("corrections", || corrected(corrections, &mut fields, None, at))?;
+                *one = Found { bounds: std::mem::take(&mut one.bounds), ..run };
+            }
+        }
     }
     let trained = uncertainty::trained(&file)?;
     file.close()?;
@@ -184,6 +200,10 @@ pub(super) fn run(
     write_bounds(&file_of_results, &bounds, &found)?;
     if options.truth {
         write_truths(&file_of_results, &truths, &found)?;
+    }
+    if let Some(corrections) = &corrections {
+        write_corrected(&file_of_results, corrections.accept(), &found)?;
+        corrections.print(report, found.len());
     }
     let chosen: Vec<usize> = found.iter().map(|one| one.cluster).collect();
     clusters::tell(report, &file_of_results, clusters, &chosen)?;
@@ -212,127 +232,21 @@ pub(super) fn run(
 }
 
 fn of(quantities: Vec<Vec<f64>>, prediction: &Prediction, bounds: Vec<f64>, seconds: f64) -> Found {
-    let (steps, iterations) = (prediction.moments.len() - 1, prediction.iterations);
-    Found { quantities, truth: Vec::new(), bounds, seconds, steps, iterations, cluster: prediction.cluster }
+    let (steps, iterations) = (prediction.moments.len().saturating_sub(1), prediction.iterations);
+    let cluster = prediction.cluster;
+    Found { quantities, truth: Vec::new(), bounds, seconds, steps, iterations, cluster, corrected: false }
 }
 
-/// Errors of all predictions against the full model. Collective.
-fn write_truths(file: &ResultFile, names: &[String], found: &[Found]) -> Result<()> {
-    for (k, name) in names.iter().enumerate() {
-        let path = format!("/truth/{name}");
-        let values: Vec<f64> = found.iter().map(|one| one.truth[k]).collect();
-        file.write_array(&path, &[values.len() as u64], &values)?;
-        let meaning = "error against the full model at the same steps, largest over the frames (fields: of nodal values), over \
-                       the largest of these of the full model";
-        file.set(&path, "meaning", meaning)?;
-    }
-    Ok(())
-}
-
-/// Bounds of all predictions. Collective.
-fn write_bounds(file: &ResultFile, bounds: &Bounds, found: &[Found]) -> Result<()> {
-    for (k, target) in bounds.targets.iter().enumerate() {
-        let kind = if target.field { "fields" } else { "quantities" };
-        let path = format!("/estimate/{kind}/{}", target.name);
-        let values: Vec<f64> = found.iter().map(|one| one.bounds[k]).collect();
-        file.write_array(&path, &[values.len() as u64], &values)?;
-        let of = if target.field {
-            "relative to the field's largest norm over time, of nodal values"
-        } else {
-            "in its unit"
-        };
-        let Calibration { level, samples, .. } = target.calibration;
-        let meaning = format!(
-            "bound of the largest error over time, {of}, that holds with a probability of {level} over the training's design, \
-             calibrated on {samples} held-out samples; not proven"
-        );
-        file.set(&path, "meaning", meaning)?;
-    }
-    Ok(())
-}
-
-/// What stands in a file of predictions without fields. Collective.
-fn describe(
-    file: &ResultFile,
-    deck: &Deck,
-    model: &Dictionary,
-    points: &[Vec<f64>],
-    path: &Path,
-    options: &PredictOptions,
-) -> Result<()> {
-    file.describe(Schema::Run, &output::provenance(model.simulation(), &options.run.petsc))?;
-    file.set("/", "model", path.display().to_string())?;
-    file.write_parameters(&named(deck, points))?;
-    file.write_times(&(0..points.len()).map(|i| i as f64).collect::<Vec<_>>())?;
-    file.set("/time", "meaning", "number of the prediction")?;
-    file.set("/time", "unit", "1")
-}
-
-/// The quantities of all predictions: at the end, and at the frames. Collective.
-fn write_quantities(file: &ResultFile, deck: &Deck, frames: &[f64], found: &[Found]) -> Result<()> {
-    let in_time = deck.time.is_some();
-    if in_time && !deck.quantity.is_empty() {
-        file.create_group("/history")?;
-        file.write_array("/history/time", &[frames.len() as u64], frames)?;
-        file.set("/history/time", "unit", "s")?;
-    }
-    for (i, quantity) in deck.quantity.iter().enumerate() {
-        let ends: Vec<f64> = found.iter().filter_map(|one| one.quantities.last()).map(|row| row[i]).collect();
-        file.write_quantity(&quantity.name, "", "predicted, at the end", &ends)?;
-        if in_time {
-            let path = format!("/history/{}", quantity.name);
-            let values: Vec<f64> =
-                found.iter().flat_map(|one| one.quantities.iter().map(|row| row[i])).collect();
-            file.write_array(&path, &[found.len() as u64, frames.len() as u64], &values)?;
-            file.set(&path, "meaning", "predicted, [prediction, frame]; times are those of /history/time")?;
-        }
-    }
-    Ok(())
-}
-
-fn print(report: &Report, deck: &Deck, bounds: &Bounds, found: &[Found]) {
-    let worst = |name: &str, field: bool| {
-        let place = bounds.targets.iter().position(|target| target.name == name && target.field == field)?;
-        found.iter().map(|one| one.bounds[place]).reduce(f64::max)
-    };
-    let words = |bound: Option<f64>| bound.map_or("-".into(), |bound| format!("{bound:.1e}"));
-    let mut table = Table::new(&["quantity", "least", "mean", "largest", "error at most"]);
-    for (i, quantity) in deck.quantity.iter().enumerate() {
-        let ends: Vec<f64> = found.iter().filter_map(|one| one.quantities.last()).map(|row| row[i]).collect();
-        let mean = ends.iter().sum::<f64>() / ends.len().max(1) as f64;
-        let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
-        let largest = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        table.row(&[
-            quantity.name.clone(),
-            format!("{least:.6e}"),
-            format!("{mean:.6e}"),
-            format!("{largest:.6e}"),
-            words(worst(&quantity.name, false)),
-        ]);
-    }
-    if !deck.quantity.is_empty() {
-        report.line("quantities of interest at the end; errors over all steps");
-        report.table(&table);
-    }
-    let fields = bounds.targets.iter().filter(|target| target.field);
-    let list: Vec<String> =
-        fields.map(|target| format!("{} {}", target.name, words(worst(&target.name, true)))).collect();
-    if let Some(target) = bounds.targets.first() {
-        report.line(format!("relative errors of fields at most: {}", list.join(", ")));
-        let Calibration { level, samples, .. } = target.calibration;
-        report.line(format!(
-            "bounds hold with a probability of {level} over the design's distribution, calibrated on {samples} held-out samples; \
-             they are not proven"
-        ));
-    }
-    let seconds: f64 = found.iter().map(|one| one.seconds).sum();
-    let steps: usize = found.iter().map(|one| one.steps).sum();
-    let iterations: usize = found.iter().map(|one| one.iterations).sum();
-    let count = found.len().max(1) as f64;
-    report.line(format!(
-        "reduced run {} on one core, {:.0} steps, {:.1} Newton iterations each (means)",
-        duration(seconds / count),
-        steps as f64 / count,
-        iterations as f64 / steps.max(1) as f64
-    ));
+/// A run of the full model in the place of a prediction. Collective.
+fn corrected(
+    corrections: &mut Corrections,
+    fields: &mut Fields,
+    room: Option<(&ResultFile, (usize, usize))>,
+    at: (&Context, &[f64]),
+) -> Result<Found> {
+    let start = Instant::now();
+    let (quantities, steps) = corrections.run(fields, room, at)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let (truth, bounds) = (Vec::new(), Vec::new());
+    Ok(Found { quantities, truth, bounds, seconds, steps, iterations: 0, cluster: 0, corrected: true })
 }

@@ -2,8 +2,8 @@
 use super::clusters;
 use super::snapshots::{Snapshots, decomposition};
 use crate::Result;
-use crate::campaign::wanted;
-use crate::deck::{Deck, Design};
+use crate::campaign::{self, wanted};
+use crate::deck::{Deck, Design, RomSection};
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
 use crate::rom::Trajectories;
@@ -19,8 +19,8 @@ pub(super) fn why_not(simulation: &Simulation, snapshots: &Snapshots) -> Result<
     if deck.rom.windows.is_some() {
         return Ok(Some("bases in space and time serve constraints alone"));
     }
-    if !deck.random.is_empty() {
-        return Ok(Some("random fields have no parameters that a model could be given"));
+    if deck.random.values().any(|field| field.terms().is_none()) {
+        return Ok(Some("a model draws the terms of random fields: cut their expansions off with `terms`"));
     }
     for file in &snapshots.files {
         if deck.time.is_some() && !matches!(file.moments()?, Some(Moments::Steps(_))) {
@@ -28,6 +28,12 @@ pub(super) fn why_not(simulation: &Simulation, snapshots: &Snapshots) -> Result<
         }
     }
     Ok(None)
+}
+
+/// How a deck wants models trained.
+pub(super) fn options(rom: &RomSection) -> SampledOptions {
+    let (algorithm, truncation) = decomposition(rom);
+    SampledOptions { truncation, algorithm, cubature: rom.cubature, indicator: rom.indicator_modes }
 }
 
 /// A reduced model of each cluster.
@@ -44,11 +50,17 @@ pub(super) struct Trained {
 /// As [`sampled::train`].
 pub(super) fn train(simulation: &mut Simulation, snapshots: &Snapshots, report: &Report) -> Result<Trained> {
     let rom = &simulation.deck.rom;
-    let (algorithm, truncation) = decomposition(rom);
-    let options =
-        SampledOptions { truncation, algorithm, cubature: rom.cubature, indicator: rom.indicator_modes };
+    let options = options(rom);
     let count = snapshots.count();
-    let held = rom.calibration.unwrap_or(if count >= MANY { HELD } else { 0 });
+    let design = simulation.deck.campaign.design;
+    let held = match design {
+        // None of the samples that it has chosen.
+        Design::Adaptive => {
+            let first = simulation.deck.campaign.samples - campaign::held(&simulation.deck);
+            snapshots.draws.iter().filter(|&&number| number >= first as u64).count()
+        }
+        _ => rom.calibration.unwrap_or(if count >= MANY { HELD } else { 0 }),
+    };
     let least = Calibration::least_samples(rom.level)?;
     if held > 0 && (held < least || held + 2 > count) {
         let text = format!(
@@ -57,14 +69,19 @@ pub(super) fn train(simulation: &mut Simulation, snapshots: &Snapshots, report: 
         );
         return Err(simulation.deck.fault("rom.calibration", text));
     }
-    if held > 0 && !matches!(simulation.deck.campaign.design, Design::Random | Design::LatinHypercube) {
+    if held > 0 && !matches!(design, Design::Random | Design::LatinHypercube | Design::Adaptive) {
         report.warn(
             "bounds are calibrated on the last samples of a design whose samples are not exchangeable: their level is none of \
              chance; the designs \"random\" and \"latin_hypercube\" have one",
         );
     }
     let which: Vec<usize> = (0..count - held).collect();
-    let samples = Samples { source: snapshots, parameters: &snapshots.parameters, which: &which };
+    let samples = Samples {
+        source: snapshots,
+        parameters: &snapshots.parameters,
+        draws: &snapshots.draws,
+        which: &which,
+    };
     let clusters = report.phase("clusters", || clusters::find(simulation, samples, &options, report))?;
     let mut models = Vec::new();
     for (cluster, members) in clusters.members.iter().enumerate() {

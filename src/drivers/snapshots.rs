@@ -18,6 +18,8 @@ pub(super) struct Snapshots {
     solutions: Vec<Solution>,
     /// File, and sample in it.
     places: Vec<(usize, usize)>,
+    /// Their numbers in the campaign, which are those of their draws of random fields.
+    pub draws: Vec<u64>,
     /// Full parameter vectors in the deck's order.
     pub parameters: Vec<Vec<f64>>,
 }
@@ -84,9 +86,10 @@ impl Snapshots {
                 }
             }
         }
+        let draws = found.iter().map(|&(number, ..)| number as u64).collect();
         let (places, parameters) =
             found.into_iter().map(|(_, place, parameters)| (place, parameters)).unzip();
-        Ok(Self { files, solutions: Solution::all(simulation), places, parameters })
+        Ok(Self { files, solutions: Solution::all(simulation), places, draws, parameters })
     }
 
     /// All snapshots of a steady problem's solution. Collective.
@@ -135,10 +138,7 @@ impl Trajectories for Snapshots {
 
     fn read(&self, sample: usize, step: usize, field: &str, plan: &Redistribution) -> Result<Vec<f64>> {
         let (file, sample) = self.places[sample];
-        match self.solution(field) {
-            Some(solution) => solution.read(&self.files[file], (sample, step)),
-            None => self.files[file].read_field((sample, step), field, plan),
-        }
+        Solution::read_field(&self.solutions, &self.files[file], (sample, step), field, plan)
     }
 }
 

@@ -29,7 +29,7 @@ pub fn run(comm: &Comm, deck: &Deck, datasets: &[PathBuf], options: &RunOptions)
     let report = Report::new(comm, options.level);
     report.banner(&deck.title);
     output::expect_writable(comm, deck, &deck.output.directory.join(&deck.rom.file))?;
-    let certified = deck.is_steady_and_linear();
+    let certified = deck.has_certified_model();
     if certified {
         deck.validate_reduced()?
     } else {
@@ -135,7 +135,7 @@ pub(super) fn write(
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     file.set("/training", "datasets", names)?;
     file.set("/training", "snapshots", count)?;
-    super::uncertainty::write_trained(&file, &snapshots.parameters)?;
+    super::uncertainty::write_trained(&file, &snapshots.parameters, &snapshots.draws)?;
     report.write_log(&file)?;
     file.finish()?;
     snapshots.close()?;

@@ -2,11 +2,11 @@
 use super::matern::Matern;
 use super::noise::Noise;
 use super::spectral::Spectral;
-use crate::Result;
 use crate::deck::{self, Deck, RandomField};
 use crate::fem::Space;
 use crate::mesh::Mesh;
 use crate::physics::coefficient::NodalField;
+use crate::{Error, Result};
 use std::rc::Rc;
 
 /// The random fields of a deck, at one draw.
@@ -33,6 +33,18 @@ impl Drawn {
 enum Kind {
     Matern(Box<Matern>),
     Spectral(Box<Spectral>),
+    Expanded(Expansion),
+}
+
+/// A random field as a sum of few functions with independent standard normal coefficients, on any nodes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Expansion {
+    /// Name of the field.
+    pub name: String,
+    /// The numbers of the noise that its coefficients are.
+    pub numbers: Vec<u64>,
+    /// The functions with their standard deviations, `[node, function]`; in a file `[cell, vertex of the cell, function]`.
+    pub values: Vec<f64>,
 }
 
 impl RandomFields {
@@ -62,6 +74,71 @@ impl RandomFields {
         Ok(result)
     }
 
+    /// Fields by their expansions at the nodes of a space, in the order of the deck; draws number 0. Local.
+    ///
+    /// # Errors
+    /// When an expansion is missing or does not fit the space, or PETSc fails.
+    pub fn expanded(deck: &Deck, space: &Rc<Space>, expansions: Vec<Expansion>) -> Result<Self> {
+        let mut fields = Vec::new();
+        for ((name, section), own) in deck.random.iter().zip(expansions) {
+            let (seed, terms) = match section {
+                RandomField::Matern(own) => (own.seed, own.terms),
+                RandomField::Spectral(own) => (own.seed, own.terms),
+            };
+            let count = space.local_nodes() * own.numbers.len();
+            if own.name != *name || terms != Some(own.numbers.len()) || own.values.len() != count {
+                return Err(Error::storage(format!(
+                    "the random field \"{name}\" of the model is not the deck's"
+                )));
+            }
+            let field = Rc::new(NodalField::new(space.clone()));
+            fields.push(Drawn { name: name.clone(), seed, kind: Kind::Expanded(own), field });
+        }
+        if fields.len() < deck.random.len() {
+            return Err(Error::storage("the model lacks random fields of its deck"));
+        }
+        let factor = deck::correlation_factor(&deck.random).ok().flatten();
+        let mut result = Self { fields, factor, sample: None };
+        result.draw(0)?;
+        Ok(result)
+    }
+
+    /// The functions of each field's expansion at the owned nodes of its space, `[field][function]`, with the field's name and the
+    /// numbers of the noise. Local.
+    ///
+    /// # Errors
+    /// When the expansion of a field is not cut off.
+    pub fn functions(&self) -> Result<Vec<(Expansion, Vec<Vec<f64>>)>> {
+        let of = |drawn: &Drawn| {
+            let numbers = match &drawn.kind {
+                Kind::Matern(matern) => matern.deviations().map(|own| (0..own.len() as u64).collect()),
+                Kind::Spectral(spectral) => spectral.deviations().map(|_| spectral.numbers()),
+                Kind::Expanded(_) => None,
+            };
+            let Some(numbers) = numbers else {
+                let text = "a reduced model draws the terms of an expansion: cut it off with `terms`";
+                return Err(Error::input(format!("random.{}", drawn.name), text));
+            };
+            let one = |k: usize| {
+                let mut values = vec![0.0; drawn.field.space.owned_nodes];
+                match &drawn.kind {
+                    Kind::Matern(matern) => matern.function(k, &mut values),
+                    Kind::Spectral(spectral) => spectral.function(k, &mut values),
+                    Kind::Expanded(_) => {}
+                }
+                values
+            };
+            let functions = (0..numbers.len()).map(one).collect();
+            Ok((Expansion { name: drawn.name.clone(), numbers, values: Vec::new() }, functions))
+        };
+        self.fields.iter().map(of).collect()
+    }
+
+    /// The coefficients of all expansions that are cut off in a sample, field after field. Local.
+    pub fn point(&self, sample: u64) -> Vec<f64> {
+        (0..self.fields.len()).flat_map(|number| self.coefficients(number, sample)).collect()
+    }
+
     /// Draws the sample of that number, unless it is there. Collective.
     ///
     /// # Errors
@@ -77,6 +154,12 @@ impl RandomFields {
             match kind {
                 Kind::Matern(matern) => matern.draw(&noise, &mut vector)?,
                 Kind::Spectral(spectral) => spectral.draw(&noise, &mut vector.write()?),
+                Kind::Expanded(own) => {
+                    let weights: Vec<f64> = own.numbers.iter().map(|&number| noise.normal(number)).collect();
+                    let rows = own.values.chunks_exact(weights.len().max(1));
+                    let sum = |row: &[f64]| row.iter().zip(&weights).map(|(f, w)| f * w).sum();
+                    vector.write()?.iter_mut().zip(rows).for_each(|(value, row)| *value = sum(row));
+                }
             }
             vector.ghost_update()?;
             field.values.borrow_mut().copy_from_slice(&vector.local_read()?);
@@ -103,6 +186,7 @@ impl RandomFields {
         let deviations = |drawn: &Drawn| match &drawn.kind {
             Kind::Matern(matern) => matern.deviations().map(<[f64]>::to_vec),
             Kind::Spectral(spectral) => spectral.deviations(),
+            Kind::Expanded(_) => None,
         };
         let expansion = |(number, drawn)| Some((number, Drawn::name(drawn), deviations(drawn)?));
         self.fields.iter().enumerate().filter_map(expansion).collect()
@@ -118,6 +202,7 @@ impl RandomFields {
             }
             Kind::Spectral(spectral) if spectral.deviations().is_some() => spectral.coefficients(&noise),
             Kind::Spectral(_) => Vec::new(),
+            Kind::Expanded(own) => own.numbers.iter().map(|&number| noise.normal(number)).collect(),
         }
     }
 
@@ -150,6 +235,7 @@ impl RandomFields {
                         }
                         values
                     }
+                    Kind::Expanded(_) => Vec::new(),
                 });
             }
         }

@@ -91,6 +91,14 @@ impl Matern {
         self.operator.power(&mut load, result)
     }
 
+    /// Function `k` of the expansion that is cut off, with its deviation, at the owned nodes. Local.
+    pub fn function(&self, k: usize, result: &mut [f64]) {
+        if let Some(Terms { modes, deviations }) = &self.terms {
+            let column = modes.vectors.column(k);
+            result.iter_mut().zip(column).for_each(|(value, v)| *value = deviations[k] * v);
+        }
+    }
+
     /// Standard deviations of the coefficients of the Karhunen-Loeve expansion, if it is cut off. Local.
     pub fn deviations(&self) -> Option<&[f64]> {
         self.terms.as_ref().map(|terms| &terms.deviations[..])

@@ -8,4 +8,4 @@ mod noise;
 mod operator;
 mod spectral;
 
-pub use fields::RandomFields;
+pub use fields::{Expansion, RandomFields};

@@ -102,6 +102,18 @@ impl Spectral {
         first.iter().map(part).collect()
     }
 
+    /// Function `k` of the expansion that is cut off, with its amplitude, at the owned nodes. Local.
+    pub fn function(&self, k: usize, result: &mut [f64]) {
+        let mut coefficients = vec![0.0; self.amplitudes.len()];
+        coefficients[self.leading[k]] = self.amplitudes[self.leading[k]].0;
+        self.combine(&coefficients, result);
+    }
+
+    /// The numbers of the noise that belong to the largest amplitudes.
+    pub fn numbers(&self) -> Vec<u64> {
+        self.leading.iter().map(|&k| self.amplitudes[k].1).collect()
+    }
+
     /// One draw at the owned nodes. Local.
     pub fn draw(&self, noise: &Noise, result: &mut [f64]) {
         let mut numbers = noise.numbers();
@@ -113,6 +125,10 @@ impl Spectral {
                 _ => amplitude * numbers.normal(number),
             })
             .collect();
+        self.combine(&coefficients, result);
+    }
+
+    fn combine(&self, coefficients: &[f64], result: &mut [f64]) {
         // Direction after direction: nodes with the same last coordinates share the sums over them.
         let count = |d: usize| self.axes.get(d).map_or(1, |axis| axis.eigenvalues.len());
         let (mut second, mut first) = (vec![0.0; count(0) * count(1)], vec![0.0; count(0)]);
@@ -120,7 +136,7 @@ impl Spectral {
         for &(node, at) in &self.nodes {
             let new_plane = last.is_none_or(|l| l[2] != at[2]);
             if new_plane {
-                self.sum(2, at[2], &coefficients, &mut second);
+                self.sum(2, at[2], coefficients, &mut second);
             }
             if new_plane || last.is_none_or(|l| l[1] != at[1]) {
                 self.sum(1, at[1], &second, &mut first);

@@ -221,12 +221,12 @@ impl DatasetFile {
         self.file.flush()
     }
 
-    /// Marks samples from `first` on as not needed.
+    /// Marks samples as not needed.
     ///
     /// # Errors
     /// [`Error::Storage`](crate::Error::Storage) when HDF5 or the file system refuses.
-    pub fn spare_from(&self, first: usize) -> Result<()> {
-        (first..self.samples).try_for_each(|sample| self.entry(STATUS, sample, &[Status::Spare.code()]))?;
+    pub fn spare(&self, mut samples: std::ops::Range<usize>) -> Result<()> {
+        samples.try_for_each(|sample| self.entry(STATUS, sample, &[Status::Spare.code()]))?;
         self.file.flush()
     }
 

@@ -19,6 +19,7 @@ pub const SUITES: &[Suite] = &[
             ("sampled_heat", sampled_heat),
             ("sampled_body", sampled_body),
             ("sampled_on_any_number_of_ranks", sampled_on_any_number_of_ranks),
+            ("sampled_random_fields", sampled_random_fields),
         ],
     },
     Suite {
@@ -26,6 +27,9 @@ pub const SUITES: &[Suite] = &[
         tests: &[
             ("sampled_models_in_time", sampled_models_in_time),
             ("sampled_steady", sampled_steady),
+            ("sampled_random_fields_in_time", sampled_random_fields_in_time),
+            ("sampled_without_symmetry", sampled_without_symmetry),
+            ("sampled_predictions_are_corrected", sampled_predictions_are_corrected),
             ("sampled_chain", sampled_chain),
             ("sampled_bounds_are_kept", sampled_bounds_are_kept),
             ("sampled_what_does_not_fit", sampled_what_does_not_fit),
@@ -342,6 +346,180 @@ fn sampled_steady(comm: &Comm) {
     });
 }
 
+/// Nothing that is not symmetric has a certified model; a steady one has a sampled model.
+const SMOKE: &str = r#"
+mesh.box = { cell = "triangle", cells = [16, 12] }
+output.xdmf = false
+rom.modes = 20
+[parameters]
+angle = { default = 0.3, range = [0.0, 0.8] }
+d = { default = 0.05, range = [0.02, 0.2] }
+[[physics]]
+model = "advection_diffusion"
+field = "c"
+velocity = ["cos(angle)", "sin(angle)"]
+diffusivity = "d"
+source = "exp(-40*((x-0.3)^2+(y-0.4)^2))"
+boundary = [{ marker = ["left", "bottom"], value = 0 }]
+[campaign]
+samples = 24
+"#;
+
+fn sampled_without_symmetry(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, SMOKE, &[]);
+        let error = errors(comm, &model, &["angle=0.55", "d=0.03"]);
+        assert!(error("fields/c") < 1e-2, "{:e}", error("fields/c"));
+    });
+}
+
+/// Flow through rock of a log-normal conductivity, drawn anew for every sample and prediction.
+const ROCK: &str = r#"
+mesh.box = { cell = "quadrilateral", cells = [16, 16] }
+output.xdmf = false
+random.g = { kind = "matern", range = 0.7, deviation = 0.7, terms = 6, seed = 4 }
+rom = { modes = 30, calibration = 10, level = 0.9 }
+[[physics]]
+model = "diffusion"
+field = "head"
+conductivity = "exp(g)"
+boundary = [{ marker = "left", value = 1 }, { marker = "right", value = 0 }]
+[[quantity]]
+name = "inside"
+kind = "point"
+field = "head"
+point = [0.4, 0.6]
+[campaign]
+design = "random"
+samples = 70
+"#;
+
+/// Errors of predictions at draws that no campaign has seen; the quantity of each at the end, and its bound. Collective.
+fn drawn(comm: &Comm, model: &Path, field: &str, samples: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let output = model.parent().unwrap().join("drawn");
+    let points = Points::Random { samples, seed: 3 };
+    let options =
+        PredictOptions { run: quiet(), points, truth: true, output: Some(output.clone()), ..PredictOptions::default() };
+    predict::run(comm, model, &options).unwrap();
+    comm.barrier();
+    let file = Reader::open(&output.join("predict.h5")).unwrap();
+    let list = |path: &str| file.array::<f64>(path).unwrap().1;
+    (list(&format!("/truth/fields/{field}")), list("/qoi/inside"), list(&format!("/estimate/fields/{field}")))
+}
+
+fn sampled_random_fields(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, ROCK, &[]);
+        let (errors, values, bounds) = drawn(comm, &model, "head", 10);
+        let worst = errors.iter().copied().fold(0.0, f64::max);
+        assert!(worst < 2e-2, "{errors:?}");
+        // All draws are others, and their bounds are of the size of the errors.
+        assert!(values.windows(2).all(|pair| (pair[0] - pair[1]).abs() > 1e-6), "{values:?}");
+        let kept = errors.iter().zip(&bounds).filter(|(error, bound)| error <= bound).count();
+        assert!(kept >= 7 && bounds.iter().all(|bound| *bound < 0.1), "{errors:?} {bounds:?}");
+        // Without fields, and without the mesh, the same draws.
+        let output = folder.join("bare");
+        let points = Points::Random { samples: 10, seed: 3 };
+        let options = PredictOptions { run: quiet(), points, output: Some(output.clone()), ..PredictOptions::default() };
+        predict::run(comm, &model, &options).unwrap();
+        comm.barrier();
+        let bare = Reader::open(&output.join("predict.h5")).unwrap().array::<f64>("/qoi/inside").unwrap().1;
+        assert!(bare.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-9), "{bare:?} {values:?}");
+    });
+}
+
+/// Two correlated fields on a box, in time: conductivity and source.
+fn sampled_random_fields_in_time(comm: &Comm) {
+    let text = r#"
+mesh.box = { cell = "triangle", cells = [10, 10] }
+time = { end = 1.0, step = 0.1 }
+output = { frames = 2, xdmf = false }
+rom.modes = 20
+[random.g]
+kind = "spectral"
+tau = 3
+alpha = 2
+terms = 3
+[random.h]
+kind = "spectral"
+tau = 3
+alpha = 2
+terms = 3
+correlation = { g = 0.5 }
+[parameters]
+power = { default = 1.0, range = [0.5, 2.0] }
+[[physics]]
+model = "diffusion"
+field = "T"
+capacity = 1
+conductivity = "0.2*exp(3*g)"
+source = "power*(1 + 2*h)"
+boundary = [{ marker = "left", value = 0 }]
+[[quantity]]
+name = "inside"
+kind = "point"
+field = "T"
+point = [0.4, 0.6]
+[campaign]
+design = "random"
+samples = 30
+frames = "steps"
+"#;
+    with_folder(comm, |folder| {
+        let model = trained(comm, folder, text, &["rom.calibration=9", "rom.level=0.9"]);
+        let (errors, ..) = drawn(comm, &model, "T", 6);
+        assert!(errors.iter().all(|error| *error < 1e-2), "{errors:?}");
+    });
+}
+
+/// What the indicator refuses is run in full, guarded; what it does not is predicted. With fields or without.
+fn sampled_predictions_are_corrected(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let more = ["campaign.design=\"random\"", "campaign.samples=14", "rom.calibration=3", "rom.level=0.75", "solver.tolerance=1e-9", "rom.modes=4"];
+        let model = trained(comm, folder, HEAT, &more);
+        // In the middle of the training, and far beyond it.
+        let table = folder.join("points.csv");
+        if comm.rank() == 0 {
+            std::fs::write(&table, "k1,hot\n0.01,600\n0.1,1500\n0.012,650\n").unwrap();
+        }
+        comm.barrier();
+        let predicted = |accept: Option<f64>, fields: bool| {
+            let output = folder.join("corrected");
+            let points = Points::Table(table.clone());
+            let options =
+                PredictOptions { run: quiet(), points, accept, fields, output: Some(output.clone()), ..PredictOptions::default() };
+            predict::run(comm, &model, &options).unwrap();
+            comm.barrier();
+            let file = Reader::open(&output.join("predict.h5")).unwrap();
+            let corrected = file.array::<u8>("/estimate/corrected").map_or(Vec::new(), |found| found.1);
+            let list = |path: &str| file.array::<f64>(path).unwrap().1;
+            let field = if fields { list("/fields/T") } else { Vec::new() };
+            comm.barrier();
+            (corrected, list("/history/mean"), list("/estimate/quantities/mean"), field)
+        };
+        let (_, plain, bounds, _) = predicted(None, false);
+        let (corrected, found, bounds_then, _) = predicted(Some(1e-2), false);
+        assert_eq!(corrected, [1, 0, 1]);
+        let (all, exact, _, _) = predicted(Some(1e-7), false);
+        assert_eq!(all, [1, 1, 1]);
+        // Predictions are those without, runs are those of the full model.
+        let frames = exact.len() / 3;
+        let of = |list: &[f64], number: usize| list[number * frames..][..frames].to_vec();
+        let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / 300.0;
+        assert_eq!(of(&plain, 1), of(&found, 1));
+        for number in [0, 2] {
+            let (before, after) = (apart(&of(&plain, number), &of(&exact, number)), apart(&of(&found, number), &of(&exact, number)));
+            assert!(after < 1e-4 && after < 0.1 * before, "{before:e} {after:e}");
+        }
+        assert_eq!(bounds, bounds_then);
+        let (with_fields, same, _, field) = predicted(Some(1e-2), true);
+        assert_eq!(with_fields, [1, 0, 1]);
+        assert!(apart(&same, &found) < 1e-6);
+        let hottest = field.chunks(field.len() / 3).map(|row| row.iter().copied().fold(0.0, f64::max)).collect::<Vec<_>>();
+        assert!((hottest[0] - 600.0).abs() < 1e-6 && (hottest[2] - 650.0).abs() < 1e-6, "{hottest:?}");
+    });
+}
+
 fn sampled_chain(comm: &Comm) {
     with_folder(comm, |folder| {
         let model = trained(comm, folder, CHAIN, &[]);
@@ -371,10 +549,10 @@ fn sampled_full_basis_is_the_full_model(comm: &Comm) {
 }
 
 /// A model read from a file, with its parts. Collective.
-fn read(comm: &Comm, path: &Path, names: &[&str]) -> (SampledModel, Vec<ProblemData>) {
+fn read(comm: &Comm, path: &Path) -> (SampledModel, Vec<ProblemData>) {
     let opened = ModelFile::open(comm, path).unwrap();
     let deck = tessera::deck::Deck::parse(&opened.text("/", "deck").unwrap(), "model", &[]).unwrap();
-    let (part, data) = file::read(&opened, 0, names).unwrap();
+    let (part, data) = file::read(&opened, 0, &deck).unwrap();
     opened.close().unwrap();
     (SampledModel::new(&deck, &part, &data).unwrap(), data)
 }
@@ -387,7 +565,7 @@ fn sampled_tangents(comm: &Comm) {
     ] {
         with_folder(comm, |folder| {
             let path = trained(comm, folder, text, &more);
-            let (mut model, data) = read(comm, &path, &[name]);
+            let (mut model, data) = read(comm, &path);
             let problem = &mut model.problems[0];
             let deck = model_context(&path, comm);
             problem.set_time(&deck).unwrap();
@@ -443,12 +621,12 @@ fn sampled_uniform_strain(comm: &Comm) {
 fn sampled_on_any_number_of_ranks(comm: &Comm) {
     with_folder(comm, |folder| {
         let path = trained(comm, folder, HEAT, &[]);
-        let (_, together) = read(comm, &path, &["heat"]);
+        let (_, together) = read(comm, &path);
         let own = comm.split(comm.rank());
         let mine = folder.join(format!("rank{}", comm.rank()));
         std::fs::create_dir_all(&mine).unwrap();
         let path_of_own = trained(&own, &mine, HEAT, &[]);
-        let (_, alone) = read(&own, &path_of_own, &["heat"]);
+        let (_, alone) = read(&own, &path_of_own);
         let places = |data: &[ProblemData]| {
             let one = |c: &Chosen| (c.integral, c.cell, c.facet, c.point);
             data[0].chosen.iter().map(one).collect::<Vec<_>>()

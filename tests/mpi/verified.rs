@@ -260,8 +260,7 @@ fn verified_monotone(comm: &Comm) {
             let mesh = Mesh::build(comm, &source, &deck.partition_options()).unwrap();
             let mut simulation = Simulation::on_mesh(&deck, Rc::new(mesh)).unwrap();
             let functions: Columns = file::functions(&opened, 0, &simulation.stages[0].problem).unwrap();
-            let names: Vec<&str> = deck.physics.iter().map(|physics| physics.name()).collect();
-            let (part, data) = file::read(&opened, 0, &names).unwrap();
+            let (part, data) = file::read(&opened, 0, &deck).unwrap();
             opened.close().unwrap();
             let context = Context::steady(vec![parameter]);
             let mut model = SampledModel::new(&deck, &part, &data).unwrap();

@@ -18,11 +18,22 @@ impl Deck {
         self.says("rom")
     }
 
-    /// Whether the deck's problems are of the kind that certified reduced models are for: steady and linear. Of others bases
-    /// can be made.
-    pub fn is_steady_and_linear(&self) -> bool {
-        let linear = |physics: &Physics| physics.law(physics.model.least_dimension, false).facts.linear;
-        self.time.is_none() && self.physics.iter().all(linear)
+    /// Whether the deck's problems are of the kind that certified reduced models are for. Of others there are models with
+    /// sampled integrals, or bases.
+    pub fn has_certified_model(&self) -> bool {
+        self.time.is_none() && self.why_not_certified().is_none()
+    }
+
+    /// Why there is no certified reduced model of a physics of a steady deck, if there is none.
+    pub fn why_not_certified(&self) -> Option<String> {
+        let of = |physics: &Physics| {
+            uncertified(physics).map(|why| format!("{} ({}): {why}", physics.name(), physics.model.name))
+        };
+        let random = || {
+            let name = self.random.keys().next()?;
+            Some(format!("random.{name}: coefficients of a random field cannot be split"))
+        };
+        self.physics.iter().find_map(of).or_else(random)
     }
 
     /// Refuses what has no bases.
@@ -69,65 +80,36 @@ impl Deck {
             let text = "clusters are of trajectories and of states of nonlinear problems: a certified model has one basis";
             checker.add("rom.clusters", text);
         }
-        if !self.random.is_empty() {
-            checker.add("random", "a reduced model has no random fields: only parameters may vary");
-        }
         if self.rom.inner_product == Norm::Variance {
             checker.add(
                 "rom.inner_product",
                 "snapshots have no variances: \"energy\", \"mass\" or \"euclidean\"",
             );
         }
-        for (p, physics) in self.physics.iter().enumerate() {
-            checker.reducible(p, physics);
-        }
         checker.finish()
     }
 }
 
-/// Why there is no reduced model of a physics.
-pub(super) fn irreducible(physics: &Physics) -> Option<&'static str> {
-    let facts = physics.law(physics.model.least_dimension, false).facts;
-    match (facts.linear, facts.complex, facts.symmetric) {
-        (false, ..) => Some("it is not linear"),
-        (_, true, _) => Some("its equation is not positive definite"),
-        (.., false) => Some("its equation is not symmetric"),
-        _ => None,
+/// Why there is no certified reduced model of a steady physics.
+fn uncertified(physics: &Physics) -> Option<&'static str> {
+    let law = physics.law(physics.model.least_dimension, false);
+    match (law.facts.linear, law.facts.complex, law.facts.symmetric) {
+        (false, ..) => return Some("it is not linear"),
+        (_, true, _) => return Some("its equation is not positive definite"),
+        (.., false) => return Some("its equation is not symmetric"),
+        _ => {}
     }
-}
-
-impl Checker<'_> {
-    fn reducible(&mut self, p: usize, physics: &Physics) {
-        let Some(reason) = irreducible(physics) else { return self.reads(p, physics) };
-        let (name, model) = (physics.name(), physics.model.name);
-        let message = format!(
-            "there is no reduced model of \"{name}\", a physics of the model {model}: {reason}; steady diffusion and \
-             elasticity have one"
-        );
-        self.add(&format!("physics[{p}].model"), message);
-    }
-
-    /// Another field may enter the load, and only one.
-    fn reads(&mut self, p: usize, physics: &Physics) {
-        let mut sources = HashSet::new();
-        let law = physics.law(physics.model.least_dimension, false);
-        let stiff: Vec<&str> =
-            law.coefficients.iter().filter(|c| c.role != Role::Load).map(|c| c.key).collect();
-        for (name, coefficient) in physics.coefficients() {
-            let Coefficient::Physics(source) = coefficient else { continue };
-            sources.insert(&source.physics);
-            if stiff.contains(&name) {
-                let message =
-                    "a reduced model needs a stiffness that does not depend on another physics' field";
-                self.add(&format!("physics[{p}].{name}"), message);
-            }
-        }
-        if sources.len() > 1 {
-            let message =
-                "a reduced model of a problem that reads the fields of several others is not supported";
-            self.add(&format!("physics[{p}]"), message);
+    // Another field may enter the load, and only one.
+    let stiff: Vec<&str> = law.coefficients.iter().filter(|c| c.role != Role::Load).map(|c| c.key).collect();
+    let mut sources = HashSet::new();
+    for (name, coefficient) in physics.coefficients() {
+        let Coefficient::Physics(source) = coefficient else { continue };
+        sources.insert(&source.physics);
+        if stiff.contains(&name) {
+            return Some("its stiffness depends on another physics' field");
         }
     }
+    (sources.len() > 1).then_some("it reads the fields of several others")
 }
 
 #[cfg(test)]
@@ -135,36 +117,34 @@ mod tests {
     use crate::deck::whole::Deck;
 
     #[test]
-    fn what_cannot_be_reduced_is_named() {
+    fn what_has_no_certified_model_is_named() {
         let deck = |physics: &str| {
             let text = format!("mesh.box = {{ cell = \"triangle\", cells = [4, 4] }}\n{physics}");
             Deck::parse(&text, "d.toml", &[]).unwrap_or_else(|e| panic!("{e}"))
         };
         let heat = "[[physics]]\nmodel = \"diffusion\"\nreaction = 1\n";
-        let refused = |physics: &str| deck(physics).validate_reduced().map_err(|e| e.to_string());
-        assert_eq!(refused(heat), Ok(()));
+        let why = |physics: &str| deck(physics).why_not_certified();
+        assert!(deck(heat).has_certified_model());
+        assert_eq!(why(heat), None);
         let transport = "[[physics]]\nmodel = \"advection_diffusion\"\nname = \"smoke\"\nfield = \"c\"\ndiffusivity = 1\n\
             velocity = [1, 0]\nreaction = 1\n";
+        assert!(!deck(&format!("{heat}{transport}")).has_certified_model());
         assert_eq!(
-            refused(&format!("{heat}{transport}")),
-            Err("d.toml:6:9: physics[1].model: there is no reduced model of \"smoke\", a physics of the model \
-                 advection_diffusion: its equation is not symmetric; steady diffusion and elasticity have one"
-                .into())
+            why(&format!("{heat}{transport}")).unwrap(),
+            "smoke (advection_diffusion): its equation is not symmetric"
         );
         let wave = "[[physics]]\nmodel = \"helmholtz\"\nwave_number = 1\n";
-        assert!(refused(wave).unwrap_err().contains("not positive definite"));
+        assert!(why(wave).unwrap().contains("not positive definite"));
         let burgers = "[[physics]]\nmodel = \"burgers\"\nviscosity = 1\n";
-        assert!(refused(burgers).unwrap_err().contains("it is not linear"));
+        assert!(why(burgers).unwrap().contains("it is not linear"));
         let solid = "[[physics]]\nmodel = \"elasticity\"\nyoung = { physics = \"diffusion\" }\npoisson = 0.3\n\
             boundary = [{ marker = \"left\", value = 0 }]\n";
-        assert!(
-            refused(&format!("{heat}{solid}"))
-                .unwrap_err()
-                .contains("physics[1].young: a reduced model needs")
-        );
+        assert!(why(&format!("{heat}{solid}")).unwrap().contains("depends on another physics' field"));
         let timed =
             format!("time = {{ end = 1, step = 1 }}\nrandom.g = {{ kind = \"matern\", range = 1 }}\n{heat}");
-        assert_eq!(refused(&timed).unwrap_err().lines().count(), 2);
+        assert!(!deck(&timed).has_certified_model());
+        assert!(why(&timed).unwrap().starts_with("random.g"));
+        assert_eq!(deck(&timed).validate_reduced().unwrap_err().to_string().lines().count(), 1);
         assert!(deck(&format!("rom.modes = 3\n{heat}")).asks_for_reduced_model());
         assert!(!deck(heat).asks_for_reduced_model());
     }

@@ -1,7 +1,6 @@
 //! `[[quantity]]` and `[campaign]`.
 use super::super::spelling::did_you_mean;
 use super::checker::Checker;
-use super::reduced::irreducible;
 use crate::deck::sections::{Design, Frames};
 use std::collections::HashSet;
 use tessera_kernels::model::Motions;
@@ -177,13 +176,39 @@ impl Checker<'_> {
         if !deck.random.is_empty() {
             self.add(key, "an adaptive design needs a reduced model, which has no random fields");
         }
-        if deck.time.is_some() {
-            self.add(key, "an adaptive design needs a reduced model, which is steady: leave [time] out");
+        if deck.has_certified_model() {
+            return;
         }
-        for physics in deck.physics.iter().filter(|physics| irreducible(physics).is_some()) {
-            let model = physics.model.name;
+        let held = deck.rom.calibration.unwrap_or(0);
+        if options.initial + held > deck.campaign.samples {
+            let samples = deck.campaign.samples;
             let message = format!(
-                "an adaptive design needs a reduced model; there is none of \"{model}\" (\"diffusion\" and \"elasticity\" have one)"
+                "{} initial samples and {held} to calibrate on are more than `samples` ({samples})",
+                options.initial
+            );
+            self.add("campaign.adaptive.initial", message);
+        }
+        if deck.time.is_some() && deck.campaign.frames != Frames::Steps {
+            let message = "an adaptive design needs a reduced model, and one in time all steps of the samples: \
+                           campaign.frames = \"steps\"";
+            self.add(key, message);
+        }
+        if deck.rom.windows.is_some() {
+            self.add(
+                "rom.windows",
+                "bases in space and time do not predict, so that they lead no adaptive design",
+            );
+        }
+        if deck.rom.indicator_modes == 0 {
+            self.add(
+                "rom.indicator_modes",
+                "the indicator leads adaptive designs: expected at least 1, found 0",
+            );
+        }
+        for physics in deck.physics.iter().filter(|physics| physics.has_pressure()) {
+            let message = format!(
+                "an adaptive design is led by the indicator of a reduced model, and the flow \"{}\" has none",
+                physics.name()
             );
             self.add(key, message);
         }

@@ -1,15 +1,17 @@
 //! Full solves of a dataset that a model was not trained on.
+use super::trained::Trained;
 use crate::campaign;
 use crate::deck::{Deck, Design};
 use crate::parallel::Comm;
+use crate::physics::Context;
 use crate::storage::DatasetFile;
 use crate::{Error, Result};
 use std::path::Path;
 
 /// Samples that a model was not trained on.
 pub(super) struct HeldOut {
-    /// Full parameter vectors, by sample.
-    pub points: Vec<Vec<f64>>,
+    /// Parameters and draws, by sample.
+    pub points: Vec<Context>,
     /// Quantities of interest of the full solutions, by sample.
     pub full: Vec<Vec<f64>>,
     /// Which samples these are, in words.
@@ -22,7 +24,7 @@ pub(super) struct HeldOut {
 /// # Errors
 /// [`Error::Input`] when the samples are no draws of the deck's distributions, are of another problem, or all but one were
 /// trained on.
-pub(super) fn read(comm: &Comm, deck: &Deck, path: &Path, trained: Option<&[Vec<f64>]>) -> Result<HeldOut> {
+pub(super) fn read(comm: &Comm, deck: &Deck, path: &Path, trained: Option<&Trained>) -> Result<HeldOut> {
     let label = path.display().to_string();
     let wrong = |text: String| Err(Error::input(&label, text));
     let Some(trained) = trained else {
@@ -38,7 +40,12 @@ pub(super) fn read(comm: &Comm, deck: &Deck, path: &Path, trained: Option<&[Vec<
     let width = samples.names.len();
     let done = file.done()?;
     let row = |sample: usize| samples.values[sample * width..(sample + 1) * width].to_vec();
-    let kept: Vec<usize> = done.iter().copied().filter(|&s| !trained.contains(&row(s))).collect();
+    let numbers = file.numbers()?;
+    let was_trained_on = |sample: usize| match deck.random.is_empty() {
+        true => trained.points.contains(&row(sample)),
+        false => trained.draws.contains(&(numbers[sample] as u64)),
+    };
+    let kept: Vec<usize> = done.iter().copied().filter(|&s| !was_trained_on(s)).collect();
     let left_out = done.len() - kept.len();
     if kept.len() < 2 {
         return wrong(format!(
@@ -61,7 +68,8 @@ pub(super) fn read(comm: &Comm, deck: &Deck, path: &Path, trained: Option<&[Vec<
     }
     file.close()?;
     let source = format!("at {} samples of {label} ({left_out} others were trained on)", kept.len());
-    Ok(HeldOut { points: kept.into_iter().map(row).collect(), full, source })
+    let context = |s: usize| Context { sample: numbers[s] as u64, ..Context::steady(row(s)) };
+    Ok(HeldOut { points: kept.into_iter().map(context).collect(), full, source })
 }
 
 /// Why samples are not drawn as those of the deck are, or their quantities are others.
@@ -70,6 +78,9 @@ fn other_draws(deck: &Deck, theirs: &Deck) -> Option<String> {
         return Some(
             "its samples are no draws of the parameters' distributions (a grid, a list, or adaptive)".into(),
         );
+    }
+    if deck.random != theirs.random {
+        return Some("its random fields are others than the model's".into());
     }
     let names = |deck: &Deck| deck.parameters.keys().cloned().collect::<Vec<_>>();
     if names(deck) != names(theirs) {

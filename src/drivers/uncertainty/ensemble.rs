@@ -1,6 +1,8 @@
 //! What statistics are made of, and what they are.
+use super::trained::Trained;
 use crate::Result;
 use crate::parallel::Comm;
+use crate::physics::Context;
 use crate::simulation::Simulation;
 use crate::uncertainty::{Index, Mean, Quantile};
 
@@ -10,7 +12,7 @@ pub trait Models {
     fn simulation(&self) -> &Simulation;
     /// The model's quantities at each of some points, on every rank, then bounds of their errors, which are no numbers where
     /// none are known. Collective.
-    fn reduced(&mut self, points: &[Vec<f64>]) -> Result<Vec<[Vec<f64>; 2]>>;
+    fn reduced(&mut self, points: &[Context]) -> Result<Vec<[Vec<f64>; 2]>>;
     /// Those of the full model at a point. Collective.
     fn full(&mut self, point: &[f64]) -> Result<Vec<f64>>;
 }
@@ -68,8 +70,8 @@ pub struct Ensemble<'a> {
     pub values: Vec<&'a [f64]>,
     /// What is known of the errors, by quantity.
     pub bounds: Vec<Bound>,
-    /// The parameters that the model was trained at, where that is known.
-    pub trained: Option<Vec<Vec<f64>>>,
+    /// The samples that the model was trained on, where that is known.
+    pub trained: Option<Trained>,
 }
 
 /// What was found out about one quantity.

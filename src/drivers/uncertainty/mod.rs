@@ -3,9 +3,11 @@ mod dataset;
 mod ensemble;
 mod results;
 pub(super) mod sampled;
+mod trained;
 
 use crate::campaign::{Design, design_samples};
 use crate::deck::Deck;
+use crate::physics::Context;
 use crate::report::Report;
 use crate::storage::File;
 use crate::uncertainty::{Index, Pairs, Pick, corrected_mean, mean, quantiles, sobol_indices};
@@ -14,6 +16,7 @@ use ensemble::Found;
 use std::path::PathBuf;
 
 pub(super) use ensemble::{Bound, Ensemble, Models};
+pub(super) use trained::{trained, write_trained};
 
 /// Quantiles unless others are asked for.
 pub const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
@@ -119,9 +122,8 @@ pub(super) fn check(deck: &Deck, options: &UncertaintyOptions, samples: Option<u
         let text = "quantiles, corrected means and Sobol indices need draws of the parameters: --samples N";
         return if options.asked() { Err(Error::input("--samples", text)) } else { Ok(()) };
     };
-    if !deck.random.is_empty() {
-        let text = "predictions do not draw random fields yet: only parameters may be uncertain";
-        return Err(deck.fault("random", text));
+    if options.sobol && !deck.random.is_empty() {
+        return Err(Error::input("--sobol", "indices are of parameters, and random fields have none"));
     }
     if options.asked() && samples < 2 {
         return Err(Error::input("--samples", "statistics need two draws at least"));
@@ -135,32 +137,6 @@ pub(super) fn check(deck: &Deck, options: &UncertaintyOptions, samples: Option<u
         return Err(Error::input("--full-solves", text));
     }
     Ok(())
-}
-
-/// Where a model says which samples it was trained on.
-const TRAINED: &str = "/training/parameters";
-
-/// Writes the parameters of the samples that a model was trained on. Collective.
-///
-/// # Errors
-/// [`Error::Storage`] when HDF5 or the file system refuses.
-pub(super) fn write_trained(file: &File, samples: &[Vec<f64>]) -> Result<()> {
-    let width = samples.first().map_or(0, Vec::len) as u64;
-    file.write_array(TRAINED, &[samples.len() as u64, width], &samples.concat())?;
-    file.set(TRAINED, "meaning", "parameters of the samples that it was trained on")
-}
-
-/// The parameters of the samples that a model was trained on, where it says so. Collective.
-///
-/// # Errors
-/// [`Error::Storage`] when they cannot be read.
-pub(super) fn trained(file: &File) -> Result<Option<Vec<Vec<f64>>>> {
-    if !file.exists(TRAINED) {
-        return Ok(None);
-    }
-    let (shape, values) = file.read_array::<f64>(TRAINED)?;
-    let width = shape.get(1).map_or(1, |&width| width.max(1) as usize);
-    Ok(Some(values.chunks_exact(width).map(<[f64]>::to_vec).collect()))
 }
 
 /// The parameters that vary, by number.
@@ -183,7 +159,7 @@ fn full_solves(
 ) -> Result<FullSolves> {
     let count = deck.quantity.len();
     if let Some(path) = &options.dataset {
-        let held_out = dataset::read(ensemble.comm, deck, path, ensemble.trained.as_deref())?;
+        let held_out = dataset::read(ensemble.comm, deck, path, ensemble.trained.as_ref())?;
         let reduced = by_quantity(models.reduced(&held_out.points)?.iter().map(|row| &row[0]), count);
         let full = by_quantity(held_out.full.iter(), count);
         return Ok(FullSolves { full, reduced, nested: false, source: held_out.source });
@@ -209,7 +185,8 @@ fn picks(
     let design = Design::Random { samples: 2 * samples, seed: ensemble.seed };
     let others = design_samples(deck, &design)?.split_off(samples);
     let mut reduced = |points: &[Vec<f64>]| -> Result<[Rows; 2]> {
-        let rows = models.reduced(points)?;
+        let points: Vec<Context> = points.iter().map(|point| Context::steady(point.clone())).collect();
+        let rows = models.reduced(&points)?;
         Ok([0, 1].map(|k| by_quantity(rows.iter().map(|row| &row[k]), count)))
     };
     let mut picks = vec![reduced(&others)?];

@@ -43,8 +43,8 @@ pub fn known<'a>(
 }
 
 impl SampledModels<'_> {
-    fn one(&mut self, point: &[f64]) -> Result<Vec<f64>> {
-        let prediction = self.model.predict(&Context::steady(point.to_vec()), self.frames)?;
+    fn one(&mut self, point: &Context) -> Result<Vec<f64>> {
+        let prediction = self.model.predict(point, self.frames)?;
         let end = prediction.moments.iter().rfind(|moment| moment.on_frame);
         let end = end.ok_or_else(|| Error::Failed("a prediction without an end".into()))?;
         let bounds = self.bounds.of(&self.model.indicators(&prediction));
@@ -59,7 +59,7 @@ impl Models for SampledModels<'_> {
         self.model.simulation()
     }
 
-    fn reduced(&mut self, points: &[Vec<f64>]) -> Result<Vec<[Vec<f64>; 2]>> {
+    fn reduced(&mut self, points: &[Context]) -> Result<Vec<[Vec<f64>; 2]>> {
         let comm = self.comm;
         let mine = block(points.len() as u64, comm.size(), comm.rank());
         let mut values = Vec::new();

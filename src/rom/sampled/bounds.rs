@@ -50,6 +50,11 @@ impl Bounds {
         self.targets.iter().map(one).collect()
     }
 
+    /// Of a prediction that failed: no numbers. Local.
+    pub fn unknown(&self) -> Vec<f64> {
+        vec![f64::NAN; self.targets.len()]
+    }
+
     /// Writes them. Collective.
     ///
     /// # Errors

@@ -1,8 +1,12 @@
 //! What a reduced physics is made of, as it lies in a file.
 use super::points::Chosen;
-use crate::mesh::Mesh;
+use crate::deck::Deck;
+use crate::fem::Space;
+use crate::mesh::{Mesh, MeshPart};
 use crate::physics::Problem;
+use crate::random::{Expansion, RandomFields};
 use crate::{Error, Result};
+use std::rc::Rc;
 
 /// Numbers that follow from values at few nodes, as those of an empirical interpolation do.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +28,37 @@ pub struct TestBlock {
     pub chosen: Vec<Chosen>,
     /// The functions at the nodes of the sampled cells, as [`ProblemData::nodal`].
     pub nodal: Vec<f64>,
+}
+
+/// What is sampled of a mesh.
+#[derive(Debug, Clone)]
+pub struct SampledPart {
+    /// The sampled cells.
+    pub mesh: MeshPart,
+    /// The deck's random fields there: functions `[cell, vertex of the cell, function]`, cells by canonical number.
+    pub random: Vec<Expansion>,
+}
+
+impl SampledPart {
+    /// The random fields on the sampled cells. Local.
+    ///
+    /// # Errors
+    /// When they do not fit the deck.
+    pub fn random_fields(&self, deck: &Deck, mesh: &Rc<Mesh>) -> Result<RandomFields> {
+        let space = Rc::new(Space::new(mesh.clone(), 1, 1)?);
+        let mut expansions = self.random.clone();
+        for own in &mut expansions {
+            let count = own.numbers.len();
+            if own.values.len() != self.mesh.cell_ids.len() * space.element.functions() * count {
+                return Err(Error::storage(format!(
+                    "the random field \"{}\" does not fit the cells",
+                    own.name
+                )));
+            }
+            own.values = at_nodes(&own.values, count, &space, &self.mesh.cell_ids);
+        }
+        RandomFields::expanded(deck, &space, expansions)
+    }
 }
 
 /// One physics of a reduced model with sampled integrals.
@@ -51,7 +86,7 @@ pub struct ProblemData {
     /// Coefficients of all functions at the ends of the training samples, `[sample, function]`: where Newton's method begins in
     /// steady problems.
     pub start: Vec<f64>,
-    /// Parameters of these samples, `[sample, parameter]`.
+    /// Parameters of these samples, then the coefficients of their random fields, `[sample, number]`.
     pub parameters: Vec<f64>,
     /// Of the snapshots without their liftings.
     pub singular_values: Vec<f64>,
@@ -131,7 +166,7 @@ impl ProblemData {
 
     /// The functions at the nodes of a problem on the sampled cells, `[node, component, function]`. Local.
     pub fn at_nodes(&self, problem: &Problem, cell_ids: &[u64]) -> Vec<f64> {
-        at_nodes(&self.nodal, self.functions(), problem, cell_ids)
+        at_nodes(&self.nodal, self.functions(), &problem.space, cell_ids)
     }
 }
 
@@ -141,9 +176,8 @@ pub(super) fn cell_of(mesh: &Mesh, cell_ids: &[u64], id: u64) -> usize {
     mesh.cell_ids.iter().position(|&cell| cell == number).unwrap_or(0)
 }
 
-/// Functions `[cell, node of the cell, component, function]` at the nodes of a problem on these cells. Local.
-pub(super) fn at_nodes(nodal: &[f64], count: usize, problem: &Problem, cell_ids: &[u64]) -> Vec<f64> {
-    let space = &problem.space;
+/// Functions `[cell, node of the cell, component, function]` at the nodes of a space on these cells. Local.
+pub(super) fn at_nodes(nodal: &[f64], count: usize, space: &Space, cell_ids: &[u64]) -> Vec<f64> {
     let width = space.components * count;
     let mut result = vec![0.0; space.local_nodes() * width];
     let around = space.element.functions();

@@ -39,11 +39,10 @@ impl Dictionary {
     /// # Errors
     /// [`Error::Storage`] when the file does not hold what it should.
     pub fn read(comm: &Comm, file: &File, deck: &Deck) -> Result<Self> {
-        let names: Vec<&str> = deck.physics.iter().map(|physics| physics.name()).collect();
         let mut models = Vec::new();
         let mut needs_fields = vec![false; deck.quantity.len()];
         for cluster in 0..count(file)? {
-            let (part, data) = file::read(file, cluster, &names)?;
+            let (part, data) = file::read(file, cluster, deck)?;
             let tested = |data: &ProblemData| data.residual.count > 0;
             if cluster > 0 && !data.iter().any(tested) {
                 let group = file::group_of(cluster);
@@ -113,6 +112,16 @@ impl Dictionary {
     /// Indicators of a prediction by physics. Local.
     pub fn indicators(&self, prediction: &Prediction) -> Vec<f64> {
         self.models[prediction.cluster].indicators(&prediction.moments)
+    }
+
+    /// Whether every physics has an indicator.
+    pub fn has_indicators(&self) -> bool {
+        self.models.iter().flat_map(|model| &model.problems).all(|problem| problem.has_indicator())
+    }
+
+    /// The largest indicator of a prediction; without bound where one is not a number. Local.
+    pub fn score(&self, prediction: &Prediction) -> f64 {
+        score(&self.models[prediction.cluster], &prediction.moments)
     }
 
     /// Follows samples at their own steps: a prediction of each, none where all models failed. Collective.

@@ -6,15 +6,18 @@
 //! /sampled/<physics>/points     [point, 4] u64: integral, canonical cell, facet (255 inside), number in the rule
 //! /sampled/<physics>/weights    [point] f64, with the measure
 //! /sampled/<physics>/nodal      [cell, node, component, function] f64: liftings, then modes
+//! /sampled/random.<name>/...    functions of a random field [cell, vertex, function] f64, numbers of its noise
 //! /sampled/<physics>/...        gram, start, lifting, initial, singular_values
 //! /sampled_1, ...               the models of further clusters
 //! ```
-use super::data::{ProblemData, TestBlock, ValuesAt};
+use super::data::{ProblemData, SampledPart, TestBlock, ValuesAt};
 use super::points::Chosen;
 use super::reduction::Reduction;
+use crate::deck::Deck;
 use crate::mesh::MeshPart;
 use crate::mixture::Columns;
 use crate::physics::Problem;
+use crate::random::Expansion;
 use crate::storage::{Field, File};
 use crate::{Error, Result};
 
@@ -38,7 +41,7 @@ fn basis_of(field: &str, cluster: usize) -> String {
 pub fn write(
     file: &File,
     cluster: usize,
-    part: &MeshPart,
+    part: &SampledPart,
     data: &[ProblemData],
     tolerance: f64,
 ) -> Result<()> {
@@ -50,7 +53,18 @@ pub fn write(
         "a reduced model whose integrals are sums over sampled quadrature points (empirical cubature)",
     )?;
     file.set(&root, "tolerance", tolerance)?;
-    part.write(file, &format!("{root}/mesh"))?;
+    part.mesh.write(file, &format!("{root}/mesh"))?;
+    for own in &part.random {
+        let group = format!("{root}/random.{}", own.name);
+        let (cells, count) = (part.mesh.cell_ids.len() as u64, own.numbers.len() as u64);
+        file.create_group(&group)?;
+        file.write_array(&format!("{group}/numbers"), &[count], &own.numbers)?;
+        file.set(&format!("{group}/numbers"), "meaning", "numbers of the noise that the coefficients are")?;
+        let around = own.values.len() as u64 / (cells * count).max(1);
+        file.write_array(&format!("{group}/functions"), &[cells, around, count], &own.values)?;
+        let meaning = "functions of the Karhunen-Loeve expansion with their standard deviations, `[cell, vertex, function]`";
+        file.set(&format!("{group}/functions"), "meaning", meaning)?;
+    }
     for data in data {
         let group = format!("{root}/{}", data.name);
         let b = data.functions() as u64;
@@ -145,14 +159,21 @@ fn write_points(file: &File, group: &str, prefix: &str, chosen: &[Chosen]) -> Re
 ///
 /// # Errors
 /// [`Error::Storage`] when the file does not hold what it should.
-pub fn read(file: &File, cluster: usize, names: &[&str]) -> Result<(MeshPart, Vec<ProblemData>)> {
+pub fn read(file: &File, cluster: usize, deck: &Deck) -> Result<(SampledPart, Vec<ProblemData>)> {
     let root = group_of(cluster);
     let part = MeshPart::read(file, &format!("{root}/mesh"))?;
-    let data = names
-        .iter()
-        .map(|name| read_problem(file, &format!("{root}/{name}"), name, &part))
-        .collect::<Result<_>>()?;
-    Ok((part, data))
+    let one = |name| read_problem(file, &format!("{root}/{name}"), name, &part);
+    let data = deck.physics.iter().map(|physics| one(physics.name())).collect::<Result<_>>()?;
+    let mut random = Vec::new();
+    for name in deck.random.keys() {
+        let group = format!("{root}/random.{name}");
+        random.push(Expansion {
+            name: name.clone(),
+            numbers: file.read_array(&format!("{group}/numbers"))?.1,
+            values: file.read_array(&format!("{group}/functions"))?.1,
+        });
+    }
+    Ok((SampledPart { mesh: part, random }, data))
 }
 
 fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result<ProblemData> {

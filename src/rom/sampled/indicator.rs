@@ -1,20 +1,19 @@
 //! What residuals of a reduced model are tested with: an empirical test space (Taddei, ESAIM: M2AN 53 (2019)), here with points
 //! and weights of its own.
-use super::data::{ProblemData, TestBlock};
+use super::data::{ProblemData, SampledPart, TestBlock};
 use super::densities::DensityModes;
 use super::model::{Moment, SampledModel};
 use super::reduction::{Reduction, Samples};
 use super::replay::{Combined, Visited, is_close, replay};
 use super::rows::{Rows, ids_of};
 use crate::Result;
-use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Columns, InnerProduct, PodStream};
 use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::simulation::Simulation;
 use crate::solver::StateProduct;
 
-/// Tolerance of the rules for tested residuals.
+/// Tolerance of the rules for tested residuals, unless those of the model are finer: what these leave out is no error of it.
 const TOLERANCE: f64 = 1e-2;
 /// Energy of the representers that the test space may leave out.
 const LEFT_OUT: f64 = 1e-6;
@@ -34,7 +33,7 @@ pub(super) fn follow(
         times.push(samples.times(samples.which[number])?);
     }
     let widths: Vec<usize> = model.problems.iter().map(|problem| problem.functions()).collect();
-    let width = 1 + widths.iter().sum::<usize>() + widths.len();
+    let width = 1 + widths.iter().sum::<usize>() + 2 * widths.len();
     let mut mine: Vec<f64> = Vec::new();
     for (turn, (&number, times)) in numbers.iter().zip(&times).enumerate() {
         if turn % comm.size() != comm.rank() {
@@ -46,6 +45,7 @@ pub(super) fn follow(
                 mine.push(turn as f64);
                 mine.extend(moment.coefficients.iter().flatten());
                 mine.extend(&moment.residuals);
+                mine.extend(&moment.stiffness);
             }
         }
     }
@@ -60,13 +60,15 @@ pub(super) fn follow(
             coefficients.push(own.to_vec());
             rest = others;
         }
+        let (residuals, stiffness) = rest.split_at(widths.len());
         let time = times[turn][found[turn].len()];
         found[turn].push(Moment {
             time,
             on_frame: true,
             coefficients,
             quantities: Vec::new(),
-            residuals: rest.to_vec(),
+            residuals: residuals.to_vec(),
+            stiffness: stiffness.to_vec(),
         });
     }
     Ok(found)
@@ -81,10 +83,11 @@ pub(super) fn indicator(
     reductions: &[Reduction],
     densities: &[Vec<DensityModes>],
     samples: Samples,
-    (part, data): (&MeshPart, &mut [ProblemData]),
-    most: usize,
+    (part, data): (&SampledPart, &mut [ProblemData]),
+    (most, tolerance): (usize, f64),
 ) -> Result<Vec<Columns>> {
     let comm = simulation.mesh.comm.clone();
+    simulation.random.draw(0)?;
     let mut model = comm.agree(SampledModel::new(&simulation.deck, part, data))?;
     let numbers: Vec<usize> = (0..samples.which.len()).collect();
     // Samples that the model was not trained on have large residuals, which are not to own the functions.
@@ -141,7 +144,7 @@ pub(super) fn indicator(
             let integral = densities.whole.integral as u32;
             let seeds = data[stage].chosen.iter().filter(|chosen| chosen.integral == integral);
             let seeds = ids_of(&reduction.problem, seeds);
-            block.chosen.extend(Rows::new(densities, &list)?.rule(TOLERANCE, seeds)?.chosen);
+            block.chosen.extend(Rows::new(densities, &list)?.rule(TOLERANCE.min(tolerance), seeds)?.chosen);
         }
         data[stage].residual = block;
         let gram = reduction.functions.product(&reduction.functions.image(&product.whole)?);

@@ -22,13 +22,13 @@ pub mod verify;
 
 pub use bounds::{Bounds, Target, calibrate};
 pub use clusters::{Clusters, Criterion, LEAST, MOST, cluster};
-pub use data::{ProblemData, TestBlock, ValuesAt};
+pub use data::{ProblemData, SampledPart, TestBlock, ValuesAt};
 pub use dictionary::Dictionary;
 pub use model::{Moment, Prediction, SampledModel};
 pub use nnls::{DistributedColumns, Rule, nnls};
 pub use observe::{Observation, Reading, Sentinel};
 pub use points::{Chosen, NO_FACET};
-pub use reduction::{Reduction, Samples};
+pub use reduction::{Reduction, Samples, expect_reducible};
 pub use replay::{Combined, Path, Stored, Visit, Visited, replay};
 pub use system::ReducedProblem;
 pub use train::{SampledOptions, SampledTraining, Trial, train};

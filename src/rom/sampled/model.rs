@@ -1,10 +1,10 @@
 //! A reduced model with sampled integrals, ready to predict: on one rank, without the mesh.
-use super::data::ProblemData;
+use super::data::{ProblemData, SampledPart};
 use super::observe::Observation;
+use super::replay::is_close;
 use super::system::ReducedProblem;
 use crate::deck::{Deck, SolverMethod, SolverOptions, TimeSection};
 use crate::fem::Parts;
-use crate::mesh::MeshPart;
 use crate::physics::Context;
 use crate::simulation::{Attempt, Evolution, Progress, Simulation, Step, Systems};
 use crate::solver::{StepEquation, TimeIntegrator, TimeSystem, Trial};
@@ -39,6 +39,8 @@ pub struct Moment {
     pub quantities: Vec<f64>,
     /// By physics: norm of the residual on the functions that it is tested with; 0 without an indicator.
     pub residuals: Vec<f64>,
+    /// By physics: see [`ReducedProblem::stiffness`]; not a number where it was not looked at.
+    pub stiffness: Vec<f64>,
 }
 
 /// A predicted trajectory, or the one state of a steady problem.
@@ -59,10 +61,12 @@ impl SampledModel {
     ///
     /// # Errors
     /// When they do not fit the deck.
-    pub fn new(deck: &Deck, part: &MeshPart, data: &[ProblemData]) -> Result<Self> {
+    pub fn new(deck: &Deck, part: &SampledPart, data: &[ProblemData]) -> Result<Self> {
         // What solves on the sampled cells is never asked to.
         let idle = |_| SolverOptions { method: SolverMethod::Direct, ..SolverOptions::default() };
-        let simulation = Simulation::on_part(deck, Rc::new(part.mesh()?), idle)?;
+        let mesh = Rc::new(part.mesh.mesh()?);
+        let random = part.random_fields(deck, &mesh)?;
+        let (simulation, part) = (Simulation::on_part(deck, mesh, random, idle)?, &part.mesh);
         if simulation.stages.len() != data.len() {
             return Err(Error::Failed(format!(
                 "{} physics instead of {}",
@@ -134,13 +138,14 @@ impl SampledModel {
         match self.deck.time.clone() {
             Some(time) => self.integrate(&time, context, frames),
             None => {
+                self.simulation.random.draw(context.sample)?;
                 self.problems.iter_mut().for_each(ReducedProblem::forget);
                 for stage in 0..self.problems.len() {
-                    self.states[stage] = self.problems[stage].start(context)?;
+                    self.states[stage] = self.problems[stage].start(&self.point(context))?;
                 }
                 let iterations = self.solve_steady(context)?;
                 Ok(Prediction {
-                    moments: vec![self.moment(context, true)?],
+                    moments: vec![self.moment(context, true, true)?],
                     iterations,
                     ..Prediction::default()
                 })
@@ -156,30 +161,37 @@ impl SampledModel {
         let Some(time) = self.deck.time.clone() else { return self.predict(context, &[]) };
         let mut evolution = self.begin(&time, context)?;
         let mut iterations = self.solve_steady(&evolution.context)?;
-        let mut moments = vec![self.moment(&evolution.context, true)?];
-        for &end in &times[1..] {
+        let mut moments = vec![self.moment(&evolution.context, true, true)?];
+        for (moment, &end) in times.iter().enumerate().skip(1) {
             let step = evolution.follow_on(self, end)?;
             iterations += step.newton + self.solve_steady(&evolution.context)?;
-            moments.push(self.moment(&evolution.context, true)?);
+            moments.push(self.moment(&evolution.context, true, is_close(moment, times.len()))?);
         }
         Ok(Prediction { moments, iterations, ..Prediction::default() })
     }
 
-    /// Largest norm of the residual over the moments, on the functions that it is tested with, relative to the largest norm of
-    /// the state: by physics; not a number without an indicator. Local.
+    /// Largest norm of the residual over the moments, on the functions that it is tested with, over the stiffness and relative
+    /// to the largest norm of the state: by physics; not a number without an indicator. Local.
     pub fn indicators(&self, moments: &[Moment]) -> Vec<f64> {
         let one = |stage: usize| {
             let largest = |of: &dyn Fn(&Moment) -> f64| moments.iter().map(of).fold(0.0, f64::max);
             let residual = largest(&|moment| moment.residuals[stage]);
-            residual / largest(&|moment| self.problems[stage].energy(&moment.coefficients[stage]))
+            let size = largest(&|moment| self.problems[stage].energy(&moment.coefficients[stage]));
+            residual / (stiffness(moments, stage) * size)
         };
         (0..self.problems.len()).map(one).collect()
+    }
+
+    /// Parameters, and the coefficients of the random fields.
+    fn point(&self, context: &Context) -> Vec<f64> {
+        [&context.parameters[..], &self.simulation.random.point(context.sample)].concat()
     }
 
     /// Goes to the start.
     fn begin(&mut self, time: &TimeSection, context: &Context) -> Result<Evolution> {
         let context = Context { time: time.start, ..context.clone() };
         self.simulation.reset(&context)?;
+        let point = self.point(&context);
         // The start has no residual; that of the last prediction's end is none of this one's.
         self.residuals.fill(0.0);
         for stage in 0..self.problems.len() {
@@ -187,7 +199,7 @@ impl SampledModel {
             problem.forget();
             self.pasts[stage] = None;
             if !problem.problem.evolves() {
-                self.states[stage] = problem.start(&context)?;
+                self.states[stage] = problem.start(&point)?;
                 continue;
             }
             problem.set_time(&context)?;
@@ -209,12 +221,12 @@ impl SampledModel {
         let mut evolution = self.begin(time, context)?;
         evolution.stop_at(&frames.iter().copied().filter(|&frame| frame > time.start).collect::<Vec<_>>());
         let mut iterations = self.solve_steady(&evolution.context)?;
-        let mut moments = vec![self.moment(&evolution.context, frames.contains(&time.start))?];
+        let mut moments = vec![self.moment(&evolution.context, frames.contains(&time.start), true)?];
         while !evolution.is_over() {
             match evolution.advance_on(self)? {
                 Progress::Accepted(step, on_frame) => {
                     iterations += step.newton + self.solve_steady(&evolution.context)?;
-                    moments.push(self.moment(&evolution.context, on_frame)?);
+                    moments.push(self.moment(&evolution.context, on_frame, on_frame)?);
                 }
                 Progress::Rejected | Progress::Cut(..) => {}
                 Progress::Failed(why) => {
@@ -248,7 +260,8 @@ impl SampledModel {
         Ok(iterations)
     }
 
-    fn moment(&mut self, context: &Context, on_frame: bool) -> Result<Moment> {
+    /// The present moment, with quantities on frames; close ones with the stiffness.
+    fn moment(&mut self, context: &Context, on_frame: bool, close: bool) -> Result<Moment> {
         let of =
             |(state, problem): (&Vector, &ReducedProblem)| Ok(state.read()?[..problem.functions()].to_vec());
         let coefficients: Vec<Vec<f64>> =
@@ -269,12 +282,19 @@ impl SampledModel {
                 quantities.push(observation.value(quantity, &coefficients, at, &self.cell_ids)?);
             }
         }
+        let duration = self.deck.time.as_ref().map_or(1.0, |time| time.end - time.start);
+        let of = |(problem, own): (&ReducedProblem, &Vec<f64>)| match close {
+            true => problem.stiffness(duration, own),
+            false => f64::NAN,
+        };
+        let stiffness = self.problems.iter().zip(&coefficients).map(of).collect();
         Ok(Moment {
             time: context.time,
             on_frame,
             coefficients,
             quantities,
             residuals: self.residuals.clone(),
+            stiffness,
         })
     }
 
@@ -298,6 +318,22 @@ impl SampledModel {
         }
         Ok(())
     }
+}
+
+/// Mean stiffness of a physics over the time between the moments where it is known; 1 where it is nowhere.
+fn stiffness(moments: &[Moment], stage: usize) -> f64 {
+    let known: Vec<[f64; 2]> = moments
+        .iter()
+        .map(|moment| [moment.time, moment.stiffness[stage]])
+        .filter(|[_, own]| !own.is_nan())
+        .collect();
+    let (Some(first), Some(last)) = (known.first(), known.last()) else { return 1.0 };
+    if last[0] <= first[0] {
+        return last[1];
+    }
+    let sum: f64 =
+        known.windows(2).map(|pair| 0.5 * (pair[0][1] + pair[1][1]) * (pair[1][0] - pair[0][0])).sum();
+    sum / (last[0] - first[0])
 }
 
 /// Euclidean norm.

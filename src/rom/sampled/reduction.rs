@@ -1,6 +1,7 @@
 //! From the states of training samples to liftings and modes.
 use super::data::ValuesAt;
 use super::span::Span;
+use crate::Result;
 use crate::fem::{Essential, Parts, Space};
 use crate::mixture::{Algorithm, Columns, Form, InnerProduct, MatrixProduct, PodStream, Truncation};
 use crate::parallel::Redistribution;
@@ -8,7 +9,6 @@ use crate::physics::mass::scalar_mass;
 use crate::physics::{Context, FormState, Problem};
 use crate::rom::Trajectories;
 use crate::simulation::Simulation;
-use crate::{Error, Result};
 use faer::Mat;
 use faer::linalg::solvers::Solve;
 use std::rc::Rc;
@@ -23,6 +23,8 @@ pub struct Samples<'a> {
     pub source: &'a dyn Trajectories,
     /// Their parameters, by sample of the source.
     pub parameters: &'a [Vec<f64>],
+    /// The numbers of their draws of random fields, by sample of the source.
+    pub draws: &'a [u64],
     /// Those that are used.
     pub which: &'a [usize],
 }
@@ -37,9 +39,9 @@ impl Samples<'_> {
         Ok(if times.is_empty() { vec![0.0] } else { times })
     }
 
-    /// Parameters and time.
+    /// Parameters, draw and time.
     pub fn context(&self, sample: usize, time: f64) -> Context {
-        Context { time, ..Context::steady(self.parameters[sample].clone()) }
+        Context { time, sample: self.draws[sample], ..Context::steady(self.parameters[sample].clone()) }
     }
 }
 
@@ -168,6 +170,7 @@ impl Reduction {
 
         let start = simulation.deck.time.as_ref().map_or(0.0, |time| time.start);
         let rate = simulation.deck.time.as_ref().map_or(0.0, |time| 1.0 / time.step);
+        simulation.random.draw(0)?;
         let product = product(&problem, &Context { time: start, ..simulation.default_context() }, rate)?;
         let mut stream = PodStream::new(
             &comm,
@@ -348,6 +351,7 @@ pub(super) fn set_earlier(
     samples: Samples,
     (sample, moment): (usize, usize),
 ) -> Result<()> {
+    simulation.random.draw(samples.draws[sample])?;
     for earlier in 0..stage {
         let Some(input) = simulation.stages[earlier].input().cloned() else { continue };
         if !simulation.stages[stage].problem.reads(&input) {
@@ -441,9 +445,6 @@ pub(super) fn cells_of(space: &Space, node: u64) -> (Vec<u64>, [u64; 2]) {
 ///
 /// # Errors
 /// [`Error::Input`] with what stands in the way.
-pub(super) fn expect_reducible(simulation: &Simulation) -> Result<()> {
-    if !simulation.deck.random.is_empty() {
-        return Err(Error::input("random", "a reduced model has no random fields: only parameters may vary"));
-    }
-    Ok(())
+pub fn expect_reducible(simulation: &Simulation) -> Result<()> {
+    simulation.random.functions().map(drop)
 }

@@ -155,6 +155,7 @@ pub fn replay(
             }
             Ok(())
         };
+    simulation.random.draw(context.sample)?;
     let Some(time) = simulation.deck.time.clone() else {
         steady(simulation, context, 0, visit)?;
         return reached(simulation, context, 0);

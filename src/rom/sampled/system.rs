@@ -14,6 +14,8 @@ use std::rc::Rc;
 
 /// Relative residual to which the few equations are solved at least.
 const TOLERANCE: f64 = 1e-8;
+/// A tangent that is softer than this multiple of the energy says nothing.
+const SOFTEST: f64 = 1e-3;
 /// Part of the largest first residual so far that counts as none.
 const FLOOR: f64 = 1e-3;
 const ITERATIONS: usize = 30;
@@ -75,7 +77,7 @@ impl ReducedProblem {
         let one = |integral| SampledIntegral::new(problem, integral, &data.chosen, cell_ids, basis, None);
         let integrals = all.clone().map(one).collect::<Result<Vec<_>>>()?;
         let TestBlock { count: tests, chosen, nodal } = &data.residual;
-        let functions_of_tests = at_nodes(nodal, *tests, problem, cell_ids);
+        let functions_of_tests = at_nodes(nodal, *tests, &problem.space, cell_ids);
         let one = |integral| {
             let tests = Some((&functions_of_tests[..], *tests));
             SampledIntegral::new(problem, integral, chosen, cell_ids, basis, tests)
@@ -124,6 +126,11 @@ impl ReducedProblem {
         self.integrals.borrow().iter().map(SampledIntegral::count).sum()
     }
 
+    /// Whether residuals are tested.
+    pub fn has_indicator(&self) -> bool {
+        self.tests > 0
+    }
+
     /// No coefficients, and room for what residuals are tested with. Local.
     ///
     /// # Errors
@@ -165,15 +172,16 @@ impl ReducedProblem {
         Ok(state)
     }
 
-    /// Where Newton's method begins in a steady problem: at the state of the training sample with the nearest parameters. Local.
+    /// Where Newton's method begins in a steady problem: at the state of the training sample whose parameters and coefficients of
+    /// random fields are nearest to these. Local.
     ///
     /// # Errors
     /// When PETSc fails.
-    pub fn start(&self, context: &Context) -> Result<Vector> {
+    pub fn start(&self, point: &[f64]) -> Result<Vector> {
         let mut state = self.zero()?;
         let (b, p) = (self.functions(), self.spreads.len());
         let distance = |sample: usize| -> f64 {
-            let own = self.parameters[sample * p..][..p].iter().zip(&context.parameters).zip(&self.spreads);
+            let own = self.parameters[sample * p..][..p].iter().zip(point).zip(&self.spreads);
             own.map(|((a, b), spread)| ((a - b) / spread).powi(2)).sum()
         };
         let samples = 0..self.start.len() / b.max(1);
@@ -193,6 +201,23 @@ impl ReducedProblem {
     /// Norm of a state in the energy in which residuals are measured; 0 without an indicator.
     pub fn energy(&self, coefficients: &[f64]) -> f64 {
         length(&self.energy, coefficients)
+    }
+
+    /// How stiff the problem is at the last context and a state, as a multiple of the energy in which residuals are measured:
+    /// the mean, over directions of the modes, of the energy of the tangent with what is stored over `duration` (s). 1 without
+    /// an indicator. Local.
+    pub fn stiffness(&self, duration: f64, coefficients: &[f64]) -> f64 {
+        let (q, n) = (self.lifts, self.functions() - self.lifts);
+        if self.energy.nrows() == 0 || n == 0 {
+            return 1.0;
+        }
+        // With internal variables a step of no length is elastic, as the energy is.
+        let storage = if self.problem.new_history().is_some() { 0.0 } else { 1.0 / duration };
+        let (_, tangent) = self.linearised(Parts { storage, residual: 1.0 }, coefficients);
+        let of_modes =
+            self.energy.submatrix(q, q, n, n).partial_piv_lu().solve(tangent.submatrix(q, q, n, n));
+        let mean = (0..n).map(|i| of_modes[(i, i)]).sum::<f64>() / n as f64;
+        if mean > SOFTEST { mean } else { SOFTEST }
     }
 
     /// The residual of a steady problem as it is tested besides the modes, at the last context. Local.

@@ -1,5 +1,5 @@
 //! From training samples to a reduced model with sampled integrals.
-use super::data::{ProblemData, TestBlock};
+use super::data::{ProblemData, SampledPart, TestBlock};
 use super::densities::{Densities, DensityModes, ROWS};
 use super::indicator::indicator;
 use super::model::{Moment, SampledModel};
@@ -8,6 +8,7 @@ use super::points::{Chosen, NO_FACET};
 use super::reduction::{Reduction, Samples, expect_reducible};
 use super::replay::{MOMENTS, Visited, is_close, replay_sample};
 use super::rows::Rows;
+use crate::fem::Space;
 use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
@@ -55,7 +56,7 @@ pub struct SampledTraining {
     /// Bases, by physics.
     pub reductions: Vec<Reduction>,
     /// The sampled cells.
-    pub part: MeshPart,
+    pub part: SampledPart,
     /// What the model is made of.
     pub data: Vec<ProblemData>,
     /// The rules that were tried; the model has the coarsest of those nearly as good as the best.
@@ -91,7 +92,12 @@ pub fn train(
         let of = |modes| Rows::new(modes, &reduction.mode_columns());
         rows.push(modes.iter().map(of).collect::<Result<_>>()?);
     }
-    let mut parts: Vec<ProblemData> = reductions.iter().map(|reduction| common(reduction, samples)).collect();
+    let points: Vec<f64> = samples
+        .which
+        .iter()
+        .flat_map(|&s| [&samples.parameters[s][..], &simulation.random.point(samples.draws[s])].concat())
+        .collect();
+    let mut parts: Vec<ProblemData> = reductions.iter().map(|own| common(own, points.clone())).collect();
     let extra: Vec<u64> = needed.iter().flat_map(|(_, cells)| cells.iter().copied()).collect();
     for (stage, reduction) in reductions.iter().enumerate() {
         let own = needed.iter().filter(|(of, _)| *of == stage).flat_map(|(_, cells)| cells.iter().copied());
@@ -139,12 +145,12 @@ pub fn train(
     drop(rows);
     if options.indicator > 0 {
         let tested = Samples { which: tested, ..samples };
-        let functions =
-            indicator(simulation, &reductions, &densities, tested, (&part, &mut data), options.indicator)?;
+        let how = (options.indicator, tolerance);
+        let functions = indicator(simulation, &reductions, &densities, tested, (&part, &mut data), how)?;
         part = surroundings(simulation, &reductions, &mut data, &extra)?;
         for ((data, functions), reduction) in data.iter_mut().zip(&functions).zip(&reductions) {
             let functions: Vec<&[f64]> = functions.iter().collect();
-            data.residual.nodal = at_cells(&reduction.problem, &part, &functions)?;
+            data.residual.nodal = at_cells(&reduction.problem.space, &part.mesh, &functions)?;
         }
     }
     Ok(SampledTraining { reductions, part, data, trials, tolerance, observations })
@@ -195,6 +201,7 @@ fn begin(
 ) -> Result<()> {
     let sample = samples.which[number];
     let context = samples.context(sample, samples.times(sample)?[0]);
+    simulation.random.draw(context.sample)?;
     for (stage, reduction) in reductions.iter().enumerate() {
         let problem = &reduction.problem;
         simulation.stages[stage].set_solution(&reduction.state(&reduction.coefficients[number][0]))?;
@@ -211,15 +218,13 @@ fn begin(
 }
 
 /// What does not depend on the rules.
-fn common(reduction: &Reduction, samples: Samples) -> ProblemData {
+fn common(reduction: &Reduction, parameters: Vec<f64>) -> ProblemData {
     let functions = &reduction.functions;
     let b = functions.count();
     let gram = functions.product(functions);
     let [lifting, initial] = reduction.values_at();
     let ends = reduction.coefficients.iter().filter_map(|moments| moments.last());
     let start = ends.flatten().copied().collect();
-    let parameters =
-        samples.which.iter().flat_map(|&sample| samples.parameters[sample].iter().copied()).collect();
     ProblemData {
         name: reduction.problem.name.clone(),
         field: reduction.problem.field.clone(),
@@ -263,7 +268,7 @@ fn surroundings(
     reductions: &[Reduction],
     data: &mut [ProblemData],
     extra: &[u64],
-) -> Result<MeshPart> {
+) -> Result<SampledPart> {
     let mesh = &simulation.mesh;
     let mut cells: Vec<u64> = data
         .iter()
@@ -292,16 +297,22 @@ fn surroundings(
         cells.push(0);
     }
     let part = mesh.part(&cells);
+    let mut random = Vec::new();
+    for (number, (mut own, functions)) in simulation.random.functions()?.into_iter().enumerate() {
+        let functions: Vec<&[f64]> = functions.iter().map(Vec::as_slice).collect();
+        own.values = at_cells(&simulation.random.field(number).space, &part, &functions)?;
+        random.push(own);
+    }
     for (reduction, data) in reductions.iter().zip(data) {
         let functions: Vec<&[f64]> = reduction.functions.iter().collect();
-        data.nodal = at_cells(&reduction.problem, &part, &functions)?;
+        data.nodal = at_cells(&reduction.problem.space, &part, &functions)?;
     }
-    Ok(part)
+    Ok(SampledPart { mesh: part, random })
 }
 
 /// Functions (this rank's unknowns) at the nodes of some cells, `[cell, node, component, function]`. Collective.
-pub(super) fn at_cells(problem: &Problem, part: &MeshPart, functions: &[&[f64]]) -> Result<Vec<f64>> {
-    let (space, b) = (&problem.space, functions.len());
+pub(super) fn at_cells(space: &Space, part: &MeshPart, functions: &[&[f64]]) -> Result<Vec<f64>> {
+    let b = functions.len();
     let (c, around, mesh) = (space.components, space.element.functions(), &space.mesh);
     let mut nodal = vec![0.0; part.cell_ids.len() * around * c * b];
     let own: Vec<(usize, usize)> = (0..mesh.owned_cells)
@@ -330,7 +341,7 @@ fn error(
     simulation: &Simulation,
     reductions: &[Reduction],
     samples: Samples,
-    part: &MeshPart,
+    part: &SampledPart,
     data: &[ProblemData],
 ) -> Result<f64> {
     let comm: &Comm = &simulation.mesh.comm;
