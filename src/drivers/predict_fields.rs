@@ -10,7 +10,7 @@ use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::{Report, Table};
 use crate::rom::sampled::verify::Verifier;
-use crate::rom::sampled::{Combined, Prediction, Visit, Visited, file, replay};
+use crate::rom::sampled::{Combined, Prediction, Visit, Visited, file, replay_with_pressures};
 use crate::simulation::{Evolution, FieldInfo, Simulation};
 use crate::storage::{File, ResultFile, Schema};
 use crate::{Error, Result};
@@ -281,7 +281,7 @@ impl Trajectory {
     }
 }
 
-/// Follows a prediction on the whole mesh. Collective.
+/// Follows a prediction on the whole mesh, with the pressures of flows at the frames. Collective.
 fn follow(
     simulation: &mut Simulation,
     functions: &[Columns],
@@ -291,5 +291,6 @@ fn follow(
     reached: &mut dyn FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<()> {
     let trajectory = Trajectory::of(functions, prediction);
-    replay(simulation, &trajectory.path(functions), context, visit, reached)
+    let pressures = |moment: usize| prediction.moments[moment].on_frame;
+    replay_with_pressures(simulation, &trajectory.path(functions), context, visit, reached, &pressures)
 }

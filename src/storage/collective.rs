@@ -239,6 +239,9 @@ pub(super) fn extent(dataset: &Dataset) -> hdf5::Result<Vec<u64>> {
 /// The dataset's shape, if the slab has its axes, lies inside it and has as many entries as `values`.
 fn fits(dataset: &Dataset, slab: &Slab, values: usize) -> std::result::Result<Vec<u64>, String> {
     let shape = extent(dataset).map_err(message)?;
+    if shape.is_empty() {
+        return Err("it is a single number, not an array".into());
+    }
     let inside = slab.start.len() == shape.len()
         && slab.count.len() == shape.len()
         && (0..shape.len()).all(|a| slab.start[a].checked_add(slab.count[a]).is_some_and(|e| e <= shape[a]));

@@ -2,7 +2,7 @@
 use super::dictionary::Dictionary;
 use super::model::Moment;
 use super::reduction::{Reduction, Samples};
-use super::replay::{Combined, Path, Stored, is_close, replay};
+use super::replay::{Combined, Path, Stored, is_close, replay_with_pressures};
 use crate::physics::Context;
 use crate::rom::Calibration;
 use crate::simulation::{FieldInfo, Simulation};
@@ -129,8 +129,8 @@ pub fn calibrate(
             |stage: &crate::simulation::Stage| (stage.problem.field.clone(), stage.space().canonical());
         let names = simulation.stages.iter().map(solution).collect();
         let exact = Stored { times: &times, samples, sample, fields: names };
-        let ours = observe(simulation, &predicted, &context, fields)?;
-        let theirs = observe(simulation, &exact, &context, fields)?;
+        let ours = observe(simulation, &predicted, &context, fields, true)?;
+        let theirs = observe(simulation, &exact, &context, fields, false)?;
         let mut errors = energies(reductions, &predicted, &exact)?;
         let square = |list: &mut dyn Iterator<Item = f64>| comm.sum(list.map(|v| v * v).sum::<f64>()).sqrt();
         for k in 0..fields.len() {
@@ -206,16 +206,19 @@ fn observe(
     path: &dyn Path,
     context: &Context,
     fields: &[FieldInfo],
+    pressures: bool,
 ) -> Result<Vec<Observed>> {
     let mut seen = Vec::new();
     let count = path.times().len();
-    replay(simulation, path, context, &mut |_| Ok(()), &mut |simulation, context, moment| {
+    let mut see = |simulation: &Simulation, context: &Context, moment: usize| {
         if is_close(moment, count) {
             let one = |field| Ok(simulation.field_values(field, context)?.read()?.to_vec());
             let fields = fields.iter().map(one).collect::<Result<_>>()?;
             seen.push(Observed { fields, quantities: simulation.quantities(context)? });
         }
         Ok(())
-    })?;
+    };
+    let pressures = &|moment| pressures && is_close(moment, count);
+    replay_with_pressures(simulation, path, context, &mut |_| Ok(()), &mut see, pressures)?;
     Ok(seen)
 }

@@ -99,6 +99,14 @@ impl Observation {
         for (number, quantity) in simulation.deck.quantity.iter().enumerate() {
             let (field, stage) = simulation.measured(quantity)?;
             let space = stage.space();
+            // A pressure follows from a solve on the whole mesh alone.
+            if field.derived.is_none()
+                && stage.problem.facts().pressure
+                && field.first + field.components == space.components
+            {
+                list.push(Self::Fields);
+                continue;
+            }
             if simulation.why_not_linear(quantity)?.is_none() {
                 let (stage, functional) = simulation.functional(quantity)?;
                 let factor = quantity.factor.unwrap_or(1.0);

@@ -141,6 +141,7 @@ impl Reduction {
         let q = prescribed.rows.len();
         factors.iter_mut().for_each(|row| row.resize(q, 0.0));
 
+        let in_time = simulation.deck.time.is_some();
         // The liftings' inside by regression on the states: combinations of states, with the least left to the modes.
         let mut sums = Columns::new(&comm, space.owned_dofs());
         (0..q).for_each(|_| sums.push(&vec![0.0; space.owned_dofs()]));
@@ -149,7 +150,7 @@ impl Reduction {
             for moment in 0..if q > 0 { samples.times(sample)?.len() } else { 0 } {
                 let state = samples.source.read(sample, moment, &problem.field, &plan)?;
                 let row = rows.next().expect("one for each moment");
-                if !counts(&problem, moment) {
+                if !counts(&problem, moment, in_time) {
                     continue;
                 }
                 used.push(row.clone());
@@ -187,13 +188,13 @@ impl Reduction {
                 let mut state = samples.source.read(sample, moment, &problem.field, &plan)?;
                 functions.subtract_from(rows.next().expect("one for each moment"), &mut state);
                 state.iter_mut().zip(&fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
-                if counts(&problem, moment) {
+                if counts(&problem, moment, in_time) {
                     largest = largest.max(product.norm(&comm, &state)?);
                     trajectory.push(&state);
                 }
             }
             // Steady states count as they are: one that its lifting gives nearly is not to count as much as others.
-            if largest > 0.0 && simulation.deck.time.is_some() {
+            if largest > 0.0 && in_time {
                 for j in 0..trajectory.count() {
                     trajectory.column_mut(j).iter_mut().for_each(|v| *v /= largest);
                 }
@@ -218,7 +219,7 @@ impl Reduction {
             initial: None,
             plan,
         };
-        result.project(samples, &factors, &fixed, ids, simulation.deck.time.is_none())?;
+        result.project(samples, &factors, &fixed, ids, in_time)?;
         Ok(result)
     }
 
@@ -229,7 +230,7 @@ impl Reduction {
         factors: &[Vec<f64>],
         fixed: &[bool],
         ids: Vec<u64>,
-        steady: bool,
+        in_time: bool,
     ) -> Result<()> {
         let comm = self.functions.comm.clone();
         let mut initial = Span::new(&comm, ids);
@@ -244,13 +245,13 @@ impl Reduction {
                 self.functions.subtract_from(theta, &mut state);
                 state.iter_mut().zip(fixed).filter(|(_, fixed)| **fixed).for_each(|(v, _)| *v = 0.0);
                 let modes = self.images.coefficients(&state);
-                if moment == 0 && self.problem.evolves() {
+                if moment == 0 && in_time && self.problem.evolves() {
                     initial.take(&state, &format!("{}: initial values", self.problem.name))?;
                 }
                 largest = largest.max(self.product.norm(&comm, &state)?);
                 let none = vec![0.0; self.lifts];
                 self.functions.subtract_from(&[none, modes.clone()].concat(), &mut state);
-                if counts(&self.problem, moment) {
+                if counts(&self.problem, moment, in_time) {
                     error = error.max(self.product.norm(&comm, &state)?);
                 }
                 trajectory.push([theta.clone(), modes].concat());
@@ -259,12 +260,12 @@ impl Reduction {
             errors.push(error);
             self.coefficients.push(trajectory);
         }
-        if steady {
+        if !in_time {
             let largest = self.scales.iter().copied().fold(0.0, f64::max);
             self.scales.fill(largest);
         }
         self.error = errors.iter().zip(&self.scales).map(|(error, scale)| error / scale).fold(0.0, f64::max);
-        if self.problem.evolves() {
+        if in_time && self.problem.evolves() {
             let images = &self.images;
             let projected: Vec<Vec<f64>> = initial.functions.iter().map(|f| images.coefficients(f)).collect();
             self.initial = Some((initial, projected));
@@ -335,8 +336,8 @@ impl InnerProduct for Borrowed<'_> {
 
 /// Whether the states of a moment are such as the equations have: what a flow starts from need not be free of divergence, and
 /// modes with divergence would do work with the pressure.
-fn counts(problem: &Problem, moment: usize) -> bool {
-    moment > 0 || !(problem.facts().pressure && problem.evolves())
+fn counts(problem: &Problem, moment: usize, in_time: bool) -> bool {
+    moment > 0 || !(in_time && problem.facts().pressure && problem.evolves())
 }
 
 /// Which of this rank's unknowns are prescribed; unknowns that only stand for interpolated values are not.

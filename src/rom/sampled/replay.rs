@@ -1,11 +1,13 @@
 //! Trajectories of coefficients once more on the whole mesh: what the laws say along them, without a solve.
 use super::reduction::{Reduction, Samples};
-use crate::Result;
+use crate::deck::TimeScheme;
+use crate::fem::Parts;
 use crate::mixture::Columns;
 use crate::parallel::Redistribution;
 use crate::physics::{Context, FormState, Prepared};
 use crate::simulation::{Evolution, Simulation};
-use crate::solver::{NewtonOutcome, NewtonSolver, StepEquation};
+use crate::solver::{NewtonOutcome, NewtonSolver, StepEquation, by_newton};
+use crate::{Error, Result};
 use petsc_rs::Vector;
 
 /// Moments of a sample that are looked at closely, at most.
@@ -133,6 +135,22 @@ pub fn replay(
     visit: &mut Visit,
     reached: &mut dyn FnMut(&Simulation, &Context, usize) -> Result<()>,
 ) -> Result<()> {
+    replay_with_pressures(simulation, path, context, visit, reached, &|_| false)
+}
+
+/// As [`replay`]; at the moments of `pressures` the pressures of flows, which modes of velocities do not determine, follow from a
+/// solve of the moment's equation, of which the velocity is not kept. Collective.
+///
+/// # Errors
+/// As there, and when such a solve fails.
+pub fn replay_with_pressures(
+    simulation: &mut Simulation,
+    path: &dyn Path,
+    context: &Context,
+    visit: &mut Visit,
+    reached: &mut dyn FnMut(&Simulation, &Context, usize) -> Result<()>,
+    pressures: &dyn Fn(usize) -> bool,
+) -> Result<()> {
     let comm = simulation.mesh.comm.clone();
     let set = |simulation: &mut Simulation, stage: usize, moment: usize| -> Result<()> {
         let state = path.state(stage, moment, path.times()[moment])?;
@@ -152,6 +170,24 @@ pub fn replay(
                 let history = own.problem.new_history();
                 let at = FormState { history: history.as_ref(), ..FormState::steady(&state) };
                 visit(Visited { stage, prepared: &prepared, at, offset: None, moment })?;
+                drop(state);
+                drop(prepared);
+                let own = &mut simulation.stages[stage];
+                if own.problem.facts().pressure && pressures(moment) {
+                    let mut state = own.solution().try_clone()?;
+                    if let Some(newton) = own.newton() {
+                        let offset = state.duplicate()?;
+                        let equation = StepEquation {
+                            context: context.clone(),
+                            parts: Parts::REST,
+                            terms: Vec::new(),
+                            offset,
+                        };
+                        set_pressure(newton, &equation, &mut state)?;
+                    }
+                    let values = state.read()?;
+                    own.set_solution(&values)?;
+                }
             }
             Ok(())
         };
@@ -166,6 +202,7 @@ pub fn replay(
         set(simulation, stage, 0)?;
     }
     let mut evolution = comm.agree(Evolution::start(simulation, &time, context))?;
+    let wants = (0..path.times().len()).any(pressures);
     steady(simulation, &evolution.context, 0, visit)?;
     reached(simulation, &evolution.context, 0)?;
     for (moment, &end) in path.times().iter().enumerate().skip(1) {
@@ -178,6 +215,12 @@ pub fn replay(
                 let local = state.local_read()?;
                 let at = FormState { state: &local, history: history.as_deref(), parts: equation.parts };
                 visit(Visited { stage, prepared: &prepared, at, offset: Some(&equation.offset), moment })?;
+                drop((local, prepared, history));
+                // A trapezoidal rule hands pressures on from step to step.
+                let all = time.scheme == TimeScheme::CrankNicolson;
+                if newton.problem().facts().pressure && (all && wants || pressures(moment)) {
+                    set_pressure(newton, equation, state)?;
+                }
                 Ok(NewtonOutcome::default())
             };
         evolution.follow(simulation, end, &mut follow)?;
@@ -185,6 +228,22 @@ pub fn replay(
         reached(simulation, &evolution.context, moment)?;
     }
     Ok(())
+}
+
+/// Gives a flow's state the pressure that goes with its velocity. Collective.
+fn set_pressure(newton: &mut NewtonSolver, equation: &StepEquation, state: &mut Vector) -> Result<()> {
+    let c = newton.problem().space.components;
+    let mut solved = state.try_clone()?;
+    solved.ghost_update()?;
+    if let Some(why) = by_newton(newton, equation, &mut solved)?.failure {
+        return Err(Error::Failed(format!("the pressure of a prediction: {why}")));
+    }
+    {
+        let (mut own, solved) = (state.write()?, solved.read()?);
+        let pressures = own.iter_mut().zip(solved.iter()).skip(c - 1).step_by(c);
+        pressures.for_each(|(value, found)| *value = *found);
+    }
+    Ok(state.ghost_update()?)
 }
 
 /// Follows the projected states of a training sample. Collective.
