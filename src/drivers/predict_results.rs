@@ -8,6 +8,7 @@ use crate::format::duration;
 use crate::report::{Report, Table};
 use crate::rom::Calibration;
 use crate::rom::sampled::{Bounds, Dictionary};
+use crate::simulation::Simulation;
 use crate::storage::{ResultFile, Schema};
 use std::path::Path;
 
@@ -42,7 +43,12 @@ pub(super) fn write_truths(file: &ResultFile, names: &[String], found: &[Found])
 }
 
 /// Bounds of all predictions. Collective.
-pub(super) fn write_bounds(file: &ResultFile, bounds: &Bounds, found: &[Found]) -> Result<()> {
+pub(super) fn write_bounds(
+    file: &ResultFile,
+    simulation: &Simulation,
+    bounds: &Bounds,
+    found: &[Found],
+) -> Result<()> {
     for (k, target) in bounds.targets.iter().enumerate() {
         let kind = if target.field { "fields" } else { "quantities" };
         let path = format!("/estimate/{kind}/{}", target.name);
@@ -58,6 +64,8 @@ pub(super) fn write_bounds(file: &ResultFile, bounds: &Bounds, found: &[Found]) 
             "bound of the largest error over time, {of}, that holds with a probability of {level} over the training's design, \
              calibrated on {samples} held-out samples; not proven"
         );
+        let quantity = simulation.deck.quantity.iter().find(|q| !target.field && q.name == target.name);
+        file.set(&path, "unit", quantity.map_or("1".into(), |quantity| simulation.quantity_unit(quantity)))?;
         file.set(&path, "meaning", meaning)?;
     }
     Ok(())
@@ -94,10 +102,11 @@ pub(super) fn describe(
 /// The quantities of all predictions: at the end, and at the frames. Collective.
 pub(super) fn write_quantities(
     file: &ResultFile,
-    deck: &Deck,
+    simulation: &Simulation,
     frames: &[f64],
     found: &[Found],
 ) -> Result<()> {
+    let deck = &simulation.deck;
     let in_time = deck.time.is_some();
     if in_time && !deck.quantity.is_empty() {
         file.create_group("/history")?;
@@ -106,12 +115,15 @@ pub(super) fn write_quantities(
     }
     for (i, quantity) in deck.quantity.iter().enumerate() {
         let ends: Vec<f64> = found.iter().filter_map(|one| one.quantities.last()).map(|row| row[i]).collect();
-        file.write_quantity(&quantity.name, "", "predicted, at the end", &ends)?;
+        let unit = simulation.quantity_unit(quantity);
+        let meaning = format!("{}, predicted, at the end", simulation.quantity_meaning(quantity));
+        file.write_quantity(&quantity.name, &unit, &meaning, &ends)?;
         if in_time {
             let path = format!("/history/{}", quantity.name);
             let values: Vec<f64> =
                 found.iter().flat_map(|one| one.quantities.iter().map(|row| row[i])).collect();
             file.write_array(&path, &[found.len() as u64, frames.len() as u64], &values)?;
+            file.set(&path, "unit", unit)?;
             file.set(&path, "meaning", "predicted, [prediction, frame]; times are those of /history/time")?;
         }
     }
@@ -161,10 +173,16 @@ pub(super) fn print(report: &Report, deck: &Deck, bounds: &Bounds, found: &[Foun
     let steps: usize = reduced.iter().map(|one| one.steps).sum();
     let iterations: usize = reduced.iter().map(|one| one.iterations).sum();
     let count = reduced.len() as f64;
-    report.line(format!(
-        "reduced run {} on one core, {:.0} steps, {:.1} Newton iterations each (means)",
-        duration(seconds / count),
-        steps as f64 / count,
-        iterations as f64 / steps.max(1) as f64
-    ));
+    let run = duration(seconds / count);
+    report.line(match steps {
+        0 => format!(
+            "reduced run {run} on one core, {:.1} Newton iterations (means)",
+            iterations as f64 / count
+        ),
+        _ => format!(
+            "reduced run {run} on one core, {:.0} steps, {:.1} Newton iterations each (means)",
+            steps as f64 / count,
+            iterations as f64 / steps as f64
+        ),
+    });
 }

@@ -196,8 +196,8 @@ pub(super) fn run(
     }
     let trained = uncertainty::trained(&file)?;
     file.close()?;
-    write_quantities(&file_of_results, &deck, &frames, &found)?;
-    write_bounds(&file_of_results, &bounds, &found)?;
+    write_quantities(&file_of_results, model.simulation(), &frames, &found)?;
+    write_bounds(&file_of_results, model.simulation(), &bounds, &found)?;
     if options.truth {
         write_truths(&file_of_results, &truths, &found)?;
     }

@@ -416,6 +416,7 @@ rom = { modes = 30, calibration = 10, level = 0.9 }
 [[physics]]
 model = "diffusion"
 field = "head"
+unit = "m"
 conductivity = "exp(g)"
 boundary = [{ marker = "left", value = 1 }, { marker = "right", value = 0 }]
 [[quantity]]
@@ -458,6 +459,8 @@ fn sampled_random_fields(comm: &Comm) {
         predict::run(comm, &model, &options).unwrap();
         comm.barrier();
         let bare = Reader::open(&output.join("predict.h5")).unwrap().array::<f64>("/qoi/inside").unwrap().1;
+        let file = Reader::open(&output.join("predict.h5")).unwrap();
+        assert_eq!(file.text("/qoi/inside", "unit").unwrap(), "m");
         assert!(bare.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-9), "{bare:?} {values:?}");
     });
 }
