@@ -1,5 +1,6 @@
 //! What can go wrong, and with which exit code a run ends.
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 
 /// Result of every fallible operation in Tessera.
@@ -140,6 +141,13 @@ impl From<petsc_rs::Error> for Error {
     fn from(error: petsc_rs::Error) -> Self {
         Self::petsc(error.to_string()).because(error)
     }
+}
+
+/// Writes a line for people to the standard error in one piece: what MPI's launcher says at the same time stands before or
+/// after it.
+pub fn tell(line: impl fmt::Display) {
+    // Where nobody listens there is nobody to tell.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 #[cfg(test)]

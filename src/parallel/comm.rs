@@ -191,7 +191,7 @@ impl Comm {
         while let Err(pending) = request.test() {
             if start.elapsed() > patience {
                 last();
-                eprintln!("error: rank {} failed alone: {error}", self.rank());
+                crate::error::tell(format_args!("error: rank {} failed alone: {error}", self.rank()));
                 self.0.abort(error.exit_code());
             }
             request = pending;

@@ -1,5 +1,6 @@
 //! The frame of a program: MPI and PETSc from start to end, and what becomes of errors and panics.
 use super::comm::{Comm, initialize};
+use crate::error::tell;
 use crate::{Error, Result};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::Communicator;
@@ -63,9 +64,9 @@ pub fn print(comm: &Comm, result: Result<()>) -> u8 {
     let Err(error) = result else { return 0 };
     if comm.rank() == 0 {
         match &error {
-            Error::Input(list) => list.iter().for_each(|fault| eprintln!("error: {fault}")),
-            Error::Stopped(_) => eprintln!("{error}"),
-            other => eprintln!("error: {other}"),
+            Error::Input(list) => list.iter().for_each(|fault| tell(format_args!("error: {fault}"))),
+            Error::Stopped(_) => tell(&error),
+            other => tell(format_args!("error: {other}")),
         }
     }
     error.exit_code() as u8
@@ -75,7 +76,7 @@ pub fn print(comm: &Comm, result: Result<()>) -> u8 {
 pub fn abort_all_on_panic(comm: &Comm) {
     let (rank, print) = (comm.rank(), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |info| {
-        eprintln!("error: rank {rank} stopped on a fault of the program; please report it");
+        tell(format_args!("error: rank {rank} stopped on a fault of the program; please report it"));
         print(info);
         SimpleCommunicator::world().abort(1);
     }));

@@ -105,7 +105,7 @@ impl Report {
         }
         if self.comm.rank() == 0 {
             self.clear_bar();
-            eprintln!("warning: {text}");
+            crate::error::tell(format_args!("warning: {text}"));
         }
         self.warnings.borrow_mut().push(text);
     }

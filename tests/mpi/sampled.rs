@@ -30,6 +30,11 @@ pub const SUITES: &[Suite] = &[
             ("sampled_random_fields_in_time", sampled_random_fields_in_time),
             ("sampled_without_symmetry", sampled_without_symmetry),
             ("sampled_steady_flow", sampled_steady_flow),
+        ],
+    },
+    Suite {
+        ranks: &[1, 2],
+        tests: &[
             ("sampled_predictions_are_corrected", sampled_predictions_are_corrected),
             ("sampled_chain", sampled_chain),
             ("sampled_bounds_are_kept", sampled_bounds_are_kept),
