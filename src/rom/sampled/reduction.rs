@@ -445,7 +445,7 @@ pub(super) fn cells_of(space: &Space, node: u64) -> (Vec<u64>, [u64; 2]) {
 /// Whether problems can be reduced at all.
 ///
 /// # Errors
-/// [`Error::Input`] with what stands in the way.
+/// [`Error::Input`](crate::Error::Input) with what stands in the way.
 pub fn expect_reducible(simulation: &Simulation) -> Result<()> {
     simulation.random.functions().map(drop)
 }
