@@ -100,6 +100,14 @@ impl RandomField {
         }
     }
 
+    /// Seed of its draws.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Matern(matern) => matern.seed,
+            Self::Spectral(spectral) => spectral.seed,
+        }
+    }
+
     /// Terms of its Karhunen-Loeve expansion, if it is cut off.
     pub fn terms(&self) -> Option<usize> {
         match self {

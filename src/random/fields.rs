@@ -30,6 +30,8 @@ impl Drawn {
     }
 }
 
+const NOT_CUT_OFF: &str = "a reduced model draws the terms of an expansion: cut it off with `terms`";
+
 enum Kind {
     Matern(Box<Matern>),
     Spectral(Box<Spectral>),
@@ -57,14 +59,12 @@ impl RandomFields {
         if !deck.random.is_empty() {
             let space = Rc::new(Space::new(mesh.clone(), 1, 1)?);
             for (name, section) in &deck.random {
-                let (seed, kind) = match section {
-                    RandomField::Matern(m) => (m.seed, Kind::Matern(Box::new(Matern::new(&space, name, m)?))),
-                    RandomField::Spectral(s) => {
-                        (s.seed, Kind::Spectral(Box::new(Spectral::new(&space, deck, s))))
-                    }
+                let kind = match section {
+                    RandomField::Matern(m) => Kind::Matern(Box::new(Matern::new(&space, name, m)?)),
+                    RandomField::Spectral(s) => Kind::Spectral(Box::new(Spectral::new(&space, deck, s))),
                 };
                 let field = Rc::new(NodalField::new(space.clone()));
-                fields.push(Drawn { name: name.clone(), seed, kind, field });
+                fields.push(Drawn { name: name.clone(), seed: section.seed(), kind, field });
             }
         }
         // The deck has been checked: the correlations are positive definite.
@@ -81,18 +81,14 @@ impl RandomFields {
     pub fn expanded(deck: &Deck, space: &Rc<Space>, expansions: Vec<Expansion>) -> Result<Self> {
         let mut fields = Vec::new();
         for ((name, section), own) in deck.random.iter().zip(expansions) {
-            let (seed, terms) = match section {
-                RandomField::Matern(own) => (own.seed, own.terms),
-                RandomField::Spectral(own) => (own.seed, own.terms),
-            };
             let count = space.local_nodes() * own.numbers.len();
-            if own.name != *name || terms != Some(own.numbers.len()) || own.values.len() != count {
+            if own.name != *name || section.terms() != Some(own.numbers.len()) || own.values.len() != count {
                 return Err(Error::storage(format!(
                     "the random field \"{name}\" of the model is not the deck's"
                 )));
             }
             let field = Rc::new(NodalField::new(space.clone()));
-            fields.push(Drawn { name: name.clone(), seed, kind: Kind::Expanded(own), field });
+            fields.push(Drawn { name: name.clone(), seed: section.seed(), kind: Kind::Expanded(own), field });
         }
         if fields.len() < deck.random.len() {
             return Err(Error::storage("the model lacks random fields of its deck"));
@@ -115,10 +111,8 @@ impl RandomFields {
                 Kind::Spectral(spectral) => spectral.deviations().map(|_| spectral.numbers()),
                 Kind::Expanded(_) => None,
             };
-            let Some(numbers) = numbers else {
-                let text = "a reduced model draws the terms of an expansion: cut it off with `terms`";
-                return Err(Error::input(format!("random.{}", drawn.name), text));
-            };
+            let whole = || Error::input(format!("random.{}", drawn.name), NOT_CUT_OFF);
+            let numbers: Vec<u64> = numbers.ok_or_else(whole)?;
             let one = |k: usize| {
                 let mut values = vec![0.0; drawn.field.space.owned_nodes];
                 match &drawn.kind {
@@ -132,6 +126,17 @@ impl RandomFields {
             Ok((Expansion { name: drawn.name.clone(), numbers, values: Vec::new() }, functions))
         };
         self.fields.iter().map(of).collect()
+    }
+
+    /// Refuses fields of which [`RandomFields::functions`] has none. Local.
+    ///
+    /// # Errors
+    /// When the expansion of a field is not cut off.
+    pub fn expect_cut_off(deck: &Deck) -> Result<()> {
+        match deck.random.iter().find(|(_, field)| field.terms().is_none()) {
+            Some((name, _)) => Err(Error::input(format!("random.{name}"), NOT_CUT_OFF)),
+            None => Ok(()),
+        }
     }
 
     /// The coefficients of all expansions that are cut off in a sample, field after field. Local.

@@ -49,25 +49,25 @@ impl Simulation {
         mesh: Rc<Mesh>,
         solvers: impl Fn(usize) -> SolverOptions,
     ) -> Result<Self> {
-        Self::expect_fits(deck, &mesh)?;
-        let random = RandomFields::new(deck, &mesh)?;
-        let simulation = Self::on_part(deck, mesh, random, solvers)?;
+        let simulation = Self::on_part(deck, mesh, |mesh| RandomFields::new(deck, mesh), solvers)?;
         super::placement::check(deck, &simulation.mesh, simulation.stages[0].space())?;
         Ok(simulation)
     }
 
     /// As [`Simulation::with_solvers`] on a mesh that may be part of another, so that points of quantities need not lie in
-    /// it and random fields are given. Collective.
+    /// it, with random fields that are made on it. Collective.
     ///
     /// # Errors
     /// As for [`Simulation::new`].
     pub fn on_part(
         deck: &Deck,
         mesh: Rc<Mesh>,
-        random: RandomFields,
+        random: impl FnOnce(&Rc<Mesh>) -> Result<RandomFields>,
         solvers: impl Fn(usize) -> SolverOptions,
     ) -> Result<Self> {
-        Self::expect_fits(deck, &mesh)?;
+        deck.validate_dimension(mesh.dimension)?;
+        mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))?;
+        let random = random(&mesh)?;
         let mut stages: Vec<Stage> = Vec::new();
         for index in 0..deck.physics.len() {
             let mut inputs = random.inputs();
@@ -76,11 +76,6 @@ impl Simulation {
             stages.push(Stage::new(deck, &solvers(index), problem)?);
         }
         Ok(Self { deck: deck.clone(), mesh, random, stages })
-    }
-
-    fn expect_fits(deck: &Deck, mesh: &Mesh) -> Result<()> {
-        deck.validate_dimension(mesh.dimension)?;
-        mesh.comm.agree(deck.validate_markers(&mesh.region_names, &mesh.facets.names, &mesh.source))
     }
 
     /// The deck's default parameters.

@@ -231,6 +231,29 @@ fn sampled_body(comm: &Comm) {
     });
 }
 
+/// A cavity whose lid starts.
+const CAVITY: &str = r#"
+title = "Cavity whose lid starts"
+mesh.box = { cell = "triangle", cells = [8, 8] }
+time = { end = 2.0, step = 0.1, scheme = "bdf2" }
+output = { frames = 5, xdmf = false }
+parameters.lid = { default = 1.0, range = [0.5, 1.5] }
+parameters.viscosity = { default = 0.02, range = [0.01, 0.05] }
+rom.modes = 15
+[[physics]]
+model = "navier_stokes"
+density = 1.0
+viscosity = "viscosity"
+boundary = [
+  { marker = ["left", "right", "bottom"], value = [0.0, 0.0, "free"] },
+  { marker = "top", value = ["lid*16*x^2*(1-x)^2*min(1, t)", 0.0, "free"] },
+  { point = [0.0, 0.0], value = ["free", "free", 0.0] },
+]
+[campaign]
+frames = "steps"
+samples = 12
+"#;
+
 fn sampled_models_in_time(comm: &Comm) {
     let burgers = r#"
 title = "Burgers"
@@ -306,33 +329,12 @@ boundary = [{ marker = ["left", "bottom"], value = "min(1, 10*t)*y" }]
 frames = "steps"
 samples = 6
 "#;
-    let flow = r#"
-title = "Cavity whose lid starts"
-mesh.box = { cell = "triangle", cells = [8, 8] }
-time = { end = 2.0, step = 0.1, scheme = "bdf2" }
-output = { frames = 5, xdmf = false }
-parameters.lid = { default = 1.0, range = [0.5, 1.5] }
-parameters.viscosity = { default = 0.02, range = [0.01, 0.05] }
-rom.modes = 15
-[[physics]]
-model = "navier_stokes"
-density = 1.0
-viscosity = "viscosity"
-boundary = [
-  { marker = ["left", "right", "bottom"], value = [0.0, 0.0, "free"] },
-  { marker = "top", value = ["lid*16*x^2*(1-x)^2*min(1, t)", 0.0, "free"] },
-  { point = [0.0, 0.0], value = ["free", "free", 0.0] },
-]
-[campaign]
-frames = "steps"
-samples = 12
-"#;
     for (text, parameter, field, most) in [
         (burgers, "viscosity=0.0075", "u", 1e-3),
         (sorption, "inside=0.13", "u", 5e-3),
         (porous, "c=0.55", "u", 2e-2),
         (carried, "d=0.03", "u", 5e-3),
-        (flow, "lid=1.2", "velocity", 1e-2),
+        (CAVITY, "lid=1.2", "velocity", 1e-2),
     ] {
         with_folder(comm, |folder| {
             let model = trained(comm, folder, text, &[]);
@@ -386,26 +388,10 @@ fn sampled_without_symmetry(comm: &Comm) {
 
 /// A steady cavity, whose modes are of its states alone: velocity without divergence, pressure on it.
 fn sampled_steady_flow(comm: &Comm) {
-    let text = r#"
-mesh.box = { cell = "triangle", cells = [8, 8] }
-output.xdmf = false
-[parameters]
-lid = { default = 1.0, range = [0.5, 1.5] }
-viscosity = { default = 0.02, range = [0.01, 0.05] }
-[[physics]]
-model = "navier_stokes"
-density = 1.0
-viscosity = "viscosity"
-boundary = [
-  { marker = ["left", "right", "bottom"], value = [0.0, 0.0, "free"] },
-  { marker = "top", value = ["lid*16*x^2*(1-x)^2", 0.0, "free"] },
-  { point = [0.0, 0.0], value = ["free", "free", 0.0] },
-]
-[campaign]
-samples = 20
-"#;
+    let text = CAVITY.replace("time = { end = 2.0, step = 0.1, scheme = \"bdf2\" }\n", "").replace("*min(1, t)", "");
+    let text = text.replace("frames = 5, ", "").replace("frames = \"steps\"\n", "").replace("samples = 12", "samples = 20");
     with_folder(comm, |folder| {
-        let model = trained(comm, folder, text, &["rom.modes=12"]);
+        let model = trained(comm, folder, &text, &["rom.modes=12"]);
         let error = errors(comm, &model, &["lid=1.2", "viscosity=0.017"]);
         assert!(error("fields/velocity") < 1e-2, "{:e}", error("fields/velocity"));
         assert!(error("fields/pressure") < 1e-3, "{:e}", error("fields/pressure"));

@@ -1,9 +1,10 @@
 //! Training trajectories in clusters, each of which gets a basis of its own: k-medoids with the sine of the angle between whole
 //! trajectories, and a criterion that says beforehand whether several bases are better than one.
-use super::reduction::{Reduction, Samples, expect_reducible};
+use super::reduction::{Reduction, Samples};
 use super::train::SampledOptions;
 use crate::mixture::Truncation;
 use crate::parallel::Comm;
+use crate::random::RandomFields;
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
@@ -78,7 +79,7 @@ pub fn cluster(
     options: &SampledOptions,
     wanted: Option<usize>,
 ) -> Result<Clusters> {
-    expect_reducible(simulation)?;
+    RandomFields::expect_cut_off(&simulation.deck)?;
     let comm = simulation.mesh.comm.clone();
     let spaces: Vec<Space> = (0..simulation.stages.len())
         .map(|stage| Space::new(simulation, stage, samples, options))

@@ -28,7 +28,7 @@ pub use model::{Moment, Prediction, SampledModel};
 pub use nnls::{DistributedColumns, Rule, nnls};
 pub use observe::{Observation, Reading, Sentinel};
 pub use points::{Chosen, NO_FACET};
-pub use reduction::{Reduction, Samples, expect_reducible};
+pub use reduction::{Reduction, Samples};
 pub use replay::{Combined, Path, Stored, Visit, Visited, replay, replay_with_pressures};
 pub use system::ReducedProblem;
 pub use train::{SampledOptions, SampledTraining, Trial, train};

@@ -65,8 +65,8 @@ impl SampledModel {
         // What solves on the sampled cells is never asked to.
         let idle = |_| SolverOptions { method: SolverMethod::Direct, ..SolverOptions::default() };
         let mesh = Rc::new(part.mesh.mesh()?);
-        let random = part.random_fields(deck, &mesh)?;
-        let (simulation, part) = (Simulation::on_part(deck, mesh, random, idle)?, &part.mesh);
+        let (simulation, part) =
+            (Simulation::on_part(deck, mesh, |mesh| part.random_fields(deck, mesh), idle)?, &part.mesh);
         if simulation.stages.len() != data.len() {
             return Err(Error::Failed(format!(
                 "{} physics instead of {}",

@@ -441,11 +441,3 @@ pub(super) fn cells_of(space: &Space, node: u64) -> (Vec<u64>, [u64; 2]) {
     let first = all.chunks_exact(2).min().map_or([0, 0], |pair| [pair[0], pair[1]]);
     (all.chunks_exact(2).map(|pair| pair[0]).collect(), first)
 }
-
-/// Whether problems can be reduced at all.
-///
-/// # Errors
-/// [`Error::Input`](crate::Error::Input) with what stands in the way.
-pub fn expect_reducible(simulation: &Simulation) -> Result<()> {
-    simulation.random.functions().map(drop)
-}

@@ -217,7 +217,8 @@ impl ReducedProblem {
         let of_modes =
             self.energy.submatrix(q, q, n, n).partial_piv_lu().solve(tangent.submatrix(q, q, n, n));
         let mean = (0..n).map(|i| of_modes[(i, i)]).sum::<f64>() / n as f64;
-        if mean > SOFTEST { mean } else { SOFTEST }
+        // Also where it is not a number.
+        mean.max(SOFTEST)
     }
 
     /// The residual of a steady problem as it is tested besides the modes, at the last context. Local.

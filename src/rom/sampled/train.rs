@@ -5,7 +5,7 @@ use super::indicator::indicator;
 use super::model::{Moment, SampledModel};
 use super::observe::{Observation, Seen, see};
 use super::points::{Chosen, NO_FACET};
-use super::reduction::{Reduction, Samples, expect_reducible};
+use super::reduction::{Reduction, Samples};
 use super::replay::{MOMENTS, Visited, is_close, replay_sample};
 use super::rows::Rows;
 use crate::fem::Space;
@@ -13,6 +13,7 @@ use crate::mesh::MeshPart;
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
 use crate::physics::{Context, FormState, Place, Problem};
+use crate::random::RandomFields;
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
@@ -78,7 +79,7 @@ pub fn train(
     tested: &[usize],
     options: &SampledOptions,
 ) -> Result<SampledTraining> {
-    expect_reducible(simulation)?;
+    RandomFields::expect_cut_off(&simulation.deck)?;
     let mut reductions = Vec::new();
     for stage in 0..simulation.stages.len() {
         let reduction = Reduction::new(simulation, stage, samples, options.truncation, options.algorithm)?;
