@@ -4,11 +4,11 @@
 //!   alone, while others wait for it in a collective call, ends the run after a grace period.
 //! - The suites of a rank count share their processes, as starting them takes longer than most suites; they are dealt to
 //!   as many runs at once as the machine has cores for. What a test prints appears with its verdict.
-//! - A watchdog ends a run that hangs. After a run that ended early the suites that it did not reach run in another.
+//! - A watchdog ends a run in which no test ends for ten minutes. After a run that ended early the suites that it did not reach run in another.
 //! - What PETSc lists as not freed (with the options `-objects_dump -malloc_dump`) fails the run.
 //! - A test is called `suite::test`. Words on the command line select tests whose name contains one of them; `--list`
 //!   lists them.
-//! - `TESSERA_TEST_RANKS=2,4` overrides the rank counts, `TESSERA_TEST_TIMEOUT` the watchdog's seconds,
+//! - `TESSERA_TEST_RANKS=2,4` overrides the rank counts, `TESSERA_TEST_TIMEOUT` the watchdog's seconds for a test,
 //!   `TESSERA_TEST_CORES` the number of cores.
 mod mpirun;
 
@@ -19,13 +19,15 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{ExitCode, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// In a process under `mpirun`: the numbers of its suites.
 const CHILD: &str = "TESSERA_TEST_CHILD";
+/// How long a test may take; a run of many has no limit, as machines differ.
 const TIMEOUT_SECONDS: u64 = 600;
 /// How long a failed rank waits for the others.
 const GRACE: Duration = Duration::from_secs(10);
@@ -193,11 +195,11 @@ struct Verdict {
 
 /// Runs suites one after the other, until the end of the last or of the processes.
 fn one(suites: &[Chosen], ranks: usize, arguments: &[String]) -> Verdict {
-    let timeout = number("TESSERA_TEST_TIMEOUT").map_or(TIMEOUT_SECONDS, |t| t as u64);
+    let timeout = Duration::from_secs(number("TESSERA_TEST_TIMEOUT").map_or(TIMEOUT_SECONDS, |t| t as u64));
     let tests: usize = suites.iter().map(|suite| suite.tests).sum();
     let mine: Vec<String> = suites.iter().map(|suite| suite.suite.to_string()).collect();
     let started = (|| {
-        let mut command = mpirun(timeout, ranks, std::env::current_exe()?);
+        let mut command = mpirun(0, ranks, std::env::current_exe()?);
         command
             .args(arguments)
             .env(CHILD, mine.join(","))
@@ -219,7 +221,9 @@ fn one(suites: &[Chosen], ranks: usize, arguments: &[String]) -> Verdict {
     };
     let (output, errors) = (process.stdout.take().expect("piped"), process.stderr.take().expect("piped"));
     let (mut passed, mut failed) = (0, 0);
-    let (said, leaks) = (Mutex::new(String::new()), AtomicUsize::new(0));
+    let (said, leaks, hung) = (Mutex::new(String::new()), AtomicUsize::new(0), AtomicBool::new(false));
+    let (ended, endings) = mpsc::channel();
+    let id = process.id();
     // Two pipes, because half a line of errors may come before a verdict.
     let hear = |line: &str| {
         leaks.fetch_add(usize::from(shows_a_leak(line)), Ordering::Relaxed);
@@ -229,14 +233,17 @@ fn one(suites: &[Chosen], ranks: usize, arguments: &[String]) -> Verdict {
     };
     std::thread::scope(|scope| {
         scope.spawn(|| lines(errors, hear));
+        scope.spawn(|| hung.store(watch(endings, timeout, id), Ordering::Relaxed));
         lines(output, |line| {
             hear(line);
             if line.starts_with("test ") {
                 let verdicts = [line.ends_with(" ... ok"), line.ends_with(" ... FAILED")].map(usize::from);
                 (passed, failed) = (passed + verdicts[0], failed + verdicts[1]);
                 print(&said);
+                let _ = ended.send(());
             }
         });
+        drop(ended);
     });
     print(&said);
     let mut seen = passed + failed;
@@ -247,9 +254,9 @@ fn one(suites: &[Chosen], ranks: usize, arguments: &[String]) -> Verdict {
         failed += 1;
     }
     let status = process.wait().expect("the process was started");
-    let cause = match status.code() {
-        Some(124) | Some(137) => format!("hung for {timeout} s"),
-        _ => format!("ended with {status}"),
+    let cause = match hung.into_inner() {
+        true => format!("hung for {} s", timeout.as_secs()),
+        false => format!("ended with {status}"),
     };
     // The suite in which it ended, and how far it came in that.
     let mut place = 0;
@@ -266,6 +273,21 @@ fn one(suites: &[Chosen], ranks: usize, arguments: &[String]) -> Verdict {
         failed += 1;
     }
     Verdict { passed, failed, suites: suites.len() }
+}
+
+/// Ends a process when no test has ended for so long; whether it had to.
+fn watch(endings: Receiver<()>, timeout: Duration, process: u32) -> bool {
+    loop {
+        match endings.recv_timeout(timeout) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => {
+                // `timeout`, which runs `mpirun`, passes it on.
+                let _ = Command::new("kill").arg(process.to_string()).status();
+                return true;
+            }
+        }
+    }
 }
 
 /// Calls `hear` with every line.

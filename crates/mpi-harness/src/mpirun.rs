@@ -2,7 +2,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// `mpirun` with a watchdog: some ranks of `program`, on whatever processors there are.
+/// `mpirun` with a watchdog (0 seconds: none): some ranks of `program`, on whatever processors there are.
 pub fn mpirun(seconds: u64, ranks: usize, program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("timeout");
     command
