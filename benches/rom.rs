@@ -103,11 +103,11 @@ fn measure(comm: &Comm, deck: &Deck) -> tessera::Result<Vec<String>> {
         }
     }
     let start = Instant::now();
-    let training = Training {
-        reference: deck.default_parameters(),
-        training: design_samples(deck, &Design::Sobol { samples: 16, seed: 1 })?,
-        test: design_samples(deck, &Design::LatinHypercube { samples: 4, seed: 2 })?,
-    };
+    let training = Training::steady(
+        deck.default_parameters(),
+        design_samples(deck, &Design::Sobol { samples: 16, seed: 1 })?,
+        design_samples(deck, &Design::LatinHypercube { samples: 4, seed: 2 })?,
+    );
     let basis = BasisOptions {
         inner_product: Norm::Energy,
         algorithm: Algorithm::Snapshots,

@@ -48,11 +48,11 @@ fn run(comm: &Comm) -> tessera::Result<()> {
     }
     report.line(format!("solved {} samples", samples.len()));
 
-    let training = Training {
-        reference: deck.default_parameters(),
-        training: design_samples(&deck, &Design::Sobol { samples: 24, seed: 1 })?,
-        test: design_samples(&deck, &Design::Sobol { samples: 8, seed: 2 })?,
-    };
+    let training = Training::steady(
+        deck.default_parameters(),
+        design_samples(&deck, &Design::Sobol { samples: 24, seed: 1 })?,
+        design_samples(&deck, &Design::Sobol { samples: 8, seed: 2 })?,
+    );
     let options = BasisOptions {
         inner_product: Norm::Energy,
         algorithm: Algorithm::Snapshots,

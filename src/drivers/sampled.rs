@@ -120,10 +120,18 @@ fn tables(report: &Report, trained: &SampledTraining) {
             data.lifts.to_string(),
             data.modes.to_string(),
             format!("{:.2e}", reduction.error),
-            data.chosen.len().to_string(),
+            match &data.exact {
+                Some(own) => format!("none: {} exact terms", own.factors.len()),
+                None => data.chosen.len().to_string(),
+            },
         ]);
     }
     report.table(&table);
+    if trained.data.iter().all(|data| data.exact.is_some()) {
+        let error = trained.trials.last().map_or(f64::NAN, |trial| trial.error);
+        report.line(format!("error of training trajectories {error:.2e}"));
+        return;
+    }
     let mut table = Table::new(&["tolerance", "points", "error"]);
     for trial in &trained.trials {
         table.row(&[

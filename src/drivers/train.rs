@@ -146,13 +146,13 @@ pub(super) fn write(
 pub(super) fn training(deck: &Deck) -> Result<Training> {
     let reference = deck.default_parameters();
     if !deck.parameters.values().any(|p| p.varies()) {
-        return Ok(Training { training: vec![reference.clone()], test: Vec::new(), reference });
+        return Ok(Training::steady(reference.clone(), vec![reference], Vec::new()));
     }
-    Ok(Training {
-        training: covering_samples(deck, &Design::Sobol { samples: SPLIT_SAMPLES, seed: 0 })?,
-        test: covering_samples(deck, &Design::LatinHypercube { samples: CHECK_SAMPLES, seed: 1 })?,
+    Ok(Training::steady(
         reference,
-    })
+        covering_samples(deck, &Design::Sobol { samples: SPLIT_SAMPLES, seed: 0 })?,
+        covering_samples(deck, &Design::LatinHypercube { samples: CHECK_SAMPLES, seed: 1 })?,
+    ))
 }
 
 /// Prints and stores singular values, estimates and true errors on training samples by number of modes.

@@ -196,9 +196,12 @@ impl Coefficients {
             .any(|(output, _)| !output.uses.iter().any(zero))
     }
 
-    /// Whether coefficient `output` changes with the parameters.
-    pub fn varies_with_parameters(&self, output: usize) -> bool {
-        self.outputs[output].uses.iter().any(|&i| self.inputs[i].iter().any(Source::varies_with_parameters))
+    /// Whether coefficient `output` changes with the parameters, or with time though it reads no field that does.
+    pub fn changes(&self, output: usize) -> bool {
+        let given = |source: &Source| !matches!(source, Source::Nodal(_));
+        let may =
+            |source: &Source| source.varies_with_parameters() || given(source) && source.varies_in_time();
+        self.outputs[output].uses.iter().any(|&i| self.inputs[i].iter().any(may))
     }
 
     /// Whether any coefficient differs from point to point: decides the quadrature.

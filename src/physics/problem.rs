@@ -412,6 +412,22 @@ impl Problem {
         &self,
         integral: usize,
         coefficients: &[Vec<Values>],
+        matrix: Option<&mut Matrix>,
+        load: &mut Vector,
+    ) -> Result<()> {
+        self.assemble_term_at(integral, coefficients, (None, Parts::REST), matrix, load)
+    }
+
+    /// [`Problem::assemble_term`] for parts of the form: its derivative at a state (all local unknowns), and less what it is
+    /// there.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn assemble_term_at(
+        &self,
+        integral: usize,
+        coefficients: &[Vec<Values>],
+        (state, parts): (Option<&[f64]>, Parts),
         mut matrix: Option<&mut Matrix>,
         load: &mut Vector,
     ) -> Result<()> {
@@ -423,10 +439,10 @@ impl Problem {
         let mut target = Target {
             matrix: arrays.as_mut().map(|arrays| (&mut *arrays.diagonal, &mut *arrays.off_diagonal)),
             load: &mut values,
-            state: None,
+            state,
         };
         for (group, coefficients) in integral.groups.iter().zip(coefficients) {
-            let data = Data { coefficients, essential: None, history: None, parts: Parts::REST };
+            let data = Data { coefficients, essential: None, history: None, parts };
             self.add(integral.place, &group.domain(), data, &mut target);
         }
         values.iter_mut().for_each(|value| *value = -*value);

@@ -53,7 +53,7 @@ impl AffineOperator {
         let (test, training): (Vec<_>, Vec<_>) =
             chosen.into_iter().enumerate().partition(|(i, _)| i % 3 == 2);
         let strip = |list: Vec<(usize, Vec<f64>)>| list.into_iter().map(|(_, mu)| mu).collect::<Vec<_>>();
-        let set = Training { reference: samples[0].clone(), training: strip(training), test: strip(test) };
+        let set = Training::steady(samples[0].clone(), strip(training), strip(test));
         let (expansion, load) = match whole(problem, &set, moving)? {
             Some((expansion, upstream)) => (expansion, Some(upstream)),
             None => match Expansion::operators(problem, &set) {

@@ -46,22 +46,30 @@ pub struct Expansion {
 }
 
 /// Terms with one factor that are added up.
-struct Groups<T> {
+pub(super) struct Groups<T> {
     /// Normalised factor over the training parameters, the factor, and what belongs to it.
     list: Vec<(Vec<f64>, Theta, T)>,
 }
 
 impl<T> Groups<T> {
+    pub fn new() -> Self {
+        Self { list: Vec::new() }
+    }
+
+    /// Factors, and what belongs to them.
+    pub fn finish(self) -> impl Iterator<Item = (Theta, T)> {
+        self.list.into_iter().map(|(_, theta, own)| (theta, own))
+    }
+
     /// The group of a factor, and by how much its function must be multiplied there.
-    fn place(
+    pub fn place(
         &mut self,
         problem: &Problem,
         set: &Training,
         factor: Factor,
         new: impl FnOnce() -> Result<T>,
     ) -> Result<Option<(&mut T, f64)>> {
-        let values: Vec<f64> =
-            set.training.iter().map(|mu| factor.value(problem, &Context::steady(mu.clone()))).collect();
+        let values: Vec<f64> = set.training.iter().map(|context| factor.value(problem, context)).collect();
         let scale = values.iter().copied().fold(0.0, |m: f64, v| if v.abs() > m.abs() { v } else { m });
         if scale == 0.0 {
             return Ok(None);
@@ -82,7 +90,7 @@ impl<T> Groups<T> {
     }
 }
 
-fn scaled(values: &Values, factor: f64) -> Values {
+pub(super) fn scaled(values: &Values, factor: f64) -> Values {
     let times = |list: &[f64]| list.iter().map(|v| v * factor).collect();
     match values {
         Values::Uniform(value) => Values::Uniform(value * factor),
@@ -133,8 +141,8 @@ impl Expansion {
         upstream: Option<&Rc<NodalField>>,
         whole: bool,
     ) -> Result<Self> {
-        let mut matrices: Groups<Matrix> = Groups { list: Vec::new() };
-        let mut loads: Groups<Vector> = Groups { list: Vec::new() };
+        let mut matrices: Groups<Matrix> = Groups::new();
+        let mut loads: Groups<Vector> = Groups::new();
         let (mut coupled, mut splits) = (Vec::new(), Vec::new());
         let mut coercivity = Ok(Vec::new());
         let mut scrap = problem.space.field()?;
@@ -190,8 +198,8 @@ impl Expansion {
         }
         let lifts = if whole { Self::lifts(problem, set, &mut splits)? } else { Vec::new() };
         Ok(Self {
-            matrices: matrices.list.into_iter().map(|(_, theta, matrix)| (theta, matrix)).collect(),
-            loads: loads.list.into_iter().map(|(_, theta, load)| (theta, load)).collect(),
+            matrices: matrices.finish().collect(),
+            loads: loads.finish().collect(),
             coupled,
             lifts,
             coercivity,
@@ -204,13 +212,13 @@ impl Expansion {
         let space = &problem.space;
         let comm = &space.mesh.comm;
         let c = space.components;
-        let essential = problem.essential(&Context::steady(set.reference.clone()))?;
+        let essential = problem.essential(&set.reference)?;
         let dofs: Vec<usize> = essential.owned(space).collect();
         let ids: Vec<u64> = dofs.iter().map(|&d| space.node_ids[d / c] * c as u64 + (d % c) as u64).collect();
         let owned = vec![true; dofs.len()];
         let mut failure = None;
-        let mut evaluate = |parameters: &[f64]| -> Vec<f64> {
-            match problem.essential(&Context::steady(parameters.to_vec())) {
+        let mut evaluate = |context: &Context| -> Vec<f64> {
+            match problem.essential(context) {
                 Ok(essential) => dofs.iter().map(|&d| essential.values[d]).collect(),
                 Err(error) => {
                     failure = Some(error);
@@ -225,8 +233,8 @@ impl Expansion {
         };
         let found = interpolate(comm, &ids, &owned, &set.training, limits, &mut evaluate);
         let mut found = found.map_err(|e| complain(format!("prescribed values: {e}")))?;
-        for parameters in &set.test {
-            let values = evaluate(parameters);
+        for context in &set.test {
+            let values = evaluate(context);
             found.error = found.error.max(found.relative_error(comm, &owned, &values));
         }
         if let Some(error) = failure {

@@ -6,6 +6,7 @@
 //! terms and is exact to round-off.
 use crate::Result;
 use crate::parallel::Comm;
+use std::fmt::Debug;
 
 /// Relative error at and below which an interpolation counts as exact: round-off of a short sum.
 pub const EXACT: f64 = 1e-12;
@@ -33,19 +34,19 @@ pub struct Interpolation {
 /// term.
 const KEPT: usize = 1 << 25;
 
-/// Builds the interpolation of `evaluate` (values on local positions at a parameter) over a training
+/// Builds the interpolation of `evaluate` (values on local positions at some parameters) over a training
 /// set. `ids` names local positions independently of ranks; only `owned` ones may become points.
 /// Collective.
 ///
 /// # Errors
 /// What `evaluate` returns; a value that is not finite.
-pub fn interpolate(
+pub fn interpolate<T: Debug>(
     comm: &Comm,
     ids: &[u64],
     owned: &[bool],
-    training: &[Vec<f64>],
+    training: &[T],
     limits: Limits,
-    evaluate: &mut dyn FnMut(&[f64]) -> Vec<f64>,
+    evaluate: &mut dyn FnMut(&T) -> Vec<f64>,
 ) -> Result<Interpolation> {
     let mut result = Interpolation { functions: Vec::new(), points: Vec::new(), error: 0.0 };
     let mut scales: Vec<f64> = Vec::new();
@@ -67,7 +68,7 @@ pub fn interpolate(
             if result.points.is_empty() {
                 if !size.is_finite() {
                     return Err(crate::Error::Failed(format!(
-                        "it has a value that is not finite at the parameters {parameters:?}"
+                        "it has a value that is not finite at {parameters:?}"
                     )));
                 }
                 scales.push(size);

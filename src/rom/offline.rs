@@ -45,7 +45,7 @@ impl Offline {
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) when the deck's dependence on its parameters cannot be split.
     pub fn new(simulation: &Simulation, training: &Training) -> Result<Self> {
-        let reference = Context::steady(training.reference.clone());
+        let reference = training.reference.clone();
         let mut stages = Vec::new();
         for (index, stage) in simulation.stages.iter().enumerate() {
             let problem = stage.problem.clone();

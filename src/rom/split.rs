@@ -103,11 +103,10 @@ impl<'a> Splitting<'a> {
         all
     }
 
-    fn values(&self, parameters: &[f64]) -> Vec<f64> {
-        let context = Context::steady(parameters.to_vec());
-        let mut values = self.raw(&context, if self.slope { 1.0 } else { 0.0 });
+    fn values(&self, context: &Context) -> Vec<f64> {
+        let mut values = self.raw(context, if self.slope { 1.0 } else { 0.0 });
         if self.slope {
-            values.iter_mut().zip(self.raw(&context, 0.0)).for_each(|(v, low)| *v -= low);
+            values.iter_mut().zip(self.raw(context, 0.0)).for_each(|(v, low)| *v -= low);
         }
         values
     }
@@ -188,7 +187,7 @@ impl<'a> Splitting<'a> {
         let comm = &self.problem.space.mesh.comm;
         let (ids, owned, spots) = self.positions();
         let reference = self.values(&set.reference);
-        if !part.coefficients.varies_with_parameters(self.output) {
+        if !part.coefficients.changes(self.output) {
             let size = comm.max(reference.iter().fold(0.0, |m: f64, v| m.max(v.abs())));
             let sign = self.sign(comm, &owned, &reference);
             let pieces = if size == 0.0 {
@@ -200,10 +199,12 @@ impl<'a> Splitting<'a> {
         }
         let limits = Limits { tolerance: 0.05 * EXACT, terms: MOST_TERMS };
         let mut interpolation =
-            interpolate(comm, &ids, &owned, &set.training, limits, &mut |mu| self.values(mu))
-                .map_err(|e| Error::Input(vec![self.complaint(e.to_string())]))?;
-        for parameters in &set.test {
-            let values = self.values(parameters);
+            interpolate(comm, &ids, &owned, &set.training, limits, &mut |context: &Context| {
+                self.values(context)
+            })
+            .map_err(|e| Error::Input(vec![self.complaint(e.to_string())]))?;
+        for context in &set.test {
+            let values = self.values(context);
             let error = interpolation.relative_error(comm, &owned, &values);
             interpolation.error = interpolation.error.max(error);
         }
@@ -253,10 +254,9 @@ impl<'a> Splitting<'a> {
         factors: &[Factor],
         owned: &[bool],
         reference: &[f64],
-        parameters: &[f64],
+        context: &Context,
     ) -> Bounds {
         let comm = &self.problem.space.mesh.comm;
-        let context = Context::steady(parameters.to_vec());
         self.sign(comm, owned, reference)?;
         let stays_zero = |i: usize| interpolation.functions.iter().all(|l| l[i] == 0.0);
         let vanishes = (0..reference.len()).any(|i| owned[i] && reference[i] == 0.0 && !stays_zero(i));
@@ -278,7 +278,7 @@ impl<'a> Splitting<'a> {
             let reference = reference.iter().copied().filter(|&r| r != 0.0).collect();
             return Ok(Some(Ratio { factors, reference, ranges: Vec::new() }));
         }
-        let at_points: Vec<f64> = factors.iter().map(|f| f.value(self.problem, &context)).collect();
+        let at_points: Vec<f64> = factors.iter().map(|f| f.value(self.problem, context)).collect();
         let ranges = interpolation
             .functions
             .iter()
@@ -307,8 +307,7 @@ impl<'a> Splitting<'a> {
     /// The coefficient must be proportional to the other field, apart from an offset. Collective.
     pub fn check_linear(&self, set: &Training) -> Result<()> {
         let comm = &self.problem.space.mesh.comm;
-        let context = Context::steady(set.reference.clone());
-        let [zero, one, two] = [0.0, 1.0, 2.0].map(|v| self.raw(&context, v));
+        let [zero, one, two] = [0.0, 1.0, 2.0].map(|v| self.raw(&set.reference, v));
         let mut worst = [0.0f64; 2];
         for i in 0..zero.len() {
             worst[0] = worst[0].max((two[i] - 2.0 * one[i] + zero[i]).abs());

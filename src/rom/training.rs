@@ -1,12 +1,21 @@
 //! The parameters that a reduced model is trained at.
+use crate::physics::Context;
 
-/// Parameters that the expansion is found with and checked on.
+/// Parameters, and times of problems in time, that the expansion is found with and checked on.
 #[derive(Debug, Clone)]
 pub struct Training {
-    /// The parameters X is assembled at.
-    pub reference: Vec<f64>,
-    /// Parameters to interpolate over.
-    pub training: Vec<Vec<f64>>,
-    /// Other parameters, to check with.
-    pub test: Vec<Vec<f64>>,
+    /// Where X is assembled.
+    pub reference: Context,
+    /// What to interpolate over.
+    pub training: Vec<Context>,
+    /// Others, to check with.
+    pub test: Vec<Context>,
+}
+
+impl Training {
+    /// Of steady problems, from parameters.
+    pub fn steady(reference: Vec<f64>, training: Vec<Vec<f64>>, test: Vec<Vec<f64>>) -> Self {
+        let all = |list: Vec<Vec<f64>>| list.into_iter().map(Context::steady).collect();
+        Self { reference: Context::steady(reference), training: all(training), test: all(test) }
+    }
 }

@@ -144,11 +144,8 @@ fn goes_on_with_the_same_choices(comm: &Comm) {
         for stop in [2, 3] {
             let selection = Selection::new(&parts, &campaign_samples(comm, &parts).unwrap(), None).unwrap();
             let mut simulation = Simulation::new(comm, &parts).unwrap();
-            let training = Training {
-                reference: parts.default_parameters(),
-                training: design_samples(&parts, &Design::Sobol { samples: 24, seed: 0 }).unwrap(),
-                test: Vec::new(),
-            };
+            let design = design_samples(&parts, &Design::Sobol { samples: 24, seed: 0 }).unwrap();
+            let training = Training::steady(parts.default_parameters(), design, Vec::new());
             let offline = Offline::new(&simulation, &training).unwrap();
             let provenance = output::provenance(&simulation, &[]);
             let path = parts.output.directory.join("dataset.h5");

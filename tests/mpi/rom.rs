@@ -86,7 +86,7 @@ fn sobol(deck: &Deck, samples: usize, seed: u64) -> Vec<Vec<f64>> {
 }
 
 fn training(deck: &Deck) -> Training {
-    Training { reference: deck.default_parameters(), training: sobol(deck, 24, 1), test: sobol(deck, 8, 2) }
+    Training::steady(deck.default_parameters(), sobol(deck, 24, 1), sobol(deck, 8, 2))
 }
 
 fn context(parameters: &[f64]) -> Context {

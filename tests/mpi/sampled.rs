@@ -17,6 +17,7 @@ pub const SUITES: &[Suite] = &[
         ranks: &[1, 2, 4],
         tests: &[
             ("sampled_heat", sampled_heat),
+            ("sampled_linear", sampled_linear),
             ("sampled_body", sampled_body),
             ("sampled_on_any_number_of_ranks", sampled_on_any_number_of_ranks),
             ("sampled_random_fields", sampled_random_fields),
@@ -216,6 +217,77 @@ fn sampled_heat(comm: &Comm) {
     });
 }
 
+/// Heat whose coefficients are sums of products of functions of parameters and time and of position.
+const LINEAR: &str = r#"
+title = "Plate that is heated in pulses"
+mesh.box = { cell = "quadrilateral", cells = [4, 2], upper = [2.0, 1.0] }
+time = { end = 200, step = 4, scheme = "bdf2" }
+output = { frames = 5, xdmf = false }
+[parameters]
+k = { default = 1.0, range = [0.5, 2.0] }
+hot = { default = 500.0, range = [350.0, 800.0], unit = "K" }
+[[physics]]
+name = "heat"
+model = "diffusion"
+field = "T"
+unit = "K"
+conductivity = "1 + k*x^2"
+capacity = "100*(1 + 0.2*k*y)"
+source = "(hot - 300)*y*sin(t/30)"
+boundary = [
+  { marker = "left", value = "300 + (hot - 300)*min(1, t/100)*(1 + y)" },
+  { marker = "right", coefficient = "2 + k", ambient = "300 + 0.1*(hot - 300)*min(1, t/50)*y" },
+]
+[[initial]]
+value = 300
+[[quantity]]
+name = "mean"
+kind = "average"
+[campaign]
+frames = "steps"
+design = "sobol"
+samples = 8
+"#;
+
+/// Of a linear problem whose coefficients split nothing is sampled, and Galerkin's projection is exact; one with a source that
+/// travels does not split, and is.
+fn sampled_linear(comm: &Comm) {
+    let exact = |model: &Path| {
+        let reader = Reader::open(model).unwrap();
+        let points = reader.shape("/sampled/heat/weights").unwrap()[0];
+        let path = "/sampled/heat/exact_load";
+        (points, if reader.exists(path) { reader.shape(path).unwrap()[0] } else { 0 })
+    };
+    with_folder(comm, |folder| {
+        let more = ["rom.tolerance=0.0", "solver.tolerance=1e-12", "campaign.samples=12"];
+        let model = trained(comm, folder, LINEAR, &more);
+        let (points, terms) = exact(&model);
+        assert!(points == 0 && (4..=10).contains(&terms), "{points} points, {terms} terms");
+        for parameters in [["k=0.77", "hot=640"], ["k=3.0", "hot=1000"]] {
+            let error = errors(comm, &model, &parameters);
+            assert!(error("fields/T") < 1e-8, "{parameters:?}: {:e}", error("fields/T"));
+        }
+    });
+    with_folder(comm, |folder| {
+        let path = trained(comm, folder, LINEAR, &["rom.modes=3", "mesh.box.cells=[12,6]"]);
+        assert_eq!(exact(&path).0, 0);
+        let error = errors(comm, &path, &["k=0.77", "hot=640"])("fields/T");
+        let (mut model, _) = read(comm, &path);
+        let prediction = model.predict(&Context::steady(vec![0.77, 640.0]), &[]).unwrap();
+        let indicator = model.indicators(&prediction.moments)[0];
+        assert!((1e-5..0.1).contains(&error), "{error:e}");
+        assert!(indicator > 0.1 * error && indicator < 30.0 * error, "{indicator:e} {error:e}");
+    });
+    with_folder(comm, |folder| {
+        let text = LINEAR.replace("(hot - 300)*y*sin(t/30)", "(hot - 300)*exp(-400*(x - 0.01*t)^2)");
+        let model = trained(comm, folder, &text, &["mesh.box.cells=[40,2]", "campaign.samples=4"]);
+        let (points, terms) = exact(&model);
+        assert!(points > 10 && terms == 0, "{points} points, {terms} terms");
+        let error = errors(comm, &model, &["k=0.77", "hot=640"])("fields/T");
+        assert!(error < 5e-3, "{error:e}");
+    });
+}
+
 fn sampled_body(comm: &Comm) {
     with_folder(comm, |folder| {
         let more = ["campaign.design=\"sobol\"", "campaign.samples=24", "rom.modes=20", "mesh.box.cells=[12,6]", "rom.indicator_modes=10"];
@@ -356,6 +428,29 @@ fn sampled_steady(comm: &Comm) {
         let model = trained(comm, folder, &text, &["campaign.samples=24"]);
         let error = errors(comm, &model, &["k1=0.02", "hot=700"]);
         assert!(error("fields/T") < 1e-3, "{:e}", error("fields/T"));
+    });
+    // Beside a linear problem, of which nothing is sampled.
+    let linear = r#"
+[[physics]]
+name = "current"
+model = "diffusion"
+field = "potential"
+unit = "V"
+conductivity = "1 + 20*k1*x"
+source = "hot/100*y"
+boundary = [{ marker = "bottom", value = 0 }, { marker = "top", coefficient = 3, ambient = "k1*x" }]
+[[quantity]]"#;
+    with_folder(comm, |folder| {
+        let text = text.replacen("[[quantity]]", linear, 1);
+        let text = text.replace("kind = \"average\"", "kind = \"average\"\nfield = \"T\"");
+        let text = text.replace("kind = \"maximum\"", "kind = \"maximum\"\nfield = \"T\"");
+        let model = trained(comm, folder, &text, &["campaign.samples=24"]);
+        let reader = Reader::open(&model).unwrap();
+        assert_eq!(reader.shape("/sampled/current/weights").unwrap()[0], 0);
+        assert!(reader.shape("/sampled/heat/weights").unwrap()[0] > 0);
+        let error = errors(comm, &model, &["k1=0.02", "hot=700"]);
+        assert!(error("fields/T") < 1e-3, "{:e}", error("fields/T"));
+        assert!(error("fields/potential") < 1e-3, "{:e}", error("fields/potential"));
     });
 }
 

@@ -44,7 +44,8 @@ pub(super) fn bases(reader: &Reader, text: &mut String) -> Result<()> {
 
 /// A reduced model with sampled integrals.
 pub(super) fn sampled(reader: &Reader, text: &mut String) -> Result<()> {
-    let mut table = Table::new(&["sampled model", "liftings", "modes", "points", "residual's functions"]);
+    let mut table =
+        Table::new(&["sampled model", "liftings", "modes", "points", "exact terms", "residual's functions"]);
     for name in reader.members("/sampled").into_iter().filter(|name| name != "mesh") {
         let group = format!("/sampled/{name}");
         let number = |key: &str| match reader.get(&group, key)? {
@@ -56,7 +57,8 @@ pub(super) fn sampled(reader: &Reader, text: &mut String) -> Result<()> {
             Ok(if reader.exists(&path) { reader.shape(&path)?.get(axis).copied().unwrap_or(0) } else { 0 })
         };
         let (points, tests) = (shape("weights", 0)?, shape("residual_nodal", 1)?);
-        table.row(&[name, number("lifts")?, number("modes")?, count(points), count(tests)]);
+        let terms = shape("exact_load", 0)?;
+        table.row(&[name, number("lifts")?, number("modes")?, count(points), count(terms), count(tests)]);
     }
     if !table.is_empty() {
         section(text, &table);

@@ -1,4 +1,5 @@
 //! What a reduced physics is made of, as it lies in a file.
+use super::exact::ExactForm;
 use super::points::Chosen;
 use crate::deck::Deck;
 use crate::fem::Space;
@@ -98,6 +99,8 @@ pub struct ProblemData {
     pub energy: Vec<f64>,
     /// Functions that residuals are tested with; none without an indicator.
     pub residual: TestBlock,
+    /// The whole form, of problems of which nothing is sampled.
+    pub exact: Option<ExactForm>,
 }
 
 impl ValuesAt {
@@ -159,6 +162,9 @@ impl ProblemData {
                 "lifting or initial"
             }
             () if !points.into_iter().all(known) => "points",
+            () if self.exact.as_ref().is_some_and(|own| !own.fits(problem, b, self.residual.count)) => {
+                "exact"
+            }
             () => return Ok(()),
         };
         Err(Error::storage(format!("the reduced model of \"{}\" does not fit the deck: {what}", self.name)))

@@ -7,10 +7,12 @@
 //! /sampled/<physics>/weights    [point] f64, with the measure
 //! /sampled/<physics>/nodal      [cell, node, component, function] f64: liftings, then modes
 //! /sampled/random.<name>/...    functions of a random field [cell, vertex, function] f64, numbers of its noise
+//! /sampled/<physics>/exact_...  storage, rest [term, row, function] and load [term, row] of a form of which nothing is sampled
 //! /sampled/<physics>/...        gram, start, lifting, initial, singular_values
 //! /sampled_1, ...               the models of further clusters
 //! ```
 use super::data::{ProblemData, SampledPart, TestBlock, ValuesAt};
+use super::exact::ExactForm;
 use super::points::Chosen;
 use super::reduction::Reduction;
 use crate::deck::Deck;
@@ -114,6 +116,9 @@ pub fn write(
             "meaning",
             "functions that residuals are tested with, laid out as nodal",
         )?;
+        if let Some(exact) = &data.exact {
+            write_exact(file, &group, exact, [b + tests, b])?;
+        }
         for (name, values, meaning) in [
             ("lifting", &data.lifting, "factors of the liftings, from prescribed values at places"),
             (
@@ -137,6 +142,25 @@ pub fn write(
             )?;
             file.set(&path(name), "meaning", meaning)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes an exact form with so many rows and functions.
+fn write_exact(file: &File, group: &str, exact: &ExactForm, [rows, b]: [u64; 2]) -> Result<()> {
+    let text = serde_json::to_string(&exact.factors)
+        .map_err(|e| Error::Failed(format!("{group}: cannot describe the factors: {e}")))?;
+    file.set(group, "factors", text)?;
+    let terms = exact.factors.len() as u64;
+    for (name, shape, values, meaning) in [
+        ("storage", vec![terms, rows, b], &exact.storage, "what is stored, [term, row, function]"),
+        ("rest", vec![terms, rows, b], &exact.rest, "the rest of the form, [term, row, function]"),
+        ("load", vec![terms, rows], &exact.load, "loads, [term, row]"),
+    ] {
+        let path = format!("{group}/exact_{name}");
+        file.write_array(&path, &shape, values)?;
+        let rows = "rows are liftings, modes, then the functions that residuals are tested with";
+        file.set(&path, "meaning", format!("{meaning}; terms by the factors of the group; {rows}"))?;
     }
     Ok(())
 }
@@ -213,6 +237,16 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         }
         Ok(ValuesAt { places, matrix, dofs: Vec::new() })
     };
+    let exact = match file.get(group, "factors")? {
+        None => None,
+        Some(_) => Some(ExactForm {
+            factors: serde_json::from_str(&file.text(group, "factors")?)
+                .map_err(|e| broken(&format!("factors: {e}")))?,
+            storage: list("exact_storage")?,
+            rest: list("exact_rest")?,
+            load: list("exact_load")?,
+        }),
+    };
     let data = ProblemData {
         name: name.into(),
         field: file.text(group, "field")?,
@@ -229,6 +263,7 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         followed: points("followed_")?,
         energy: list("energy")?,
         residual: TestBlock { count: tests, chosen: points("residual_")?, nodal: list("residual_nodal")? },
+        exact,
     };
     let cells = part.cell_ids.len().max(1);
     if data.gram.len() != b * b
@@ -249,7 +284,8 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         &data.energy,
         &data.residual.nodal,
     ];
-    if all.into_iter().flatten().any(|v| !v.is_finite()) {
+    let exact = data.exact.iter().flat_map(|own| [&own.storage, &own.rest, &own.load]);
+    if all.into_iter().chain(exact).flatten().any(|v| !v.is_finite()) {
         return Err(broken("a number is not finite"));
     }
     Ok(data)

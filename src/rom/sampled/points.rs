@@ -265,32 +265,33 @@ impl SampledIntegral {
         let tests = self.tests.as_ref().unwrap_or(&self.basis);
         add_transposed(&tests.values, &sources, vector);
         add_transposed(&tests.gradients, &fluxes, vector);
-        let Some(matrix) = matrix else { return };
+        let Some(matrix) = matrix.filter(|_| b > 0) else { return };
         weigh(&mut derivatives, n * n);
         // What a change of the coefficients changes in sources and fluxes, `[point, source or flux, function]`.
         let trials = varied.as_ref().unwrap_or(&self.basis.gradients);
-        let mut changes = [vec![0.0; count * c * b], vec![0.0; count * c * d * b]];
-        for point in 0..count {
-            let derivative = MatRef::from_row_major_slice(&derivatives[point * n * n..][..n * n], n, n);
-            let own = |width: usize| point * width * b..(point + 1) * width * b;
-            let values = &self.basis.values[own(c)];
-            let gradients = &trials[own(c * d)];
-            let [by_values, by_gradients] = [(values, c), (gradients, c * d)]
-                .map(|(rows, width)| MatRef::from_row_major_slice(rows, width, b));
-            let [sources, fluxes] = &mut changes;
-            for (list, first, width) in [(sources, 0, c), (fluxes, c, c * d)] {
-                let list = &mut list[point * width * b..][..width * b];
-                let mut into = faer::MatMut::from_row_major_slice_mut(list, width, b);
-                let rows = derivative.subrows(first, width);
-                matmul(into.as_mut(), Accum::Replace, rows.subcols(0, c), by_values, 1.0, Par::Seq);
-                matmul(into, Accum::Add, rows.subcols(c, c * d), by_gradients, 1.0, Par::Seq);
+        for (first, width, tests) in [(0, c, &self.basis.values), (c, c * d, &self.basis.gradients)] {
+            let mut changes = vec![0.0; count * width * b];
+            let mut any = false;
+            for (point, derivative) in derivatives.chunks_exact(n * n).enumerate() {
+                let values = self.basis.values[point * c * b..][..c * b].chunks_exact(b);
+                let gradients = trials[point * c * d * b..][..c * d * b].chunks_exact(b);
+                let into = &mut changes[point * width * b..][..width * b];
+                // Many entries are none: bodies have no sources that follow their state.
+                for (j, function) in values.chain(gradients).enumerate() {
+                    for (i, row) in into.chunks_exact_mut(b).enumerate() {
+                        let slope = derivative[(first + i) * n + j];
+                        if slope != 0.0 {
+                            any = true;
+                            row.iter_mut().zip(function).for_each(|(r, f)| *r += slope * f);
+                        }
+                    }
+                }
             }
-        }
-        for (tests, changes) in [&self.basis.values, &self.basis.gradients].into_iter().zip(&changes) {
-            let rows = tests.len() / b.max(1);
-            let tests = MatRef::from_row_major_slice(tests, rows, b);
-            let changes = MatRef::from_row_major_slice(changes, rows, b);
-            matmul(matrix.as_mut(), Accum::Add, tests.transpose(), changes, 1.0, Par::Seq);
+            if any {
+                let tests = MatRef::from_row_major_slice(tests, count * width, b);
+                let changes = MatRef::from_row_major_slice(&changes, count * width, b);
+                matmul(matrix.as_mut(), Accum::Add, tests.transpose(), changes, 1.0, Par::Seq);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! A problem reduced to few coefficients, with sampled integrals: what steps in time and Newton's method see of it.
 use super::data::{ProblemData, TestBlock, ValuesAt, at_nodes};
+use super::exact::ExactSums;
 use super::points::{ReducedState, SampledIntegral};
 use crate::Result;
 use crate::deck::SolverOptions;
@@ -38,6 +39,8 @@ pub struct ReducedProblem {
     tests: usize,
     /// Points where internal variables are followed without a weight, if any.
     followed: RefCell<Option<SampledIntegral>>,
+    /// Where nothing is sampled.
+    exact: Option<ExactSums>,
     energy: Mat<f64>,
     gram: Mat<f64>,
     lifting: ValuesAt,
@@ -95,6 +98,7 @@ impl ReducedProblem {
             integrals: integrals.into(),
             residual: residual.into(),
             tests: *tests,
+            exact: data.exact.clone().map(|form| ExactSums::new(form, b)),
             energy: MatRef::from_row_major_slice(
                 &data.energy,
                 b.min(data.energy.len()),
@@ -255,11 +259,17 @@ impl ReducedProblem {
         for integral in self.integrals.borrow().iter() {
             integral.add(&self.problem, at, parts, &mut vector, matrix.as_deref_mut());
         }
+        if let Some(exact) = &self.exact {
+            exact.add(parts, c, 0, &mut vector, matrix);
+        }
         vector[..self.lifts].fill(0.0);
         if tests && self.tests > 0 {
             let mut tested = vec![0.0; self.tests];
             for integral in self.residual.borrow().iter() {
                 integral.add(&self.problem, at, parts, &mut tested, None);
+            }
+            if let Some(exact) = &self.exact {
+                exact.add(parts, c, c.len(), &mut tested, None);
             }
             vector.extend(tested);
         }
@@ -339,6 +349,9 @@ impl TimeSystem for ReducedProblem {
         }
         if !self.problem.depends_on_itself() {
             self.set_coefficients();
+        }
+        if let Some(exact) = &mut self.exact {
+            exact.set(&self.problem, context);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From training samples to a reduced model with sampled integrals.
 use super::data::{ProblemData, SampledPart, TestBlock};
 use super::densities::{Densities, DensityModes, ROWS};
+use super::expansion::Expansion;
 use super::indicator::indicator;
 use super::model::{Moment, SampledModel};
 use super::observe::{Observation, Seen, see};
@@ -8,12 +9,12 @@ use super::points::{Chosen, NO_FACET};
 use super::reduction::{Reduction, Samples};
 use super::replay::{MOMENTS, Visited, is_close, replay_sample};
 use super::rows::Rows;
-use crate::fem::Space;
-use crate::mesh::MeshPart;
+use super::surroundings::{at_cells, surroundings};
 use crate::mixture::{Algorithm, Truncation};
 use crate::parallel::Comm;
 use crate::physics::{Context, FormState, Place, Problem};
 use crate::random::RandomFields;
+use crate::rom::eim::EXACT;
 use crate::simulation::Simulation;
 use crate::{Error, Result};
 
@@ -85,8 +86,12 @@ pub fn train(
         let reduction = Reduction::new(simulation, stage, samples, options.truncation, options.algorithm)?;
         reductions.push(reduction);
     }
+    let exact = reductions
+        .iter()
+        .map(|reduction| Expansion::new(reduction, samples))
+        .collect::<Result<Vec<Option<Expansion>>>>()?;
     let mut seen = Seen::new();
-    let densities = densities(simulation, &reductions, samples, &mut seen)?;
+    let densities = densities(simulation, &reductions, &exact, samples, &mut seen)?;
     let (observations, needed) = Observation::all(simulation, &reductions, &seen)?;
     let mut rows: Vec<Vec<Rows>> = Vec::new();
     for (modes, reduction) in densities.iter().zip(&reductions) {
@@ -99,16 +104,25 @@ pub fn train(
         .flat_map(|&s| [&samples.parameters[s][..], &simulation.random.point(samples.draws[s])].concat())
         .collect();
     let mut parts: Vec<ProblemData> = reductions.iter().map(|own| common(own, points.clone())).collect();
+    for ((data, own), reduction) in parts.iter_mut().zip(&exact).zip(&reductions) {
+        data.exact = own.as_ref().map(|own| own.project(&reduction.functions, None)).transpose()?;
+    }
     let extra: Vec<u64> = needed.iter().flat_map(|(_, cells)| cells.iter().copied()).collect();
     for (stage, reduction) in reductions.iter().enumerate() {
         let own = needed.iter().filter(|(of, _)| *of == stage).flat_map(|(_, cells)| cells.iter().copied());
         parts[stage].followed = followed(&reduction.problem, own.collect());
     }
+    let random = simulation.random.functions()?;
     let mut trials: Vec<Trial> = Vec::new();
     let mut models = Vec::new();
     let mut seeds: Vec<Vec<Vec<u64>>> = rows.iter().map(|rows| vec![Vec::new(); rows.len()]).collect();
     let least = reductions.iter().map(|reduction| reduction.error).fold(0.0, f64::max);
-    let tolerances = options.cubature.map_or(TOLERANCES.to_vec(), |tolerance| vec![tolerance]);
+    let tolerances = match options.cubature {
+        // There are no rules to be tried.
+        _ if exact.iter().all(Option::is_some) => vec![EXACT],
+        Some(tolerance) => vec![tolerance],
+        None => TOLERANCES.to_vec(),
+    };
     for tolerance in tolerances {
         let mut data = parts.clone();
         for (stage, data) in data.iter_mut().enumerate() {
@@ -120,7 +134,7 @@ pub fn train(
                 data.chosen.extend(found.chosen);
             }
         }
-        let part = surroundings(simulation, &reductions, &mut data, &extra)?;
+        let part = surroundings(simulation, &reductions, &mut data, &random, &extra)?;
         let error = error(simulation, &reductions, samples, &part, &data)?;
         let points = data.iter().map(|data| data.chosen.len()).sum();
         trials.push(Trial { tolerance, points, error });
@@ -148,26 +162,31 @@ pub fn train(
         let tested = Samples { which: tested, ..samples };
         let how = (options.indicator, tolerance);
         let functions = indicator(simulation, &reductions, &densities, tested, (&part, &mut data), how)?;
-        part = surroundings(simulation, &reductions, &mut data, &extra)?;
-        for ((data, functions), reduction) in data.iter_mut().zip(&functions).zip(&reductions) {
-            let functions: Vec<&[f64]> = functions.iter().collect();
-            data.residual.nodal = at_cells(&reduction.problem.space, &part.mesh, &functions)?;
+        part = surroundings(simulation, &reductions, &mut data, &random, &extra)?;
+        for (stage, (data, functions)) in data.iter_mut().zip(&functions).enumerate() {
+            let reduction = &reductions[stage];
+            let list: Vec<&[f64]> = functions.iter().collect();
+            data.residual.nodal = at_cells(&reduction.problem.space, &part.mesh, &list)?;
+            if let Some(own) = &exact[stage] {
+                data.exact = Some(own.project(&reduction.functions, Some(functions))?);
+            }
         }
     }
     Ok(SampledTraining { reductions, part, data, trials, tolerance, observations })
 }
 
-/// Densities of every integral along the training trajectories, `[physics][integral]`. Collective.
+/// Densities of every integral along the training trajectories, `[physics][integral]`; none of exact ones. Collective.
 fn densities(
     simulation: &mut Simulation,
     reductions: &[Reduction],
+    exact: &[Option<Expansion>],
     samples: Samples,
     seen: &mut Seen,
 ) -> Result<Vec<Vec<DensityModes>>> {
     let columns = 2 * MOMENTS * samples.which.len();
     let mut whole: Vec<Vec<Densities>> = Vec::new();
-    for reduction in reductions {
-        let all = 0..reduction.problem.integrals.len();
+    for (reduction, exact) in reductions.iter().zip(exact) {
+        let all = 0..if exact.is_some() { 0 } else { reduction.problem.integrals.len() };
         whole.push(all.map(|integral| Densities::new(reduction, integral, columns)).collect::<Result<_>>()?);
     }
     for (number, &sample) in samples.which.iter().enumerate() {
@@ -242,6 +261,7 @@ fn common(reduction: &Reduction, parameters: Vec<f64>) -> ProblemData {
         followed: Vec::new(),
         energy: Vec::new(),
         residual: TestBlock::default(),
+        exact: None,
     }
 }
 
@@ -261,79 +281,6 @@ fn followed(problem: &Problem, mut cells: Vec<u64>) -> Vec<Chosen> {
         weight: 0.0,
     };
     cells.into_iter().flat_map(|cell| (0..points).map(move |point| one(cell, point))).collect()
-}
-
-/// The cells that the model needs, and the functions at their nodes. Collective.
-fn surroundings(
-    simulation: &Simulation,
-    reductions: &[Reduction],
-    data: &mut [ProblemData],
-    extra: &[u64],
-) -> Result<SampledPart> {
-    let mesh = &simulation.mesh;
-    let mut cells: Vec<u64> = data
-        .iter()
-        .flat_map(|data| {
-            let points = data.chosen.iter().chain(&data.residual.chosen).map(|point: &Chosen| point.cell);
-            let places = data.lifting.places.iter().chain(&data.initial.places).map(|place| place[0]);
-            points.chain(places).collect::<Vec<_>>()
-        })
-        .collect();
-    for reduction in reductions {
-        let (problem, space) = (&reduction.problem, &reduction.problem.space);
-        // A condition at a point needs its node.
-        for condition in &problem.conditions {
-            if mesh.comm.max(u8::from(!condition.facets.is_empty())) == 1 {
-                continue;
-            }
-            let holds =
-                |&cell: &usize| space.nodes_of(cell).iter().any(|node| condition.nodes.contains(node));
-            let own = (0..mesh.local_cells()).filter(holds).map(|cell| mesh.cell_ids[cell]).min();
-            let first = mesh.comm.min(own.unwrap_or(u64::MAX));
-            cells.extend((first < u64::MAX).then_some(first));
-        }
-    }
-    cells.extend(extra);
-    if cells.is_empty() {
-        cells.push(0);
-    }
-    let part = mesh.part(&cells);
-    let mut random = Vec::new();
-    for (number, (mut own, functions)) in simulation.random.functions()?.into_iter().enumerate() {
-        let functions: Vec<&[f64]> = functions.iter().map(Vec::as_slice).collect();
-        own.values = at_cells(&simulation.random.field(number).space, &part, &functions)?;
-        random.push(own);
-    }
-    for (reduction, data) in reductions.iter().zip(data) {
-        let functions: Vec<&[f64]> = reduction.functions.iter().collect();
-        data.nodal = at_cells(&reduction.problem.space, &part, &functions)?;
-    }
-    Ok(SampledPart { mesh: part, random })
-}
-
-/// Functions (this rank's unknowns) at the nodes of some cells, `[cell, node, component, function]`. Collective.
-pub(super) fn at_cells(space: &Space, part: &MeshPart, functions: &[&[f64]]) -> Result<Vec<f64>> {
-    let b = functions.len();
-    let (c, around, mesh) = (space.components, space.element.functions(), &space.mesh);
-    let mut nodal = vec![0.0; part.cell_ids.len() * around * c * b];
-    let own: Vec<(usize, usize)> = (0..mesh.owned_cells)
-        .filter_map(|cell| Some((part.cell_ids.binary_search(&mesh.cell_ids[cell]).ok()?, cell)))
-        .collect();
-    let mut field = space.field()?;
-    for (j, function) in functions.iter().enumerate() {
-        field.write()?.copy_from_slice(function);
-        field.ghost_update()?;
-        let values = field.local_read()?;
-        for &(place, cell) in &own {
-            for (a, &node) in space.nodes_of(cell).iter().enumerate() {
-                for i in 0..c {
-                    nodal[((place * around + a) * c + i) * b + j] = values[node as usize * c + i];
-                }
-            }
-        }
-    }
-    mesh.comm.sum_into(&mut nodal);
-    Ok(nodal)
 }
 
 /// The largest error of a few training trajectories, relative to their largest norm; infinite where the model fails.
