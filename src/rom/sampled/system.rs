@@ -5,7 +5,7 @@ use super::points::{ReducedState, SampledIntegral};
 use crate::Result;
 use crate::deck::SolverOptions;
 use crate::fem::{History, Parts};
-use crate::physics::{Context, Problem};
+use crate::physics::{Context, Place, Problem};
 use crate::solver::{FormParts, NewtonOutcome, StepEquation, TimeSystem};
 use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, MatRef};
@@ -370,6 +370,11 @@ impl TimeSystem for ReducedProblem {
 
     fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<FormParts> {
         let one = |parts| self.evaluate(parts, state);
+        if self.problem.form(Place::Volume).history() > 0 {
+            // What changes with time is in the law: nothing is stored, and implicit Euler does not read the rest.
+            let none = state.duplicate()?;
+            return Ok(FormParts { storage: none.try_clone()?, rest: none, full: one(parts)? });
+        }
         Ok(FormParts { storage: one(Parts::STORAGE)?, rest: one(Parts::REST)?, full: one(parts)? })
     }
 
