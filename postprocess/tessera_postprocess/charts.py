@@ -107,7 +107,11 @@ def singular_values(results, title=None):
 def modes(results, title=None):
     """Error of the reduced model over training samples against the number of its modes, with its estimate."""
     figure, axes = _chart(title or style.heading(results, "error against the number of modes"))
-    for i, (label, _, _, table) in enumerate(_tables(results, "/training")):
+    # Parameters and draws of the samples lie beside them.
+    found = [(label, table) for label, _, _, table in _tables(results, "/training") if "modes" in table]
+    if not found:
+        raise FileError(f"{results[0].path}: there are no errors by number of modes (models with sampled integrals have none)")
+    for i, (label, table) in enumerate(found):
         colour = style.SERIES[i % len(style.SERIES)]
         axes.semilogy(table["modes"], np.maximum(table["error"], TINY), "-o", color=colour, markersize=3.6, label=label)
         axes.semilogy(table["modes"], np.maximum(table["estimate"], TINY), ":", color=colour,

@@ -228,6 +228,7 @@ def write_model(path, cell_type="quadrilateral"):
         file["singular_values/temperature"] = 10.0 ** -np.arange(8.0)
         k = np.arange(1.0, 9.0)
         table(file, "training/temperature", ["modes", "estimate", "error"], [k, 3 * 10.0**-k, 10.0**-k])
+        file["training/parameters"], file["training/draws"] = np.ones((4, 6)), np.arange(4)
     return path
 
 
