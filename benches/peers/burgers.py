@@ -8,14 +8,12 @@ with all of their steps, and predicts 20 others. pyMOR's full model is written h
 compared with Tessera's. Errors are of nodal values, the largest over the steps relative to the largest norm. Seconds of
 processor (one thread each): Tessera's are of whole processes, with mesh, files and tables.
 """
-import os
-
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1")
 import csv
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from peer import HERE, arguments, processor
+from peer import tessera as run
 
 import h5py
 import numpy as np
@@ -32,26 +30,19 @@ from pymor.solvers.newton import NewtonSolver
 from pymor.vectorarrays.numpy import NumpyVectorSpace
 from scipy.sparse import coo_matrix
 
-HERE = Path(__file__).resolve().parent
 CELLS, STEPS, UNSEEN, MANY = 500, 100, 20, 1000
-modes = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-program = Path(sys.argv[2] if len(sys.argv) > 2 else HERE / "../../target/release/tessera").resolve()
+modes, program = arguments(10)
 folder = Path(tempfile.mkdtemp())
 
 
-def clock():
-    return sum(os.times()[:4])
-
-
 def timed(work):
-    start = clock()
+    start = processor()
     result = work()
-    return result, clock() - start
+    return result, processor() - start
 
 
-def tessera(*arguments):
-    environment = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **os.environ}
-    subprocess.run([program, *map(str, arguments), "-q"], check=True, env=environment)
+def tessera(*words):
+    run(program, *words)
 
 
 def error(found, exact):
@@ -135,7 +126,7 @@ def table(name, values):
     return folder / name
 
 
-truth, single = [], []
+single = []
 for value in unseen:
     tessera("predict", folder / "model.h5", "-p", f"viscosity={value}", "--truth", "--output", folder / "one")
     with h5py.File(folder / "one" / "predict.h5") as file:
@@ -148,7 +139,7 @@ results = [("Tessera", np.array(single), offline, (long - short) / (MANY - 10))]
 
 model = full_model()
 points = [model.parameters.parse({"viscosity": v}) for v in viscosities]
-trajectories, snapshots = timed(lambda: [model.solve(mu) for mu in points])
+trajectories = [model.solve(mu) for mu in points]
 truth, full = timed(lambda: [model.solve(model.parameters.parse({"viscosity": v})) for v in unseen])
 with h5py.File(folder / "dataset.h5") as data:
     mine = np.array([np.ravel(data["qoi/before_the_front"][k])[-1] for k in range(len(viscosities))])

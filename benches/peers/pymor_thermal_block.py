@@ -9,15 +9,13 @@ decomposition and `CoerciveRBReductor.reduce`, its discretisation and snapshots 
 Prints seconds of wall and processor (one thread each, so that others on the machine disturb the latter little), medians
 of all rounds, and ratios, pyMOR over Tessera; and how far snapshots' means and error estimates are apart.
 """
-import os
-
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1")
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+from peer import HERE, arguments, processor
+from peer import tessera as run
 
 import h5py
 import numpy as np
@@ -28,17 +26,15 @@ from pymor.discretizers.builtin import RectGrid, discretize_stationary_cg
 from pymor.parameters.functionals import MinThetaParameterFunctional
 from pymor.reductors.coercive import CoerciveRBReductor
 
-HERE = Path(__file__).resolve().parent
 CELLS, MODES, PREDICTIONS, CHECKED = 212, 20, 10_000, 200
-rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-program = Path(sys.argv[2] if len(sys.argv) > 2 else HERE / "../../target/release/tessera").resolve()
+rounds, program = arguments(5)
 folder = Path(tempfile.mkdtemp())
 times: dict[str, list[np.ndarray]] = {}
 
 
 def clock():
     """Seconds of wall and processor, own and those of processes that have ended."""
-    return np.array([time.perf_counter(), sum(os.times()[:4])])
+    return np.array([time.perf_counter(), processor()])
 
 
 def timed(name, work):
@@ -48,9 +44,8 @@ def timed(name, work):
     return result
 
 
-def tessera(*arguments):
-    environment = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **os.environ}
-    subprocess.run([program, *map(str, arguments), "-q", "--output", folder], check=True, env=environment)
+def tessera(*words):
+    run(program, *words, "--output", folder)
 
 
 set_log_levels({"pymor": "ERROR"})
