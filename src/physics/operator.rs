@@ -179,6 +179,11 @@ impl Problem {
         }
     }
 
+    /// Whether its law has internal variables.
+    pub fn has_history(&self) -> bool {
+        self.form(Place::Volume).history() > 0
+    }
+
     /// Room for the internal variables of the volume form, all zero; `None` for models without any.
     pub fn new_history(&self) -> Option<History> {
         let width = self.form(Place::Volume).history();
@@ -220,6 +225,16 @@ impl Prepared {
     /// When PETSc fails.
     pub fn residual(&self, at: FormState, result: &mut Vector) -> Result<()> {
         self.problem.add_to(&self.coefficients(at.state), at, result)
+    }
+
+    /// [`Prepared::residual`] of a form without internal variables, as a new vector. Collective.
+    ///
+    /// # Errors
+    /// When PETSc fails.
+    pub fn form(&self, parts: Parts, state: &[f64]) -> Result<Vector> {
+        let mut result = self.problem.space.field()?;
+        self.residual(FormState { state, history: None, parts }, &mut result)?;
+        Ok(result)
     }
 
     /// The derivative of [`Prepared::residual`] with respect to the state, with a

@@ -4,7 +4,8 @@
 //!   alone, while others wait for it in a collective call, ends the run after a grace period.
 //! - The suites of a rank count share their processes, as starting them takes longer than most suites; they are dealt to
 //!   as many runs at once as the machine has cores for. What a test prints appears with its verdict.
-//! - A watchdog ends a run in which no test ends for ten minutes. After a run that ended early the suites that it did not reach run in another.
+//! - A watchdog ends a run in which no test ends for ten minutes. After a run that ended early the suites that it did not
+//!   reach run in another.
 //! - What PETSc lists as not freed (with the options `-objects_dump -malloc_dump`) fails the run.
 //! - A test is called `suite::test`. Words on the command line select tests whose name contains one of them; `--list`
 //!   lists them.

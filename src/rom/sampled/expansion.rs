@@ -6,7 +6,7 @@ use crate::Result;
 use crate::fem::Parts;
 use crate::mixture::{Columns, MatrixProduct};
 use crate::physics::coefficient::Source;
-use crate::physics::{Context, FormState, Problem};
+use crate::physics::{Context, Prepared, Problem};
 use crate::rom::affine::{Groups, only, scaled};
 use crate::rom::split::Splitting;
 use crate::rom::theta::Theta;
@@ -82,43 +82,44 @@ impl Expansion {
     fn is_right(&self, reduction: &Reduction, samples: Samples, set: &Training) -> Result<bool> {
         let problem = &reduction.problem;
         let count = reduction.coefficients.len();
+        let kinds: &[Parts] = if problem.evolves() { &[Parts::REST, Parts::STORAGE] } else { &[Parts::REST] };
         for number in (0..count).step_by(count.div_ceil(3)) {
             let moments = samples.times(samples.which[number])?;
             let context = samples.context(samples.which[number], moments[moments.len() - 1]);
+            let mut state = problem.space.field()?;
             let last = &reduction.coefficients[number][moments.len() - 1];
+            state.write()?.copy_from_slice(&reduction.state(last));
+            state.ghost_update()?;
             for context in [&context, &set.test[number * set.test.len() / count]] {
-                let mut state = problem.space.field()?;
-                state.write()?.copy_from_slice(&reduction.state(last));
-                state.ghost_update()?;
                 let Ok(prepared) = problem.space.mesh.comm.agree(problem.at(context)) else {
                     return Ok(false);
                 };
-                let kinds: &[Parts] =
-                    if problem.evolves() { &[Parts::REST, Parts::STORAGE] } else { &[Parts::REST] };
                 for &parts in kinds {
-                    let mut given = problem.space.field()?;
-                    let local = state.local_read()?;
-                    prepared.residual(FormState { state: &local, history: None, parts }, &mut given)?;
-                    let size = given.norm(Norm::Two)?;
-                    let (mut image, mut terms) = (given.duplicate()?, 0.0f64);
-                    for (theta, own) in &self.terms {
-                        let factor = theta.value(&**problem, context);
-                        if parts.storage > 0.0 {
-                            own.storage.mult(&state, &mut image)?;
-                        } else {
-                            own.rest.mult(&state, &mut image)?;
-                            image.axpy(-1.0, &own.load)?;
-                        }
-                        terms = terms.max(factor.abs() * image.norm(Norm::Two)?);
-                        given.axpy(-factor, &image)?;
-                    }
-                    if given.norm(Norm::Two)? > SAME * size.max(terms) {
+                    if self.error(&prepared, parts, &state)? > SAME {
                         return Ok(false);
                     }
                 }
             }
         }
         Ok(true)
+    }
+
+    /// How far it is from a form at a state, relative to the form or the largest of its terms. Collective.
+    fn error(&self, prepared: &Prepared, parts: Parts, state: &Vector) -> Result<f64> {
+        let mut rest = prepared.form(parts, &state.local_read()?)?;
+        let (mut image, mut size) = (rest.duplicate()?, rest.norm(Norm::Two)?);
+        for (theta, own) in &self.terms {
+            let factor = theta.value(&**prepared.problem(), prepared.context());
+            if parts.storage > 0.0 {
+                own.storage.mult(state, &mut image)?;
+            } else {
+                own.rest.mult(state, &mut image)?;
+                image.axpy(-1.0, &own.load)?;
+            }
+            size = size.max(factor.abs() * image.norm(Norm::Two)?);
+            rest.axpy(-factor, &image)?;
+        }
+        Ok(rest.norm(Norm::Two)? / size.max(f64::MIN_POSITIVE))
     }
 
     /// Tested with functions and combinations of the same, and with those of `tests`. Collective.
@@ -150,7 +151,7 @@ fn applies(problem: &Problem) -> bool {
     let sources = || problem.integrals.iter().flat_map(|own| own.coefficients.inputs.iter().flatten());
     facts.linear
         && !(facts.pressure || facts.complex || problem.depends_on_itself())
-        && problem.new_history().is_none()
+        && !problem.has_history()
         && sources().all(plain)
         && problem.integrals.iter().all(|own| problem.form(own.place).is_linear_in_coefficients())
 }

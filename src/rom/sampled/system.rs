@@ -5,7 +5,7 @@ use super::points::{ReducedState, SampledIntegral};
 use crate::Result;
 use crate::deck::SolverOptions;
 use crate::fem::{History, Parts};
-use crate::physics::{Context, Place, Problem};
+use crate::physics::{Context, Problem};
 use crate::solver::{FormParts, NewtonOutcome, StepEquation, TimeSystem};
 use faer::linalg::solvers::Solve;
 use faer::{Col, Mat, MatRef};
@@ -216,7 +216,7 @@ impl ReducedProblem {
             return 1.0;
         }
         // With internal variables a step of no length is elastic, as the energy is.
-        let storage = if self.problem.new_history().is_some() { 0.0 } else { 1.0 / duration };
+        let storage = if self.problem.has_history() { 0.0 } else { 1.0 / duration };
         let (_, tangent) = self.linearised(Parts { storage, residual: 1.0 }, coefficients);
         let of_modes =
             self.energy.submatrix(q, q, n, n).partial_piv_lu().solve(tangent.submatrix(q, q, n, n));
@@ -370,7 +370,7 @@ impl TimeSystem for ReducedProblem {
 
     fn evaluate_all(&self, parts: Parts, state: &Vector) -> Result<FormParts> {
         let one = |parts| self.evaluate(parts, state);
-        if self.problem.form(Place::Volume).history() > 0 {
+        if self.problem.has_history() {
             // What changes with time is in the law: nothing is stored, and implicit Euler does not read the rest.
             let none = state.duplicate()?;
             return Ok(FormParts { storage: none.try_clone()?, rest: none, full: one(parts)? });

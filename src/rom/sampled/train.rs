@@ -225,7 +225,7 @@ fn begin(
     for (stage, reduction) in reductions.iter().enumerate() {
         let problem = &reduction.problem;
         simulation.stages[stage].set_solution(&reduction.state(&reduction.coefficients[number][0]))?;
-        if !problem.evolves() || problem.new_history().is_some() || simulation.deck.time.is_none() {
+        if !problem.evolves() || problem.has_history() || simulation.deck.time.is_none() {
             whole[stage].iter_mut().for_each(|integral| integral.begin(None));
             continue;
         }

@@ -34,7 +34,7 @@ fn kind_of(simulation: &Simulation, number: usize, prepared: &Prepared) -> Resul
     let Some(time) = simulation.deck.time.as_ref().filter(|_| problem.evolves()) else {
         return Err("bounds are proven for problems in time");
     };
-    if problem.new_history().is_some() {
+    if problem.has_history() {
         return Err("it has internal variables");
     }
     if time.scheme != TimeScheme::Bdf1 {

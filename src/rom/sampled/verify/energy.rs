@@ -5,7 +5,7 @@
 //! `A = K + c M`, and what that adds to the error is divided out: `(1 - c dt)` of the left-hand side.
 use super::applies::form_changes;
 use super::judge::{Judge, Numbers, Start, Step, put};
-use super::spd::{Definite, filled, form, uniform};
+use super::spd::{Definite, filled, uniform};
 use crate::Result;
 use crate::fem::Parts;
 use crate::mixture::sketch;
@@ -64,7 +64,7 @@ impl EnergyBound {
         let Some(dual) = dual else { return Ok(None) };
         let mut error = start.exact.try_clone()?;
         error.axpy(-1.0, start.ours)?;
-        let stored = form(&at, Parts::STORAGE, &state)?;
+        let stored = at.form(Parts::STORAGE, &state)?;
         let mut own = Self {
             mass,
             stiffness,
@@ -131,8 +131,8 @@ impl Judge for EnergyBound {
         self.renew(step.prepared)?;
         let Step { prepared, state, moment, dt } = *step;
         let space = &prepared.problem().space;
-        let stored = form(prepared, Parts::STORAGE, state)?;
-        let mut flows = form(prepared, Parts::REST, state)?;
+        let stored = prepared.form(Parts::STORAGE, state)?;
+        let mut flows = prepared.form(Parts::REST, state)?;
         let mut residual = stored.try_clone()?;
         residual.axpy(-1.0, &self.stored)?;
         residual.scale(1.0 / dt)?;
@@ -142,7 +142,7 @@ impl Judge for EnergyBound {
         self.bound = (self.bound + dt * dual * dual) / (1.0 - self.shift * dt);
         let mut own = space.field()?;
         own.write()?.copy_from_slice(&state[..space.owned_dofs()]);
-        flows.axpy(-1.0, &form(prepared, Parts::REST, &uniform(space, 0.0))?)?;
+        flows.axpy(-1.0, &prepared.form(Parts::REST, &uniform(space, 0.0))?)?;
         self.spent += dt * own.dot(&flows)?.max(0.0);
         let Numbers { residuals, bounds, sizes, .. } = &mut self.numbers;
         put(residuals, moment, dual);

@@ -5,7 +5,7 @@
 //! `(d^T K^-1 d)^(1/2)`. Where nothing holds the level, what is stored in all is known, from what flows in: the trajectory is
 //! shifted to it by a constant, and statements are of errors without their mean.
 use super::judge::{Judge, Kind, Numbers, Start, Step, put};
-use super::spd::{Definite, filled, form, uniform};
+use super::spd::{Definite, filled, uniform};
 use crate::Result;
 use crate::fem::{Parts, Values};
 use crate::physics::Prepared;
@@ -51,10 +51,10 @@ impl PotentialBound {
             return Ok(Err("the matrix of its potential is not positive definite"));
         };
         let [ours, mut exact] =
-            [start.ours, start.exact].map(|state| form(prepared, Parts::STORAGE, &state.local_read()?));
+            [start.ours, start.exact].map(|state| prepared.form(Parts::STORAGE, &state.local_read()?));
         let exact = exact.as_mut().map_err(|_| crate::Error::Failed("what is stored has no value".into()))?;
         let weights = match floating {
-            true => Some(form(prepared, Parts::STORAGE, &uniform(space, 1.0))?),
+            true => Some(prepared.form(Parts::STORAGE, &uniform(space, 1.0))?),
             false => None,
         };
         let (ours, total) = (ours?, exact.sum()?);
@@ -117,15 +117,15 @@ fn level(prepared: &Prepared) -> Option<f64> {
 impl Judge for PotentialBound {
     fn step(&mut self, step: &Step, _: &Visited) -> Result<()> {
         let Step { prepared, state, moment, dt } = *step;
-        let mut stored = form(prepared, Parts::STORAGE, state)?;
-        let mut flows = form(prepared, Parts::REST, state)?;
+        let mut stored = prepared.form(Parts::STORAGE, state)?;
+        let mut flows = prepared.form(Parts::REST, state)?;
         if let Some(weights) = &self.weights {
             // Whatever the state, the potential moves things about: the sum is what comes in.
             self.total -= dt * flows.sum()?;
             let shift = (self.total - stored.sum()?) / weights.sum()?;
             let shifted: Vec<f64> = state.iter().map(|u| u + shift).collect();
-            stored = form(prepared, Parts::STORAGE, &shifted)?;
-            flows = form(prepared, Parts::REST, &shifted)?;
+            stored = prepared.form(Parts::STORAGE, &shifted)?;
+            flows = prepared.form(Parts::REST, &shifted)?;
         }
         let mut residual = stored.try_clone()?;
         residual.axpy(-1.0, &self.stored)?;
@@ -146,8 +146,8 @@ impl Judge for PotentialBound {
         if step.moment == 0 {
             return Ok(());
         }
-        let mut difference = form(step.prepared, Parts::STORAGE, exact)?;
-        difference.axpy(-1.0, &form(step.prepared, Parts::STORAGE, step.state)?)?;
+        let mut difference = step.prepared.form(Parts::STORAGE, exact)?;
+        difference.axpy(-1.0, &step.prepared.form(Parts::STORAGE, step.state)?)?;
         let found = self.length(step.prepared, &difference)?;
         put(&mut self.numbers.errors, step.moment, found);
         Ok(())

@@ -81,13 +81,6 @@ pub(super) fn filled(
     Ok(matrix)
 }
 
-/// A form at a state. Collective.
-pub(super) fn form(prepared: &Prepared, parts: Parts, state: &[f64]) -> Result<Vector> {
-    let mut result = prepared.problem().space.field()?;
-    prepared.residual(FormState { state, history: None, parts }, &mut result)?;
-    Ok(result)
-}
-
 /// Values of a state that is the same everywhere.
 pub(super) fn uniform(space: &Space, value: f64) -> Vec<f64> {
     vec![value; space.local_nodes() * space.components]
