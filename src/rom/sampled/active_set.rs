@@ -15,10 +15,8 @@ const NOTHING: f64 = 1e-14;
 pub(super) struct ActiveSet {
     target: Rc<[f64]>,
     columns: Vec<Rc<[f64]>>,
-    /// Products of a column with itself and the columns before it.
-    gram: Vec<Vec<f64>>,
-    /// Rows of the lower triangular factor of the Gram matrix.
-    factor: Vec<Vec<f64>>,
+    /// Rows of the lower triangular factor of the Gram matrix; shared with a copy of the set until they change.
+    factor: Vec<Rc<Vec<f64>>>,
     /// Numbers of the columns.
     pub(super) ids: Vec<u64>,
     /// Their weights, positive.
@@ -30,8 +28,13 @@ pub(super) struct ActiveSet {
 impl ActiveSet {
     /// No columns yet for a right-hand side.
     pub(super) fn new(target: &[f64]) -> Self {
-        let (columns, gram, factor, ids, weights) = Default::default();
-        Self { target: target.into(), columns, gram, factor, ids, weights, residual: target.to_vec() }
+        let (columns, factor, ids, weights) = Default::default();
+        Self { target: target.into(), columns, factor, ids, weights, residual: target.to_vec() }
+    }
+
+    /// Norm of the right-hand side.
+    pub(super) fn size(&self) -> f64 {
+        norm(&self.target)
     }
 
     /// Takes a column in and finds the weights that are best among non-negative ones, as Lawson and Hanson (1974) do: columns
@@ -40,11 +43,10 @@ impl ActiveSet {
     pub(super) fn insert(&mut self, id: u64, column: &[f64]) -> bool {
         let mut products: Vec<f64> = self.columns.iter().map(|c| dot(c, column)).collect();
         products.push(dot(column, column));
-        let Some(row) = factor_row(&self.factor, &products) else { return false };
+        let Some(row) = factor_row(&self.factor, products) else { return false };
         let before = self.clone();
         self.columns.push(column.into());
-        self.gram.push(products);
-        self.factor.push(row);
+        self.factor.push(row.into());
         self.ids.push(id);
         self.weights.push(0.0);
         while !self.columns.is_empty() {
@@ -83,21 +85,25 @@ impl ActiveSet {
         }
     }
 
-    /// Takes the column at a place out.
+    /// Takes the column at a place out. What it had in common with those after it goes into their part of the factor, a rank-one
+    /// update (Golub, Van Loan 2013, section 6.5.4) that only raises pivots.
     fn remove(&mut self, place: usize) {
         self.columns.remove(place);
         self.ids.remove(place);
         self.weights.remove(place);
-        self.gram.remove(place);
-        self.gram[place..].iter_mut().for_each(|row| {
-            row.remove(place);
-        });
-        self.factor.truncate(place);
-        for products in &self.gram[place..] {
-            // The others were independent with this column, so they are without it; at the edge of round-off too.
-            let row = factor_row(&self.factor, products);
-            let row = row.unwrap_or_else(|| pivoted(&self.factor, products, DEPENDENT));
-            self.factor.push(row);
+        self.factor.remove(place);
+        let mut common: Vec<f64> =
+            self.factor[place..].iter_mut().map(|row| Rc::make_mut(row).remove(place)).collect();
+        for k in place..self.factor.len() {
+            let (own, pivot) = (common[k - place], self.factor[k][k]);
+            let raised = pivot.hypot(own);
+            let (c, s) = (raised / pivot, own / pivot);
+            Rc::make_mut(&mut self.factor[k])[k] = raised;
+            for (row, common) in self.factor[k + 1..].iter_mut().zip(&mut common[k + 1 - place..]) {
+                let value = &mut Rc::make_mut(row)[k];
+                *value = (*value + s * *common) / c;
+                *common = c * *common - s * *value;
+            }
         }
     }
 
@@ -112,8 +118,10 @@ impl ActiveSet {
                 change[i] = (change[i] - dot(&row[..i], &change[..i])) / row[i];
             }
             for i in (0..change.len()).rev() {
-                let sum: f64 = (i + 1..change.len()).map(|k| self.factor[k][i] * change[k]).sum();
-                change[i] = (change[i] - sum) / self.factor[i][i];
+                let row = &self.factor[i];
+                change[i] /= row[i];
+                let (before, now) = change.split_at_mut(i);
+                before.iter_mut().zip(row.iter()).for_each(|(c, l)| *c -= l * now[0]);
             }
             weights.iter_mut().zip(change).for_each(|(w, c)| *w += c);
         }
@@ -131,22 +139,15 @@ impl ActiveSet {
 }
 
 /// The next row of the factor for a row of the Gram matrix; `None` where it has no positive pivot to speak of.
-fn factor_row(factor: &[Vec<f64>], products: &[f64]) -> Option<Vec<f64>> {
-    let row = pivoted(factor, products, 0.0);
-    let last = row.len() - 1;
-    (row[last] * row[last] > DEPENDENT * products[last]).then_some(row)
-}
-
-/// The next row of the factor, with the square of its pivot at least `floor` of the column's.
-fn pivoted(factor: &[Vec<f64>], products: &[f64], floor: f64) -> Vec<f64> {
-    let mut row = products.to_vec();
+fn factor_row(factor: &[Rc<Vec<f64>>], mut row: Vec<f64>) -> Option<Vec<f64>> {
     let last = row.len() - 1;
     for i in 0..last {
         row[i] = (row[i] - dot(&factor[i][..i], &row[..i])) / factor[i][i];
     }
-    let square = products[last] - dot(&row[..last], &row[..last]);
-    row[last] = square.max(floor * products[last]).sqrt();
-    row
+    let square = row[last] - dot(&row[..last], &row[..last]);
+    let large = square > DEPENDENT * row[last];
+    row[last] = square.max(0.0).sqrt();
+    large.then_some(row)
 }
 
 /// The scalar product, summed in eight parts.
@@ -165,4 +166,36 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// The Euclidean norm.
 pub(super) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_factor_without_a_column_is_that_of_the_others() {
+        let columns: Vec<Vec<f64>> =
+            (0..7).map(|k| (0..9).map(|i| ((3 * k * i + k + 5 * i) as f64).sin()).collect()).collect();
+        for place in 0..7 {
+            let mut set = ActiveSet::new(&[0.0; 9]);
+            for (id, column) in columns.iter().enumerate() {
+                let products = columns[..=id].iter().map(|other| dot(other, column)).collect();
+                set.factor.push(factor_row(&set.factor, products).unwrap().into());
+                set.columns.push(column.as_slice().into());
+                set.ids.push(id as u64);
+                set.weights.push(1.0);
+            }
+            let before = set.clone();
+            set.remove(place);
+            assert_eq!((set.factor.len(), before.factor.len()), (6, 7));
+            for (i, row) in set.factor.iter().enumerate() {
+                assert_eq!(row.len(), i + 1);
+                for (j, other) in set.factor[..=i].iter().enumerate() {
+                    let expected = dot(&set.columns[i], &set.columns[j]);
+                    let found: f64 = row.iter().zip(other.iter()).map(|(a, b)| a * b).sum();
+                    assert!((found - expected).abs() < 1e-13, "{place}: {i}, {j}: {found} {expected}");
+                }
+            }
+        }
+    }
 }

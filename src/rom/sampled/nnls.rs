@@ -20,6 +20,9 @@ const TIE: f64 = 1e-9;
 const PASSES: usize = 20;
 /// At most so many columns are tried for each row between two looks.
 const STEPS: usize = 100;
+/// A residual that falls by less than this factor, over as many steps as there are rows or from one look at all columns to the next,
+/// is the least where the least will do: the last steps towards it are many, and of no use.
+const SLOW: f64 = 0.98;
 
 /// A matrix whose columns are shared out over ranks.
 #[derive(Clone, Copy)]
@@ -79,11 +82,14 @@ pub fn nnls(columns: DistributedColumns, target: &[f64], options: &Options) -> R
     let (mut passes, mut candidates) = (0, pool.ids.len());
     let size = norm(target);
     let mut set = ActiveSet::new(target);
+    let mut before = f64::INFINITY;
     loop {
-        pool.solve(&mut set, &seeds, options.tolerance * size)?;
-        if norm(&set.residual) <= options.tolerance * size {
+        pool.solve(&mut set, &seeds, options)?;
+        let now = norm(&set.residual);
+        if now <= options.tolerance * size || options.optimum && now > SLOW * before {
             break;
         }
+        before = now;
         let new = columns.price(&set.residual, &pool.ids);
         passes += 1;
         if new.is_empty() && options.optimum {
@@ -161,15 +167,18 @@ impl DistributedColumns<'_> {
             return Err(Error::Failed(text));
         }
         let values: Vec<f64> = mine.iter().flat_map(|&k| self.column(k)).copied().collect();
-        Pool { rows: self.rows, values: self.comm.all_gather_varied(&values), ids }.sorted()
+        Pool::new(self.rows, self.comm.all_gather_varied(&values), ids).sorted()
     }
 
     /// The columns outside of the pool that promise most, at most four for each row. Collective.
     fn price(&self, residual: &[f64], pool: &[u64]) -> BTreeSet<u64> {
-        let most = PRICED * self.rows;
+        let (most, size) = (PRICED * self.rows, norm(residual));
         let outside = (0..self.ids.len()).filter(|&k| pool.binary_search(&self.ids[k]).is_err());
         let mut mine: Vec<(f64, u64)> = outside
-            .filter_map(|k| promise(self.column(k), residual).map(|value| (value, self.ids[k])))
+            .filter_map(|k| {
+                let column = self.column(k);
+                promise(column, norm(column), residual, size).map(|value| (value, self.ids[k]))
+            })
             .collect();
         let best = |list: &mut Vec<(f64, u64)>| {
             list.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -184,10 +193,10 @@ impl DistributedColumns<'_> {
     }
 }
 
-/// The product of a column and the residual, where the column lowers it.
-fn promise(column: &[f64], residual: &[f64]) -> Option<f64> {
+/// The product of a column of that length and the residual of that norm, where the column lowers it.
+fn promise(column: &[f64], length: f64, residual: &[f64], size: f64) -> Option<f64> {
     let product = dot(column, residual);
-    (product > FLAT * norm(column) * norm(residual)).then_some(product)
+    (product > FLAT * length * size).then_some(product)
 }
 
 /// Mixes the bits of a number (Steele, Lea, Flood 2014: the mixing function of SplitMix).
@@ -202,10 +211,17 @@ fn mixed(id: u64) -> u64 {
 struct Pool {
     rows: usize,
     values: Vec<f64>,
+    /// Norms of the columns.
+    lengths: Vec<f64>,
     ids: Vec<u64>,
 }
 
 impl Pool {
+    fn new(rows: usize, values: Vec<f64>, ids: Vec<u64>) -> Self {
+        let lengths = (0..ids.len()).map(|k| norm(&values[k * rows..(k + 1) * rows])).collect();
+        Self { rows, values, lengths, ids }
+    }
+
     fn column(&self, k: usize) -> &[f64] {
         &self.values[k * self.rows..(k + 1) * self.rows]
     }
@@ -221,7 +237,7 @@ impl Pool {
 
     fn take(&self, places: &[usize]) -> Self {
         let values = places.iter().flat_map(|&k| self.column(k)).copied().collect();
-        Self { rows: self.rows, values, ids: places.iter().map(|&k| self.ids[k]).collect() }
+        Self::new(self.rows, values, places.iter().map(|&k| self.ids[k]).collect())
     }
 
     /// The columns of these numbers alone, which are here.
@@ -240,13 +256,22 @@ impl Pool {
         self.take(&order)
     }
 
-    /// Goes on with Lawson and Hanson's method on these columns, to a norm of the residual of at most `enough` or where no
-    /// column lowers it.
-    fn solve(&self, set: &mut ActiveSet, seeds: &BTreeSet<u64>, enough: f64) -> Result<()> {
+    /// Goes on with Lawson and Hanson's method on these columns, to the tolerance or where no column lowers the residual, or so
+    /// slowly that the optimum is near.
+    fn solve(&self, set: &mut ActiveSet, seeds: &BTreeSet<u64>, options: &Options) -> Result<()> {
+        let enough = options.tolerance * set.size();
         let mut banned = BTreeSet::new();
+        let mut before = f64::INFINITY;
         for step in 0.. {
-            if norm(&set.residual) <= enough {
+            let now = norm(&set.residual);
+            if now <= enough {
                 break;
+            }
+            if step % (self.rows + 1) == 0 {
+                if options.optimum && now > SLOW * before {
+                    break;
+                }
+                before = now;
             }
             if step > STEPS * (self.rows + 1) {
                 return Err(Error::Failed(format!(
@@ -265,11 +290,14 @@ impl Pool {
 
     /// The place of the column that promises most, seeds before others; `None` when none lowers the residual.
     fn next(&self, set: &ActiveSet, banned: &BTreeSet<u64>, seeds: &BTreeSet<u64>) -> Option<usize> {
+        let size = norm(&set.residual);
         let active: BTreeSet<u64> = set.ids.iter().copied().collect();
         let free = |id: &u64| !active.contains(id) && !banned.contains(id);
         let promising: Vec<(usize, f64)> = (0..self.ids.len())
             .filter(|&k| free(&self.ids[k]))
-            .filter_map(|k| promise(self.column(k), &set.residual).map(|product| (k, product)))
+            .filter_map(|k| {
+                promise(self.column(k), self.lengths[k], &set.residual, size).map(|product| (k, product))
+            })
             .collect();
         let is_seed = |k: usize| seeds.contains(&self.ids[k]);
         let seeded = promising.iter().any(|pair| is_seed(pair.0));
@@ -293,7 +321,7 @@ mod tests {
     #[test]
     fn a_pool_finds_the_lowest_number_among_equals() {
         let (third, values) = (1.0 / 3.0, [1.0, 0.0, 1.0 + 1e-12, 0.0, 0.5, 0.5]);
-        let pool = Pool { rows: 2, values: values.to_vec(), ids: vec![4, 7, 9] };
+        let pool = Pool::new(2, values.to_vec(), vec![4, 7, 9]);
         let mut set = ActiveSet::new(&[third, 0.0]);
         let next = |set: &ActiveSet, seeds: &[u64]| {
             pool.next(set, &BTreeSet::new(), &seeds.iter().copied().collect()).map(|k| pool.ids[k])
