@@ -1,6 +1,7 @@
 //! The problems of a deck on one mesh: solved in their order or in time, with their fields, quantities and balances.
 mod balance;
 mod evolution;
+mod extremes;
 mod fields;
 mod functional;
 mod initial;
@@ -17,6 +18,7 @@ mod support;
 
 pub use balance::Balance;
 pub use evolution::{Attempt, EquationSolve, Evolution, Progress, Systems, step_control};
+pub use extremes::Extreme;
 pub use fields::FieldInfo;
 pub use problems::Simulation;
 pub use run::{Observer, Run, Wishes};

@@ -232,50 +232,13 @@ impl Simulation {
 
     /// The regions by which a field is measured on a place: a derived field jumps between regions, and each is measured with its
     /// own cells' values.
-    fn regions_of(&self, field: &FieldInfo, place: &Where) -> Vec<Option<u16>> {
+    pub(super) fn regions_of(&self, field: &FieldInfo, place: &Where) -> Vec<Option<u16>> {
         match (&field.derived, place) {
             (Some(_), _) if self.mesh.region_names.len() <= 1 => vec![None],
             (Some(_), Where::Regions(list)) => list.iter().map(|&r| Some(r)).collect(),
             (Some(_), _) => (0..self.mesh.region_names.len() as u16).map(Some).collect(),
             (None, _) => vec![None],
         }
-    }
-
-    /// Where the extremum of a quantity stands now: canonical number of the node, and the region by whose cells a derived field
-    /// is averaged there; of equal ones the lowest number. Nothing where the place has no nodes. Collective.
-    ///
-    /// # Errors
-    /// When the quantity measures what does not exist.
-    pub fn extremum(&self, quantity: &Quantity, context: &Context) -> Result<Option<(u64, Option<u16>)>> {
-        let (field, stage) = self.measured(quantity)?;
-        let place = self.place(quantity)?;
-        let (space, width) = (stage.space(), field.components);
-        let sign = if quantity.kind == QuantityKind::Minimum { -1.0 } else { 1.0 };
-        let comm = &self.mesh.comm;
-        let mut best: Option<(f64, u64, Option<u16>)> = None;
-        for region in self.regions_of(&field, &place) {
-            let values = self.field_values_in(&field, context, region)?;
-            let values = values.local_read()?;
-            let mut list = nodes(space, &place);
-            if let Some(region) = region {
-                let inside = nodes(space, &Where::Regions(vec![region]));
-                list.retain(|node| inside.binary_search(node).is_ok());
-            }
-            list.retain(|&node| (node as usize) < space.owned_nodes);
-            let value =
-                |&node: &u32| sign * scalar(&values[node as usize * width..][..width], quantity.component);
-            let most = comm.max(list.iter().map(value).fold(f64::NEG_INFINITY, f64::max));
-            let own = list
-                .iter()
-                .filter(|node| value(node) == most)
-                .map(|&node| space.node_ids[node as usize])
-                .min();
-            let node = comm.min(own.unwrap_or(u64::MAX));
-            if node < u64::MAX && best.is_none_or(|best| most > best.0) {
-                best = Some((most, node, region));
-            }
-        }
-        Ok(best.map(|(_, node, region)| (node, region)))
     }
 
     /// The value at a point; a derived field's is that of the region of the cell that holds it.

@@ -5,15 +5,21 @@ use super::reduction::{Reduction, cells_of};
 use crate::deck::{Quantity, QuantityKind};
 use crate::fem::locate::interpolation;
 use crate::physics::Context;
-use crate::simulation::Simulation;
 use crate::simulation::quantities::scalar;
+use crate::simulation::{Extreme, Simulation};
 use crate::storage::File;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Places of an extremum on training trajectories that are kept, at most: those where it stands most often.
+/// Nodes that an extremum is read off, at most.
 const PLACES: usize = 16;
+
+/// Nodes that are looked at for each extremum of a training trajectory.
+const CANDIDATES: usize = 64;
+
+/// By how much of its range over training an extremum may be missed there, so that one node serves for its neighbours.
+const MISSED: f64 = 2e-4;
 
 /// What of a quantity of interest is known without fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +47,7 @@ pub enum Observation {
 pub enum Reading {
     /// The least.
     Least,
-    /// The greatest: that of the nodes where it stood on training trajectories.
+    /// The greatest: that of nodes which had it on training trajectories.
     Greatest,
     /// The sum with the nodes' weights: a value at a point.
     Sum,
@@ -60,8 +66,8 @@ pub struct Sentinel {
     pub weight: f64,
 }
 
-/// Where extrema stand on training trajectories, by quantity of interest: nodes and regions with how often.
-pub(super) type Seen = Vec<BTreeMap<(u64, Option<u16>), usize>>;
+/// The nodes of the most extreme values at moments of training trajectories, `[quantity][moment]`; none of other quantities.
+pub(super) type Seen = Vec<Vec<Vec<Extreme>>>;
 
 /// Cells that quantities need, with the physics whose internal variables they read there.
 pub(super) type Needed = Vec<(usize, Vec<u64>)>;
@@ -74,15 +80,40 @@ fn is_extremum(simulation: &Simulation, quantity: &Quantity) -> bool {
 
 /// Notes where extrema stand now. Collective.
 pub(super) fn see(simulation: &Simulation, context: &Context, seen: &mut Seen) -> Result<()> {
-    seen.resize(simulation.deck.quantity.len(), BTreeMap::new());
+    seen.resize(simulation.deck.quantity.len(), Vec::new());
     for (quantity, seen) in simulation.deck.quantity.iter().zip(seen) {
-        if is_extremum(simulation, quantity)
-            && let Some(place) = simulation.extremum(quantity, context)?
-        {
-            *seen.entry(place).or_default() += 1;
+        if is_extremum(simulation, quantity) {
+            let now = simulation.extremes(quantity, context, CANDIDATES)?;
+            seen.extend((!now.is_empty()).then_some(now));
         }
     }
     Ok(())
+}
+
+/// Nodes that have the extremum, or nearly, at all moments (greedy set cover): each is the one that serves most of those which
+/// the nodes before it do not. Local.
+fn places(seen: &[Vec<Extreme>]) -> Vec<(u64, Option<u16>)> {
+    let extrema = || seen.iter().map(|moment| moment[0].value);
+    let range = extrema().fold(f64::NEG_INFINITY, f64::max) - extrema().fold(f64::INFINITY, f64::min);
+    let serves =
+        |moment: &&Vec<Extreme>, node: &Extreme| (node.value - moment[0].value).abs() <= MISSED * range;
+    let mut open: Vec<&Vec<Extreme>> = seen.iter().collect();
+    let mut chosen = Vec::new();
+    while !open.is_empty() && chosen.len() < PLACES {
+        let mut counts: BTreeMap<(u64, Option<u16>), usize> = BTreeMap::new();
+        for moment in &open {
+            for node in moment.iter().take_while(|node| serves(moment, node)) {
+                *counts.entry((node.node, node.region)).or_default() += 1;
+            }
+        }
+        let best = counts.into_iter().min_by_key(|&(place, count)| (std::cmp::Reverse(count), place));
+        let Some((best, _)) = best else { break };
+        open.retain(|moment| {
+            !moment.iter().any(|node| (node.node, node.region) == best && serves(moment, node))
+        });
+        chosen.push(best);
+    }
+    chosen
 }
 
 impl Observation {
@@ -121,9 +152,8 @@ impl Observation {
                 _ => Reading::Sum,
             };
             if is_extremum(simulation, quantity) && field.random.is_none() {
-                let mut places: Vec<_> = seen.get(number).into_iter().flatten().collect();
-                places.sort_by_key(|&(place, count)| (std::cmp::Reverse(*count), *place));
-                nodes.extend(places.iter().take(PLACES).map(|(place, _)| (place.0, place.1, 1.0)));
+                let found = seen.get(number).map_or_else(Vec::new, |seen| places(seen));
+                nodes.extend(found.into_iter().map(|(node, region)| (node, region, 1.0)));
             }
             if quantity.kind == QuantityKind::Point
                 && field.random.is_none()
@@ -238,5 +268,29 @@ impl Observation {
             return Err(broken("they do not fit the deck".into()));
         }
         Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_of_an_extremum_serve_for_it_and_places_far_below_do_not() {
+        let moment = |values: &[(u64, f64)]| -> Vec<Extreme> {
+            values.iter().map(|&(node, value)| Extreme { value, node, region: None }).collect()
+        };
+        // Node 4 is nearly the highest where 3 and 5 are; 9 stands alone; a range of 100 allows 0.02.
+        let seen = [
+            moment(&[(3, 0.0), (4, 0.0), (9, -50.0)]),
+            moment(&[(3, 60.0), (4, 59.99), (5, 59.0)]),
+            moment(&[(5, 80.01), (4, 80.0), (3, 79.98)]),
+            moment(&[(9, 100.0), (4, 99.9)]),
+        ];
+        assert_eq!(places(&seen), [(4, None), (9, None)]);
+        // Of a minimum the list ascends; without a range equal values alone serve.
+        let seen = [moment(&[(7, 2.0), (8, 2.0)]), moment(&[(8, 2.0), (6, 2.0 + 1e-9)])];
+        assert_eq!(places(&seen), [(8, None)]);
+        assert!(places(&[]).is_empty());
     }
 }
