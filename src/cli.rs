@@ -191,6 +191,10 @@ pub struct Predict {
     /// problems in time and of nonlinear ones)
     #[arg(long, value_name = "TOL", conflicts_with_all = ["truth", "verify", "sobol", "dataset", "full_solves"])]
     pub accept: Option<f64>,
+    /// Predict until TIME (s) instead of the deck's time.end, without bounds, which hold for the trained time alone (reduced models
+    /// of problems in time)
+    #[arg(long, value_name = "TIME")]
+    pub end: Option<f64>,
     /// Find the residuals of predictions in time on the whole mesh: proven bounds of the error where there are any, indicators
     /// elsewhere
     #[arg(long, value_name = "HOW", value_parser = PossibleValuesParser::new(["residual"]))]

@@ -160,6 +160,7 @@ fn predict_options(predict: &Predict) -> PredictOptions {
         modes: predict.modes.map(|n| n as usize),
         truth: predict.truth,
         accept: predict.accept,
+        end: predict.end,
         verify: predict.verify.is_some(),
         constraint: predict.constraint.as_deref().map(level),
         weight: predict.weight.as_deref().map(norm),

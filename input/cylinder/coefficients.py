@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Largest drag and lift and the Strouhal number of a vortex street, from the steps in run.h5.
+"""Largest drag and lift and the Strouhal number of a vortex street, from the steps of a run or the frames of a prediction.
 
-usage: coefficients.py RUN.h5 [FROM_TIME]
+usage: coefficients.py RUN.h5 | PREDICT.h5 [FROM_TIME]
 """
 import sys
 
@@ -9,10 +9,14 @@ import h5py
 import numpy as np
 
 with h5py.File(sys.argv[1]) as file:
-    steps = file["/log/steps"]
-    names = [name.decode() if isinstance(name, bytes) else name for name in steps.attrs["columns"]]
-    values = steps[:]
-time, drag, lift = (values[:, names.index(name)] for name in ("time", "drag", "lift"))
+    if "/log/steps" in file:
+        steps = file["/log/steps"]
+        names = [name.decode() if isinstance(name, bytes) else name for name in steps.attrs["columns"]]
+        values = steps[:]
+        time, drag, lift = (values[:, names.index(name)] for name in ("time", "drag", "lift"))
+    else:
+        time = file["/time"][:]
+        drag, lift = (file[f"/history/{name}"][0] for name in ("drag", "lift"))
 late = time >= (float(sys.argv[2]) if len(sys.argv) > 2 else 0.75 * time[-1])
 time, drag, lift = time[late], drag[late], lift[late]
 # Periods between upward crossings of zero, by linear interpolation.

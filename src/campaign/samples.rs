@@ -72,8 +72,9 @@ fn located(deck: &Deck, samples: Result<Vec<Vec<f64>>>) -> Result<Vec<Vec<f64>>>
 pub fn campaign_samples(comm: &Comm, deck: &Deck) -> Result<Vec<Vec<f64>>> {
     let section = &deck.campaign;
     let (samples, seed) = (section.samples, section.seed);
-    if !deck.random.is_empty() && !deck.parameters.values().any(deck::Parameter::varies) {
-        // Random fields alone make the samples differ.
+    // Random fields alone make the samples differ; or there is one run in time, whose model can be asked for what comes after it.
+    let one_run = samples == 1 && deck.time.is_some();
+    if (one_run || !deck.random.is_empty()) && !deck.parameters.values().any(deck::Parameter::varies) {
         return Ok(vec![deck.default_parameters(); samples]);
     }
     let design = match section.design {

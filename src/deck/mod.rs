@@ -41,7 +41,7 @@ pub use schema::schema;
 pub use sections::*;
 pub use spelling::{did_you_mean, either, nearest};
 pub use value::{
-    Coefficient, Essential, FREE, FileField, Names, PhysicsField, Property, PropertyTable, Reading, Scalar,
-    ScalarOrVector, Tensor,
+    Coefficient, Essential, FREE, FileField, InitialValue, Names, PhysicsField, Property, PropertyTable,
+    Reading, Scalar, ScalarOrVector, Tensor,
 };
 pub use whole::Deck;

@@ -168,7 +168,8 @@ impl Page {
 }
 
 /// Kinds of values with a section of their own at the end.
-const VALUES: [&str; 6] = ["Coefficient", "Tensor", "Scalar", "Essential", "ScalarOrVector", "Names"];
+const VALUES: [&str; 7] =
+    ["Coefficient", "InitialValue", "Tensor", "Scalar", "Essential", "ScalarOrVector", "Names"];
 
 fn description(schema: &'static Json) -> &'static str {
     schema.get("description").and_then(Json::as_str).unwrap_or("")

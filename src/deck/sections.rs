@@ -1,7 +1,7 @@
 //! The sections of a deck but `[[physics]]`.
 use super::constraint::Norm;
 use super::recycle::RecycleOptions;
-use super::value::{Names, ScalarOrVector};
+use super::value::{InitialValue, Names, ScalarOrVector};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -404,8 +404,8 @@ pub struct Initial {
     /// The solution; the only physics' if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// A number or an expression; a list for a vector field.
-    pub value: ScalarOrVector,
+    /// A number or an expression; a list for a vector field; or a field of a file.
+    pub value: InitialValue,
 }
 
 /// What a run writes.

@@ -186,9 +186,9 @@ impl PropertyTable {
 pub struct FileField {
     /// HDF5 file, relative to the deck. A nodal field of a file with another mesh is interpolated.
     pub file: PathBuf,
-    /// Dataset in the file, such as "/fields/temperature": one value a cell or a node. Of several steps a run
-    /// in time takes those of a nodal field at the file's times, linearly between them; other runs, and fields on
-    /// cells, take the last.
+    /// Dataset in the file, such as "/fields/temperature": one value a cell or a node. Of several steps a
+    /// coefficient of a run in time takes those of a nodal field at the file's times, linearly between them; other runs, fields
+    /// on cells and initial values take the last.
     pub dataset: String,
 }
 
@@ -256,6 +256,17 @@ impl ScalarOrVector {
         };
         list.iter().map(|scalar| scalar.parse(variables)).collect()
     }
+}
+
+/// Initial values: a number, an expression, one entry a component, or a nodal field of a file { file, dataset }, which is
+/// interpolated where the mesh or the degree is another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum InitialValue {
+    /// Formulas.
+    Formulas(ScalarOrVector),
+    /// A dataset of an HDF5 file.
+    File(FileField),
 }
 
 /// One name or a list of names.

@@ -57,6 +57,9 @@ pub struct PredictOptions {
     /// Where the indicator of a prediction is above this, the full model is run instead, guarded; of models with sampled
     /// integrals.
     pub accept: Option<f64>,
+    /// Until when problems in time are predicted, s, instead of the end that the model was trained to; of models with sampled
+    /// integrals.
+    pub end: Option<f64>,
     /// Whether the residuals of predictions are looked at on the whole mesh, and errors bounded where that is proven; of models
     /// with sampled integrals.
     pub verify: bool,

@@ -31,6 +31,10 @@ fn expect_sampled(options: &PredictOptions, path: &Path) -> Result<()> {
             "--accept is for reduced models in time or of nonlinear problems: bounds of others are proven";
         return Err(Error::input("--accept", text));
     }
+    if options.end.is_some() {
+        let text = "it is no reduced model of a problem in time, which alone can be predicted to another end";
+        return Err(Error::input("--end", format!("{}: {text}", path.display())));
+    }
     if options.verify {
         let text = "--verify residual is for reduced models in time or of nonlinear problems: others come with their bounds, \
                     and a network's predictions are compared by --truth";

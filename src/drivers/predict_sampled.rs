@@ -15,6 +15,7 @@ use crate::parallel::Comm;
 use crate::physics::Context;
 use crate::report::Report;
 use crate::rom::sampled::{Bounds, Dictionary, Prediction, Target};
+use crate::simulation::step_control;
 use crate::storage::{File, ResultFile, write_xdmf};
 use crate::{Error, Result};
 use std::path::Path;
@@ -49,11 +50,14 @@ pub(super) fn run(
         let text = "means of models with sampled integrals are corrected by the full runs of a dataset: --dataset FILE";
         return Err(Error::input("--full-solves", text));
     }
+    options.end.map_or(Ok(()), |end| until(&mut deck, end))?;
     let points = points(comm, &deck, &options.points)?;
     let contexts = contexts(&points, &options.points);
     warn_outside(report, &deck, &points);
     let (mut model, bounds) = report.phase("model", || -> Result<_> {
-        Ok((Dictionary::read(comm, &file, &deck)?, Bounds::read(&file)?.unwrap_or_default()))
+        // Errors were measured until the end of the training.
+        let bounds = options.end.map_or_else(|| Bounds::read(&file), |_| Ok(None))?;
+        Ok((Dictionary::read(comm, &file, &deck)?, bounds.unwrap_or_default()))
     })?;
     let clusters = model.clusters();
     let several = if clusters > 1 { format!(" of {clusters} clusters") } else { String::new() };
@@ -228,6 +232,23 @@ pub(super) fn run(
         written.extend(write_xdmf(comm, &target)?);
     }
     report.finish(&written);
+    Ok(())
+}
+
+/// Sets another end, with frames as dense and steps as long as before.
+fn until(deck: &mut Deck, end: f64) -> Result<()> {
+    let fault = |text: String| Err(Error::input("--end", text));
+    let Some(time) = deck.time.as_mut() else {
+        return fault("the model is of a steady problem".into());
+    };
+    if !(end > time.start && end.is_finite()) {
+        return fault(format!("expected a time after the start {} s, found {end}", time.start));
+    }
+    let share = (end - time.start) / (time.end - time.start);
+    deck.output.frames = ((deck.output.frames as f64 * share).round() as usize).max(1);
+    time.longest = Some(step_control(time).longest);
+    time.stops.retain(|&stop| stop <= end);
+    time.end = end;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Coefficients from HDF5 files: in the canonical order of the mesh, or fields of a run on another mesh.
+//! Coefficients and initial values from HDF5 files: in the canonical order of the mesh, or fields of a run on another mesh.
 use super::coefficient::{NodalField, Source};
 use crate::fem::Space;
 use crate::fem::transfer::Transfer;
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 use std::path::Path;
 use std::rc::Rc;
 
-/// A scalar dataset.
+/// A dataset, scalar where not said otherwise.
 pub struct FileSource<'a> {
     /// The file.
     pub path: &'a Path,
@@ -29,6 +29,18 @@ struct Layout {
     steps: Option<Vec<(u64, f64)>>,
 }
 
+/// Steps of a nodal dataset: times, s, with the values at local nodes.
+type Frames = Vec<(f64, Vec<f64>)>;
+
+/// How many cells or nodes a dataset of that shape has; nothing where it has another number of components.
+fn entities(shape: &[u64], components: usize) -> Option<u64> {
+    match *shape {
+        [count] if components == 1 => Some(count),
+        [count, c] | [_, count, c] if c == components as u64 => Some(count),
+        _ => None,
+    }
+}
+
 impl FileSource<'_> {
     /// Reads the dataset. One value for each cell of `mesh` is taken as it is, so are values at the nodes of
     /// degree 1 or 2 of the same mesh; a field of a file that has another mesh is interpolated to the nodes of
@@ -43,43 +55,24 @@ impl FileSource<'_> {
             return Err(self.fault(format!("there is no dataset \"{}\"", self.dataset)));
         }
         let shape = file.shape(self.dataset)?;
-        let count = match shape[..] {
-            [count] | [count, 1] | [_, count, 1] => count,
-            _ => 0,
-        };
+        let count = entities(&shape, 1).unwrap_or(0);
         let own_mesh = file.exists("/mesh/geometry") && !self.has_mesh(&file, mesh)?;
         if count == mesh.global_cells && !own_mesh {
-            let layout = self.layout(&file, &shape, None)?;
+            let layout = self.layout(&file, (&shape, 1), None)?;
             let plan = Redistribution::new(&mesh.comm, &mesh.cell_ids, count);
-            let mut frames = self.frames(&file, &layout, &plan)?;
+            let mut frames = self.frames(&file, &layout, (&plan, 1))?;
             return Ok(Source::Cellwise(Rc::new(frames.pop().expect("at least one step").1)));
         }
-        let layout = self.layout(&file, &shape, self.interval)?;
-        let found = if own_mesh {
-            let source = MeshSource::File { path: self.path.to_path_buf(), scale: 1.0 };
-            let other = Rc::new(Mesh::build(&mesh.comm, &source, &PartitionOptions::default())?);
-            self.nodes_of(&other, layout.count)?
-        } else {
-            self.nodes_of(mesh, layout.count)?
-        };
-        let Some((from, plan)) = found else {
+        let Some((from, mut frames)) = self.nodal(&file, mesh, own_mesh, (1, self.interval))? else {
             return Err(self.fault(format!(
                 "{} has the shape {shape:?}; expected one value for each of the {} cells or {} vertices of {}",
                 self.dataset, mesh.global_cells, mesh.global_vertices, mesh.source
             )));
         };
-        let mut frames = self.frames(&file, &layout, &plan)?;
-        for (_, values) in &mut frames {
-            let mut field = from.field_of(1)?;
-            field.write()?.copy_from_slice(values);
-            field.ghost_update()?;
-            *values = field.local_read()?.to_vec();
-        }
         file.close()?;
         let space = if own_mesh {
             let space = Rc::new(Space::new(mesh.clone(), from.element.degree, 1)?);
-            let points: Vec<[f64; 3]> = (0..space.local_nodes()).map(|node| space.point(node)).collect();
-            let transfer = Transfer::new(&from, &points).map_err(|error| self.fault(error.to_string()))?;
+            let transfer = self.transfer(&from, &space)?;
             frames.iter_mut().for_each(|(_, values)| *values = transfer.apply(values));
             space
         } else {
@@ -89,6 +82,76 @@ impl FileSource<'_> {
         field.values = frames[frames.len() - 1].1.clone().into();
         field.frames = frames;
         Ok(Source::Nodal(Rc::new(field)))
+    }
+
+    /// The last step of a nodal dataset `[node, component]` or `[step, node, component]`, at the local nodes of a space,
+    /// `[node, component]`; that of another mesh or degree is interpolated. Collective.
+    ///
+    /// # Errors
+    /// [`Error::Input`] as [`FileSource::read`].
+    pub fn read_vector(&self, space: &Space, components: usize) -> Result<Vec<f64>> {
+        let mesh = &space.mesh;
+        let file = File::open(&mesh.comm, self.path)?;
+        if !file.exists(self.dataset) {
+            return Err(self.fault(format!("there is no dataset \"{}\"", self.dataset)));
+        }
+        let own_mesh = file.exists("/mesh/geometry") && !self.has_mesh(&file, mesh)?;
+        let Some((from, mut frames)) = self.nodal(&file, mesh, own_mesh, (components, None))? else {
+            return Err(self.fault(format!(
+                "{} has the shape {:?}; expected {components} values for each node of {}",
+                self.dataset,
+                file.shape(self.dataset)?,
+                mesh.source
+            )));
+        };
+        file.close()?;
+        let values = frames.pop().expect("at least one step").1;
+        if !own_mesh && from.element.degree == space.element.degree {
+            return Ok(values);
+        }
+        let transfer = self.transfer(&from, space)?;
+        let mut result = vec![0.0; space.local_nodes() * components];
+        for i in 0..components {
+            let one: Vec<f64> = values.iter().skip(i).step_by(components).copied().collect();
+            let places = result.iter_mut().skip(i).step_by(components);
+            places.zip(transfer.apply(&one)).for_each(|(place, value)| *place = value);
+        }
+        Ok(result)
+    }
+
+    /// The dataset's steps at the local nodes of the space that it is of, on this mesh or on that of the file; nothing where it
+    /// fits neither. Collective.
+    fn nodal(
+        &self,
+        file: &File,
+        mesh: &Rc<Mesh>,
+        own_mesh: bool,
+        (components, interval): (usize, Option<(f64, f64)>),
+    ) -> Result<Option<(Rc<Space>, Frames)>> {
+        let shape = file.shape(self.dataset)?;
+        let layout = self.layout(file, (&shape, components), interval)?;
+        let found = if own_mesh {
+            let source = MeshSource::File { path: self.path.to_path_buf(), scale: 1.0 };
+            let other = Rc::new(Mesh::build(&mesh.comm, &source, &PartitionOptions::default())?);
+            self.nodes_of(&other, layout.count)?
+        } else {
+            self.nodes_of(mesh, layout.count)?
+        };
+        let Some((from, plan)) = found else { return Ok(None) };
+        let mut frames = self.frames(file, &layout, (&plan, components))?;
+        for (_, values) in &mut frames {
+            let mut field = from.field_of(components)?;
+            field.write()?.copy_from_slice(values);
+            field.ghost_update()?;
+            *values = field.local_read()?.to_vec();
+        }
+        Ok(Some((from, frames)))
+    }
+
+    /// Interpolation to the local nodes of a space. Collective.
+    fn transfer(&self, from: &Space, to: &Space) -> Result<Transfer> {
+        let points: Vec<[f64; 3]> = (0..to.local_nodes()).map(|node| to.point(node)).collect();
+        Transfer::new(from, &points).map_err(|error| self.fault(error.to_string()))
     }
 
     fn fault(&self, message: String) -> Error {
@@ -123,11 +186,16 @@ impl FileSource<'_> {
     }
 
     /// Which steps to read: all that bear on `interval`, or the last.
-    fn layout(&self, file: &File, shape: &[u64], interval: Option<(f64, f64)>) -> Result<Layout> {
-        let (count, steps) = match *shape {
-            [count] | [count, 1] => return Ok(Layout { count, steps: None }),
-            [steps, count, 1] if steps > 0 => (count, steps),
-            _ => return Ok(Layout { count: 0, steps: None }),
+    fn layout(
+        &self,
+        file: &File,
+        (shape, components): (&[u64], usize),
+        interval: Option<(f64, f64)>,
+    ) -> Result<Layout> {
+        let count = entities(shape, components).unwrap_or(0);
+        let steps = match *shape {
+            [steps, _, _] if count > 0 && steps > 0 => steps,
+            _ => return Ok(Layout { count, steps: None }),
         };
         let times = if file.exists("/time") { file.read_array::<f64>("/time")?.1 } else { Vec::new() };
         // Frames that a failed run did not reach have no time.
@@ -150,28 +218,33 @@ impl FileSource<'_> {
     }
 
     /// The values at the entities of `plan` by step, with the times. Collective.
-    fn frames(&self, file: &File, layout: &Layout, plan: &Redistribution) -> Result<Vec<(f64, Vec<f64>)>> {
+    fn frames(
+        &self,
+        file: &File,
+        layout: &Layout,
+        (plan, components): (&Redistribution, usize),
+    ) -> Result<Frames> {
         let Some(steps) = &layout.steps else {
             let block: Vec<f64> = file.read_rows(self.dataset, plan.range())?;
-            self.check(&block, plan)?;
-            return Ok(vec![(0.0, plan.from_canonical(&block, 1))]);
+            self.check(&block, (plan, components))?;
+            return Ok(vec![(0.0, plan.from_canonical(&block, components))]);
         };
         steps
             .iter()
             .map(|&(step, time)| {
                 let block: Vec<f64> = file.read_step(self.dataset, step, plan.range())?;
-                self.check(&block, plan)?;
-                Ok((time, plan.from_canonical(&block, 1)))
+                self.check(&block, (plan, components))?;
+                Ok((time, plan.from_canonical(&block, components)))
             })
             .collect()
     }
 
-    fn check(&self, block: &[f64], plan: &Redistribution) -> Result<()> {
+    fn check(&self, block: &[f64], (plan, components): (&Redistribution, usize)) -> Result<()> {
         let good = |value: &f64| value.is_finite() && (!self.positive || *value > 0.0);
         let bad = block.iter().position(|value| !good(value));
         plan.comm().agree(bad.map_or(Ok(()), |i| {
             let wanted = if self.positive { "positive numbers" } else { "finite numbers" };
-            let (at, value) = (plan.range().start + i as u64, block[i]);
+            let (at, value) = (plan.range().start + (i / components) as u64, block[i]);
             Err(self.fault(format!("{} holds {value} at {at}; expected {wanted}", self.dataset)))
         }))
     }

@@ -6,7 +6,7 @@ pub mod coefficient;
 mod conditions;
 pub mod derived;
 pub mod exchange;
-mod file_field;
+pub mod file_field;
 mod inner;
 pub mod interface;
 mod internal;

@@ -1,7 +1,8 @@
 //! The state from which a run in time starts.
 use super::problems::Simulation;
-use crate::deck::COORDINATES;
+use crate::deck::{COORDINATES, FileField, InitialValue};
 use crate::physics::coefficient::Source;
+use crate::physics::file_field::FileSource;
 use crate::physics::{Context, build};
 use crate::{Error, Result};
 use petsc_rs::Vector;
@@ -37,6 +38,12 @@ impl Simulation {
         Ok(slope)
     }
 
+    /// Whether a problem's initial values come from a file.
+    pub fn starts_from_file(&self, stage: usize) -> bool {
+        let file = |number: usize| matches!(self.deck.initial[number].value, InitialValue::File(_));
+        self.initials().any(|(number, index)| index == stage && file(number))
+    }
+
     /// Numbers of initial values, and of the problems that they are of.
     fn initials(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let of = |(number, initial): (usize, &crate::deck::Initial)| {
@@ -55,8 +62,12 @@ impl Simulation {
     ) -> Result<Vector> {
         let space = self.stages[index].space();
         let key = format!("initial[{number}].value");
-        let functions = self.deck.initial[number]
-            .value
+        let value = match &self.deck.initial[number].value {
+            InitialValue::Formulas(value) => value,
+            InitialValue::File(_) if parameter.is_some() => return space.field(),
+            InitialValue::File(source) => return self.stored(source, &key, index),
+        };
+        let functions = value
             .parse(&self.deck.field_variables())
             .map_err(|error| Error::input("", format!("{key}: {error}")))?;
         let present = &self.stages[index].solution;
@@ -84,6 +95,24 @@ impl Simulation {
         }
         let fault = self.deck.fault(&key, "the initial value is not finite somewhere");
         self.mesh.comm.agree(if finite { Ok(()) } else { Err(fault) })?;
+        Ok(result)
+    }
+
+    /// Initial values from a file, those of a flow's velocity without its pressure. Collective.
+    fn stored(&self, source: &FileField, key: &str, index: usize) -> Result<Vector> {
+        let stage = &self.stages[index];
+        let (space, c) = (stage.space(), stage.space().components);
+        let components = c - usize::from(stage.problem.facts().pressure);
+        let path = self.deck.resolve(&source.file);
+        let file = FileSource { path: &path, dataset: &source.dataset, positive: false, interval: None };
+        let values =
+            file.read_vector(space, components).map_err(|error| self.deck.fault(key, error.to_string()))?;
+        let mut result = stage.solution.try_clone()?;
+        {
+            let mut own = result.write()?;
+            let nodes = own.chunks_exact_mut(c).zip(values.chunks_exact(components));
+            nodes.for_each(|(own, values)| own[..components].copy_from_slice(values));
+        }
         Ok(result)
     }
 }

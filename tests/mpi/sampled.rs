@@ -4,7 +4,7 @@ use crate::common::decks::{deck_in, quiet};
 use crate::common::{Suite, with_folder};
 use std::path::Path;
 use tessera::drivers::predict::{Points, PredictOptions};
-use tessera::drivers::{campaign, predict, train};
+use tessera::drivers::{campaign, predict, run, train};
 use tessera::fem::Parts;
 use tessera::parallel::Comm;
 use tessera::physics::Context;
@@ -38,6 +38,8 @@ pub const SUITES: &[Suite] = &[
         tests: &[
             ("sampled_predictions_are_corrected", sampled_predictions_are_corrected),
             ("sampled_chain", sampled_chain),
+            ("sampled_from_another_run", sampled_from_another_run),
+            ("sampled_front_in_its_frame", sampled_front_in_its_frame),
             ("sampled_bounds_are_kept", sampled_bounds_are_kept),
             ("sampled_what_does_not_fit", sampled_what_does_not_fit),
         ],
@@ -794,6 +796,92 @@ fn sampled_bounds_are_kept(comm: &Comm) {
         }
         // Of six with a probability of 0.9 each, four at least with one of 0.984.
         assert!(kept >= 4, "{kept} of 6");
+    });
+}
+
+/// A front that travels at speed 1/2 needs many modes where it stands and few in a frame that goes with it, where it is the same.
+fn sampled_front_in_its_frame(comm: &Comm) {
+    // Middle of the box, speed of the frame, where the front is looked at.
+    let front = |middle: f64, speed: f64, point: f64| {
+        format!(
+            r#"
+mesh.box = {{ cell = "interval", cells = [300], lower = [{0}], upper = [{1}] }}
+time = {{ end = 0.6, step = 0.01, scheme = "bdf2" }}
+output = {{ frames = 3, xdmf = false }}
+parameters.viscosity = {{ default = 0.01, range = [0.005, 0.02] }}
+[[physics]]
+model = "burgers"
+field = "u"
+viscosity = "viscosity"
+boundary = [{{ marker = "left", value = {2} }}, {{ marker = "right", value = {3} }}]
+[[initial]]
+value = "{2} - (1 + tanh(x/0.03))/2"
+[[quantity]]
+name = "there"
+kind = "point"
+point = [{point}]
+[campaign]
+frames = "steps"
+design = "sobol"
+samples = 6
+[rom]
+modes = 5
+"#,
+            middle - 0.5,
+            middle + 0.5,
+            1.0 - speed,
+            -speed
+        )
+    };
+    let [lab, frame] = [front(0.2, 0.0, 0.32), front(0.0, 0.5, 0.02)].map(|text| {
+        let mut found = [0.0; 2];
+        with_folder(comm, |folder| {
+            let model = trained(comm, folder, &text, &[]);
+            let error = errors(comm, &model, &["viscosity=0.0075"])("fields/u");
+            let dataset = Reader::open(&folder.join("dataset.h5")).unwrap();
+            found = [error, dataset.array::<f64>("/qoi/there").unwrap().1.into_iter().next_back().unwrap()];
+        });
+        found
+    });
+    assert!(frame[0] < 2e-3 && lab[0] > 2e-2, "{frame:?} {lab:?}");
+    assert!((frame[1] + 0.5 - lab[1]).abs() < 2e-3 && (0.1..0.45).contains(&lab[1]), "{frame:?} {lab:?}");
+}
+
+/// A model whose samples begin where another run has ended holds what it needs of that run's file, and predicts beyond the time that
+/// it was trained for.
+fn sampled_from_another_run(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let before = deck_in(folder, HEAT, &["time.end=160", "parameters.hot.default=600", "output.file=\"start.h5\""]);
+        run::run(comm, &before, &quiet()).unwrap();
+        comm.barrier();
+        let start = folder.join("start.h5");
+        let file = format!("value = {{ file = \"{}\", dataset = \"/fields/T\" }}\n", start.display());
+        let text = HEAT.replace("value = 300\n", &file).replace("300 + (hot-300)*min", "600 + (hot-600)*min");
+        let model = trained(comm, folder, &text, &[]);
+        let error = errors(comm, &model, &["k1=0.02", "hot=700"])("fields/T");
+        assert!(error < 2e-3, "{error:e}");
+        let output = folder.join("beyond");
+        let beyond = |end: f64, truth: bool| {
+            let points = Points::One(vec!["k1=0.02".into(), "hot=700".into()]);
+            let (end, output) = (Some(end), Some(output.clone()));
+            let options = PredictOptions { run: quiet(), points, end, truth, output, ..PredictOptions::default() };
+            predict::run(comm, &model, &options)
+        };
+        beyond(800.0, true).unwrap();
+        comm.barrier();
+        let found = Reader::open(&output.join("predict.h5")).unwrap();
+        let times = found.array::<f64>("/time").unwrap().1;
+        assert_eq!((times.len(), times[10]), (11, 800.0));
+        let error = found.array::<f64>("/truth/fields/T").unwrap().1[0];
+        assert!(error < 2e-3, "{error:e}");
+        let error = beyond(-1.0, false).unwrap_err().to_string();
+        assert!(error.contains("expected a time after the start 0 s, found -1"), "{error}");
+        // Quantities need nothing of the other run.
+        if comm.rank() == 0 {
+            std::fs::remove_file(&start).unwrap();
+        }
+        comm.barrier();
+        unseen(comm, &model, &[("k1", 0.02), ("hot", 700.0)], "peak", 1e-9);
     });
 }
 

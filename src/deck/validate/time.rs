@@ -1,7 +1,7 @@
 //! `[time]` and `[[initial]]`, and which models they belong to.
 use super::checker::Checker;
 use crate::deck::physics::Physics;
-use crate::deck::value::{Scalar, ScalarOrVector};
+use crate::deck::value::{InitialValue, Scalar, ScalarOrVector};
 use std::collections::HashSet;
 use tessera_kernels::model::Time;
 
@@ -65,8 +65,14 @@ impl Checker<'_> {
                 self.add(&key, format!("a second initial value for \"{field}\""));
             }
             let list: Vec<&Scalar> = match &initial.value {
-                ScalarOrVector::Scalar(value) => vec![value],
-                ScalarOrVector::Vector(values) => values.iter().collect(),
+                InitialValue::Formulas(ScalarOrVector::Scalar(value)) => vec![value],
+                InitialValue::Formulas(ScalarOrVector::Vector(values)) => values.iter().collect(),
+                InitialValue::File(source) => {
+                    if source.dataset.is_empty() {
+                        self.add(&format!("{key}.value.dataset"), "the dataset's name is empty");
+                    }
+                    Vec::new()
+                }
             };
             for (j, scalar) in list.iter().enumerate() {
                 let place =

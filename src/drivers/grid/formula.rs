@@ -1,6 +1,6 @@
 //! Coefficients and initial values that are formulas in place, parameters and random fields, the same everywhere or by
 //! region.
-use crate::deck::{COORDINATES, Coefficient, Deck, Expression, Scalar, Tensor};
+use crate::deck::{COORDINATES, Coefficient, Deck, Expression, InitialValue, Scalar, Tensor};
 
 /// A formula of the deck that becomes an input.
 pub(super) struct Formula {
@@ -43,7 +43,8 @@ impl Formula {
             }
         }
         for initial in &deck.initial {
-            if let Ok(mut list) = initial.value.parse(&variables)
+            if let InitialValue::Formulas(value) = &initial.value
+                && let Ok(mut list) = value.parse(&variables)
                 && let (Some(expression), true) = (list.pop(), list.is_empty())
                 && let Some((physics, field)) = deck.field_of(initial.field.as_deref(), None)
             {

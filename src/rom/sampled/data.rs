@@ -16,6 +16,8 @@ pub struct ValuesAt {
     pub places: Vec<[u64; 3]>,
     /// `[number, place]`.
     pub matrix: Vec<f64>,
+    /// The values at the places where they are no formulas of the deck but come from a file; empty otherwise.
+    pub given: Vec<f64>,
     /// The unknowns of the places on the sampled cells, once these are there.
     pub dofs: Vec<usize>,
 }

@@ -141,6 +141,11 @@ pub fn write(
                 &values.matrix,
             )?;
             file.set(&path(name), "meaning", meaning)?;
+            if !values.given.is_empty() {
+                file.write_array(&path(&format!("{name}_given")), &[count], &values.given)?;
+                let meaning = "values at the places, from the file that the deck names";
+                file.set(&path(&format!("{name}_given")), "meaning", meaning)?;
+            }
         }
     }
     Ok(())
@@ -235,7 +240,9 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         if !fits || places.iter().any(|place| !known(place[0])) {
             return Err(broken(&format!("{name} does not fit")));
         }
-        Ok(ValuesAt { places, matrix, dofs: Vec::new() })
+        let given = format!("{name}_given");
+        let given = if file.exists(&format!("{group}/{given}")) { list(&given)? } else { Vec::new() };
+        Ok(ValuesAt { places, matrix, given, dofs: Vec::new() })
     };
     let exact = match file.get(group, "factors")? {
         None => None,
@@ -281,6 +288,7 @@ fn read_problem(file: &File, group: &str, name: &str, part: &MeshPart) -> Result
         &data.parameters,
         &data.lifting.matrix,
         &data.initial.matrix,
+        &data.initial.given,
         &data.energy,
         &data.residual.nodal,
     ];

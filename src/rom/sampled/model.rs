@@ -3,7 +3,7 @@ use super::data::{ProblemData, SampledPart};
 use super::observe::Observation;
 use super::replay::is_close;
 use super::system::ReducedProblem;
-use crate::deck::{Deck, SolverMethod, SolverOptions, TimeSection};
+use crate::deck::{Deck, InitialValue, SolverMethod, SolverOptions, TimeSection};
 use crate::fem::Parts;
 use crate::physics::Context;
 use crate::simulation::{Attempt, Evolution, Progress, Simulation, Step, Systems};
@@ -65,8 +65,11 @@ impl SampledModel {
         // What solves on the sampled cells is never asked to.
         let idle = |_| SolverOptions { method: SolverMethod::Direct, ..SolverOptions::default() };
         let mesh = Rc::new(part.mesh.mesh()?);
+        // Initial values that come from a file are there, at the few places where they are read.
+        let mut own = deck.clone();
+        own.initial.retain(|initial| matches!(initial.value, InitialValue::Formulas(_)));
         let (simulation, part) =
-            (Simulation::on_part(deck, mesh, |mesh| part.random_fields(deck, mesh), idle)?, &part.mesh);
+            (Simulation::on_part(&own, mesh, |mesh| part.random_fields(&own, mesh), idle)?, &part.mesh);
         if simulation.stages.len() != data.len() {
             return Err(Error::Failed(format!(
                 "{} physics instead of {}",

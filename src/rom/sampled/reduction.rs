@@ -67,6 +67,8 @@ pub struct Reduction {
     product: Box<dyn InnerProduct>,
     prescribed: Span,
     initial: Option<(Span, Vec<Vec<f64>>)>,
+    /// Initial values from a file, at the rows of `initial`.
+    given: Vec<f64>,
     plan: Redistribution,
 }
 
@@ -217,9 +219,14 @@ impl Reduction {
             product,
             prescribed,
             initial: None,
+            given: Vec::new(),
             plan,
         };
         result.project(samples, &factors, &fixed, ids, in_time)?;
+        if let (true, Some((span, _))) = (simulation.starts_from_file(stage), &result.initial) {
+            let state = samples.source.read(samples.which[0], 0, &result.problem.field, &result.plan)?;
+            result.given = span.at_rows(&state);
+        }
         Ok(result)
     }
 
@@ -317,7 +324,8 @@ impl Reduction {
             Some((span, projected)) if !span.rows.is_empty() => {
                 let factors: Vec<Vec<f64>> =
                     (0..n).map(|i| projected.iter().map(|p| p[i]).collect()).collect();
-                span.values_at(&factors, places(&span.rows, false))
+                let given = self.given.clone();
+                ValuesAt { given, ..span.values_at(&factors, places(&span.rows, false)) }
             }
             _ => ValuesAt { matrix: vec![0.0; n], ..ValuesAt::default() },
         };

@@ -76,7 +76,7 @@ impl Span {
     }
 
     /// Values of a column at the rows. Collective.
-    fn at_rows(&self, column: &[f64]) -> Vec<f64> {
+    pub fn at_rows(&self, column: &[f64]) -> Vec<f64> {
         let mut values = vec![0.0; self.rows.len()];
         for (value, &row) in values.iter_mut().zip(&self.rows) {
             if let Some(place) = self.ids.iter().position(|&id| id == row) {
@@ -109,6 +109,6 @@ impl Span {
             .flat_map(|row| (0..q).map(move |k| (row, k)))
             .map(|(row, k)| entry(row, k))
             .collect();
-        ValuesAt { places, matrix, dofs: Vec::new() }
+        ValuesAt { places, matrix, ..ValuesAt::default() }
     }
 }

@@ -162,6 +162,9 @@ impl ReducedProblem {
     /// # Errors
     /// When PETSc fails.
     pub fn initial(&self, values: &[f64]) -> Result<Vector> {
+        let mut values = values.to_vec();
+        let given = self.initial.dofs.iter().zip(&self.initial.given);
+        given.for_each(|(&dof, value)| values[dof] = *value);
         let mut state = self.zero()?;
         {
             let mut c = state.write()?;

@@ -101,3 +101,79 @@ pub fn wave_number_from_a_file(comm: &Comm) {
         }
     });
 }
+
+/// A run begins where another ended: on its mesh and on others, solutions of one component and flows.
+pub fn initial_values_from_a_file(world: &Comm) {
+    for size in [1, 2, 4] {
+        let comm = group(world, usize::from(world.rank() < size)).unwrap();
+        if world.rank() < size {
+            scalars_go_on(&comm);
+            flows_go_on(&comm);
+        }
+        world.barrier();
+    }
+}
+
+fn scalars_go_on(comm: &Comm) {
+    with_folder(comm, |folder| {
+        let mut deck = Deck::parse(&heat(2), "heat", &[]).unwrap_or_else(|e| panic!("{e}"));
+        deck.output.directory = folder.into();
+        run(comm, &deck, &quiet()).unwrap();
+        comm.barrier();
+        // At the end the field is 2 + 2 x + 4 y, which a step of no length leaves as it is.
+        let start = |mesh: &str, degree: usize, dataset: &str| {
+            format!(
+                "{mesh}[time]\nend = 1e-9\nstep = 1e-9\n[output]\nframes = 1\n[[physics]]\nmodel = \"diffusion\"\n\
+                 degree = {degree}\n[[initial]]\nvalue = {{ file = \"{}\", dataset = \"{dataset}\" }}\n\
+                 [[quantity]]\nname = \"mean\"\nkind = \"average\"\n\
+                 [[quantity]]\nname = \"there\"\nkind = \"point\"\npoint = [0.7, 0.3]\n[solver]\nmethod = \"direct\"\n",
+                folder.join("heat.h5").display()
+            )
+        };
+        let meshes = [
+            mesh("triangle", 6, 0.0, 1.0),
+            mesh("quadrilateral", 7, 0.0, 1.0),
+            mesh("triangle", 9, 0.2, 0.8),
+        ];
+        for (mesh, degree) in meshes.iter().flat_map(|mesh| [(mesh, 1), (mesh, 2)]) {
+            let outcome =
+                try_simulate(comm, &start(mesh, degree, "/fields/u")).unwrap_or_else(|e| panic!("{e}"));
+            let found = [outcome.last("mean"), outcome.last("there")];
+            assert!((found[0] - 5.0).abs() + (found[1] - 4.6).abs() < 1e-5, "{mesh}: {found:?}");
+        }
+        let fault =
+            |dataset: &str| try_simulate(comm, &start(&meshes[0], 1, dataset)).err().unwrap().to_string();
+        assert!(fault("/fields/v").contains("there is no dataset \"/fields/v\""), "{}", fault("/fields/v"));
+        let other = fault("/mesh/geometry");
+        assert!(other.contains("expected 1 values for each node"), "{other}");
+    });
+}
+
+fn flows_go_on(comm: &Comm) {
+    let flow = |[start, end]: [f64; 2], initial: &str| {
+        format!(
+            "{}[time]\nstart = {start}\nend = {end}\nstep = 0.05\nscheme = \"bdf1\"\n[output]\nframes = 1\n\
+             [[physics]]\nmodel = \"navier_stokes\"\nviscosity = 0.01\nboundary = [\
+             {{ marker = \"left\", value = [\"4*y*(1-y)*min(10*t, 1)\", 0, \"free\"] }},\
+             {{ marker = [\"bottom\", \"top\"], value = [0, 0, \"free\"] }}]\n{initial}\
+             [solver]\nmethod = \"direct\"\n",
+            mesh("quadrilateral", 6, 0.0, 1.0)
+        )
+    };
+    with_folder(comm, |folder| {
+        let mut deck = Deck::parse(&flow([0.0, 0.2], ""), "flow", &[]).unwrap_or_else(|e| panic!("{e}"));
+        deck.output.directory = folder.into();
+        run(comm, &deck, &quiet()).unwrap();
+        comm.barrier();
+        let initial = format!(
+            "[[initial]]\nvalue = {{ file = \"{}\", dataset = \"/fields/velocity\" }}\n",
+            folder.join("run.h5").display()
+        );
+        let (whole, part) = (flow([0.0, 0.4], ""), flow([0.2, 0.4], &initial));
+        let [whole, part] = [whole, part].map(|text| try_simulate(comm, &text).unwrap_or_else(|e| panic!("{e}")));
+        let apart = whole.end().iter().zip(part.end()).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        assert!(apart < 1e-7, "the flow that goes on is {apart:e} away");
+        let moved = part.end().iter().zip(&part.frames[0]).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        assert!(moved > 1e-2, "nothing moved: {moved:e}");
+    });
+}

@@ -39,6 +39,7 @@ const TESTS: &[crate::common::Test] = &[
     ("pollution", waves::pollution as Test),
     ("history_of_another_run", coupled::history_of_another_run as Test),
     ("wave_number_from_a_file", coupled::wave_number_from_a_file as Test),
+    ("initial_values_from_a_file", coupled::initial_values_from_a_file as Test),
     ("iterations", iterations::iterations as Test),
 ];
 

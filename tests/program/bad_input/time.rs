@@ -185,6 +185,21 @@ fn sections() -> Vec<Case> {
             "deck.toml:17:9: initial[0].field: unknown field \"concentraton\"; did you mean \"concentration\"?",
         ),
         sorption(
+            "initial values of no dataset",
+            &[("value = 0.1", "value = { file = \"run.h5\", dataset = \"\" }")],
+            "deck.toml:17:38: initial[0].value.dataset: the dataset's name is empty",
+        ),
+        sorption(
+            "initial values of a file without a dataset",
+            &[("value = 0.1", "value = { file = \"run.h5\" }")],
+            "deck.toml:17:9: initial[0].value: missing key `dataset`",
+        ),
+        sorption(
+            "initial values of a file that is not there",
+            &[("value = 0.1", "value = { file = \"run.h5\", dataset = \"/fields/concentration\" }")],
+            "deck.toml:17:9: initial[0].value: run.h5: cannot open: No such file",
+        ),
+        sorption(
             "two initial values",
             &[("value = 0.1\n", "value = 0.1\n[[initial]]\nvalue = 0.2\n")],
             "deck.toml:18:1: initial[1]: a second initial value for \"concentration\"",
