@@ -37,9 +37,14 @@ def _distribution(axes, result, name):
     bins = int(np.clip(np.sqrt(len(values)), 8, 60))
     axes.hist(values * factor, bins=bins, density=True, color=style.SERIES[0], alpha=0.3)
     quantiles = result.table(f"{GROUP}/quantiles/{name}")
+    mean = {key: values[0] for key, values in result.table(f"{GROUP}/mean/{name}").items()}
+    # A mean that full solves have corrected may lie outside of the draws.
+    shown = factor * np.array([*values, *quantiles["value"], mean["value"]])
+    margin = 0.05 * np.ptp(shown)
+    if margin > 0:
+        axes.set_xlim(shown.min() - margin, shown.max() + margin)
     for level, value, low, high in zip(*(quantiles[c] for c in ("level", "value", "low", "high"))):
         _place(axes, factor * value, factor * low, factor * high, style.SERIES[0], f"{100 * level:g} %")
-    mean = {key: values[0] for key, values in result.table(f"{GROUP}/mean/{name}").items()}
     _place(axes, *(factor * mean[c] for c in ("value", "low", "high")), style.SERIES[1], "mean", 0.9)
     axes.set(xlabel=style.label(name, unit), yticks=[])
     axes.set_ylim(top=1.32 * axes.get_ylim()[1])

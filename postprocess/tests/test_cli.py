@@ -1,4 +1,5 @@
 """Every command makes a picture, and mistakes are named with exit code 2."""
+import h5py
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -61,6 +62,11 @@ def test_uncertain_quantities(tmp_path):
     assert one.shape[0] < whole.shape[0]
     alone = plot(tmp_path, "uncertainty", write_uncertainty(tmp_path / "alone.h5", sobol=False))
     assert alone.shape[1] < whole.shape[1]
+    # A mean that full solves have corrected, far from draws that hardly differ, stays in the picture.
+    with h5py.File(write_uncertainty(tmp_path / "corrected.h5", sobol=False), "r+") as file:
+        file["qoi/steady"][:] += 1e-6 * np.arange(500)
+        file["uncertainty/mean/steady"][:] = 1.9
+    assert plot(tmp_path, "uncertainty", tmp_path / "corrected.h5").shape == alone.shape
     for wrong in ([tmp_path / "predict.h5", "--quantity", "peek"], [write_prediction(tmp_path / "other.h5")]):
         assert main(["uncertainty", *map(str, wrong), "-o", str(tmp_path / "p.png")]) == 2
 
